@@ -1,0 +1,179 @@
+"""A batch of fields with their cells: labels, compartments, pixel lists, distance maps; each made once and shared."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+
+from features._channels import CHANNELS, Channel
+from features._device import Device
+from features._kernels_cpu import pixels as _pixels
+
+
+@dataclass(frozen=True)
+class Region:
+    """The pixels of one compartment, grouped by cell.
+
+    Attributes
+    ----------
+    offsets : ndarray of int64, shape (n_cells + 1,)
+        Cell i owns positions[offsets[i]:offsets[i + 1]], in row-major order.
+    positions : ndarray of int64
+        Flat positions in one plane stack (n_fields * H * W).
+    """
+
+    offsets: np.ndarray
+    positions: np.ndarray
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """Pixels of each cell, int64, shape (n_cells,)."""
+        return np.diff(self.offsets)
+
+    @cached_property
+    def cell_index(self) -> np.ndarray:
+        """The cell (0-based) of each entry of `positions`, int64."""
+        return np.repeat(np.arange(len(self.offsets) - 1), self.counts)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A batch of fields and the cells in them. Made by `make_cells`.
+
+    Attributes
+    ----------
+    pixels : ndarray of uint8 or uint16, shape (n_fields, 4, H, W)
+        Planes in the order of `_channels.CHANNELS`.
+    cell_labels : ndarray of int32, shape (n_fields, H, W)
+        0 is background; ids run 1..n over the whole batch, sorted by field.
+    nucleus_labels : ndarray of int32, shape (n_fields, H, W)
+        A nucleus carries the id of its cell, and lies inside it.
+    field : ndarray of int32, shape (n,)
+        The field (index in the batch) of each cell.
+    boxes : ndarray of int32, shape (n, 4)
+        top, left, bottom, right of each cell; bottom and right are exclusive.
+    """
+
+    pixels: np.ndarray
+    cell_labels: np.ndarray
+    nucleus_labels: np.ndarray
+    field: np.ndarray
+    boxes: np.ndarray
+
+    @property
+    def n(self) -> int:
+        """Number of cells in the batch."""
+        return len(self.field)
+
+    @cached_property
+    def cytoplasm_labels(self) -> np.ndarray:
+        """Label image of the cells without their nuclei, int32, shape (n_fields, H, W)."""
+        return np.where(self.nucleus_labels > 0, 0, self.cell_labels)
+
+    def labels(self, compartment: str) -> np.ndarray:
+        """Label image of a compartment ("Cells", "Nuclei", "Cytoplasm"), int32, shape (n_fields, H, W)."""
+        images = {"Cells": "cell_labels", "Nuclei": "nucleus_labels", "Cytoplasm": "cytoplasm_labels"}
+        return getattr(self, images[compartment])
+
+    @cached_property
+    def regions(self) -> dict[str, Region]:
+        """The pixel list of each compartment."""
+        names = ("Cells", "Nuclei", "Cytoplasm")
+        return {name: Region(*_pixels.group_pixels(self.labels(name).ravel(), self.n)) for name in names}
+
+    def plane(self, channel: Channel) -> np.ndarray:
+        """The channel's pixels over the batch, flat: `plane(c)[region.positions]` are the values of a region."""
+        return np.ascontiguousarray(self.pixels[:, channel.index]).ravel()
+
+    def values(self, compartment: str, channel: Channel) -> np.ndarray:
+        """The channel's values at a compartment's pixels, grouped by cell like `regions[compartment].positions`."""
+        return self._values[compartment, channel]
+
+    @cached_property
+    def _values(self) -> dict[tuple[str, Channel], np.ndarray]:
+        planes = {channel: self.plane(channel) for channel in CHANNELS}
+        return {
+            (compartment, channel): planes[channel][region.positions]
+            for compartment, region in self.regions.items()
+            for channel in CHANNELS
+        }
+
+    @cached_property
+    def nucleus_diameter(self) -> np.ndarray:
+        """Median equivalent diameter of the nuclei of each field in pixels, float64, (n_fields,); NaN without nuclei.
+
+        Lengths are given in units of it, so that resolution and camera do not leak into the features.
+        """
+        diameters = np.sqrt(4 / np.pi * self.regions["Nuclei"].counts)
+        known = [diameters[(self.field == f) & (diameters > 0)] for f in range(len(self.pixels))]
+        return np.array([np.median(d) if d.size else np.nan for d in known])
+
+    @cached_property
+    def distance_to_cell_border(self) -> np.ndarray:
+        """Euclidean distance in px of each pixel to the nearest pixel outside its own cell, float32, (n_fields, H, W).
+
+        The outermost pixels of a cell have 1; background has 0. The cut at the image border counts as border.
+        """
+        return _distance_inside(self.cell_labels, self.boxes, self.field)
+
+    @cached_property
+    def distance_inside_nucleus(self) -> np.ndarray:
+        """Distance in px of each nuclear pixel to the nearest pixel outside its nucleus (1 at the rim), else 0."""
+        return _distance_inside(self.nucleus_labels, self.boxes, self.field)
+
+    @cached_property
+    def distance_to_nucleus(self) -> np.ndarray:
+        """Distance in px of each cytoplasmic pixel to its cell's nucleus (1 beside it), else 0; 0 without nucleus."""
+        out = np.zeros(self.cell_labels.shape, np.float32)
+        for i, (top, left, bottom, right) in enumerate(self.boxes):
+            window = (self.field[i], slice(top, bottom), slice(left, right))
+            nucleus = self.nucleus_labels[window] == i + 1
+            if nucleus.any():
+                distance = cv2.distanceTransform((~nucleus).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+                mine = self.cell_labels[window] == i + 1
+                out[window][mine] = distance[mine]
+        return out
+
+
+def _distance_inside(labels: np.ndarray, boxes: np.ndarray, field: np.ndarray) -> np.ndarray:
+    """Distance of each labelled pixel to the nearest pixel that is not of its label, cell by cell."""
+    out = np.zeros(labels.shape, np.float32)
+    for i, (top, left, bottom, right) in enumerate(boxes):
+        window = (field[i], slice(top, bottom), slice(left, right))
+        mine = labels[window] == i + 1
+        padded = np.pad(mine.astype(np.uint8), 1)
+        distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+        out[window][mine] = distance[mine]
+    return out
+
+
+def make_cells(pixels: np.ndarray, cell_labels: np.ndarray, nucleus_labels: np.ndarray, device: Device) -> Cells:
+    """Check a batch and find where its cells are.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8 or uint16, shape (n_fields, 4, H, W)
+    cell_labels, nucleus_labels : ndarray of int, shape (n_fields, H, W)
+        Ids 1..n over the whole batch, no gaps, no id in two fields; each nucleus lies inside the cell of its id.
+    device : Device
+
+    Raises
+    ------
+    ValueError
+        If shapes, types or ids do not fit.
+    """
+    if pixels.ndim != 4 or pixels.shape[1] != len(CHANNELS) or pixels.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"pixels must be uint8 or uint16 (n_fields, 4, H, W), not {pixels.dtype} {pixels.shape}")
+    expected = (pixels.shape[0], *pixels.shape[2:])
+    if cell_labels.shape != expected or nucleus_labels.shape != expected:
+        raise ValueError(f"labels must be {expected}, not {cell_labels.shape} and {nucleus_labels.shape}")
+    cell_labels = np.ascontiguousarray(cell_labels, np.int32)
+    nucleus_labels = np.ascontiguousarray(nucleus_labels, np.int32)
+    if ((nucleus_labels > 0) & (nucleus_labels != cell_labels)).any():
+        raise ValueError("a nucleus lies outside the cell of its id")
+    n = int(cell_labels.max(initial=0))
+    field, boxes = device.kernels.pixels.bounding_boxes(cell_labels, n)
+    if (field < 0).any():
+        raise ValueError(f"cell id {int(np.argmax(field < 0)) + 1} of 1..{n} has no pixel")
+    return Cells(pixels, cell_labels, nucleus_labels, field, boxes)

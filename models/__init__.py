@@ -1,0 +1,1 @@
+"""From a field matrix to calibrated calls: folds, boosters, stack, calibration, thresholds, importances."""
