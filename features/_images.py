@@ -1,0 +1,238 @@
+"""Fields from a folder or a zip as downloaded: four files a field, `<Id>_{red,green,blue,yellow}.{png,tif,jpg}`."""
+
+import os
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from engine.errors import FieldError, InputError
+from features._channels import CHANNELS, ER, Channel
+from features._decode import UnreadableImageError, decode
+
+_EXTENSIONS = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
+_COLOURS = tuple(channel.colour for channel in CHANNELS)
+_MAX_FILE = 2**31  # bytes; no image that passes the size check is larger
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One image file, in a folder or a zip.
+
+    Attributes
+    ----------
+    name : str
+        Path inside the folder or zip, with forward slashes.
+    offset : int
+        Where its local header starts in the zip; -1 in a folder.
+    packed, size : int
+        Bytes in the zip and after unpacking.
+    method : int
+        The zip's compression (0 stored, 8 deflate).
+    """
+
+    name: str
+    offset: int = -1
+    packed: int = 0
+    size: int = 0
+    method: int = 0
+
+
+@dataclass(frozen=True)
+class FieldSource:
+    """Where fields are read from. Made by `find_fields`; small enough to send a part of it to each worker.
+
+    Attributes
+    ----------
+    path : Path
+        The folder or zip.
+    files : dict of str to tuple of Member
+        The image files of each field, by id; ids are sorted.
+    """
+
+    path: Path
+    files: dict[str, tuple[Member, ...]]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The field ids, sorted."""
+        return tuple(self.files)
+
+    def part(self, ids: Iterable[str]) -> "FieldSource":
+        """The same source with these fields only."""
+        return FieldSource(self.path, {i: self.files[i] for i in ids})
+
+    def locate(self, member: Member) -> str:
+        """The member's path as shown to people."""
+        return str(self.path / member.name)
+
+
+def find_fields(source: Path) -> FieldSource:
+    """List the fields in a folder or zip, at any depth; nothing is extracted.
+
+    Parameters
+    ----------
+    source : Path
+        A folder or a .zip file.
+
+    Raises
+    ------
+    InputError
+        If it is missing, unreadable, or holds no file named <Id>_<colour>.
+    """
+    source = Path(source)
+    if not source.exists():
+        raise InputError(
+            f"{source} is missing (expected a folder or zip of images). Check the path, or give --data DIR."
+        )
+    if not source.is_dir() and not zipfile.is_zipfile(source):
+        raise InputError(f"{source} is neither a folder nor a readable zip file. Download it again, or give a folder.")
+    members = _folder_members(source) if source.is_dir() else _zip_members(source)
+    files: dict[str, list[Member]] = {}
+    n_seen = 0
+    for member in members:
+        n_seen += 1
+        named = _split_name(member.name)
+        if named:
+            files.setdefault(named[0], []).append(member)
+    if not files:
+        raise InputError(
+            f"{source} holds no field (looked for <Id>_red.png, _green, _blue, _yellow; found {n_seen:,} other files)."
+            " Name the files so, or give another folder."
+        )
+    return FieldSource(source, {i: tuple(sorted(files[i], key=lambda m: m.name)) for i in sorted(files)})
+
+
+def read_field(source: FieldSource, field_id: str, no_er: bool = False) -> np.ndarray:
+    """Read the four channels of one field.
+
+    Parameters
+    ----------
+    source : FieldSource
+    field_id : str
+    no_er : bool
+        The data has no ER channel: its plane is zeros, and a file of it is ignored.
+
+    Returns
+    -------
+    ndarray of uint8 or uint16, shape (4, H, W)
+
+    Raises
+    ------
+    FieldError
+        Of stage "read", if a file is missing, double, unreadable, or does not agree with the others.
+    """
+    wanted = [channel for channel in CHANNELS if not (no_er and channel == ER)]
+    chosen = _choose(source, field_id, wanted)
+    planes = {channel: _read_plane(source, field_id, member) for channel, member in chosen.items()}
+    first = planes[wanted[0]]
+    for channel, plane in planes.items():
+        if plane.shape != first.shape or plane.dtype != first.dtype:
+            member = chosen[channel]
+            raise FieldError(
+                f"field {field_id}: {_base(member)} is {_describe(plane)} but {_base(chosen[wanted[0]])} is "
+                f"{_describe(first)}. Give all channels of a field the same size and bit depth.",
+                field=field_id,
+                path=source.locate(member),
+            )
+    pixels = np.zeros((len(CHANNELS), *first.shape), first.dtype)
+    for channel, plane in planes.items():
+        pixels[channel.index] = plane
+    return pixels
+
+
+def _folder_members(folder: Path) -> Iterator[Member]:
+    for root, _, names in os.walk(folder):
+        inner = Path(root).relative_to(folder)
+        for name in names:
+            yield Member((inner / name).as_posix())
+
+
+def _zip_members(path: Path) -> Iterator[Member]:
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            if not info.is_dir():
+                yield Member(info.filename, info.header_offset, info.compress_size, info.file_size, info.compress_type)
+
+
+def _split_name(name: str) -> tuple[str, str] | None:
+    """Id and colour of a file name, or None. HPA's composites (`<Id>_blue_red_green.jpg`) are no channel."""
+    path = PurePosixPath(name)
+    field_id, _, colour = path.stem.rpartition("_")
+    if path.suffix.lower() not in _EXTENSIONS or colour not in _COLOURS or not field_id or field_id.startswith("."):
+        return None
+    return None if field_id.endswith(_COLOURS) else (field_id, colour)
+
+
+def _base(member: Member) -> str:
+    return PurePosixPath(member.name).name
+
+
+def _describe(plane: np.ndarray) -> str:
+    return f"{plane.shape[1]} x {plane.shape[0]} px, {8 * plane.itemsize} bits"
+
+
+def _choose(source: FieldSource, field_id: str, wanted: list[Channel]) -> dict[Channel, Member]:
+    """The one file of each wanted channel."""
+    by_colour: dict[str, list[Member]] = {}
+    for member in source.files.get(field_id, ()):
+        by_colour.setdefault(_split_name(member.name)[1], []).append(member)
+    chosen = {}
+    for channel in wanted:
+        found = by_colour.get(channel.colour, [])
+        if not found:
+            present = ", ".join(colour for colour in _COLOURS if colour in by_colour) or "none"
+            remedy = "Add it, or run with --no-er." if channel == ER else "Add it."
+            raise FieldError(
+                f"field {field_id}: channel {channel.name} is missing (looked for {field_id}_{channel.colour}.png; "
+                f"found {present}). {remedy}",
+                field=field_id,
+                path=str(source.path),
+            )
+        if len(found) > 1:
+            raise FieldError(
+                f"field {field_id}: channel {channel.name} has {len(found)} files "
+                f"({' and '.join(m.name for m in found)}; expected one). Remove all but one.",
+                field=field_id,
+                path=source.locate(found[0]),
+            )
+        chosen[channel] = found[0]
+    return chosen
+
+
+def _read_plane(source: FieldSource, field_id: str, member: Member) -> np.ndarray:
+    path = source.locate(member)
+    try:
+        return decode(_read_bytes(source.path, member))
+    except UnreadableImageError as error:
+        raise FieldError(f"field {field_id}: {_base(member)} {error}", field=field_id, path=path) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        message = f"field {field_id}: {_base(member)} cannot be read ({reason}). Check the file and its permissions."
+        raise FieldError(message, field=field_id, path=path) from error
+
+
+def _read_bytes(source: Path, member: Member) -> bytes:
+    """The file's bytes. A zip is read at the member's offset, so that no worker parses the whole directory again."""
+    if member.offset < 0:
+        return (source / member.name).read_bytes()
+    if member.method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or member.size > _MAX_FILE:
+        raise UnreadableImageError(
+            f"cannot be unpacked (zip method {member.method}, {member.size:,} bytes). Unpack the zip; give the folder."
+        )
+    with source.open("rb") as file:
+        file.seek(member.offset)
+        header = file.read(30)
+        file.seek(int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little"), os.SEEK_CUR)
+        data = file.read(member.packed)
+    if header[:4] != b"PK\x03\x04" or len(data) != member.packed or header[6] & 1:
+        raise UnreadableImageError("cannot be unpacked (the zip is damaged or encrypted). Download the zip again.")
+    if member.method == zipfile.ZIP_STORED:
+        return data
+    try:
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, member.size + 1)
+    except zlib.error as error:
+        raise UnreadableImageError(f"cannot be unpacked (zip: {error}). Download the zip again.") from error
