@@ -1,0 +1,188 @@
+"""The command line: arguments -> pipeline -> exit code. Imports nothing heavy, so that --help answers at once."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from engine.errors import HpaError
+
+SOME_FAILED, INTERRUPTED = 3, 130
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""Which organelles does the protein sit in? Per-cell features and boosting for the Human Protein Atlas.
+
+    [bold]Try it without any data:[/bold]    python cli.py demo
+
+    [bold]The Kaggle way:[/bold]             python cli.py extract --data data && python cli.py fit
+    """,
+)
+
+Data = Annotated[Path, typer.Option("--data", help="Folder with train.csv, train/ or train.zip, test/ or test.zip.")]
+Run = Annotated[Path, typer.Option("--run", help="Folder for all results.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda[:N].")]
+Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0 means all cores.", show_default=True)]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same bytes.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
+Json = Annotated[bool, typer.Option("--json", help="End with one machine-readable line on stdout.")]
+
+DATA, RUN = Path("data"), Path("runs/default")
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option("--folder", help="Where the simulated data and the run go.")] = Path("demo"),
+    fields: Annotated[int, typer.Option(min=20, help="Simulated training fields.")] = 300,
+    test_fields: Annotated[int, typer.Option(min=1, help="Simulated test fields.")] = 40,
+    device: Device = "auto",
+    workers: Workers = 0,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Simulate a small data set, extract, fit, report and submit in one go, without a download."""
+    import pipeline
+
+    outcome = pipeline.demo(
+        folder, fields=fields, test_fields=test_fields, device=device, workers=workers, seed=seed, quiet=quiet
+    )
+    _tell(outcome, quiet, as_json)
+
+
+@app.command()
+def simulate(
+    data: Annotated[Path, typer.Argument(help="Folder to write.")],
+    fields: Annotated[int, typer.Option(min=1, help="Training fields.")] = 500,
+    test_fields: Annotated[int, typer.Option(min=0, help="Test fields.")] = 50,
+    size: Annotated[int, typer.Option(min=64, help="Width and height in px.")] = 512,
+    workers: Workers = 0,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Write HPA-like fields in Kaggle's layout, with antibody groups and cell lines beside."""
+    import pipeline
+
+    outcome = pipeline.simulate(
+        data, fields=fields, test_fields=test_fields, size=size, workers=workers, seed=seed, quiet=quiet
+    )
+    _tell(outcome, quiet, as_json)
+
+
+@app.command()
+def extract(
+    data: Data = DATA,
+    run: Run = RUN,
+    no_er: Annotated[
+        bool, typer.Option("--no-er", help="The fields have no ER; its features are NaN.")
+    ] = False,
+    masks: Annotated[
+        Path | None, typer.Option(help="Folder with <Id>_cells and <Id>_nuclei label images to use instead of ours.")
+    ] = None,
+    device: Device = "auto",
+    workers: Workers = 0,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Measure every cell of every field, train and test; goes on where an earlier run stopped."""
+    import pipeline
+
+    outcome = pipeline.extract(data, run, no_er=no_er, masks=masks, device=device, workers=workers, quiet=quiet)
+    _tell(outcome, quiet, as_json)
+
+
+@app.command()
+def fit(
+    data: Data = DATA,
+    run: Run = RUN,
+    groups: Annotated[
+        Path | None, typer.Option(help="csv with Id,Group: fields of a group share a fold. Default: DATA/groups.csv.")
+    ] = None,
+    folds: Annotated[int, typer.Option(min=2, max=20, help="Folds.")] = 5,
+    rounds: Annotated[int, typer.Option(min=1, help="Boosting rounds, shared by all organelles.")] = 150,
+    no_covariates: Annotated[
+        bool, typer.Option("--no-covariates", help="Leave out what depends on how a field was acquired.")
+    ] = False,
+    device: Device = "auto",
+    workers: Workers = 0,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Folds, 28 one-vs-rest boosters in two libraries, stack, calibration, thresholds, leaderboard."""
+    import pipeline
+
+    outcome = pipeline.fit(
+        data, run, groups=groups, n_folds=folds, rounds=rounds, covariates=not no_covariates,
+        device=device, workers=workers, seed=seed, quiet=quiet,
+    )  # fmt: skip
+    _tell(outcome, quiet, as_json)
+
+
+@app.command()
+def importances(
+    organelle: Annotated[str | None, typer.Argument(help='One organelle, e.g. "Golgi apparatus"; default all.')] = None,
+    run: Run = RUN,
+    plot: Annotated[Path | None, typer.Option(help="Draw a picture to this file.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="Rows to show.")] = 15,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """What drives each organelle: by family, channel, compartment and single feature."""
+    import pipeline
+
+    _tell(pipeline.importances(run, organelle, plot=plot, top=top), quiet, as_json)
+
+
+@app.command()
+def submit(data: Data = DATA, run: Run = RUN, quiet: Quiet = False, as_json: Json = False) -> None:
+    """Write submission.csv in the order of sample_submission.csv."""
+    import pipeline
+
+    _tell(pipeline.submit(data, run), quiet, as_json)
+
+
+@app.command()
+def report(data: Data = DATA, run: Run = RUN, quiet: Quiet = False, as_json: Json = False) -> None:
+    """Write report.html, one self-contained file."""
+    import pipeline
+
+    _tell(pipeline.report(data, run), quiet, as_json)
+
+
+def _tell(outcome: Any, quiet: bool, as_json: bool) -> None:
+    """Say where the result is and what to type next; end with the exit code for fields that failed."""
+    if not quiet:
+        for line in outcome.lines:
+            print(line)
+        if outcome.next_command:
+            print(f"Next: {outcome.next_command}")
+    if as_json:
+        print(json.dumps(outcome.facts))
+    if outcome.n_failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; exit code 0 done, 1 a bug, 2 usage, 3 some fields failed, 4 input unusable, 130 interrupted."""
+    try:
+        app(arguments)
+    except HpaError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            print("interrupted: what was finished is kept; the same command goes on from there.", file=sys.stderr)
+        return int(end.code or 0)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""Running units of work side by side, through joblib: processes here, or whatever backend the caller has opened."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import joblib
+
+
+def default_workers() -> int:
+    """Cores this process may use."""
+    return joblib.cpu_count()
+
+
+def run_units(function: Callable[..., Any], units: Iterable[tuple], workers: int) -> Iterator[Any]:
+    """Run `function(*unit)` for every unit and give the results as they end, in any order.
+
+    A unit is a top-level function from small arguments to finished files on disk, so that it can be done again by
+    another worker. Every worker keeps to one thread. With one worker all runs in this process.
+
+    Parameters
+    ----------
+    function : callable
+        Importable by name.
+    units : iterable of tuple
+        Arguments of each unit.
+    workers : int
+        Processes.
+    """
+    if workers == 1:
+        for unit in units:
+            yield _single_threaded(function, unit)
+        return
+    with joblib.parallel_config(backend="loky", n_jobs=workers, inner_max_num_threads=1):
+        parallel = joblib.Parallel(return_as="generator_unordered", pre_dispatch="2*n_jobs")
+        yield from parallel(joblib.delayed(_single_threaded)(function, unit) for unit in units)
+
+
+def _single_threaded(function: Callable[..., Any], unit: tuple) -> Any:
+    import cv2
+
+    cv2.setNumThreads(1)
+    return function(*unit)

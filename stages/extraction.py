@@ -1,0 +1,129 @@
+"""Extraction as a run that can be stopped and started: shards to do, shards done, pooled matrices, failures."""
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import features
+from engine.errors import InputError
+from engine.files import digest, read_json, whole, write_csv, write_json
+from engine.parallel import run_units
+from engine.progress import progress
+from engine.run_folder import RunFolder
+from features._field import field_columns
+from features._images import FieldSource, find_fields
+from features._shards import ExtractSettings, Shard, measure_shard
+from features._table import columns_frame
+from features._warm import compile_family, compile_segmentation, kernels_compiled
+from models.matrix import matrix_made_of, pool_shard, write_matrix
+
+SPLITS = ("train", "test")
+
+
+def find_splits(data: Path) -> dict[str, FieldSource]:
+    """The splits that are there, train and test, each a folder or the zip as downloaded.
+
+    Raises
+    ------
+    InputError
+        If neither is there, or one cannot be read.
+    """
+    found = {}
+    for split in SPLITS:
+        for path in (data / split, data / f"{split}.zip"):
+            if path.exists() and split not in found:
+                found[split] = find_fields(path)
+    if not found:
+        raise InputError(
+            f"{data} holds no images (looked for train/, train.zip, test/, test.zip). Put Kaggle's files there, name "
+            "another folder with --data DIR, or run python cli.py simulate data."
+        )
+    return found
+
+
+def remember_settings(folder: RunFolder, settings: ExtractSettings) -> None:
+    """Keep the settings beside the shards, and say which differ from those of an earlier run."""
+    path = folder.features / "settings.json"
+    before = read_json(path) if path.is_file() else asdict(settings)
+    changed = [f"{key}: {before.get(key)} -> {now}" for key, now in asdict(settings).items() if before.get(key) != now]
+    if changed:
+        print(f"settings differ from the earlier run ({'; '.join(changed)}): measuring again", file=sys.stderr)  # noqa: T201
+    write_json(path, asdict(settings))
+
+
+def compile_kernels(workers: int, quiet: bool) -> None:
+    """Compile the kernels side by side before the first shard of a fresh installation; the result stays on disk."""
+    if kernels_compiled():
+        return
+    names = list(features.families())
+    with progress("compiling kernels, once per installation", len(names) + 1, "modules", quiet) as bar:
+        compile_segmentation()
+        bar.advance()
+        for _ in run_units(compile_family, [(name,) for name in names], workers):
+            bar.advance()
+
+
+def measure_missing(
+    source: FieldSource, shards: list[Shard], settings: ExtractSettings, workers: int, quiet: bool
+) -> None:
+    """Measure the shards that are not on disk yet, side by side."""
+    todo = [shard for shard in shards if not shard.finished()]
+    if not todo:
+        return
+    units = ((source.part(shard.ids), shard, settings) for shard in todo)
+    with progress(f"extract {todo[0].split}", sum(len(shard.ids) for shard in todo), "fields", quiet) as bar:
+        for n_fields, _ in run_units(measure_shard, units, workers):
+            bar.advance(n_fields)
+
+
+def remove_strays(folder: RunFolder, shards: list[Shard]) -> None:
+    """Remove shards of fields that are no longer there, so that no later reading takes them for ours."""
+    wanted = {path for shard in shards for path in (shard.cells_path, shard.fields_path)}
+    for path in folder.features.glob("*/*.parquet"):
+        if path not in wanted:
+            path.unlink()
+
+
+def write_columns(folder: RunFolder) -> pd.DataFrame:
+    """Write columns.parquet, the structured names of the cells' and the fields' features."""
+    frame = columns_frame((*features.columns(), *field_columns()))
+    with whole(folder.columns) as temporary:
+        pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), temporary)
+    return frame
+
+
+def pool_split(folder: RunFolder, shards: list[Shard], columns: pd.DataFrame, workers: int, quiet: bool) -> None:
+    """Pool the cells of a split into its field matrix, unless that was made from the same shards before."""
+    split = shards[0].split
+    made_of = digest([[shard.provenance for shard in shards], list(columns["name"])])
+    path = folder.matrix(split)
+    if matrix_made_of(path) == made_of:
+        return
+    units = [(shard.cells_path, shard.fields_path, columns) for shard in shards]
+    with progress(f"pool {split}", len(units), "shards", quiet) as bar:
+        parts = []
+        for part in run_units(pool_shard, units, workers):
+            parts.append(part)
+            bar.advance()
+    write_matrix(path, parts, columns, made_of)
+
+
+def collect_failures(folder: RunFolder, shards: list[Shard]) -> int:
+    """Write failures.csv from all shards, sorted by split and id; gives their number."""
+    names = ["Metadata_Id", "Metadata_Path", "Metadata_Stage", "Metadata_Error"]
+    rows = pd.concat([pq.read_table(shard.fields_path, columns=names).to_pandas() for shard in shards])
+    failed = rows[rows["Metadata_Error"].notna()]
+    write_csv(folder.failures, ("Id", "path", "stage", "error"), failed.to_numpy().tolist())
+    return len(failed)
+
+
+def count_cells(shards: list[Shard]) -> tuple[int, int]:
+    """Fields and cells on disk, from the tables' own row counts."""
+    n_fields = sum(pq.read_metadata(shard.fields_path).num_rows for shard in shards)
+    n_cells = int(np.sum([pq.read_metadata(shard.cells_path).num_rows for shard in shards]))
+    return n_fields, n_cells

@@ -1,0 +1,74 @@
+"""The command line as a user meets it: help at once, exit codes, and errors that are one sentence without a traceback."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMANDS = ("demo", "simulate", "extract", "fit", "importances", "submit", "report")
+
+
+def run(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
+    command = [sys.executable, str(ROOT / "cli.py"), *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
+
+
+def assert_sentence(ended: subprocess.CompletedProcess, code: int, *words: str):
+    assert ended.returncode == code, ended.stderr
+    assert "Traceback" not in ended.stderr
+    said = ended.stderr.strip().splitlines()[-1]
+    assert all(word in said for word in words), said
+
+
+def test_help_names_every_command_and_two_examples():
+    ended = run("--help")
+    assert ended.returncode == 0
+    assert all(command in ended.stdout for command in COMMANDS)
+    assert ended.stdout.count("python cli.py") >= 2
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command_help_shows_defaults(command):
+    ended = run(command, "--help")
+    assert ended.returncode == 0
+    assert "[default:" in ended.stdout
+
+
+def test_help_imports_nothing_heavy():
+    code = "import sys, cli; cli.main(['--help']); print(*sorted(sys.modules), file=sys.stderr)"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    loaded = set(ended.stderr.split())
+    assert "typer" in loaded
+    assert not loaded & {"numpy", "pandas", "torch", "cv2", "numba", "scipy", "sklearn", "pyarrow", "features", "models"}
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["extract", "--nonsense"], ["fit", "--folds", "1"]])
+def test_wrong_usage_ends_with_2(arguments):
+    ended = run(*arguments)
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr
+
+
+def test_unknown_device_ends_with_2(tmp_path):
+    assert_sentence(run("extract", "--device", "tpu", "--run", str(tmp_path)), 2, "tpu", "cpu")
+
+
+def test_missing_data_ends_with_4(tmp_path):
+    ended = run("extract", "--data", str(tmp_path / "nowhere"), "--run", str(tmp_path / "run"))
+    assert_sentence(ended, 4, "nowhere", "train.zip", "--data")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("command", ["fit", "importances", "submit", "report"])
+def test_a_command_before_its_time_says_what_to_run_first(command, tmp_path):
+    ended = run(command, "--run", str(tmp_path / "run"))
+    assert_sentence(ended, 4, "python cli.py")
+
+
+def test_json_is_the_last_line_of_stdout(tmp_path):
+    ended = run("simulate", str(tmp_path), "--fields", "2", "--test-fields", "1", "--size", "96", "--json", "--quiet")
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout.strip().splitlines()[-1])["fields"] == 2
