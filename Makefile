@@ -2,7 +2,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test test-slow lint clean
+.PHONY: help setup demo test test-slow lint clean
+
+help:
+	@echo "make demo       simulate, extract, fit, report, submit (into demo/)"
+	@echo "make test       the test suite"
+	@echo "make test-slow  the long runs over the real sample"
+	@echo "make lint       ruff"
+	@echo "make clean      remove .venv, demo/ and runs/"
+
 
 setup: .venv/installed
 
