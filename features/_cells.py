@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-import cv2
 import numpy as np
 
 from features._channels import CHANNELS, Channel
 from features._device import Device
+from features._kernels_cpu import distance as _distance
 from features._kernels_cpu import pixels as _pixels
 
 
@@ -115,37 +115,17 @@ class Cells:
 
         The outermost pixels of a cell have 1; background has 0. The cut at the image border counts as border.
         """
-        return _distance_inside(self.cell_labels, self.boxes, self.field)
+        return _distance.to_border(self.cell_labels)
 
     @cached_property
     def distance_inside_nucleus(self) -> np.ndarray:
         """Distance in px of each nuclear pixel to the nearest pixel outside its nucleus (1 at the rim), else 0."""
-        return _distance_inside(self.nucleus_labels, self.boxes, self.field)
+        return _distance.to_border(self.nucleus_labels)
 
     @cached_property
     def distance_to_nucleus(self) -> np.ndarray:
         """Distance in px of each cytoplasmic pixel to its cell's nucleus (1 beside it), else 0; 0 without nucleus."""
-        out = np.zeros(self.cell_labels.shape, np.float32)
-        for i, (top, left, bottom, right) in enumerate(self.boxes):
-            window = (self.field[i], slice(top, bottom), slice(left, right))
-            nucleus = self.nucleus_labels[window] == i + 1
-            if nucleus.any():
-                distance = cv2.distanceTransform((~nucleus).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-                mine = self.cell_labels[window] == i + 1
-                out[window][mine] = distance[mine]
-        return out
-
-
-def _distance_inside(labels: np.ndarray, boxes: np.ndarray, field: np.ndarray) -> np.ndarray:
-    """Distance of each labelled pixel to the nearest pixel that is not of its label, cell by cell."""
-    out = np.zeros(labels.shape, np.float32)
-    for i, (top, left, bottom, right) in enumerate(boxes):
-        window = (field[i], slice(top, bottom), slice(left, right))
-        mine = labels[window] == i + 1
-        padded = np.pad(mine.astype(np.uint8), 1)
-        distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-        out[window][mine] = distance[mine]
-    return out
+        return _distance.to_sources(self.nucleus_labels, self.cell_labels, self.field, self.boxes)
 
 
 def make_cells(pixels: np.ndarray, cell_labels: np.ndarray, nucleus_labels: np.ndarray, device: Device) -> Cells:
