@@ -1,0 +1,182 @@
+"""The first level: one model for each organelle, fold and member, each a unit that is finished on disk or not there.
+
+A unit leaves the model, its scores of the fold it did not see, and last a note with the hash of all that it was made
+from. A unit whose note carries today's hash is not done again. Values are prepared (binned, quantised, factorised) once
+per member and fold and shared by the organelles.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from engine.files import digest, whole, write_json
+from engine.parallel import run_units
+from engine.progress import Progress
+from models.members import member
+from models.settings import FitSettings
+from models.units import Training, Unit
+from models.weights import choose_strength, row_weights
+
+_WATCH_SECONDS = 0.5
+
+
+def evaluable(labels: np.ndarray, groups: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """Which organelles have enough positives, and negatives, to be learnt and tested.
+
+    At least five positive fields, positives in at least as many groups as there are folds, and both kinds in every
+    fold's training part; the same of the negatives.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_organelles,)
+    """
+    folds = np.unique(fold[fold >= 0])
+
+    def enough(mine: np.ndarray) -> bool:
+        mine = mine & (fold >= 0)
+        trained = all((mine & (fold != k)).any() for k in folds)
+        return bool(mine.sum() >= 5 and len(np.unique(groups[mine])) >= len(folds) and trained)
+
+    return np.array([enough(column) and enough(~column) for column in labels.T])
+
+
+def train_first_level(
+    training: Training,
+    organelles: Sequence[int],
+    folds: Sequence[int],
+    settings: FitSettings,
+    folder: Path,
+    progress: Progress,
+) -> np.ndarray:
+    """Train what is missing and collect all out-of-fold scores.
+
+    Parameters
+    ----------
+    organelles : sequence of int
+        Those that are evaluable.
+    folds : sequence of int
+        The folds to score; the models of a fold see all others.
+    folder : Path
+        Where the models lie; what is finished there is kept.
+    progress : Progress
+        Advanced by one for every organelle, fold and member.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_fields, 28, n_members)
+        NaN for other organelles and for fields of other folds.
+    """
+    data_key = training.key()
+    keys = {name: _key(name, settings, data_key) for name in settings.members}
+    units = [Unit(folder, j, name, k) for name in settings.members for k in folds for j in organelles]
+    missing = [unit for unit in units if not unit.is_finished(keys[unit.member])]
+    progress.advance(len(units) - len(missing))
+    if missing:
+        for unit in missing:
+            unit.note.unlink(missing_ok=True)
+        inputs = folder / ".inputs"
+        training.save(inputs)
+        with _counted([unit.note for unit in missing], progress):
+            for _ in run_units(_fit_several, _batches(missing, inputs, settings, keys), settings.workers):
+                pass
+        for path in inputs.iterdir():
+            path.unlink()
+        inputs.rmdir()
+    scores = np.full((*training.labels.shape, len(settings.members)), np.nan, np.float32)
+    for unit in units:
+        scores[training.fold == unit.fold, unit.organelle, settings.members.index(unit.member)] = np.load(unit.scores)
+    return scores
+
+
+def fit_one(
+    kind: ModuleType, prepared: Any, training: Training, unit: Unit, settings: FitSettings, strength: float, key: str
+) -> None:
+    """Train one unit and leave its files.
+
+    Parameters
+    ----------
+    kind : module
+        The member.
+    prepared
+        `kind.prepare` of the values of the other folds' fields.
+    strength : float
+        Of the class weights.
+    key : str
+        Hash of all that the unit is made from.
+    """
+    seen, unseen = _parts(training.fold, unit.fold)
+    labels = np.asarray(training.labels[seen, unit.organelle])
+    seed = int(digest([settings.seed, unit.member, unit.fold, unit.organelle]), 16) % 2**31
+    model = kind.train(prepared, labels, row_weights(labels, strength), settings.rounds, seed)
+    with whole(unit.model) as path:
+        kind.save(model, path)
+    with whole(unit.scores) as path, path.open("wb") as file:
+        np.save(file, kind.score(model, training.values[unseen]))
+    write_json(
+        unit.note, {"key": key, "strength": strength, "rounds": settings.rounds, "n_positive": int(labels.sum())}
+    )
+
+
+def _parts(fold: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that fold k's models see, and rows they are tested on."""
+    return np.flatnonzero((fold >= 0) & (fold != k)), np.flatnonzero(fold == k)
+
+
+def _fit_several(units: Sequence[Unit], inputs: Path, settings: FitSettings, key: str) -> None:
+    """A worker's job: units of one member and fold."""
+    training = Training.load(inputs)
+    kind = member(units[0].member)
+    seen, _ = _parts(training.fold, units[0].fold)
+    strength = choose_strength(kind, training.values, training.labels, training.groups, seen, settings)
+    prepared = kind.prepare(training.values[seen], settings.device)
+    for unit in units:
+        fit_one(kind, prepared, training, unit, settings, strength, key)
+
+
+def _batches(missing: Sequence[Unit], inputs: Path, settings: FitSettings, keys: dict[str, str]) -> Iterator[tuple]:
+    """Jobs of units that share their prepared values, cut finer where there are more workers than those."""
+    shared: dict[tuple[str, int], list[Unit]] = {}
+    for unit in missing:
+        shared.setdefault((unit.member, unit.fold), []).append(unit)
+    n_parts = -(-2 * settings.workers // len(shared)) if settings.workers > 1 else 1
+    for (name, _), units in shared.items():
+        size = -(-len(units) // n_parts)
+        for start in range(0, len(units), size):
+            yield units[start : start + size], inputs, settings, keys[name]
+
+
+def _key(name: str, settings: FitSettings, data_key: str) -> str:
+    kind = member(name)
+    return digest(
+        [kind.SETTINGS, kind.STRENGTHS, kind.VERSION, settings.rounds, settings.seed, settings.device, data_key]
+    )
+
+
+@contextmanager
+def _counted(notes: Sequence[Path], progress: Progress) -> Iterator[None]:
+    """Advance the progress as notes appear, whichever process or machine writes them."""
+    ended = threading.Event()
+    waiting = set(notes)
+
+    def look() -> None:
+        arrived = {path for path in waiting if path.is_file()}
+        waiting.difference_update(arrived)
+        progress.advance(len(arrived))
+
+    def watch() -> None:
+        while not ended.wait(_WATCH_SECONDS):
+            look()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+        look()

@@ -1,0 +1,89 @@
+"""Near-identical fields, found by their perceptual hashes, become one group: one of them must not test the other."""
+
+import numba
+import numpy as np
+
+
+def join(groups: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """Unite the groups of paired fields.
+
+    Parameters
+    ----------
+    groups : ndarray of int, shape (n_fields,)
+    pairs : ndarray of int, shape (n_pairs, 2)
+        Row numbers of fields that belong together.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_fields,)
+        Group numbers from 0 in order of first appearance; chains of pairs end in one group.
+    """
+    codes = np.unique(groups, return_inverse=True)[1]
+    root = _unite(int(codes.max()) + 1 if len(codes) else 0, codes[np.asarray(pairs, np.int64).reshape(-1, 2)])[codes]
+    _, first, inverse = np.unique(root, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[inverse]
+
+
+def duplicate_pairs(hashes: np.ndarray, max_distance: int) -> np.ndarray:
+    """Pairs of fields whose hashes differ in few bits.
+
+    Parameters
+    ----------
+    hashes : ndarray of uint64, shape (n_fields, n_words)
+        A field's perceptual hash, e.g. one word a channel.
+    max_distance : int
+        Most bits that may differ, over all words together.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_pairs, 2)
+        Rows i < j, sorted.
+    """
+    hashes = np.ascontiguousarray(hashes, np.uint64)
+    if hashes.size == 0:
+        return np.empty((0, 2), np.int64)
+    return np.array(_near(hashes, max_distance), np.int64).reshape(-1, 2)
+
+
+@numba.njit(cache=True)
+def _unite(n, pairs):
+    """The root of each of n nodes after joining the pairs (union-find with path halving)."""
+    parent = np.arange(n)
+    for p in range(len(pairs)):
+        a, b = pairs[p, 0], pairs[p, 1]
+        while parent[a] != a:
+            parent[a] = parent[parent[a]]
+            a = parent[a]
+        while parent[b] != b:
+            parent[b] = parent[parent[b]]
+            b = parent[b]
+        parent[max(a, b)] = min(a, b)
+    for i in range(n):
+        parent[i] = parent[parent[i]]
+    return parent
+
+
+@numba.njit(cache=True)
+def _near(hashes, max_distance):
+    """All pairs, given up on as soon as the words so far differ too much."""
+    found = [(0, 0)]
+    found.clear()
+    for i in range(len(hashes)):
+        for j in range(i + 1, len(hashes)):
+            distance = 0
+            for w in range(hashes.shape[1]):
+                distance += _bits(hashes[i, w] ^ hashes[j, w])
+                if distance > max_distance:
+                    break
+            if distance <= max_distance:
+                found.append((i, j))
+    return found
+
+
+@numba.njit(cache=True, inline="always")
+def _bits(word):
+    """Number of set bits (the form that compilers turn into one instruction)."""
+    word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
+    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))

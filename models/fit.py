@@ -1,0 +1,215 @@
+"""From the field matrix to calibrated calls: folds, first level, stack, calibration, thresholds, leaderboard."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from engine.errors import InputError
+from engine.files import digest, digest_sources, read_json
+from engine.progress import Progress, progress
+from models.boosters import evaluable, train_first_level
+from models.chain import Nested, fit_chain, fit_nested
+from models.fitted import Fitted, conclude, ensemble_scores, load, widen
+from models.folds import make_folds, split_off
+from models.judge import leak_rows, split_row, step_rows
+from models.labels import ORGANELLES
+from models.leaderboard import Leaderboard, add_intervals, assemble, organelle_rows
+from models.settings import FitSettings
+from models.units import Training
+
+LEAST_GROUPS_TO_HOLD_OUT = 200
+_CHAIN_STEPS = 2
+
+
+@dataclass(frozen=True)
+class Design:
+    """Which field is used for what.
+
+    Attributes
+    ----------
+    training : Training
+    kind : str
+        "grouped" or "random".
+    evaluable : ndarray of bool, shape (28,)
+    """
+
+    training: Training
+    kind: str
+    evaluable: np.ndarray
+
+    @property
+    def in_folds(self) -> np.ndarray:
+        """The fields that are not held out."""
+        return self.training.fold >= 0
+
+    @property
+    def organelles(self) -> list[int]:
+        """The evaluable ones."""
+        return np.flatnonzero(self.evaluable).tolist()
+
+
+def fit(
+    matrix: np.ndarray,
+    columns: pd.DataFrame,
+    labels: np.ndarray,
+    groups: np.ndarray | None,
+    settings: FitSettings,
+    folder: Path,
+    quiet: bool = False,
+) -> Fitted:
+    """Fit everything, going on from what is already finished in the folder.
+
+    Parameters
+    ----------
+    matrix : ndarray of float32, shape (n_fields, n_columns)
+        NaN where a value does not exist.
+    columns : DataFrame
+        One row a column, with `name`.
+    labels : ndarray of bool, shape (n_fields, 28)
+    groups : ndarray of int, shape (n_fields,), or None
+        Fields that are no independent evidence share a number; None where nothing is known.
+    settings : FitSettings
+    folder : Path
+        For the models, fit.json and the out-of-fold arrays.
+    quiet : bool
+        Show no progress.
+
+    Raises
+    ------
+    InputError
+        If there are fewer groups than folds, or the shapes do not fit.
+    """
+    groups = np.arange(len(matrix)) if groups is None else groups
+    _check(matrix, columns, labels, groups, settings)
+    design = make_design(matrix, labels, groups, settings)
+    key = digest([settings.of_result(), design.training.key(), list(columns["name"]), _sources()])
+    if (folder / "fit.json").is_file() and read_json(folder / "fit.json")["key"] == key:
+        return load(folder)
+    (folder / "fit.json").unlink(missing_ok=True)
+    with _shown(design, settings, quiet) as shown:
+        first = train_first_level(design.training, design.organelles, range(settings.n_folds), settings, folder, shown)
+        leak = _leak(design, first, settings, folder, shown)
+        fitted = _conclude(design, first, leak, tuple(columns["name"]), settings, folder, shown)
+    fitted.save(key)
+    return fitted
+
+
+def make_design(matrix: np.ndarray, labels: np.ndarray, groups: np.ndarray, settings: FitSettings) -> Design:
+    """Hold out whole groups, divide the rest into folds, and see which organelles can be learnt."""
+    fold = np.full(len(labels), -1, np.int8)
+    kept = np.ones(len(labels), bool)
+    if settings.held_out > 0 and len(np.unique(groups)) >= LEAST_GROUPS_TO_HOLD_OUT:
+        kept = ~split_off(labels, groups, settings.held_out, settings.seed)
+    folds = make_folds(labels[kept], groups[kept], settings.n_folds, settings.seed)
+    fold[kept] = folds.fold
+    training = Training(np.ascontiguousarray(matrix, np.float32), labels, np.asarray(groups, np.int64), fold)
+    return Design(training, folds.kind, evaluable(labels, groups, fold))
+
+
+def _leak(
+    design: Design, first: np.ndarray, settings: FitSettings, folder: Path, shown: Progress
+) -> list[pd.DataFrame]:
+    """The first member again, on folds that split groups: rows for the leaderboard."""
+    if not _tries_random_folds(design, settings):
+        return []
+    training = design.training
+    random_fold = np.full(len(training.fold), -1, np.int8)
+    mine = design.in_folds
+    alone = np.arange(int(mine.sum()))
+    random_fold[mine] = make_folds(training.labels[mine], alone, settings.n_folds, settings.seed).fold
+    random_training = Training(training.values, training.labels, np.arange(len(mine)), random_fold)
+    tried = range(settings.random_folds)
+    only = FitSettings(**vars(settings) | {"members": settings.members[:1]})
+    random = train_first_level(random_training, design.organelles, tried, only, folder / "random_folds", shown)
+    grouped = np.where(np.isin(training.fold, tried)[:, None], first[:, :, 0], np.nan)
+    able = design.evaluable
+    return leak_rows(
+        settings.members[0], grouped[:, able], random[:, able, 0], training.labels[:, able], training.fold, random_fold
+    )
+
+
+def _conclude(
+    design: Design, first: np.ndarray, leak: list[pd.DataFrame], columns: Sequence[str], settings: FitSettings,
+    folder: Path, shown: Progress,
+) -> Fitted:  # fmt: skip
+    """Stack, calibration, thresholds and their judgement."""
+    able, inner = design.evaluable, design.in_folds
+    labels, fold = design.training.labels, design.training.fold
+    prior = (labels[inner].sum(0) + 0.5) / (inner.sum() + 1)
+    members = first[inner][:, able]
+    nested = fit_nested(members, labels[inner][:, able], fold[inner])
+    shown.advance()
+    chain = fit_chain(members, labels[inner][:, able], fold[inner])
+    shown.advance()
+    first = first.copy()
+    probabilities, calls = np.empty(labels.shape, np.float32), np.empty(labels.shape, bool)
+    probabilities[inner], calls[inner] = conclude(nested.probabilities, nested.threshold, able, prior)
+    if not inner.all():
+        held_out = ensemble_scores(folder, settings, able, design.training.values[~inner])
+        first[~inner] = widen(held_out.swapaxes(1, 2), able, np.nan).swapaxes(1, 2)
+        threshold = chain.thresholds.threshold
+        probabilities[~inner], calls[~inner] = conclude(chain.probabilities(held_out), threshold, able, prior)
+    board = _board(design, first, nested, probabilities, calls, leak, settings)
+    board = _with_thresholds(board, widen(chain.thresholds.threshold, able, np.nan))
+    return Fitted(folder, settings, tuple(columns), able, prior, chain, fold, first, probabilities, calls, board)
+
+
+def _board(
+    design: Design, first: np.ndarray, nested: Nested, probabilities: np.ndarray, calls: np.ndarray,
+    leak: list[pd.DataFrame], settings: FitSettings,
+) -> Leaderboard:  # fmt: skip
+    able, inner, training = design.evaluable, design.in_folds, design.training
+    labels, p, mine = training.labels[inner], probabilities[inner], calls[inner]
+    organelles = organelle_rows(labels, p, mine, able)
+    rng = np.random.default_rng(settings.seed)
+    organelles = add_intervals(organelles, labels, p, mine, training.groups[inner], settings.n_resamples, rng)
+    steps = step_rows(first[inner][:, able], settings.members, nested, labels[:, able], mine[:, able])
+    splits = [split_row(f"{design.kind} folds", labels, p, mine, able)]
+    if not inner.all():
+        out = ~inner
+        splits.append(split_row("held-out groups", training.labels[out], probabilities[out], calls[out], able))
+    return assemble(organelles, [*steps, *splits, *leak], design.kind)
+
+
+def _with_thresholds(board: Leaderboard, threshold: np.ndarray) -> Leaderboard:
+    table = board.table.copy()
+    table.loc[table["kind"] == "organelle", "threshold"] = threshold
+    return Leaderboard(table, board.folds)
+
+
+def _tries_random_folds(design: Design, settings: FitSettings) -> bool:
+    return design.kind == "grouped" and settings.random_folds > 0
+
+
+def _shown(design: Design, settings: FitSettings, quiet: bool) -> AbstractContextManager[Progress]:
+    fits = settings.n_folds * len(settings.members)
+    fits += settings.random_folds if _tries_random_folds(design, settings) else 0
+    return progress("fit", fits * len(design.organelles) + _CHAIN_STEPS, "models", quiet)
+
+
+def _sources() -> str:
+    return digest_sources(Path(__file__).parent)
+
+
+def _check(
+    matrix: np.ndarray, columns: pd.DataFrame, labels: np.ndarray, groups: np.ndarray, settings: FitSettings
+) -> None:
+    expected = {"labels": (len(matrix), len(ORGANELLES)), "groups": (len(matrix),)}
+    found = {"labels": labels.shape, "groups": groups.shape}
+    for name, shape in expected.items():
+        if found[name] != shape:
+            raise InputError(
+                f"{name} have the shape {found[name]}, but the matrix of {len(matrix)} fields asks for {shape}."
+            )
+    if len(columns) != matrix.shape[1]:
+        raise InputError(f"the matrix has {matrix.shape[1]} columns, but {len(columns)} are described. Extract again.")
+    n_groups = len(np.unique(groups))
+    if n_groups < settings.n_folds:
+        raise InputError(
+            f"{n_groups} groups of fields cannot fill {settings.n_folds} folds, because fields of one group share a fold. "
+            "Give more fields, or finer groups."
+        )

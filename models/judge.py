@@ -1,0 +1,79 @@
+"""What the leaderboard says of a fit: its organelles, its steps, and the ways of splitting, all on unseen fields."""
+
+import numpy as np
+import pandas as pd
+
+from models.chain import Nested
+from models.leaderboard import macro_row, organelle_rows, step_row
+from models.metrics import best_f1, brier, calibration_error, each, f1, log_loss, macro, macro_ap
+from models.thresholds import best_threshold, call
+
+
+def step_rows(
+    members: np.ndarray, names: tuple[str, ...], nested: Nested, labels: np.ndarray, calls: np.ndarray
+) -> list[pd.DataFrame]:
+    """One row a step: each member, their mean, the stack, the calibration, and the ways of cutting.
+
+    Parameters
+    ----------
+    members : ndarray, shape (n_fields, n_organelles, n_members)
+        Out-of-fold scores of the evaluable organelles.
+    names : tuple of str
+        Of the members.
+    nested : Nested
+    labels, calls : ndarray of bool, shape (n_fields, n_organelles)
+    """
+    p = nested.probabilities
+    rows = [step_row(f"member {name}", ap=macro_ap(labels, members[:, :, m])) for m, name in enumerate(names)]
+    rows.append(step_row("mean of members", ap=macro_ap(labels, nested.mean)))
+    rows.append(step_row(f"stack: {_ways(nested, 0)}", ap=macro_ap(labels, nested.scores)))
+    quality = {"brier": brier, "log_loss": log_loss, "ece": calibration_error}
+    calibrated = {name: macro(each(score, labels, p)) for name, score in quality.items()}
+    rows.append(step_row(f"calibration: {_ways(nested, 1)}", ap=macro_ap(labels, p), **calibrated))
+    for name, cut in (("threshold 0.5", 0.5), ("one threshold", best_threshold(p.ravel(), p.ravel()))):
+        rows.append(step_row(name, f1=_macro_f1(labels, call(p, np.full(p.shape[1], cut)))))
+    rows.append(step_row(f"own thresholds: {_ways(nested, 2)}", f1=_macro_f1(labels, calls)))
+    rows.append(step_row("an oracle's thresholds", f1=macro(each(best_f1, labels, p))))
+    return rows
+
+
+def split_row(
+    name: str, labels: np.ndarray, probabilities: np.ndarray, calls: np.ndarray, evaluable: np.ndarray
+) -> pd.DataFrame:
+    """Macro scores of one way of splitting; parameters as for `organelle_rows`."""
+    return macro_row("split", name, organelle_rows(labels, probabilities, calls, evaluable))
+
+
+def leak_rows(
+    name: str, grouped: np.ndarray, random: np.ndarray, labels: np.ndarray, fold: np.ndarray, random_fold: np.ndarray
+) -> list[pd.DataFrame]:
+    """What one member reaches with whole groups unseen, and what it pretends to reach when groups are split.
+
+    Parameters
+    ----------
+    name : str
+        The member.
+    grouped, random : ndarray, shape (n_fields, n_organelles)
+        Its scores, NaN for fields of other folds than those compared.
+    labels : ndarray of bool, shape (n_fields, n_organelles)
+    fold, random_fold : ndarray of int, shape (n_fields,)
+    """
+    rows = []
+    for kind, scores, folds in (("grouped", grouped, fold), ("random", random, random_fold)):
+        known = ~np.isnan(scores).any(1)
+        by_fold = [
+            macro_ap(labels[known & (folds == k)], scores[known & (folds == k)]) for k in np.unique(folds[known])
+        ]
+        row = step_row(f"{kind} folds, {name} alone", ap=macro(np.array(by_fold)))
+        rows.append(row.assign(kind="split", n_organelles=float(labels.shape[1])))
+    return rows
+
+
+def _macro_f1(labels: np.ndarray, calls: np.ndarray) -> float:
+    return macro(each(f1, labels, calls))
+
+
+def _ways(nested: Nested, step: int) -> str:
+    """The ways chosen in the folds, the most frequent first."""
+    chosen = [ways[step] for ways in nested.chosen]
+    return ", ".join(sorted(set(chosen), key=lambda way: (-chosen.count(way), way)))

@@ -1,0 +1,195 @@
+"""Which organelles a field is labelled with, and which fields belong together.
+
+Labels are Kaggle's: `Id,Target`, where Target holds label numbers 0 to 27 with spaces between. Groups say which fields
+are no independent evidence (one antibody, one plate, one cell): a fold never splits a group.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from engine.errors import InputError
+
+ORGANELLES: tuple[str, ...] = (
+    "Nucleoplasm",
+    "Nuclear membrane",
+    "Nucleoli",
+    "Nucleoli fibrillar center",
+    "Nuclear speckles",
+    "Nuclear bodies",
+    "Endoplasmic reticulum",
+    "Golgi apparatus",
+    "Peroxisomes",
+    "Endosomes",
+    "Lysosomes",
+    "Intermediate filaments",
+    "Actin filaments",
+    "Focal adhesion sites",
+    "Microtubules",
+    "Microtubule ends",
+    "Cytokinetic bridge",
+    "Mitotic spindle",
+    "Microtubule organizing center",
+    "Centrosome",
+    "Lipid droplets",
+    "Plasma membrane",
+    "Cell junctions",
+    "Mitochondria",
+    "Aggresome",
+    "Cytosol",
+    "Cytoplasmic bodies",
+    "Rods & rings",
+)
+"""The 28 organelles in Kaggle's order: label number 0 is Nucleoplasm."""
+
+
+def folder_name(organelle: int) -> str:
+    """The folder of an organelle's models, e.g. 3 -> "03_Nucleoli_fibrillar_center"."""
+    return f"{organelle:02d}_" + ORGANELLES[organelle].replace(" & ", "_and_").replace(" ", "_")
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of some fields.
+
+    Attributes
+    ----------
+    ids : tuple of str
+        Fields, in the order of the file.
+    matrix : ndarray of bool, shape (n_fields, 28)
+        True where the field carries the organelle.
+    """
+
+    ids: tuple[str, ...]
+    matrix: np.ndarray
+
+    def of(self, ids: Sequence[str]) -> np.ndarray:
+        """The label rows of these fields, in this order: bool, shape (len(ids), 28).
+
+        Raises
+        ------
+        InputError
+            If a field has no labels.
+        """
+        row = {field: i for i, field in enumerate(self.ids)}
+        unknown = [field for field in ids if field not in row]
+        if unknown:
+            raise InputError(
+                f"{len(unknown)} of {len(ids)} fields have no labels (the first is {unknown[0]}). Add their rows to "
+                "train.csv, or take their images out of the train folder."
+            )
+        return self.matrix[[row[field] for field in ids]]
+
+
+def read_labels(path: Path) -> Labels:
+    """Read a table in the form of Kaggle's train.csv.
+
+    Parameters
+    ----------
+    path : Path
+        A csv with columns Id and Target; a byte-order mark, Windows line ends and further columns do no harm.
+
+    Raises
+    ------
+    InputError
+        If the file or a column is missing, an Id comes twice, or a Target is empty or holds an unknown label.
+    """
+    table = _read_table(path, ("Id", "Target"), "Kaggle's train.csv has the columns Id and Target")
+    _refuse_duplicates(path, table["Id"])
+    matrix = np.zeros((len(table), len(ORGANELLES)), bool)
+    for i, (field, target) in enumerate(zip(table["Id"], table["Target"])):
+        matrix[i, _label_numbers(path, i + 2, field, target)] = True
+    return Labels(tuple(table["Id"]), matrix)
+
+
+def _label_numbers(path: Path, line: int, field: str, target: str) -> list[int]:
+    where = f"{path}, line {line}, field {field}"
+    tokens = target.split()
+    if not tokens:
+        raise InputError(
+            f"{where}: Target is empty. Every training field needs at least one label number from 0 to 27; take the "
+            "row out if the field has none."
+        )
+    for token in tokens:
+        if not (token.isascii() and token.isdigit() and int(token) < len(ORGANELLES)):
+            raise InputError(
+                f"{where}: unknown label {token!r}. Labels are whole numbers from 0 ({ORGANELLES[0]}) to "
+                f"{len(ORGANELLES) - 1} ({ORGANELLES[-1]}), with spaces between."
+            )
+    return [int(token) for token in tokens]
+
+
+def read_groups(path: Path, ids: Sequence[str]) -> np.ndarray:
+    """Read which fields belong together.
+
+    Parameters
+    ----------
+    path : Path
+        A csv with columns Id and Group; further columns (CellLine) are left alone.
+    ids : sequence of str
+        The fields wanted, in this order.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_fields,)
+        Group numbers from 0; a field that the file does not name is a group of its own.
+
+    Raises
+    ------
+    InputError
+        If the file or a column is missing, an Id comes twice, or no field is named.
+    """
+    table = _read_table(path, ("Id", "Group"), "a table of groups has the columns Id and Group")
+    _refuse_duplicates(path, table["Id"])
+    group_of = dict(zip(table["Id"], table["Group"]))
+    if len(ids) and not any(field in group_of for field in ids):
+        example = f" (the table starts with {table['Id'][0]}, the fields with {ids[0]})" if len(table) else ""
+        raise InputError(
+            f"{path}: none of the {len(ids)} fields is named in it{example}. Give the table that belongs to these "
+            "fields, or leave it out."
+        )
+    keys = [("group", group_of[field]) if group_of.get(field) else ("field", field) for field in ids]
+    return _numbered(keys)
+
+
+def groups_from_ids(ids: Sequence[str]) -> np.ndarray:
+    """Antibodies from ids of public HPA fields, antibody_plate_well_field: what stands before the first underscore.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_fields,)
+        Group numbers from 0; an id without an underscore (Kaggle's hide the antibody) is a group of its own.
+    """
+    return _numbered([("group", i.split("_")[0]) if "_" in i else ("field", i) for i in ids])
+
+
+def _numbered(keys: Sequence[object]) -> np.ndarray:
+    seen: dict[object, int] = {}
+    return np.array([seen.setdefault(key, len(seen)) for key in keys], np.int64)
+
+
+def _read_table(path: Path, columns: tuple[str, ...], form: str) -> pd.DataFrame:
+    if not path.is_file():
+        raise InputError(f"{path} does not exist. Name the folder that holds it with --data DIR; {form}.")
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise InputError(f"{path} cannot be read as a csv table ({str(error).strip()}); {form}.") from error
+    table.columns = [name.strip() for name in table.columns]
+    missing = [name for name in columns if name not in table]
+    if missing:
+        raise InputError(
+            f"{path}: column {missing[0]} is missing (found {', '.join(table.columns)}); {form}. Rename the columns."
+        )
+    return table.assign(**{name: table[name].str.strip() for name in columns})
+
+
+def _refuse_duplicates(path: Path, ids: pd.Series) -> None:
+    again = ids.duplicated()
+    if again.any():
+        field = ids[again].iloc[0]
+        lines = ", ".join(str(i + 2) for i in np.flatnonzero(ids == field))
+        raise InputError(f"{path}: Id {field} comes more than once (lines {lines}). Keep one row per field.")

@@ -1,0 +1,19 @@
+"""The kinds of first-level model. Each module makes the data ready once, then trains one model an organelle on it.
+
+A member module has SUFFIX, VERSION, STRENGTHS (of class weights, the first is the default), SETTINGS and
+`prepare(values, device)`, `train(prepared, labels, weights, rounds, seed)`, `score(model, values)`, `save(model, path)`
+and `load(path)`.
+"""
+
+from importlib import import_module
+from types import ModuleType
+
+MEMBERS: tuple[str, ...] = ("lightgbm", "xgboost", "linear")
+"""All members in the order of the score matrix."""
+
+_MODULES = {"lightgbm": "lgb", "xgboost": "xgb", "linear": "linear"}
+
+
+def member(name: str) -> ModuleType:
+    """The module of a member; imported only when asked for, because each library takes a second to load."""
+    return import_module(f"{__name__}.{_MODULES[name]}")

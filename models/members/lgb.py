@@ -1,0 +1,67 @@
+"""LightGBM, one model an organelle, on values that are binned once."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import lightgbm
+import numpy as np
+
+SUFFIX = ".txt"
+VERSION = f"lightgbm {lightgbm.__version__}"
+STRENGTHS = (0.5, 0.0)
+SETTINGS: dict[str, Any] = {
+    "objective": "binary",
+    "learning_rate": 0.05,
+    "num_leaves": 15,
+    "max_bin": 255,
+    "feature_fraction": 0.2,
+    "bagging_fraction": 0.5,
+    "bagging_freq": 1,
+    "lambda_l2": 5.0,
+    "min_data_in_leaf": 5,
+    "boost_from_average": False,
+    "feature_pre_filter": False,
+    "force_col_wise": True,
+    "deterministic": True,
+    "num_threads": 1,
+    "verbosity": -1,
+}
+
+
+def prepare(values: np.ndarray, device: str) -> lightgbm.Dataset:
+    """Bin the values once; the pip build of LightGBM runs on the CPU whatever the device."""
+    return lightgbm.Dataset(values, params=SETTINGS, free_raw_data=True).construct()
+
+
+def train(
+    prepared: lightgbm.Dataset, labels: np.ndarray, weights: np.ndarray, rounds: int, seed: int
+) -> lightgbm.Booster:
+    """Boost trees for one organelle.
+
+    Parameters
+    ----------
+    labels : ndarray of bool, shape (n,)
+    weights : ndarray of float, shape (n,)
+    rounds : int
+        Trees.
+    seed : int
+        Of the row and column samples.
+    """
+    prepared.set_label(labels.astype(np.float32)).set_weight(weights)
+    return lightgbm.train(SETTINGS | {"seed": seed}, prepared, rounds)
+
+
+def score(model: lightgbm.Booster, values: np.ndarray) -> np.ndarray:
+    """Log-odds: float32, shape (n,)."""
+    return model.predict(values, raw_score=True, num_threads=1).astype(np.float32)
+
+
+def save(model: lightgbm.Booster, path: Path) -> None:
+    """Write LightGBM's text format."""
+    model.save_model(os.fspath(path))
+
+
+def load(path: Path) -> lightgbm.Booster:
+    """Read LightGBM's text format."""
+    return lightgbm.Booster(model_file=os.fspath(path))

@@ -1,0 +1,84 @@
+"""The unit of work of the first level and the arrays it reads: all on disk, so that any worker can do any unit."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine.files import read_json
+from models.labels import folder_name
+from models.members import member
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The model of one organelle, fold and member."""
+
+    folder: Path
+    organelle: int
+    member: str
+    fold: int
+
+    def file(self, suffix: str) -> Path:
+        """A file of this unit, e.g. 08_Peroxisomes/xgboost_fold3.ubj."""
+        return self.folder / folder_name(self.organelle) / f"{self.member}_fold{self.fold}{suffix}"
+
+    @property
+    def note(self) -> Path:
+        """What it was made from; written last."""
+        return self.file("_note.json")
+
+    @property
+    def scores(self) -> Path:
+        """Scores of the fold's fields, in their order."""
+        return self.file("_scores.npy")
+
+    @property
+    def model(self) -> Path:
+        """The model in its library's own format."""
+        return self.file(member(self.member).SUFFIX)
+
+    def is_finished(self, key: str) -> bool:
+        """Whether all is on disk and was made from the same."""
+        if not (self.note.is_file() and self.scores.is_file() and self.model.is_file()):
+            return False
+        return read_json(self.note)["key"] == key
+
+
+@dataclass(frozen=True)
+class Training:
+    """What the first level learns from.
+
+    Attributes
+    ----------
+    values : ndarray of float32, shape (n_fields, n_columns)
+    labels : ndarray of bool, shape (n_fields, 28)
+    groups : ndarray of int, shape (n_fields,)
+    fold : ndarray of int8, shape (n_fields,)
+        Fold that tests the field; -1 for a field that no model may see.
+    """
+
+    values: np.ndarray
+    labels: np.ndarray
+    groups: np.ndarray
+    fold: np.ndarray
+
+    def key(self) -> str:
+        """A hash of all of it."""
+        sha = hashlib.sha256()
+        for array in (self.values, self.labels, self.groups, self.fold):
+            sha.update(f"{array.dtype.str}{array.shape}".encode())
+            sha.update(np.ascontiguousarray(array).data)
+        return sha.hexdigest()
+
+    def save(self, folder: Path) -> None:
+        """Write the arrays for the workers."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, array in vars(self).items():
+            np.save(folder / f"{name}.npy", array)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Training":
+        """Read what `save` wrote; the values stay on disk until they are used."""
+        return cls(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in cls.__dataclass_fields__))
