@@ -1,0 +1,70 @@
+"""Simulated fields on disk, in Kaggle's layout. Every file is whole or absent."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+
+from engine.errors import InputError
+from engine.files import digest_sources, read_json, whole, write_csv, write_json
+from features._channels import CHANNELS
+from simulate._field import draw_field
+from simulate._plan import FieldPlan
+
+MARKER = "simulated.json"
+REAL_FILES = ("train.csv", "train.zip", "test.zip", "sample_submission.csv")
+PNG_SETTINGS = (cv2.IMWRITE_PNG_COMPRESSION, 1)
+
+
+def prepare_folder(data: Path, settings: dict[str, int]) -> None:
+    """Make the folder, mark it as simulated, and remove simulated pictures of other settings.
+
+    Raises
+    ------
+    InputError
+        If the folder holds data without our mark.
+    """
+    marker = data / MARKER
+    mark = {"simulated": True, **settings, "code": digest_sources(Path(__file__).parent)}
+    if marker.is_file():
+        if read_json(marker) == mark:
+            return
+        for split in ("train", "test"):
+            for picture in (data / split).glob("sim-*.png"):
+                picture.unlink()
+    else:
+        for name in REAL_FILES:
+            if (data / name).exists():
+                raise InputError(
+                    f"{data / name} is there, without {MARKER} beside it: it was not simulated and would be "
+                    "overwritten. Name an empty folder."
+                )
+    for split in ("train", "test"):
+        (data / split).mkdir(parents=True, exist_ok=True)
+    write_json(marker, mark)
+
+
+def write_tables(data: Path, plan: Sequence[FieldPlan]) -> None:
+    """Write train.csv, sample_submission.csv, test_truth.csv and groups.csv."""
+    train = [(one.id, _target(one)) for one in plan if one.split == "train"]
+    test = [(one.id, _target(one)) for one in plan if one.split == "test"]
+    write_csv(data / "train.csv", ("Id", "Target"), train)
+    write_csv(data / "test_truth.csv", ("Id", "Target"), test)
+    write_csv(data / "sample_submission.csv", ("Id", "Predicted"), [(field, "0") for field, _ in sorted(test)])
+    groups = [(one.id, one.group, one.cell_line.name) for one in plan]
+    write_csv(data / "groups.csv", ("Id", "Group", "CellLine"), groups)
+
+
+def _target(one: FieldPlan) -> str:
+    """Labels as Kaggle writes them: numbers separated by spaces."""
+    return " ".join(str(label) for label in one.labels)
+
+
+def write_field(data: Path, plan: FieldPlan, size: int, seed: int) -> str:
+    """Draw one field and write its four pictures; nothing to do if they are there. Returns its id."""
+    paths = [data / plan.split / f"{plan.id}_{channel.colour}.png" for channel in CHANNELS]
+    if not all(path.is_file() for path in paths):
+        for path, picture in zip(paths, draw_field(plan, size, seed), strict=True):
+            with whole(path) as temporary:
+                temporary.write_bytes(cv2.imencode(".png", picture, PNG_SETTINGS)[1].tobytes())
+    return plan.id
