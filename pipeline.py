@@ -3,12 +3,35 @@
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+
+from engine.files import read_json
 from engine.lock import locked
 from engine.parallel import default_workers
+from engine.progress import progress
 from engine.run_folder import Outcome, RunFolder
 from features._device import open_device
 from features._shards import ExtractSettings, plan_shards
-from stages import extraction
+from models.fit import fit as fit_models
+from models.fitted import Fitted, load
+from models.matrix import read_matrix
+from models.settings import FitSettings
+from simulate import simulate as simulate_fields
+from stages import extraction, fitting, submission
+from stages.submission import Calls
+
+DEMO_ROUNDS = 60
+"""Few, so that the demo ends within minutes."""
+
+
+def simulate(data: Path, *, fields: int, test_fields: int, size: int, workers: int, seed: int, quiet: bool) -> Outcome:
+    """Write HPA-like fields with known labels."""
+    workers = workers or default_workers()
+    with progress("simulate", fields + test_fields, "fields", quiet) as bar:
+        simulate_fields(data, fields, test_fields, size, seed, workers, lambda done, total: bar.advance())
+    lines = (f"{fields} training and {test_fields} test fields of {size} x {size} px in {data}",)
+    facts = {"data": str(data), "fields": fields, "test_fields": test_fields}
+    return Outcome(lines, f"python cli.py extract --data {data}", facts)
 
 
 def extract(
@@ -39,3 +62,76 @@ def extract(
         lines.append(f"{n_failed} of {n_fields} fields failed: see {folder.failures}")
     facts = {"features": str(folder.features), "fields": n_fields, "failed": n_failed, "cells": n_cells}
     return Outcome(tuple(lines), f"python cli.py fit --data {data} --run {run}", facts, n_failed)
+
+
+def fit(
+    data: Path, run: Path, *, groups: Path | None, n_folds: int, rounds: int, covariates: bool,
+    device: str, workers: int, seed: int, quiet: bool,
+) -> Outcome:  # fmt: skip
+    """Matrix and labels -> folds -> first level -> stack -> calibration -> thresholds -> leaderboard."""
+    folder = RunFolder(run)
+    training = fitting.read_training_set(data, folder, groups, covariates)
+    settings = FitSettings(
+        n_folds=n_folds, rounds=rounds, seed=seed,
+        device=open_device(device).name, workers=workers or default_workers(),
+    )  # fmt: skip
+    with locked(run):
+        matrix = training.matrix
+        fitted = fit_models(
+            matrix.values, matrix.columns, training.labels, training.groups, settings, folder.models, quiet
+        )
+        fitting.write_fit_tables(folder, fitted, training, (data / "simulated.json").is_file())
+        folder.note("fit", settings.of_result() | {"data": str(data), "groups": training.groups_from})
+    return _fit_outcome(data, folder, fitted, training)
+
+
+def _fit_outcome(data: Path, folder: RunFolder, fitted: Fitted, training: fitting.TrainingSet) -> Outcome:
+    metrics = read_json(folder.metrics)
+    macro, folds = metrics["macro"], metrics["folds"]
+    kind = f"{'simulated fields, ' if metrics['simulated'] else ''}{folds} folds"
+    lines = [
+        f"{len(training.labels)} fields in {len(np.unique(training.groups))} groups (from {training.groups_from})",
+        f"{len(metrics['not_evaluable'])} of 28 organelles have too few positives to be learnt"
+        + (f": {', '.join(metrics['not_evaluable'])}" if metrics["not_evaluable"] else ""),
+    ]
+    if training.n_unmeasured:
+        lines.append(f"{training.n_unmeasured} labelled fields have no features (image missing or unusable)")
+    if macro["n_organelles"]:
+        lines.append(
+            f"macro over {macro['n_organelles']} organelles ({kind}): average precision {macro['ap']:.3f} "
+            f"(chance {macro['chance_ap']:.3f}), F1 {macro['f1']:.3f}"
+        )
+    lines.append(f"leaderboard in {folder.leaderboard}")
+    facts = {"leaderboard": str(folder.leaderboard), "folds": folds, "simulated": metrics["simulated"], "macro": macro}
+    return Outcome(tuple(lines), f"python cli.py report --data {data} --run {folder.root}", facts)
+
+
+def submit(data: Path, run: Path) -> Outcome:
+    """Predict the test fields and write them in Kaggle's order."""
+    folder = RunFolder(run)
+    fitted = load(folder.models)
+    test = read_matrix(folder.matrix("test"), fitting.read_columns(folder))
+    calls = Calls(test.ids, *fitted.predict(test.named(fitted.columns)))
+    wanted = submission.read_wanted(data / "sample_submission.csv", calls.ids)
+    with locked(run):
+        submission.write_predictions(folder.predictions, calls)
+        n_without = submission.write_submission(folder.submission, wanted, calls, int(np.argmax(fitted.prior)))
+    lines = [f"{len(wanted)} rows in {folder.submission}"]
+    if n_without:
+        lines.append(f"{n_without} of them had no usable image and got the commonest organelle")
+    command = "kaggle competitions submit human-protein-atlas-image-classification"
+    facts = {"submission": str(folder.submission), "rows": len(wanted), "without_image": n_without}
+    return Outcome(tuple(lines), f'{command} -f {folder.submission} -m "hpa-boost"', facts)
+
+
+def demo(folder: Path, *, fields: int, test_fields: int, device: str, workers: int, seed: int, quiet: bool) -> Outcome:
+    """Everything on simulated fields, and how well the test fields were called."""
+    data, run = folder / "data", folder / "run"
+    simulate(data, fields=fields, test_fields=test_fields, size=512, workers=workers, seed=seed, quiet=quiet)
+    extracted = extract(data, run, no_er=False, masks=None, device=device, workers=workers, quiet=quiet)
+    fitted = fit(
+        data, run, groups=None, n_folds=5, rounds=DEMO_ROUNDS, covariates=True,
+        device=device, workers=workers, seed=seed, quiet=quiet,
+    )  # fmt: skip
+    submitted = submit(data, run)
+    return Outcome((*extracted.lines, *fitted.lines, *submitted.lines), "", fitted.facts | submitted.facts)

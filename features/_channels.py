@@ -29,3 +29,7 @@ ER = Channel("ER", "yellow", 3)
 
 CHANNELS = (MICROTUBULES, PROTEIN, NUCLEUS, ER)
 COMPARTMENTS = ("Cells", "Nuclei", "Cytoplasm")
+"""Parts of a cell that features are measured in."""
+
+IMAGE = "Image"
+"""Stands for the compartment where a feature is measured on the field as a whole."""

@@ -14,7 +14,7 @@ from features import columns, featurize
 from features._cells import Cells, make_cells
 from features._channels import ER
 from features._device import open_device
-from features._field import field_columns, measure_field
+from features._field import field_columns, field_metadata, measure_field
 from features._images import FieldSource, read_field
 from features._masks import read_masks
 from features._segment import segment
@@ -198,7 +198,8 @@ def _failed_row(field_id: str, error: FieldError) -> dict[str, object]:
 
 def _fields_table(shard: Shard, rows: list[dict[str, object]]) -> pa.Table:
     types = {"Metadata_Id": pa.string(), "Metadata_Path": pa.string(), "Metadata_Stage": pa.string()}
-    types |= {"Metadata_Error": pa.string()} | field_columns()
+    types |= {"Metadata_Error": pa.string()} | field_metadata()
+    types |= {column.name: pa.float32() for column in field_columns()}
     table = pa.Table.from_pylist(rows, pa.schema(list(types.items())))
     return table.add_column(1, "Metadata_Split", pa.array([shard.split] * len(rows), pa.string()))
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from features._channels import CHANNELS, COMPARTMENTS, Channel
+from features._channels import COMPARTMENTS, IMAGE, Channel
 
 _TOKEN = re.compile(r"[A-Za-z0-9.\-]+")
-_CHANNEL_NAMES = tuple(channel.name for channel in CHANNELS)
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,7 @@ class Column:
     Attributes
     ----------
     compartment : str
-        Cells, Nuclei or Cytoplasm.
+        Cells, Nuclei or Cytoplasm; Image for what is measured on the field as a whole.
     family, feature : str
         CamelCase tokens, e.g. Texture, Contrast.
     channels : tuple of Channel
@@ -46,7 +45,7 @@ class Column:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parameters", tuple(str(parameter) for parameter in self.parameters))
-        if self.compartment not in COMPARTMENTS:
+        if self.compartment not in (*COMPARTMENTS, IMAGE):
             raise ValueError(f"compartment {self.compartment!r} is not one of {', '.join(COMPARTMENTS)}")
         for token in (self.family, self.feature, *self.parameters):
             if not _TOKEN.fullmatch(token):

@@ -1,6 +1,6 @@
 """The field matrix: the cells of each field pooled, beside what is measured on the field as a whole."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +46,22 @@ class FieldMatrix:
     def select(self, keep: np.ndarray) -> "FieldMatrix":
         """The columns where `keep` (bool) is true."""
         return FieldMatrix(self.metadata, self.values[:, keep], self.columns[keep].reset_index(drop=True))
+
+    def named(self, names: Sequence[str]) -> np.ndarray:
+        """The values of these columns, in this order.
+
+        Raises
+        ------
+        InputError
+            If there is no such column.
+        """
+        at = pd.Index(self.columns["name"]).get_indexer(list(names))
+        if (at < 0).any():
+            raise InputError(
+                f"column {names[int(np.argmax(at < 0))]} is missing among the {len(self.columns)} of the matrix: it "
+                "was extracted with other settings than the fit. Run python cli.py extract and fit again."
+            )
+        return self.values[:, at]
 
 
 def pool_shard(cells_path: Path, fields_path: Path, columns: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:

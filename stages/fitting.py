@@ -1,0 +1,115 @@
+"""What a fit is given and what it leaves behind: rows with labels, groups that share a fold, tables of the result."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from engine.errors import InputError
+from engine.files import whole
+from engine.run_folder import RunFolder
+from models.duplicates import duplicate_pairs, join
+from models.fitted import Fitted
+from models.labels import ORGANELLES, groups_from_ids, read_groups, read_labels
+from models.matrix import FieldMatrix, read_matrix
+
+HASH_BITS_APART = 16
+"""Fields whose four 64-bit hashes differ in no more bits than this, together, are taken for near-identical."""
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Measured fields with their labels and groups, in the order of the matrix.
+
+    Attributes
+    ----------
+    matrix : FieldMatrix
+    labels : ndarray of bool, shape (n_fields, 28)
+    groups : ndarray of int64, shape (n_fields,)
+        Fields of one number share a fold.
+    groups_from : str
+        What the groups were made of, in words.
+    duplicates : ndarray of int64, shape (n_pairs, 2)
+        Rows of near-identical fields.
+    n_unmeasured : int
+        Labelled fields without features: images missing or unusable.
+    """
+
+    matrix: FieldMatrix
+    labels: np.ndarray
+    groups: np.ndarray
+    groups_from: str
+    duplicates: np.ndarray
+    n_unmeasured: int
+
+
+def read_columns(folder: RunFolder) -> pd.DataFrame:
+    """The structured columns of a run.
+
+    Raises
+    ------
+    InputError
+        If nothing was extracted yet.
+    """
+    if not folder.columns.is_file():
+        raise InputError(f"{folder.columns} is missing: nothing was extracted yet. Run python cli.py extract first.")
+    return pq.read_table(folder.columns).to_pandas()
+
+
+def read_training_set(data: Path, folder: RunFolder, groups: Path | None, covariates: bool) -> TrainingSet:
+    """Bring features, labels and groups of the training fields together.
+
+    Parameters
+    ----------
+    data : Path
+        Folder with train.csv and perhaps groups.csv.
+    folder : RunFolder
+    groups : Path or None
+        Another table of groups.
+    covariates : bool
+        Keep the columns that depend on how a field was acquired.
+
+    Raises
+    ------
+    InputError
+        If a table is missing or does not fit.
+    """
+    matrix = read_matrix(folder.matrix("train"), read_columns(folder))
+    labels = read_labels(data / "train.csv")
+    measured = set(matrix.ids)
+    if not covariates:
+        matrix = matrix.select(~matrix.columns["covariate"].to_numpy())
+    numbers, said = _groups(data, groups, matrix.ids)
+    pairs = duplicate_pairs(_hashes(matrix.metadata), HASH_BITS_APART)
+    unmeasured = sum(field not in measured for field in labels.ids)
+    return TrainingSet(matrix, labels.of(matrix.ids), join(numbers, pairs), said, pairs, unmeasured)
+
+
+def _groups(data: Path, path: Path | None, ids: tuple[str, ...]) -> tuple[np.ndarray, str]:
+    if path is None and (data / "groups.csv").is_file():
+        path = data / "groups.csv"
+    if path is not None:
+        return read_groups(path, ids), f"{path} and near-identical fields"
+    return groups_from_ids(ids), "ids and near-identical fields"
+
+
+def _hashes(metadata: pd.DataFrame) -> np.ndarray:
+    names = [name for name in metadata.columns if name.startswith("Metadata_Hash")]
+    return metadata[names].to_numpy(np.uint64)
+
+
+def write_fit_tables(folder: RunFolder, fitted: Fitted, training: TrainingSet, simulated: bool) -> None:
+    """Write folds.parquet, oof.parquet, leaderboard.csv and metrics.json beside the models."""
+    ids = pa.array(training.matrix.ids)
+    folds = {"Metadata_Id": ids, "group": training.groups, "fold": fitted.fold}
+    probabilities = {name: fitted.probabilities[:, j] for j, name in enumerate(ORGANELLES)}
+    called = {f"{name} called": fitted.calls[:, j] for j, name in enumerate(ORGANELLES)}
+    tables = {folder.folds: folds, folder.oof: {"Metadata_Id": ids} | probabilities | called}
+    for path, table in tables.items():
+        with whole(path) as temporary:
+            pq.write_table(pa.table(table), temporary)
+    fitted.leaderboard.save(folder.leaderboard)
+    fitted.leaderboard.save_metrics(folder.metrics, simulated)
