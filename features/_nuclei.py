@@ -1,4 +1,4 @@
-"""Nuclei from the nucleus channel: smooth, threshold by the local brightness of nuclei, fill, split at necks.
+"""Nuclei from the nucleus channel: threshold by the brightness of nearby nuclei, split at dark gaps and at necks.
 
 Every length derives from the nucleus radius that a first rough threshold shows, so that resolution does not matter.
 """
@@ -8,12 +8,14 @@ import numpy as np
 
 from features._kernels_cpu import segment as _kernels
 
-NECK = 0.82  # two lobes are two nuclei if the neck is thinner than this share of the smaller lobe
-_FLOOR = 0.55  # the local threshold stays between these shares of the global one
-_CEILING = 1.3
-_LOCAL = 0.62  # a nuclear pixel is brighter than this share of the nuclei around it
-_SPECK = 0.12  # nuclei smaller than this share of the field's typical nucleus are specks
+_DARK = 12  # below this, on the 0..255 scale, there is no nucleus
+_LOCAL = 0.58  # a nuclear pixel is brighter than this share of the nuclei around it,
+_FLOOR, _CEILING = 0.5, 1.3  # but the local threshold stays between these shares of the global one
+_GAP = 0.81  # what is darker than this share of its own surroundings in a nucleus may be a gap between two
+_NECK = 0.8  # two lobes are two nuclei if the neck is thinner than this share of the smaller lobe
+_SPECK = 0.12  # what is smaller than this share of the typical nucleus is a speck
 _HOLE = 0.6  # holes up to this share of the typical nucleus are nucleoli
+_LEVELS = np.arange(256)
 
 
 def find_nuclei(plane: np.ndarray) -> tuple[np.ndarray, float]:
@@ -31,56 +33,81 @@ def find_nuclei(plane: np.ndarray) -> tuple[np.ndarray, float]:
     radius : float
         Typical nucleus radius in px; 0 if there are none.
     """
-    smooth = cv2.GaussianBlur(plane, (0, 0), 1.0)
-    lit = smooth[smooth > 12]
+    smooth = cv2.blur(plane, (3, 3))
+    lit = smooth[smooth > _DARK]
     if lit.size < 16:
         return np.zeros(plane.shape, np.int32), 0.0
     level, _ = cv2.threshold(lit, 0, 255, cv2.THRESH_OTSU)
     radius = _typical_radius((smooth > level).astype(np.uint8))
-    if radius < 1:
-        return np.zeros(plane.shape, np.int32), 0.0
-    mask = _fill(_local_mask(smooth, level, radius), _HOLE * np.pi * radius**2)
+    largest_hole = _HOLE * np.pi * radius**2
+
+    smooth = cv2.GaussianBlur(plane, (0, 0), max(0.12 * radius, 1.0))
+    around = _local_mean(smooth, (smooth > _FLOOR * level).astype(np.uint8), 2.5 * radius)
+    threshold = cv2.LUT(around, np.clip(_LOCAL * _LEVELS, _FLOOR * level, _CEILING * level).astype(np.uint8))
+    mask = _fill(_even_out((smooth > threshold).astype(np.uint8), 0.35 * radius), largest_hole)
     mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, _disc(0.25 * radius))
-    distance = cv2.distanceTransform(cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_REPLICATE), cv2.DIST_L2, 5)
-    distance = cv2.GaussianBlur(distance, (0, 0), max(0.12 * radius, 0.7))
-    distance[[0, -1]] = distance[:, [0, -1]] = 0
-    inside = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    labels, n = _kernels.split_by_depth((distance * inside * 64).astype(np.uint16), NECK)
-    labels = labels[1:-1, 1:-1]
-    areas = np.bincount(labels.ravel(), minlength=n + 1)
-    keep = areas > max(_SPECK * np.pi * radius**2, 12)
-    keep[0] = False
-    return np.where(keep, np.cumsum(keep), 0).astype(np.int32)[labels], radius
+    gaps = smooth < cv2.LUT(_local_mean(smooth, mask, 1.2 * radius), (_GAP * _LEVELS).astype(np.uint8))
+    core = _fill(np.where(gaps, np.uint8(0), mask), largest_hole)
+    return _label(mask, core, smooth, radius), radius
 
 
 def _typical_radius(mask: np.ndarray) -> float:
-    """Median of the largest inscribed circles of the blobs that are not specks, weighted by area."""
-    distance = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
-    peaks = (distance == cv2.dilate(distance, np.ones((9, 9), np.uint8))) & (distance > 2)
-    radii = np.sort(distance[peaks])
-    if radii.size == 0:
-        return float(distance.max())
-    weight = np.cumsum(radii**2)
-    return float(radii[np.searchsorted(weight, weight[-1] / 2)])
+    """The radius in px of the blob in which half of all nuclear area is reached, from the smallest blob up."""
+    small = cv2.resize(mask, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    distance = cv2.distanceTransform(small, cv2.DIST_L2, 3)
+    peaks = distance[(distance == cv2.dilate(distance, np.ones((5, 5), np.uint8))) & (distance > 1)]
+    if peaks.size == 0:
+        return 2 * max(float(distance.max()), 1.0)
+    radii = np.sort(peaks)
+    area = np.cumsum(radii**2)
+    return 2 * float(radii[np.searchsorted(area, area[-1] / 2)])
 
 
-def _local_mask(smooth: np.ndarray, level: float, radius: float) -> np.ndarray:
-    """Pixels brighter than a share of the nuclei around them."""
-    value = smooth.astype(np.float32)
-    rough = (smooth > _FLOOR * level).astype(np.float32)
-    side = 2 * round(2.5 * radius) + 1
-    near = cv2.boxFilter(rough, -1, (side, side), borderType=cv2.BORDER_REFLECT)
-    bright = cv2.boxFilter(value * rough, -1, (side, side), borderType=cv2.BORDER_REFLECT) / np.maximum(near, 1e-3)
-    threshold = np.clip(_LOCAL * bright, _FLOOR * level, _CEILING * level)
-    return (value > threshold).astype(np.uint8)
+def _local_mean(smooth: np.ndarray, mask: np.ndarray, reach: float) -> np.ndarray:
+    """Mean brightness of the masked pixels around each pixel, uint8; computed at a quarter of the size."""
+    small = [
+        cv2.resize(image, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA).astype(np.float32)
+        for image in (mask * smooth, mask * np.uint8(255))
+    ]
+    side = 2 * max(round(reach / 4), 1) + 1
+    total, weight = (cv2.boxFilter(image, -1, (side, side), borderType=cv2.BORDER_REFLECT) for image in small)
+    mean = np.clip(255 * total / np.maximum(weight, 1), 0, 255).astype(np.uint8)
+    return cv2.resize(mean, smooth.shape[::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def _even_out(mask: np.ndarray, reach: float) -> np.ndarray:
+    """Smooth the outline of a mask: each pixel joins the majority around it."""
+    side = 2 * max(round(reach), 1) + 1
+    return (cv2.blur(255 * mask, (side, side)) > 127).astype(np.uint8)
 
 
 def _fill(mask: np.ndarray, largest: float) -> np.ndarray:
-    """Fill the holes up to an area of `largest` px."""
-    _, holes, stats, _ = cv2.connectedComponentsWithStats(1 - mask, connectivity=4)
-    small = stats[:, cv2.CC_STAT_AREA] <= largest
-    small[0] = False
-    return mask | small[holes].astype(np.uint8)
+    """Fill the holes up to an area of `largest` px, in place; what is open to the image border is no hole."""
+    contours, tree = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    holes = [
+        contour
+        for contour, (_, _, _, parent) in zip(contours, tree[0] if tree is not None else ())
+        if parent >= 0 and cv2.contourArea(contour) <= largest
+    ]
+    return cv2.drawContours(mask, holes, -1, 1, cv2.FILLED)
+
+
+def _label(mask: np.ndarray, core: np.ndarray, smooth: np.ndarray, radius: float) -> np.ndarray:
+    """Split the core at its necks, drop specks, and give the rest of the mask to the lobes along dark lines.
+
+    Nuclei at the image border are split as if they went on beyond it.
+    """
+    beyond = cv2.copyMakeBorder(core, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    distance = cv2.GaussianBlur(cv2.distanceTransform(beyond, cv2.DIST_L2, 5), (0, 0), max(0.12 * radius, 0.7))
+    height = np.minimum(64 * distance, 65535).astype(np.uint16) * _frame(core)
+    seeds = _kernels.split_by_depth(height, _NECK, int(max(_SPECK * np.pi * radius**2, 12)))
+    relief = _frame((256 - smooth.astype(np.uint16)) * mask)
+    return _kernels.flood(seeds, relief)[1:-1, 1:-1]
+
+
+def _frame(image: np.ndarray) -> np.ndarray:
+    """The image with one pixel of zeros around it, as the kernels want it."""
+    return cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
 
 
 def _disc(radius: float) -> np.ndarray:

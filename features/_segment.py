@@ -7,10 +7,13 @@ import numpy as np
 
 from engine.errors import FieldError
 from features._channels import ER, MICROTUBULES, NUCLEUS
+from features._kernels_cpu import pixels as _pixels
 from features._kernels_cpu import segment as _kernels
 from features._nuclei import find_nuclei
 
-_WORK_SIDE = 768  # larger fields are segmented at half, a third ... of their size
+_WORK_SIDE = 512  # fields at least twice as large are segmented at a half, a third ... of their size
+_LIT = 34  # a cell is brighter than this on the 0..255 square-root scale
+_SLOPE = 60.0  # rise of the relief per nucleus radius of distance from the nearest nucleus
 _REACH = 6.0  # a cell ends at this many nucleus radii from its nucleus
 
 
@@ -34,7 +37,7 @@ class Segmentation:
 
 
 def segment(pixels: np.ndarray, field: str = "") -> Segmentation:
-    """Find the cells of a field.
+    """Find the cells of a field; each has exactly one connected nucleus.
 
     Parameters
     ----------
@@ -47,37 +50,47 @@ def segment(pixels: np.ndarray, field: str = "") -> Segmentation:
     FieldError
         Of stage "segment", if there is no nucleus.
     """
-    shrink = max(1, round(max(pixels.shape[1:]) / 512)) if max(pixels.shape[1:]) > _WORK_SIDE else 1
-    nucleus, tubules, er = (_root_scale(pixels[c.index], shrink) for c in (NUCLEUS, MICROTUBULES, ER))
-    nuclei, radius = find_nuclei(nucleus)
+    shrink = max(1, round(max(pixels.shape[1:]) / _WORK_SIDE))
+    nuclei, radius = find_nuclei(_root_scale(pixels[NUCLEUS.index], shrink))
     if not nuclei.any():
         raise _no_nuclei(pixels, field)
-    cells = _grow_cells(nuclei, tubules, er, radius)
+    body = cv2.addWeighted(
+        _root_scale(pixels[MICROTUBULES.index], shrink), 0.5, _root_scale(pixels[ER.index], shrink), 0.5, 0
+    )
+    cells = _grow_cells(nuclei, body, radius)
     if shrink > 1:
-        size = pixels.shape[:0:-1]
-        cells, nuclei = (cv2.resize(x, size, interpolation=cv2.INTER_NEAREST) for x in (cells, nuclei))
+        cells, nuclei = (_enlarge(labels, shrink, pixels.shape[1:]) for labels in (cells, nuclei))
+        nuclei[nuclei != cells] = 0
     return Segmentation(cells, nuclei)
 
 
 def _root_scale(plane: np.ndarray, shrink: int) -> np.ndarray:
-    """A channel as uint8 on a square-root scale, the brightest 0.2 % at 255; shrunk by an integer factor."""
-    height, width = plane.shape
+    """A channel as uint8 on a square-root scale, from its darkest 1 % at 0 to its brightest 0.2 % at 255.
+
+    Shrunk by an integer factor. The square root lets dim cells count beside bright ones.
+    """
     if shrink > 1:
-        plane = cv2.resize(plane, (width // shrink, height // shrink), interpolation=cv2.INTER_AREA)
-    top = max(float(np.percentile(plane[::2, ::2], 99.8)), 1.0)
-    return (255 * np.sqrt(np.minimum(plane.astype(np.float32) / top, 1))).astype(np.uint8)
+        bottom, right = (-side % shrink for side in plane.shape)
+        plane = cv2.copyMakeBorder(plane, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
+        plane = cv2.resize(plane, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA)
+    full = np.iinfo(plane.dtype).max
+    histogram = cv2.calcHist([np.ascontiguousarray(plane[::2, ::2])], [0], None, [full + 1], [0, full + 1]).ravel()
+    share = np.cumsum(histogram, dtype=np.float64)
+    low, high = np.searchsorted(share, share[-1] * np.array([0.01, 0.998]))
+    levels = np.arange(full + 1, dtype=np.float32)
+    table = (255 * np.sqrt(np.clip((levels - low) / max(high - low, 1), 0, 1))).astype(np.uint8)
+    return cv2.LUT(plane, table) if full == 255 else table[plane]
 
 
-def _grow_cells(nuclei: np.ndarray, tubules: np.ndarray, er: np.ndarray, radius: float) -> np.ndarray:
-    """Grow nuclei into cells where microtubules or ER are lit; boundaries settle in the dark valleys between cells."""
-    body = cv2.GaussianBlur(cv2.addWeighted(tubules, 0.5, er, 0.5, 0), (0, 0), max(0.12 * radius, 1.0))
-    foreground = (body > 34) | (nuclei > 0)
-    cost = np.where(foreground, 255 - (body // 8) * 7, 0).astype(np.uint8)
-    cost = np.maximum(cost, foreground.astype(np.uint8))
-    cost[[0, -1]] = cost[:, [0, -1]] = 0
-    limit = int(_REACH * radius * 255 * 5)
-    cells = _kernels.grow(nuclei, cost, limit)
-    return np.where((cells == 0) & (nuclei > 0), nuclei, cells)
+def _grow_cells(nuclei: np.ndarray, body: np.ndarray, radius: float) -> np.ndarray:
+    """Flood from the nuclei over what is lit: cells meet in the dark valleys between them, or halfway in between."""
+    body = cv2.GaussianBlur(body, (0, 0), max(0.15 * radius, 1.0))
+    distance = cv2.distanceTransform((nuclei == 0).astype(np.uint8), cv2.DIST_L2, 3)
+    relief = cv2.add(cv2.bitwise_not(body), (_SLOPE / radius) * distance + 1, dtype=cv2.CV_16U)
+    relief[((body <= _LIT) | (distance >= _REACH * radius)) & (nuclei == 0)] = 0
+    relief = cv2.copyMakeBorder(relief, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    seeds = cv2.copyMakeBorder(nuclei, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    return _kernels.flood(seeds, relief)[1:-1, 1:-1]
 
 
 def _no_nuclei(pixels: np.ndarray, field: str) -> FieldError:
@@ -89,3 +102,28 @@ def _no_nuclei(pixels: np.ndarray, field: str) -> FieldError:
         field=field,
         stage="segment",
     )
+
+
+def _enlarge(labels: np.ndarray, times: int, shape: tuple[int, int]) -> np.ndarray:
+    """A label image `times` larger, cut to `shape`, with smooth outlines instead of steps.
+
+    Each label's mask is blurred and interpolated on its own; a pixel goes to whoever has the largest share of it.
+    """
+    padded = cv2.copyMakeBorder(labels, 2, 2, 2, 2, cv2.BORDER_REPLICATE)
+    best = 255 - _share(padded > 0, times)
+    out = np.zeros(best.shape, np.int32)
+    _, boxes = _pixels.bounding_boxes(padded[None], int(labels.max()))
+    for label, (top, left, bottom, right) in enumerate(boxes, start=1):
+        window = slice(max(top - 2, 0), bottom + 2), slice(max(left - 2, 0), right + 2)
+        share = _share(padded[window] == label, times)
+        large = tuple(slice(times * side.start, times * side.start + n) for side, n in zip(window, share.shape))
+        won = share > best[large]
+        out[large][won] = label
+        best[large][won] = share[won]
+    return np.ascontiguousarray(out[2 * times : 2 * times + shape[0], 2 * times : 2 * times + shape[1]])
+
+
+def _share(mask: np.ndarray, times: int) -> np.ndarray:
+    """How much of each enlarged pixel belongs to the mask, 0..255."""
+    soft = cv2.GaussianBlur(mask.astype(np.uint8) * 255, (0, 0), 0.7)
+    return cv2.resize(soft, None, fx=times, fy=times, interpolation=cv2.INTER_LINEAR)

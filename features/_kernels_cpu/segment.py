@@ -1,4 +1,4 @@
-"""The loops of cell finding: splitting touching nuclei by shape, and growing cells from nuclei."""
+"""The loops of cell finding: splitting touching nuclei at their necks, and flooding a relief from the nuclei."""
 
 import numpy as np
 
@@ -6,158 +6,154 @@ from features._kernels_cpu._jit import kernel
 
 
 @kernel
-def _root(parent: np.ndarray, i: int) -> int:
-    while parent[i] != i:
-        parent[i] = parent[parent[i]]
-        i = parent[i]
-    return i
-
-
-@kernel
-def split_by_depth(height: np.ndarray, neck: float) -> tuple[np.ndarray, int]:
-    """Divide blobs at their necks: a watershed from the top down that joins basins unless the saddle is deep.
-
-    Parameters
-    ----------
-    height : ndarray of uint16, shape (H, W)
-        Smoothed distance to the background in any unit; 0 is background. The outermost pixels must be 0.
-    neck : float
-        Two lobes stay apart if the height of the saddle between them is less than `neck` times the lower peak.
-
-    Returns
-    -------
-    labels : ndarray of int32, shape (H, W)
-    n : int
-        Labels run 1..n.
-    """
-    rows, columns = height.shape
-    flat = height.ravel()
-    starts = np.zeros(int(flat.max()) + 2, np.int64)
-    for value in flat:
+def _pixels_from_the_top(heights: np.ndarray) -> np.ndarray:
+    """Flat positions of the pixels above 0, highest first, row-major among equals (counting sort)."""
+    starts = np.zeros(int(heights.max()) + 1, np.int64)
+    for value in heights:
         starts[value] += 1
-    total = flat.size - starts[0]
     position = 0
     for value in range(starts.size - 1, 0, -1):
         count = starts[value]
         starts[value] = position
         position += count
-    order = np.empty(total, np.int64)
-    for i in range(flat.size):
-        value = flat[i]
+    order = np.empty(position, np.int64)
+    for i in range(heights.size):
+        value = heights[i]
         if value:
             order[starts[value]] = i
             starts[value] += 1
-    parent = np.zeros(total + 1, np.int32)
-    peak = np.zeros(total + 1, np.int32)
-    labels = np.zeros(flat.size, np.int32)
-    steps = np.array([-columns, -1, 1, columns, -columns - 1, -columns + 1, columns - 1, columns + 1])
-    n_basins = 0
-    for i in order:
-        level = flat[i]
-        mine = 0
-        best = -1
-        for step in steps:
-            j = i + step
-            if labels[j] == 0:
-                continue
-            basin = _root(parent, labels[j])
-            if mine == 0:
-                mine, best = basin, flat[j]
-            elif basin != mine:
-                if level >= neck * min(peak[basin], peak[mine]):
-                    low, high = (basin, mine) if peak[basin] < peak[mine] else (mine, basin)
-                    parent[low] = high
-                    mine = high
-                elif flat[j] > best:
-                    mine, best = basin, flat[j]
-        if mine == 0:
-            n_basins += 1
-            mine = n_basins
-            parent[mine] = mine
-            peak[mine] = level
-        labels[i] = mine
-    ids = np.zeros(n_basins + 1, np.int32)
-    n = 0
-    for i in range(flat.size):
-        if labels[i]:
-            basin = _root(parent, labels[i])
-            if ids[basin] == 0:
-                n += 1
-                ids[basin] = n
-            labels[i] = ids[basin]
-    return labels.reshape(rows, columns), n
+    return order
 
 
 @kernel
-def grow(seeds: np.ndarray, cost: np.ndarray, limit: int) -> np.ndarray:
-    """Grow every seed over the field along cheapest paths; each pixel goes to the seed that reaches it first.
+def _number_basins(basins: np.ndarray, parent: np.ndarray, smallest: int) -> None:
+    """Replace each basin by the number 1..n of the basin it was joined to, in row-major order; 0 if it is too small."""
+    areas = np.zeros(parent.size, np.int32)
+    for i in range(basins.size):
+        basin = basins[i]
+        while parent[basin] != basin:
+            basin = parent[basin]
+        basins[i] = basin
+        areas[basin] += 1
+    ids = np.zeros(parent.size, np.int32)
+    n = 0
+    for i in range(basins.size):
+        basin = basins[i]
+        if basin and areas[basin] >= smallest:
+            if ids[basin] == 0:
+                n += 1
+                ids[basin] = n
+            basins[i] = ids[basin]
+        else:
+            basins[i] = 0
 
-    Shortest paths by Dial's bucket queue: steps cost the mean of both pixels' cost, diagonal steps 1.4 times that.
+
+@kernel
+def split_by_depth(height: np.ndarray, neck: float, smallest: int) -> np.ndarray:
+    """Divide blobs at their necks: a watershed from the top down that joins two basins unless the saddle is deep.
 
     Parameters
     ----------
-    seeds : ndarray of int32, shape (H, W)
-    cost : ndarray of uint8, shape (H, W)
-        Cost of crossing a pixel, 1..255; 0 cannot be crossed. The outermost pixels must be 0.
-    limit : int
-        Paths longer than this end.
+    height : ndarray of uint16, shape (H, W)
+        Distance to the background in any unit; 0 is background. The outermost pixels must be 0.
+    neck : float
+        Two lobes stay apart if the saddle between them is lower than `neck` times the lower peak.
+    smallest : int
+        Lobes with fewer pixels are dropped.
 
     Returns
     -------
     ndarray of int32, shape (H, W)
-        The seeds and what they reached; 0 where none did.
+        8-connected lobes 1..n, in row-major order of their first pixel; 0 is background.
     """
-    rows, columns = seeds.shape
-    labels = seeds.copy().ravel()
-    toll = cost.ravel()
-    far = np.int32(2**31 - 1)
-    reached = np.full(labels.size, far, np.int32)
-    n_buckets = 5 * 255 * 3
-    heads = np.full(n_buckets, -1, np.int64)
-    entry_pixel = np.empty(labels.size * 2, np.int64)
-    entry_next = np.empty(labels.size * 2, np.int64)
-    n_entries = 0
-    pending = 0
-    for i in range(labels.size):
-        if labels[i]:
-            reached[i] = 0
-            entry_pixel[n_entries] = i
-            entry_next[n_entries] = heads[0]
-            heads[0] = n_entries
-            n_entries += 1
-            pending += 1
-    steps = np.array([-columns, -1, 1, columns, -columns - 1, -columns + 1, columns - 1, columns + 1])
-    now = 0
-    while pending and now <= limit:
-        bucket = now % n_buckets
-        entry = heads[bucket]
-        if entry < 0:
-            now += 1
-            continue
-        heads[bucket] = entry_next[entry]
-        pending -= 1
-        i = entry_pixel[entry]
-        if reached[i] != now:
-            continue
-        for s in range(8):
-            j = i + steps[s]
-            if toll[j] == 0 or toll[i] == 0:
+    width = height.shape[1]
+    flat = height.ravel()
+    order = _pixels_from_the_top(flat)
+    parent = np.zeros(order.size + 1, np.int32)
+    peak = np.zeros(order.size + 1, np.int32)
+    basins = np.zeros(flat.size, np.int32)
+    steps = (-width, -1, 1, width, -width - 1, -width + 1, width - 1, width + 1)
+    n_basins = 0
+    for i in order:
+        mine = 0
+        best = 0
+        for step in steps:
+            j = i + step
+            if basins[j] == 0:
                 continue
-            step = (5 if s < 4 else 7) * (np.int32(toll[i]) + np.int32(toll[j])) // 2
-            if now + step < reached[j]:
-                reached[j] = now + step
-                labels[j] = labels[i]
-                if n_entries == entry_pixel.size:
-                    grown = np.empty(2 * n_entries, np.int64)
-                    grown[:n_entries] = entry_pixel
-                    entry_pixel = grown
-                    grown = np.empty(2 * n_entries, np.int64)
-                    grown[:n_entries] = entry_next
-                    entry_next = grown
-                target = (now + step) % n_buckets
-                entry_pixel[n_entries] = j
-                entry_next[n_entries] = heads[target]
-                heads[target] = n_entries
-                n_entries += 1
-                pending += 1
-    return labels.reshape(rows, columns)
+            basin = basins[j]
+            while parent[basin] != basin:
+                parent[basin] = parent[parent[basin]]
+                basin = parent[basin]
+            if mine != 0 and basin != mine:
+                low, high = (basin, mine) if peak[basin] < peak[mine] else (mine, basin)
+                if flat[i] >= neck * peak[low]:
+                    parent[low] = high
+                    mine = basin = high
+            if flat[j] > best:  # a pixel follows its steepest way up
+                mine, best = basin, flat[j]
+        if mine == 0:
+            n_basins += 1
+            mine = n_basins
+            parent[mine] = mine
+            peak[mine] = flat[i]
+        basins[i] = mine
+    _number_basins(basins, parent[: n_basins + 1], smallest)
+    return basins.reshape(height.shape)
+
+
+@kernel
+def flood(seeds: np.ndarray, relief: np.ndarray) -> np.ndarray:
+    """Flood a relief from seeds, lowest ground first; the waters of two seeds meet on the ridges (Meyer 1991).
+
+    Parameters
+    ----------
+    seeds : ndarray of int32, shape (H, W)
+    relief : ndarray of uint16, shape (H, W)
+        0 stays dry. The outermost pixels must be 0.
+
+    Returns
+    -------
+    ndarray of int32, shape (H, W)
+        The seeds and what they flooded (4-connected); 0 where it is dry or unreached.
+    """
+    width = seeds.shape[1]
+    state = _ground_or_seed(seeds.ravel(), relief.ravel())
+    first = np.full(int(relief.max()) + 1, -1, np.int32)  # a queue per level: its first and last pixel,
+    last = np.full(first.size, -1, np.int32)
+    following = np.full(state.size, -1, np.int32)  # and the pixel after each pixel
+    for i in range(width, state.size - width):
+        if state[i] < 0 and (state[i - 1] > 0 or state[i + 1] > 0 or state[i - width] > 0 or state[i + width] > 0):
+            if first[0] < 0:
+                first[0] = i
+            else:
+                following[last[0]] = i
+            last[0] = i
+    for level in range(first.size):
+        i = first[level]
+        while i >= 0:
+            mine = state[i]
+            for step in (-width, -1, 1, width):
+                j = i + step
+                ground = state[j]
+                if ground > 0:
+                    state[j] = mine
+                    at = ground if ground > level else level
+                    if first[at] < 0:
+                        first[at] = j
+                    else:
+                        following[last[at]] = j
+                    last[at] = j
+            i = following[i]
+    for i in range(state.size):
+        state[i] = -state[i] if state[i] < 0 else 0
+    return state.reshape(seeds.shape)
+
+
+@kernel
+def _ground_or_seed(seeds: np.ndarray, relief: np.ndarray) -> np.ndarray:
+    """Minus the label where there is one, else the ground: one look at a neighbour tells both."""
+    state = np.empty(seeds.size, np.int32)
+    for i in range(seeds.size):
+        state[i] = -seeds[i] if seeds[i] else relief[i]
+    return state
