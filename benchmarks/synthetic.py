@@ -1,11 +1,15 @@
 """A field matrix with known difficulty under the real label table: what the fit benchmarks measure on.
 
-Each organelle shifts a share of the columns by an amount of its own (from easy to hard, some shifts only in half of its
-fields, some only through a product of columns); antibodies have a style, shared nuisance factors run through all
-columns, and part of the columns is bent or partly missing.
+Each organelle shifts some columns, by an amount of its own from hard to easy, in one of three patterns, half of the
+shifts only where a further column is high. Antibodies have a style, shared nuisance factors run through all columns,
+and part of the columns is bent or partly missing.
 """
 
 import numpy as np
+
+STRENGTHS = (0.5, 1.5)
+PATTERNS = 3
+COLUMNS_PER_PATTERN = 20
 
 
 def antibody_groups(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -46,17 +50,27 @@ def synthetic_matrix(labels: np.ndarray, groups: np.ndarray, n_columns: int, rng
     values += rng.standard_normal((n, 12), dtype=np.float32) @ rng.normal(0, 0.3, (12, n_columns)).astype(np.float32)
     style = rng.normal(0, 1, (groups.max() + 1, 40)).astype(np.float32)
     values += 0.5 * style[groups] @ rng.normal(0, 0.15, (40, n_columns)).astype(np.float32)
-    per_organelle = max(6, n_columns // 25)
-    for j, strength in enumerate(rng.permutation(np.linspace(0.35, 1.1, labels.shape[1]))):
-        mine = rng.choice(n_columns, per_organelle, replace=False)
-        shown = labels[:, j] * (rng.random(n) < rng.uniform(0.5, 1.0)).astype(np.float32)
-        values[:, mine] += np.outer(
-            shown, rng.exponential(strength, per_organelle) * rng.choice([-1, 1], per_organelle)
-        )
-        a, b = mine[:2]
-        values[:, a] = np.where(labels[:, j] & (values[:, b] > 0), values[:, a] + 2 * strength, values[:, a])
+    for j, strength in enumerate(rng.permutation(np.linspace(*STRENGTHS, labels.shape[1]))):
+        _show_organelle(values, labels[:, j], strength, rng)
     bent = rng.random(n_columns) < 0.3
     values[:, bent] = np.exp(0.7 * values[:, bent])
     holes = values[:, ::10]
     holes[rng.random(holes.shape, dtype=np.float32) < 0.02] = np.nan
     return values
+
+
+def _show_organelle(values: np.ndarray, labelled: np.ndarray, strength: float, rng: np.random.Generator) -> None:
+    """Shift columns, in place, where a field shows the organelle: in one of three patterns; some fields do not show it.
+
+    Half of a pattern's columns are shifted always, the others only where a further column is high.
+    """
+    fields = np.flatnonzero(labelled & (rng.random(len(labelled)) < rng.uniform(0.7, 1.0)))
+    pattern = rng.integers(0, PATTERNS, len(fields))
+    for mine in (fields[pattern == k] for k in range(PATTERNS)):
+        columns = rng.choice(values.shape[1], COLUMNS_PER_PATTERN + 1, replace=False)
+        switch, columns = columns[0], columns[1:]
+        half = COLUMNS_PER_PATTERN // 2
+        shift = rng.exponential(strength, COLUMNS_PER_PATTERN) * rng.choice([-1, 1], COLUMNS_PER_PATTERN)
+        values[np.ix_(mine, columns[:half])] += shift[:half]
+        high = mine[values[mine, switch] > 0]
+        values[np.ix_(high, columns[half:])] += 1.5 * shift[half:]

@@ -202,14 +202,12 @@ def _check(
     found = {"labels": labels.shape, "groups": groups.shape}
     for name, shape in expected.items():
         if found[name] != shape:
-            raise InputError(
-                f"{name} have the shape {found[name]}, but the matrix of {len(matrix)} fields asks for {shape}."
-            )
+            raise InputError(f"{name} of shape {found[name]} do not fit {len(matrix)} fields (expected {shape}).")
     if len(columns) != matrix.shape[1]:
         raise InputError(f"the matrix has {matrix.shape[1]} columns, but {len(columns)} are described. Extract again.")
     n_groups = len(np.unique(groups))
     if n_groups < settings.n_folds:
         raise InputError(
-            f"{n_groups} groups of fields cannot fill {settings.n_folds} folds, because fields of one group share a fold. "
+            f"{n_groups} groups of fields cannot fill {settings.n_folds} folds (fields of one group share a fold). "
             "Give more fields, or finer groups."
         )
