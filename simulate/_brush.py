@@ -130,7 +130,7 @@ def blur(image: np.ndarray, sigma: float) -> np.ndarray:
 
 def noise(shape: tuple[int, int], sigma: float, rng: np.random.Generator) -> np.ndarray:
     """Gaussian noise of mean 0 and sd 1 that is smooth over `sigma` px, float32."""
-    coarse = max(1, int(sigma / 1.5))
+    coarse = max(1, int(sigma / 0.9))
     small = rng.standard_normal((shape[0] // coarse + 2, shape[1] // coarse + 2), np.float32)
     small = blur(small, sigma / coarse)
     image = small if coarse == 1 else cv2.resize(small, None, fx=coarse, fy=coarse, interpolation=cv2.INTER_LINEAR)

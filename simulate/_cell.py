@@ -11,6 +11,7 @@ from simulate._layout import CYTOKINESIS, Body
 
 NUCLEUS_FIRST = np.float32(0.4)
 NUCLEUS_COAT = 1.15
+LEAST_AREA = 40
 BRIDGE_HALF_WIDTH = 2.2
 
 
@@ -43,7 +44,7 @@ class Cell:
         Shape, moved to the window's coordinates.
     mask, nucleus : ndarray of bool
     contact : ndarray of bool
-        Pixels of the cell within 3 px of another cell.
+        Pixels of the cell within 2 px of another cell.
     texture : Texture
     scale : float
         Magnification: px per px of an average Kaggle field.
@@ -141,28 +142,35 @@ class Claim:
 def claim_pixels(bodies: list[Body], size: int) -> list[Claim]:
     """Settle which pixel belongs to which cell: the one whose border is relatively farthest; nuclei come first.
 
-    Cells that end up with less than 40 px in the field are left out.
+    Cells that end up with less than `LEAST_AREA` px in the field are left out.
     """
     best = np.full((size, size), np.float32(1))
     owner = np.full((size, size), -1, np.int32)
     bodies = [body for body in bodies if all(s.stop > s.start for s in _window(body, size))]
     reaches = [_reach_in_window(body, size) for body in bodies]
     for i, (window, reach, _, _) in enumerate(reaches):
-        mine = reach < best[window]
-        best[window][mine] = reach[mine]
-        owner[window][mine] = i
+        np.copyto(owner[window], i, where=reach < best[window])
+        np.minimum(best[window], reach, out=best[window])
+    touching = _touching(owner)
     claims = []
     for i, (body, (window, _, nuclear, whole)) in enumerate(zip(bodies, reaches, strict=True)):
-        around = owner[window]
-        mask = around == i
+        mask = owner[window] == i
         area = np.count_nonzero(mask)
-        if area >= 40:
-            others = ((around >= 0) & ~mask).astype(np.uint8)
-            contact = mask & (cv2.dilate(others, np.ones((5, 5), np.uint8)) > 0)
+        if area >= LEAST_AREA:
+            contact = mask & touching[window]
             claims.append(
                 Claim(window, _moved(body, window), mask, mask & (nuclear < 1), contact, min(1.0, area / whole))
             )
     return claims
+
+
+def _touching(owner: np.ndarray) -> np.ndarray:
+    """Pixels of cells within 2 px of another cell; `owner` is -1 outside cells. bool, the same shape."""
+    square = np.ones((5, 5), np.uint8)
+    number = owner.astype(np.float32)
+    highest = cv2.dilate(number, square)
+    lowest = cv2.erode(np.where(owner < 0, np.float32(1e9), number), square)
+    return (owner >= 0) & ((highest != number) | (lowest != number))
 
 
 def _reach_in_window(body: Body, size: int) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray, float]:
@@ -174,8 +182,7 @@ def _reach_in_window(body: Body, size: int) -> tuple[tuple[slice, slice], np.nda
     nuclear = np.full_like(reach, 9)
     near = _nuclear_part(body, window)
     nuclear[near] = _least_reach(body.nuclei, x[near[1]], y[near[0]])
-    own = nuclear < NUCLEUS_COAT
-    reach[own] = np.minimum(reach[own], NUCLEUS_FIRST * nuclear[own])
+    reach[near] = np.minimum(reach[near], np.where(nuclear[near] < NUCLEUS_COAT, NUCLEUS_FIRST * nuclear[near], 9))
     if body.phase == CYTOKINESIS:
         reach[_bridge(_middles(body), x, y)] = 0.3
     whole = sum(np.pi * float((outline.radii**2).mean()) for outline in body.outlines)

@@ -1,6 +1,7 @@
 """Where the cells of a field lie and what shape they and their nuclei have; cells may be cut by the border."""
 
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -53,7 +54,7 @@ def lay_out(line: CellLine, labels: LabelSet, size: int, scale: float, rng: np.r
     """
     radius = line.nucleus * scale
     centres = _centres(line, size, radius, scale, rng)
-    phases = _phases(centres, labels, size, rng)
+    centres, phases = _make_room(*_phases(centres, labels, size, rng), radius)
     flow = rng.uniform(0, np.pi)
     spread = line.spread * rng.lognormal(0, 0.1)
     return [
@@ -62,36 +63,49 @@ def lay_out(line: CellLine, labels: LabelSet, size: int, scale: float, rng: np.r
 
 
 def _centres(line: CellLine, size: int, radius: float, scale: float, rng: np.random.Generator) -> np.ndarray:
-    """Centres of nuclei, (n, 2), a margin around the field included; no two nearer than nuclei allow."""
+    """Centres of nuclei, (n, 2), a margin around the field included; no two nearer than nuclei allow, one inside."""
     margin = radius * line.spread
     crowding = rng.lognormal(0, 0.35) if rng.random() > 0.05 else 0.2
     area = ((size + 2 * margin) / (REFERENCE_SIZE * scale)) ** 2
-    wanted = max(2, round(line.count * crowding * area))
-    centres = np.zeros((0, 2))
+    wanted = max(3, round(line.count * crowding * area))
+    centres = rng.uniform(0.15 * size, 0.85 * size, (1, 2))
     for _ in range(6 * wanted):
         if len(centres) == wanted:
             break
-        if len(centres) and rng.random() < line.clumping:
+        if rng.random() < line.clumping:
             angle, reach = rng.uniform(0, 2 * np.pi), rng.uniform(2.0, 1.25 * (1 + line.spread)) * radius
             centre = centres[rng.integers(len(centres))] + reach * np.array([np.cos(angle), np.sin(angle)])
         else:
             centre = rng.uniform(-margin, size + margin, 2)
         inside = (centre > -margin).all() and (centre < size + margin).all()
-        if inside and (len(centres) == 0 or ((centres - centre) ** 2).sum(1).min() > (1.95 * radius) ** 2):
+        if inside and ((centres - centre) ** 2).sum(1).min() > (1.95 * radius) ** 2:
             centres = np.vstack([centres, centre])
-    return np.vstack([centres, rng.uniform(0.3 * size, 0.7 * size, (1, 2))]) if len(centres) == 0 else centres
+    return centres
 
 
-def _phases(centres: np.ndarray, labels: LabelSet, size: int, rng: np.random.Generator) -> list[str]:
-    """The phase of each cell: what the labels ask for in cells that are well inside, dividing cells by chance."""
-    phases = rng.choice([INTERPHASE, METAPHASE, CYTOKINESIS], len(centres), p=_phase_shares())
-    nearest_first = np.argsort(abs(centres - size / 2).max(1) + rng.uniform(0, 0.25 * size, len(centres)))
-    free = iter(nearest_first)
+def _phases(centres: np.ndarray, labels: LabelSet, size: int, rng: np.random.Generator) -> tuple[np.ndarray, list[str]]:
+    """The phase of each cell, by chance but for one to three cells that the labels ask for; those are moved inside."""
+    centres = centres.copy()
+    phases = rng.choice([INTERPHASE, METAPHASE, CYTOKINESIS], len(centres), p=_phase_shares()).tolist()
+    free = iter(np.argsort(abs(centres - size / 2).max(1) + rng.uniform(0, 0.25 * size, len(centres))))
     for label, phase in ((MITOTIC_SPINDLE, METAPHASE), (CYTOKINETIC_BRIDGE, CYTOKINESIS)):
         if label in labels:
-            for _ in range(min(int(rng.integers(1, 4)), max(1, len(centres) // 4))):
-                phases[next(free, nearest_first[0])] = phase
-    return [str(phase) for phase in phases]
+            for i in islice(free, min(int(rng.integers(1, 4)), max(1, len(centres) // 4))):
+                phases[i] = phase
+                centres[i] = np.clip(centres[i], 0.15 * size, 0.85 * size)
+    return centres, phases
+
+
+def _make_room(centres: np.ndarray, phases: list[str], radius: float) -> tuple[np.ndarray, list[str]]:
+    """Leave out the interphase cells that a dividing cell would lie upon."""
+    reach = {METAPHASE: 2.2 * radius, CYTOKINESIS: 3.2 * radius}
+    dividing = [(centre, reach[phase]) for centre, phase in zip(centres, phases, strict=True) if phase in reach]
+    kept = [
+        i
+        for i, phase in enumerate(phases)
+        if phase in reach or all(np.linalg.norm(centres[i] - centre) > far for centre, far in dividing)
+    ]
+    return centres[kept], [phases[i] for i in kept]
 
 
 def _phase_shares() -> tuple[float, float, float]:

@@ -70,7 +70,7 @@ def plasma_membrane(cell: Cell, style: Style, rng: np.random.Generator) -> np.nd
     line = np.exp(-(((cell.rim - 1.3) / np.float32(1.1 * style.size * cell.scale)) ** 2))
     ruffles = np.exp(-(((cell.rim - 4.5) / 3.5) ** 2)) * np.clip(cell.texture.medium * cell.texture.coarse, 0, 1.5)
     uneven = np.clip(0.8 + 0.35 * cell.texture.coarse + 0.2 * style.grain * cell.texture.fine, 0.15, None)
-    face = 0.13 * np.clip(1 + 0.6 * cell.texture.medium, 0, None)
+    face = rng.uniform(0.06, 0.2) * np.clip(1 + 0.6 * cell.texture.medium, 0, None)
     return (line * uneven + 0.35 * ruffles + face * (1 - 0.4 * cell.nuclear)) * cell.mask
 
 
@@ -78,7 +78,7 @@ def cell_junctions(cell: Cell, style: Style, rng: np.random.Generator) -> np.nda
     """A line only where the cell touches another one, here and there interrupted; nothing at free borders."""
     seam = blur(cell.contact.astype(np.float32), 1.0)
     broken = np.clip(0.9 + 0.5 * cell.texture.medium, 0.05, 1.4)
-    return (0.95 * seam * broken + 0.04 * cell.thickness) * cell.mask
+    return (0.95 * seam * broken + rng.uniform(0.02, 0.06) * cell.thickness) * cell.mask
 
 
 def mitochondria(cell: Cell, style: Style, rng: np.random.Generator) -> np.ndarray:
@@ -94,6 +94,6 @@ def mitochondria(cell: Cell, style: Style, rng: np.random.Generator) -> np.ndarr
 def cytosol(cell: Cell, style: Style, rng: np.random.Generator) -> np.ndarray:
     """The whole cytoplasm, thicker towards the nucleus, finely grained, with dark holes where vesicles are."""
     uneven = 1 + style.grain * (0.35 * cell.texture.fine + 0.20 * cell.texture.medium)
-    holes = 1 - 0.7 * (cell.texture.medium > 1.9)
+    holes = np.where(cell.texture.medium > 1.9, np.float32(0.3), np.float32(1))
     body = np.clip(uneven, 0.05, None) * holes * (0.25 + 0.75 * cell.thickness) * cell.cytoplasm
     return 0.6 * body + np.float32(rng.uniform(0.02, 0.10)) * cell.nuclear

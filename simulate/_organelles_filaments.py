@@ -44,7 +44,7 @@ def focal_adhesions(cell: Cell, style: Style, rng: np.random.Generator) -> np.nd
     half = rng.uniform(1.0, 4.0, len(middle)) * style.size * cell.scale
     along = np.stack([np.cos(outwards), np.sin(outwards)], -1) * half[:, None]
     streaks = strokes(cell.shape, np.stack([middle - along, middle + along], 1), layers=2)
-    return (2.6 * blur(streaks, 0.7) + 0.05 * cell.thickness * (1 - 0.5 * cell.nuclear)) * cell.mask
+    return (3.2 * blur(streaks, 0.7) + 0.03 * cell.thickness * (1 - 0.5 * cell.nuclear)) * cell.mask
 
 
 def microtubules(cell: Cell, style: Style, rng: np.random.Generator) -> np.ndarray:
@@ -54,7 +54,7 @@ def microtubules(cell: Cell, style: Style, rng: np.random.Generator) -> np.ndarr
         return 1.8 * blur(lines, 0.8) * cell.mask
     hidden = 1 - 0.85 * np.clip(cell.depth / 3, 0, 1)
     decorated = np.clip(1 + 0.5 * style.grain * cell.texture.fine, 0.1, None)
-    return (1.0 * lines + 0.45 * blur(lines, 1.2) + 0.03) * decorated * hidden * cell.mask
+    return (lines + rng.uniform(0.25, 0.65) * blur(lines, 1.2) + 0.03) * decorated * hidden * cell.mask
 
 
 def microtubule_ends(cell: Cell, style: Style, rng: np.random.Generator) -> np.ndarray:
@@ -91,5 +91,7 @@ def mitotic_spindle(cell: Cell, style: Style, rng: np.random.Generator) -> np.nd
     if cell.body.phase != METAPHASE:
         return np.zeros(cell.shape, np.float32)
     fibres = blur(strokes(cell.shape, cell.fibres, layers=3), 1.0 * style.size)
-    poles = spots(cell.shape, cell.fibres[:, 0], np.full(len(cell.fibres), 2.2), np.full(len(cell.fibres), 0.02))
+    poles = spots(
+        cell.shape, cell.fibres[:, 0], np.full(len(cell.fibres), 2.2), np.full(len(cell.fibres), rng.uniform(0, 0.04))
+    )
     return (2.0 * fibres + poles + 0.06) * cell.mask
