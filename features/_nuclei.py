@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from features._kernels_cpu import segment as _kernels
+from features._outline import even_out, fill_holes, frame
 
 _DARK = 12  # below this, on the 0..255 scale, there is no nucleus
 _LOCAL = 0.58  # a nuclear pixel is brighter than this share of the nuclei around it,
@@ -44,10 +45,10 @@ def find_nuclei(plane: np.ndarray) -> tuple[np.ndarray, float]:
     smooth = cv2.GaussianBlur(plane, (0, 0), max(0.12 * radius, 1.0))
     around = _local_mean(smooth, (smooth > _FLOOR * level).astype(np.uint8), 2.5 * radius)
     threshold = cv2.LUT(around, np.clip(_LOCAL * _LEVELS, _FLOOR * level, _CEILING * level).astype(np.uint8))
-    mask = _fill(_even_out((smooth > threshold).astype(np.uint8), 0.35 * radius), largest_hole)
+    mask = fill_holes(even_out((smooth > threshold).astype(np.uint8), 0.35 * radius), largest_hole)
     mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, _disc(0.25 * radius))
     gaps = smooth < cv2.LUT(_local_mean(smooth, mask, 1.2 * radius), (_GAP * _LEVELS).astype(np.uint8))
-    core = _fill(np.where(gaps, np.uint8(0), mask), largest_hole)
+    core = fill_holes(even_out(np.where(gaps, np.uint8(0), mask), 0.1 * radius), largest_hole)
     return _label(mask, core, smooth, radius), radius
 
 
@@ -75,23 +76,6 @@ def _local_mean(smooth: np.ndarray, mask: np.ndarray, reach: float) -> np.ndarra
     return cv2.resize(mean, smooth.shape[::-1], interpolation=cv2.INTER_LINEAR)
 
 
-def _even_out(mask: np.ndarray, reach: float) -> np.ndarray:
-    """Smooth the outline of a mask: each pixel joins the majority around it."""
-    side = 2 * max(round(reach), 1) + 1
-    return (cv2.blur(255 * mask, (side, side)) > 127).astype(np.uint8)
-
-
-def _fill(mask: np.ndarray, largest: float) -> np.ndarray:
-    """Fill the holes up to an area of `largest` px, in place; what is open to the image border is no hole."""
-    contours, tree = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    holes = [
-        contour
-        for contour, (_, _, _, parent) in zip(contours, tree[0] if tree is not None else ())
-        if parent >= 0 and cv2.contourArea(contour) <= largest
-    ]
-    return cv2.drawContours(mask, holes, -1, 1, cv2.FILLED)
-
-
 def _label(mask: np.ndarray, core: np.ndarray, smooth: np.ndarray, radius: float) -> np.ndarray:
     """Split the core at its necks, drop specks, and give the rest of the mask to the lobes along dark lines.
 
@@ -99,15 +83,10 @@ def _label(mask: np.ndarray, core: np.ndarray, smooth: np.ndarray, radius: float
     """
     beyond = cv2.copyMakeBorder(core, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     distance = cv2.GaussianBlur(cv2.distanceTransform(beyond, cv2.DIST_L2, 5), (0, 0), max(0.12 * radius, 0.7))
-    height = np.minimum(64 * distance, 65535).astype(np.uint16) * _frame(core)
+    height = np.minimum(64 * distance, 65535).astype(np.uint16) * frame(core)
     seeds = _kernels.split_by_depth(height, _NECK, int(max(_SPECK * np.pi * radius**2, 12)))
-    relief = _frame((256 - smooth.astype(np.uint16)) * mask)
+    relief = frame((256 - smooth.astype(np.uint16)) * mask)
     return _kernels.flood(seeds, relief)[1:-1, 1:-1]
-
-
-def _frame(image: np.ndarray) -> np.ndarray:
-    """The image with one pixel of zeros around it, as the kernels want it."""
-    return cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
 
 
 def _disc(radius: float) -> np.ndarray:
