@@ -1,0 +1,114 @@
+"""How far from the nucleus' centre each channel lies: in rings that scale with the cell, and in bands of fixed width.
+
+Rings follow the relative position r = a / (a + b) of a pixel, in four equal steps, where a is the distance from
+the inner landmark and b that to the outer border:
+
+- Cells: from the nucleus' centre to the cell border,
+- Nuclei: from the nucleus' centre to the nuclear border,
+- Cytoplasm: from the nuclear border to the cell border.
+
+Bands follow the distance to the nuclear border, inside and outside, in units of the field's median nucleus diameter.
+For every ring and band and channel: FracAtD, the share of the channel's mass that lies in it; MeanFrac, its mean level
+over that of the compartment (the cell, for bands); RadialCV, the coefficient of variation of the mean level over eight
+wedges about the nucleus' centre. Shift is the distance of a channel's centre of mass from the nucleus' centre in
+nucleus diameters. A cell without nucleus has NaN throughout; a ring without pixels has a share of 0, and NaN for the
+rest.
+
+The names and formulas are CellProfiler's (MeasureObjectIntensityDistribution). On purpose different: the centre is the
+nucleus', not the point furthest from the cell border; distances from it are straight, not along the inside of the cell;
+RadialCV of an empty ring is NaN, not 0.
+"""
+
+import math
+from types import ModuleType
+
+import numpy as np
+
+from features._cells import Cells
+from features._channels import CHANNELS, COMPARTMENTS
+from features._device import Device
+from features._table import Column
+
+_FAMILY = "RadialDistribution"
+_MEASURES = ("FracAtD", "MeanFrac", "RadialCV")
+_RINGS = 4
+_BANDS = ("deeper0.2", "in0.2", "in0.1", "out0.1", "out0.2", "out0.4", "out0.8", "beyond0.8")
+
+
+def columns() -> tuple[Column, ...]:
+    """The family's columns: rings and bands by channel and measure, then the shifts."""
+    rings = [(compartment, f"{k + 1}of{_RINGS}") for compartment in COMPARTMENTS for k in range(_RINGS)]
+    zones = rings + [("Cells", band) for band in _BANDS]
+    return tuple(
+        Column(compartment, _FAMILY, measure, (channel,), (zone,))
+        for compartment, zone in zones
+        for channel in CHANNELS
+        for measure in _MEASURES
+    ) + tuple(Column(compartment, _FAMILY, "Shift", (channel,)) for compartment in COMPARTMENTS for channel in CHANNELS)
+
+
+def measure(cells: Cells, device: Device) -> np.ndarray:
+    """Measure the family.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_cells, n_columns)
+        NaN for cells without a nucleus.
+    """
+    region = cells.regions["Cells"]
+    n_fields, n_channels, height, width = cells.pixels.shape
+    unit = cells.nucleus_diameter[cells.field]
+    sums, moments, nuclei = device.kernels.radial.ring_sums(
+        np.ascontiguousarray(cells.pixels).reshape(n_fields, n_channels, height * width),
+        cells.field,
+        cells.boxes,
+        region.offsets,
+        region.positions,
+        width,
+        cells.distance_to_cell_border.ravel(),
+        cells.distance_inside_nucleus.ravel(),
+        cells.distance_to_nucleus.ravel(),
+        unit,
+    )
+    return _features(device.xp, sums, moments, nuclei, unit)
+
+
+def _features(
+    xp: ModuleType, sums: np.ndarray, moments: np.ndarray, nuclei: np.ndarray, unit: np.ndarray
+) -> np.ndarray:
+    """The columns from the kernel's sums."""
+    sums = sums.astype(xp.float64)
+    in_ring = sums.sum(axis=2)
+    n = len(sums)
+    totals = in_ring[:, : 3 * _RINGS].reshape(n, 3, _RINGS, 5).sum(axis=2)
+    totals = xp.concatenate([xp.repeat(totals, _RINGS, axis=1), xp.repeat(totals[:, :1], len(_BANDS), axis=1)], axis=1)
+    mass, count = in_ring[..., :4], in_ring[..., 4:]
+    share = _ratio(xp, mass, totals[..., :4])
+    level = _ratio(xp, share, _ratio(xp, count, totals[..., 4:]))
+    zones = xp.stack([share, level, _variation(xp, sums)], axis=-1)
+    shifts = _shifts(xp, moments.astype(xp.float64), nuclei, unit)
+    flat = [values.reshape(n, math.prod(values.shape[1:])) for values in (zones, shifts)]
+    return xp.concatenate(flat, axis=1).astype(xp.float32)
+
+
+def _ratio(xp: ModuleType, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a / b; NaN where b is not positive."""
+    return a / xp.where(b > 0, b, xp.nan)
+
+
+def _variation(xp: ModuleType, sums: np.ndarray) -> np.ndarray:
+    """Coefficient of variation over the wedges that have pixels, of their mean levels; (n, n_zones, 4)."""
+    present = sums[..., 4:] > 0
+    n_wedges = present.sum(axis=2)
+    means = sums[..., :4] / xp.where(present, sums[..., 4:], 1)
+    mean = _ratio(xp, means.sum(axis=2), n_wedges)
+    squares = (xp.where(present, means - mean[:, :, None], 0) ** 2).sum(axis=2)
+    return _ratio(xp, xp.sqrt(_ratio(xp, squares, n_wedges)), mean)
+
+
+def _shifts(xp: ModuleType, moments: np.ndarray, nuclei: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    """Distance of the channels' centres of mass from the nucleus' centre in nucleus diameters; (n, 3, 4)."""
+    moments = xp.concatenate([moments.sum(axis=1, keepdims=True), moments], axis=1)
+    centre = _ratio(xp, nuclei[:, 1:], nuclei[:, :1])[:, None, None]
+    offset = _ratio(xp, moments[..., 1:], moments[..., :1]) - centre
+    return xp.hypot(offset[..., 0], offset[..., 1]) / unit[:, None, None]
