@@ -1,0 +1,133 @@
+"""Gradients and scales: is the stain fine or coarse, drawn as threads or dots, and do its threads run in one direction?
+
+All lengths are those of the B3 wavelet's levels in px. The finest band follows the camera and the focus as much as the
+cell, so it is marked as a covariate and kept out of the shares of the others.
+"""
+
+import numpy as np
+
+from features._cells import Cells
+from features._channels import ER, MICROTUBULES, NUCLEUS, PROTEIN
+from features._device import Device
+from features._table import Column
+
+MEASURED = (
+    ("Cells", PROTEIN),
+    ("Nuclei", PROTEIN),
+    ("Cells", MICROTUBULES),
+    ("Cells", NUCLEUS),
+    ("Cells", ER),
+)
+SCALES = (1, 2, 4, 8)
+FORMS = ("Ridge", "Valley", "Blob", "Hole")
+
+
+def columns() -> tuple[Column, ...]:
+    """The family's columns, with the scale in px as parameter."""
+    features = [
+        *(("BandContrast", scale) for scale in SCALES),
+        *(("BandShare", scale) for scale in (*SCALES, "rest")),
+        *(("Laplacian", scale) for scale in SCALES[:3]),
+        *((form, scale) for scale in SCALES[:3] for form in FORMS),
+        *(("Magnitude", scale) for scale in SCALES[:2]),
+        *(("Coherence", scale) for scale in SCALES[:2]),
+        *(("Alignment", scale) for scale in SCALES[:2]),
+        *(("OrientationEntropy", scale) for scale in SCALES[:2]),
+    ]
+    return tuple(
+        Column(compartment, "Gradient", name, (channel,), (scale,), "Band" in name and scale == SCALES[0])
+        for compartment, channel in MEASURED
+        for name, scale in features
+    )
+
+
+def measure(cells: Cells, device: Device) -> np.ndarray:
+    """Band energies, forms of curvature and orientation of each stain; the rest of the field never matters.
+
+    Each cell is smoothed with weights that leave out what lies outside it (normalised convolution, Knutsson and Westin
+    1993) by the B3 spline of the a-trous wavelet (Starck and Murtagh 2002); a nucleus is read off its cell's planes.
+
+    BandContrast
+        Root mean square of a wavelet band / mean level.
+    BandShare
+        Energy of a band / that of all coarser than 1 px, incl. the rest; of the finest band / that of all.
+    Laplacian, Magnitude
+        Root mean square Laplacian, and mean gradient magnitude, of the smoothed levels / mean level.
+    Ridge, Valley, Blob, Hole
+        Shares of the eigenvalues of the Hessian, |first| + |second|: bright or dark lines curve across only, bright or
+        dark dots in both directions. What is missing to 1 are saddles.
+    Coherence
+        Energy-weighted coherence of structure tensors of blocks of 8 or 16 px (Bigun and Granlund 1987): 1 if a block
+        has one direction, 0 if it has none. Alignment: the same for the whole region in one tensor.
+    OrientationEntropy
+        Entropy of the blocks' directions in 8 sectors, weighted by their coherent energy; 1 if uniform.
+
+    Parameters
+    ----------
+    cells : Cells
+    device : Device
+
+    Returns
+    -------
+    ndarray of float32, shape (n_cells, n_columns)
+        NaN where a denominator is 0: a black or flat region, or one without an inner pixel.
+    """
+    measured = np.array([(channel.index, compartment == "Nuclei") for compartment, channel in MEASURED], np.int64)
+    bands, curvature, orientation = device.kernels.gradient.derivative_sums(
+        np.ascontiguousarray(cells.pixels), measured, cells.cell_labels, cells.nucleus_labels, cells.field, cells.boxes
+    )
+    counts = device.xp.stack([cells.regions[compartment].counts for compartment, _ in MEASURED], axis=1)
+    mean = _ratio(bands[..., -1], counts, device)
+    parts = [
+        _band_values(bands, counts, mean, device),
+        _curvature_values(curvature, mean, device),
+        _orientation_values(orientation, curvature[..., : orientation.shape[-2], 0], mean, device),
+    ]
+    return device.xp.concatenate(parts, axis=-1).reshape(cells.n, len(columns())).astype(np.float32)
+
+
+def _ratio(a: np.ndarray, b: np.ndarray, device: Device) -> np.ndarray:
+    """a / b, NaN where b is not positive."""
+    defined = b > 0
+    return device.xp.where(defined, a / device.xp.where(defined, b, 1), device.xp.nan)
+
+
+def _band_values(bands: np.ndarray, counts: np.ndarray, mean: np.ndarray, device: Device) -> np.ndarray:
+    xp, n_bands = device.xp, len(SCALES)
+    energies = _ratio(bands[..., :n_bands], counts[..., None], device)
+    smooth_mean = _ratio(bands[..., n_bands], counts, device)
+    rest = xp.maximum(_ratio(bands[..., n_bands + 1], counts, device) - smooth_mean**2, 0)
+    coarse = energies[..., 1:].sum(axis=-1) + rest
+    return xp.concatenate(
+        [
+            _ratio(xp.sqrt(energies), mean[..., None], device),
+            _ratio(energies[..., :1], (coarse + energies[..., 0])[..., None], device),
+            _ratio(energies[..., 1:], coarse[..., None], device),
+            _ratio(rest, coarse, device)[..., None],
+        ],
+        axis=-1,
+    )
+
+
+def _curvature_values(curvature: np.ndarray, mean: np.ndarray, device: Device) -> np.ndarray:
+    pixels, forms, size, squares = curvature[..., 0], curvature[..., 1:5], curvature[..., 5], curvature[..., 6]
+    laplacian = device.xp.sqrt(_ratio(squares, pixels, device))
+    shares = _ratio(forms, size[..., None], device)
+    flat_shape = (*shares.shape[:-2], shares.shape[-2] * shares.shape[-1])
+    return device.xp.concatenate([_ratio(laplacian, mean[..., None], device), shares.reshape(flat_shape)], axis=-1)
+
+
+def _orientation_values(orientation: np.ndarray, pixels: np.ndarray, mean: np.ndarray, device: Device) -> np.ndarray:
+    xp = device.xp
+    magnitude, trace, coherent, cosine, sine = (orientation[..., k] for k in range(5))
+    sectors = _ratio(orientation[..., 5:], coherent[..., None], device)
+    entropy = -(sectors * xp.log(xp.where(sectors > 0, sectors, 1))).sum(axis=-1) / np.log(sectors.shape[-1])
+    return xp.concatenate(
+        [
+            _ratio(_ratio(magnitude, pixels, device), mean[..., None], device),
+            _ratio(coherent, trace, device),
+            _ratio(xp.hypot(cosine, sine), trace, device),
+            entropy,
+        ],
+        axis=-1,
+    )
