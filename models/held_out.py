@@ -1,0 +1,191 @@
+"""What the boosters of one fold lean on, seen on the fields that they have not seen."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.explain import contributions, gain
+from models.feature_groups import Groups
+from models.members import member
+from models.metrics import average_precision
+from models.units import Unit
+
+
+@dataclass(frozen=True)
+class Boosters:
+    """Which models are asked.
+
+    Attributes
+    ----------
+    folder : Path
+        Where they lie.
+    names : tuple of str
+        Members that are boosters.
+    centre, spread : ndarray of float64, shape (n_organelles, n_names)
+        Of their log-odds over the training fields, so that they can be averaged.
+    """
+
+    folder: Path
+    names: tuple[str, ...]
+    centre: np.ndarray
+    spread: np.ndarray
+
+    def load(self, organelle: int, fold: int) -> dict[str, Any]:
+        """The models of one organelle (0 to 27) that have not seen a fold."""
+        return {name: member(name).load(Unit(self.folder, organelle, name, fold).model) for name in self.names}
+
+
+@dataclass(frozen=True)
+class FoldFields:
+    """Fields that one fold's models have not seen.
+
+    Attributes
+    ----------
+    fold : int
+    organelles : ndarray of int, shape (n_organelles,)
+        Those with models.
+    values : ndarray of float32, shape (n_fields, n_columns)
+    labels : ndarray of bool, shape (n_fields, n_organelles)
+    weights : ndarray of float64, shape (n_fields,)
+        How many fields of the fold each stands for.
+    rng : Generator
+        For the permutations.
+    """
+
+    fold: int
+    organelles: np.ndarray
+    values: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray
+    rng: np.random.Generator
+
+
+@dataclass(frozen=True)
+class FoldImportance:
+    """Gain, permutation and shap of one fold.
+
+    Attributes
+    ----------
+    fold : int
+    features : dict of str to ndarray, shape (n_organelles, n_columns)
+        By measure; NaN where not measured.
+    groups : dict of str to ndarray, shape (n_organelles, n_groups)
+    """
+
+    fold: int
+    features: dict[str, np.ndarray]
+    groups: dict[str, np.ndarray]
+
+
+def sample_fields(labels: np.ndarray, limit: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Choose fields so that rare organelles stay in.
+
+    Half of the limit goes to the fields whose rarest organelle is rarest, the rest is drawn evenly from the others.
+
+    Parameters
+    ----------
+    labels : ndarray of bool, shape (n_fields, 28)
+    limit : int
+    rng : Generator
+
+    Returns
+    -------
+    chosen : ndarray of int, shape (n,)
+        In random order.
+    weights : ndarray of float64, shape (n,)
+        How many fields each stands for; they sum to n_fields.
+    """
+    order = rng.permutation(len(labels))
+    if len(labels) <= limit:
+        return order, np.ones(len(labels))
+    rarity = np.where(labels[order], labels.sum(0), len(labels)).min(1)
+    order = order[np.argsort(rarity, kind="stable")]
+    n_rare = limit // 2
+    drawn = n_rare + rng.permutation(len(order) - n_rare)[: limit - n_rare]
+    weights = np.repeat([1.0, (len(order) - n_rare) / (limit - n_rare)], [n_rare, limit - n_rare])
+    mixed = rng.permutation(limit)
+    return np.concatenate([order[:n_rare], order[drawn]])[mixed], weights[mixed]
+
+
+def measure_fold(
+    fields: FoldFields, boosters: Boosters, groups: Groups, repeats: int, shap_fields: int
+) -> FoldImportance:
+    """Gain, permutation and SHAP of the boosters of one fold.
+
+    The score that permutation harms is that of the boosters alone: the mean of their standardised log-odds.
+
+    Parameters
+    ----------
+    fields : FoldFields
+    boosters : Boosters
+    groups : Groups
+    repeats, shap_fields : int
+        As in `ImportanceSettings`; 0 leaves the measure out.
+    """
+    n_columns, n_groups = groups.share.shape
+    names = ("gain", "permutation", "shap")
+    by_feature = {name: np.full((len(fields.organelles), n_columns), np.nan) for name in names}
+    by_group = {name: np.full((len(fields.organelles), n_groups), np.nan) for name in names}
+    permuted = _permuted(fields, groups, repeats)
+    for i, organelle in enumerate(fields.organelles):
+        models = boosters.load(int(organelle), fields.fold)
+        by_feature["gain"][i] = _known_mean([gain(name, model, n_columns) for name, model in models.items()])
+        by_group["gain"][i] = by_feature["gain"][i] @ groups.share
+        if shap_fields:
+            by_feature["shap"][i], by_group["shap"][i] = _shap(models, _some(fields, i, shap_fields), groups)
+        if repeats and fields.labels[:, i].any():
+            scale = zip(boosters.centre[i], boosters.spread[i], strict=True)
+            scores = _scores(models, fields.values, permuted, scale)
+            by_group["permutation"][i, groups.permuted] = _drops(fields.labels[:, i], fields.weights, *scores)
+    return FoldImportance(fields.fold, by_feature, by_group)
+
+
+def _known_mean(shares: list[np.ndarray]) -> np.ndarray:
+    known = [share for share in shares if not np.isnan(share).any()]
+    return np.mean(known, axis=0) if known else shares[0]
+
+
+def _permuted(fields: FoldFields, groups: Groups, repeats: int) -> np.ndarray:
+    """The fields with each group's columns permuted: float32, (n_permuted, repeats, n_fields, n_columns)."""
+    values = fields.values
+    out = np.empty((len(groups.permuted), repeats, *values.shape), np.float32)
+    orders = [fields.rng.permutation(len(values)) for _ in range(repeats)]
+    for g, group in enumerate(groups.permuted):
+        mine = groups.share[:, group] > 0
+        for r, order in enumerate(orders):
+            out[g, r] = np.where(mine, values[order], values)
+    return out
+
+
+def _scores(
+    models: dict[str, Any], values: np.ndarray, permuted: np.ndarray, scale: Iterable[tuple[float, float]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The boosters' common score of the fields as they are (n_fields,) and permuted (n_permuted, repeats, n_fields)."""
+    every = np.concatenate([values, permuted.reshape(-1, values.shape[1])])
+    total = np.zeros(len(every))
+    for (name, model), (centre, spread) in zip(models.items(), scale, strict=True):
+        total += (member(name).score(model, every) - centre) / spread
+    return total[: len(values)], total[len(values) :].reshape(permuted.shape[:-1])
+
+
+def _drops(labels: np.ndarray, weights: np.ndarray, scores: np.ndarray, permuted: np.ndarray) -> np.ndarray:
+    """Average precision lost by permuting each group, the mean of the repeats: (n_permuted,)."""
+    before = average_precision(labels, scores, weights)
+    after = [np.mean([average_precision(labels, one, weights) for one in repeats]) for repeats in permuted]
+    return before - np.array(after)
+
+
+def _some(fields: FoldFields, i: int, n: int) -> np.ndarray:
+    """Values of n fields, half of them with the organelle as far as there are so many."""
+    mine = np.flatnonzero(fields.labels[:, i])[: n // 2]
+    others = np.flatnonzero(~fields.labels[:, i])[: n - len(mine)]
+    return fields.values[np.concatenate([mine, others])]
+
+
+def _shap(models: dict[str, Any], values: np.ndarray, groups: Groups) -> tuple[np.ndarray, np.ndarray]:
+    """Mean size of the contribution of each column, and of each group as a whole, in log-odds."""
+    shap = np.mean([contributions(name, model, values) for name, model in models.items()], axis=0)
+    return abs(shap).mean(0), abs(shap @ groups.share).mean(0)

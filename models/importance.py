@@ -1,0 +1,238 @@
+"""What drives each organelle: by single feature, and by family, channel and compartment.
+
+Three measures of the boosters, each taken fold by fold, so that its spread over the folds is known.
+
+Gain: the share of a column in the loss that a booster's splits took away; the mean of the libraries. TreeSHAP: how far
+the columns moved the log-odds of held-out fields. Permutation: the average precision that is lost on held-out fields
+when all columns of a group are permuted together, that is when each field gets the group's values of another field.
+
+Correlated features share gain and SHAP between them by chance, and permuting one of them alone does no harm, because
+the others stand in. So look at groups first: a group's gain is the sum of its columns', its SHAP is summed with its
+sign before the size is taken (what cancels, counts for nothing), and its permutation takes away all that it knows.
+Groups that repeat each other (nucleus and protein in the nucleus) can still stand in for one another.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from engine.errors import InputError
+from engine.files import whole
+from engine.parallel import run_units
+from engine.progress import Progress
+from models.explain import EXPLAINED
+from models.feature_groups import GROUP_LEVELS, Groups, make_groups
+from models.fitted import Fitted
+from models.held_out import Boosters, FoldFields, FoldImportance, measure_fold, sample_fields
+from models.labels import ORGANELLES
+from models.matrix import FieldMatrix
+
+LEVELS: tuple[str, ...] = ("feature", *GROUP_LEVELS)
+MEASURES: tuple[str, ...] = ("gain", "permutation", "shap")
+
+
+@dataclass(frozen=True)
+class ImportanceSettings:
+    """How much to measure.
+
+    Attributes
+    ----------
+    seed : int
+        Of the choice of fields and of the permutations.
+    fields : int
+        At most so many held-out fields of a fold are permuted and explained. With more, those that carry the rarest
+        organelles are taken first and the others drawn at random; scores are weighted for it.
+    repeats : int
+        Permutations of each group in each fold.
+    shap_fields : int
+        So many of these fields are explained by TreeSHAP for each organelle: half that carry it, as far as there are
+        so many, the rest that do not.
+    workers : int
+        Processes; the result does not depend on it.
+    """
+
+    seed: int = 0
+    fields: int = 300
+    repeats: int = 2
+    shap_fields: int = 16
+    workers: int = 1
+
+
+def measure_importance(
+    fitted: Fitted, matrix: FieldMatrix, labels: np.ndarray, settings: ImportanceSettings, progress: Progress
+) -> pd.DataFrame:
+    """Measure what drives each organelle.
+
+    Parameters
+    ----------
+    fitted : Fitted
+    matrix : FieldMatrix
+        The training fields that were fitted on, in order; further columns are left alone.
+    labels : ndarray of bool, shape (n_fields, 28)
+    settings : ImportanceSettings
+    progress : Progress
+        Advanced by one for each fold.
+
+    Returns
+    -------
+    DataFrame
+        One row an organelle, level and group: organelle, level (one of `LEVELS`), what, and of each of `MEASURES` mean
+        and sd over folds. Gain is a share of 1; a column of two channels counts half for each. Permutation is a
+        difference of average precision, for families, channels and compartments (a column of two channels is permuted
+        with both). SHAP is in log-odds. NaN where not measured. Organelles without models are absent; features that no
+        booster used are absent.
+
+    Raises
+    ------
+    InputError
+        If matrix and fit do not belong together.
+    """
+    matrix = _fitted_columns(fitted, matrix)
+    if not len(matrix.values) == len(labels) == len(fitted.fold):
+        raise InputError(
+            f"the run in {fitted.folder} was fitted on {len(fitted.fold)} fields, but {len(matrix.values)} were given "
+            "to explain it. Run python cli.py fit again."
+        )
+    groups, boosters = make_groups(matrix.columns), _boosters(fitted)
+    units = [
+        (_fields(fitted, matrix, labels, settings, k), boosters, groups, settings.repeats, settings.shap_fields)
+        for k in range(fitted.settings.n_folds)
+    ]
+    folds = []
+    for fold in run_units(measure_fold, units, settings.workers):
+        folds.append(fold)
+        progress.advance()
+    folds.sort(key=lambda fold: fold.fold)
+    return _tidy(folds, groups, matrix.columns, np.flatnonzero(fitted.evaluable))
+
+
+def _fitted_columns(fitted: Fitted, matrix: FieldMatrix) -> FieldMatrix:
+    chosen = matrix.select(matrix.columns["name"].isin(fitted.columns).to_numpy())
+    if tuple(chosen.columns["name"]) != fitted.columns:
+        raise InputError(
+            f"the run in {fitted.folder} was fitted on {len(fitted.columns)} columns, of which the matrix has "
+            f"{len(chosen.columns)} in this order. Run python cli.py fit again."
+        )
+    return chosen
+
+
+def _boosters(fitted: Fitted) -> Boosters:
+    index = [m for m, name in enumerate(fitted.settings.members) if name in EXPLAINED]
+    if not index:
+        raise InputError(
+            f"the run in {fitted.folder} has no boosters to explain (its members are "
+            f"{', '.join(fitted.settings.members)}; expected one of {', '.join(EXPLAINED)}). Fit with one of them."
+        )
+    stack = fitted.chain.stack
+    names = tuple(fitted.settings.members[m] for m in index)
+    return Boosters(fitted.folder, names, stack.centre[:, index], stack.spread[:, index])
+
+
+def _fields(
+    fitted: Fitted, matrix: FieldMatrix, labels: np.ndarray, settings: ImportanceSettings, k: int
+) -> FoldFields:
+    rng = np.random.default_rng(np.random.SeedSequence([settings.seed, k]))
+    mine = np.flatnonzero(fitted.fold == k)
+    chosen, weights = sample_fields(labels[mine], settings.fields, rng)
+    able = np.flatnonzero(fitted.evaluable)
+    return FoldFields(k, able, matrix.values[mine[chosen]], labels[mine[chosen]][:, able], weights, rng)
+
+
+def _tidy(folds: list[FoldImportance], groups: Groups, columns: pd.DataFrame, organelles: np.ndarray) -> pd.DataFrame:
+    """Mean and sd over folds as one table, organelle by organelle."""
+    names = np.array(ORGANELLES)[organelles]
+    parts = []
+    for level, what, measured in (
+        (np.full(len(columns), "feature"), columns["name"].to_numpy(str), _over_folds(fold.features for fold in folds)),
+        (groups.level, groups.what, _over_folds(fold.groups for fold in folds)),
+    ):
+        n = len(what)
+        part = pd.DataFrame({
+            "organelle": np.repeat(names, n), "level": np.tile(level, len(names)), "what": np.tile(what, len(names)),
+        })  # fmt: skip
+        for name in MEASURES:
+            for end, values in zip(("mean", "sd"), measured[name], strict=True):
+                part[f"{name}_{end}"] = values.ravel().astype(np.float32)
+        parts.append(part)
+    table = pd.concat(parts)
+    used = (table["level"] != "feature") | (table["gain_mean"] > 0)
+    order = {name: j for j, name in enumerate(names)}
+    return table[used].sort_values("organelle", key=lambda c: c.map(order), kind="stable").reset_index(drop=True)
+
+
+def _over_folds(folds: Iterable[dict[str, np.ndarray]]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Mean and sd (n - 1) of each measure over the folds where it is known; NaN where there are too few."""
+    folds = list(folds)
+    out = {}
+    for name in MEASURES:
+        values = np.stack([fold[name] for fold in folds])
+        known = ~np.isnan(values)
+        n = known.sum(0)
+        mean = np.where(known, values, 0).sum(0) / np.where(n > 0, n, np.nan)
+        squares = np.where(known, (values - mean) ** 2, 0).sum(0)
+        out[name] = mean, np.sqrt(squares / np.where(n > 1, n - 1, np.nan))
+    return out
+
+
+def top(
+    importance: pd.DataFrame, organelle: str, level: str = "feature", n: int = 10, by: str = "gain_mean"
+) -> pd.DataFrame:
+    """What matters most for one organelle.
+
+    Parameters
+    ----------
+    importance : DataFrame
+        As `measure_importance` gives it.
+    organelle : str
+        Upper and lower case do not matter.
+    level : str
+        One of `LEVELS`.
+    n : int
+        Rows at most.
+    by : str
+        The column to sort by, highest first; equal rows keep their order.
+
+    Raises
+    ------
+    InputError
+        If the organelle is unknown or had too few positives to be learnt.
+    """
+    if level not in LEVELS:
+        raise ValueError(f"level {level!r} is not one of {', '.join(LEVELS)}")
+    mine = importance[
+        (importance["organelle"] == find_organelle(importance, organelle)) & (importance["level"] == level)
+    ]
+    return mine.sort_values(by, ascending=False, kind="stable", na_position="last").head(n).reset_index(drop=True)
+
+
+def find_organelle(importance: pd.DataFrame, organelle: str) -> str:
+    """The organelle's full name; raises as `top` does."""
+    wanted = organelle.strip().casefold()
+    found = [name for name in ORGANELLES if name.casefold() == wanted]
+    if not found:
+        raise InputError(f"{organelle!r} is no organelle. Choose one of: {', '.join(ORGANELLES)}.")
+    measured = set(importance["organelle"])
+    if found[0] not in measured:
+        raise InputError(
+            f"{found[0]} had too few positive fields to be learnt in this run, so nothing drives it. Learnt were: "
+            f"{', '.join(name for name in ORGANELLES if name in measured) or 'none'}."
+        )
+    return found[0]
+
+
+def write_importance(path: Path, importance: pd.DataFrame) -> None:
+    """Write importance.parquet."""
+    with whole(path) as temporary:
+        pq.write_table(pa.Table.from_pandas(importance, preserve_index=False), temporary)
+
+
+def read_importance(path: Path) -> pd.DataFrame:
+    """Read importance.parquet; raises InputError where there is none."""
+    if not path.is_file():
+        raise InputError(f"{path} is missing: importances have not been measured. Run python cli.py importances.")
+    return pq.read_table(path).to_pandas()

@@ -1,0 +1,116 @@
+"""A feature in words for people who think in cells, made from the structured columns; names are never parsed."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from models.feature_groups import NO_STAIN, WHOLE_FIELD
+from models.phrases import BODIES, FAMILIES, PARAMETERS, PHRASES, POOLS, STAINS
+
+_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z0-9])")
+
+
+def in_words(column: Mapping[str, object]) -> str:
+    """Say what a column measures.
+
+    Parameters
+    ----------
+    column : mapping
+        compartment, family, feature, channels ("Protein ER"), parameters ("3 mean 32"), and pool where it is pooled; a
+        row of `FieldMatrix.columns`, for example.
+
+    Returns
+    -------
+    str
+        E.g. "coarse contrast of the protein in the nucleus (cells with the highest values)". A feature without a
+        phrase is told by its own tokens.
+    """
+    compartment, family, feature, channels, parameters = (
+        str(column[name]) for name in ("compartment", "family", "feature", "channels", "parameters")
+    )
+    stains = [STAINS.get(name, name) for name in channels.split()]
+    body = BODIES.get(compartment, compartment)
+    said = _phrase(family, feature, parameters.split(), stains, body)
+    if said is None:
+        said = _plain(family, feature, parameters, stains, body)
+    pool = str(column.get("pool", ""))
+    pooled = POOLS.get(pool, pool)
+    return f"{said} ({pooled})" if pooled else said
+
+
+def has_phrase(column: Mapping[str, object]) -> bool:
+    """Whether every token of the column has words of its own."""
+    vocabulary = PARAMETERS.get(str(column["family"]), ())
+    parameters = str(column["parameters"]).split()
+    return (
+        str(column["feature"]) in PHRASES.get(str(column["family"]), {})
+        and str(column["family"]) in FAMILIES
+        and str(column["compartment"]) in BODIES
+        and all(name in STAINS for name in str(column["channels"]).split())
+        and len(parameters) <= len(vocabulary)
+        and all(value in words or "*" in words for value, words in zip(parameters, vocabulary))
+    )
+
+
+def columns_in_words(columns: pd.DataFrame) -> dict[str, str]:
+    """The words of each column by its name."""
+    return {row["name"]: in_words(row) for row in columns.to_dict("records")}
+
+
+def family_in_words(family: str) -> str:
+    """E.g. "RadialDistribution" -> "radial distribution"."""
+    return FAMILIES.get(family, _spaced(family))
+
+
+def channel_in_words(channel: str) -> str:
+    """E.g. "Nucleus" -> "nuclear stain"; features of outlines alone have none."""
+    return "no stain (outlines)" if channel == NO_STAIN else STAINS.get(channel, channel).removeprefix("the ")
+
+
+def compartment_in_words(compartment: str) -> str:
+    """E.g. "Nuclei" -> "nucleus"."""
+    return BODIES.get(compartment, compartment).removeprefix("the ")
+
+
+def pool_in_words(pool: str) -> str:
+    """E.g. "top" -> "cells with the highest values"."""
+    return WHOLE_FIELD if pool == WHOLE_FIELD else POOLS.get(pool, pool)
+
+
+def block_in_words(compartment: str, family: str, channels: str) -> str:
+    """E.g. ("Nuclei", "Texture", "Protein") -> "texture of the protein in the nucleus"."""
+    stains = [STAINS.get(name, name) for name in channels.split()]
+    of = f" of {' and '.join(stains)}" if stains else ""
+    return f"{family_in_words(family)}{of} in {BODIES.get(compartment, compartment)}"
+
+
+def _phrase(family: str, feature: str, parameters: Sequence[str], stains: Sequence[str], body: str) -> str | None:
+    """The phrase with its gaps filled, or None where there is none or a gap has nothing to fill it."""
+    phrase = PHRASES.get(family, {}).get(feature)
+    if phrase is None:
+        return None
+    vocabulary = PARAMETERS.get(family, ())
+    gaps = {"where": f"in {body}", "body": body}
+    gaps |= {f"p{k}": words.get("", "") for k, words in enumerate(vocabulary)}
+    gaps |= {
+        f"p{k}": words.get(value, words.get("*", "{}")).format(value)
+        for k, (value, words) in enumerate(zip(parameters, vocabulary))
+    }
+    if stains:
+        gaps |= {"stain": " and ".join(stains), "first": stains[0], "second": stains[-1]}
+    try:
+        return " ".join(phrase.format(**gaps).split())
+    except KeyError:
+        return None
+
+
+def _plain(family: str, feature: str, parameters: str, stains: Sequence[str], body: str) -> str:
+    of = f" of {' and '.join(stains)}" if stains else ""
+    settings = f" [{parameters}]" if parameters else ""
+    return f"{family_in_words(family)}: {_spaced(feature)}{of} in {body}{settings}"
+
+
+def _spaced(token: str) -> str:
+    """CamelCase as words: "MeanRank2" -> "mean rank 2"."""
+    return _CAPITAL.sub(" ", token).lower() if token != token.upper() else token
