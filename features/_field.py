@@ -1,25 +1,160 @@
-"""What is measured on a field as a whole, beside its cells."""
+"""What is measured on a field as a whole, beside its cells: how many there are, how sharp it is, and its hashes.
 
+Sharpness, spectrum and sizes in pixels tell how a field was acquired; they are marked as covariates.
+"""
+
+import cv2
 import numpy as np
 import pyarrow as pa
 
 from features._cells import Cells
+from features._channels import CHANNELS, IMAGE
 from features._table import Column
+
+_BANDS = 5
+_HASH_SIDE = 32
+_HASH_METADATA = {channel: f"Metadata_Hash{channel.name}" for channel in CHANNELS}
 
 
 def field_columns() -> tuple[Column, ...]:
-    """The field-level features, of compartment "Image"."""
-    return (Column("Image", "Count", "Cells"),)
+    """The field-level features, of compartment "Image".
+
+    Count: `Cells` is the number of cells, `Covered` the share of the field they cover, `Crowding` the area of as many
+    median nuclei as a share of the field. Size: height of the field and median nucleus diameter in px. Quality:
+    `Focus` is the standard deviation of the Laplacian over the mean, `Dark` and `Saturated` the shares of pixels at 0
+    and at the top of the range. Spectrum: the share of the variance in octave k of a Laplacian pyramid, the finest
+    first (Burt & Adelson 1983), for stains that are not flat.
+    """
+    counts = tuple(Column(IMAGE, "Count", feature) for feature in ("Cells", "Covered", "Crowding"))
+    sizes = tuple(Column(IMAGE, "Size", feature, covariate=True) for feature in ("Height", "NucleusDiameter"))
+    quality = tuple(
+        Column(IMAGE, "Quality", feature, (channel,), covariate=True)
+        for channel in CHANNELS
+        for feature in ("Focus", "Dark", "Saturated")
+    )
+    spectrum = tuple(
+        Column(IMAGE, "Spectrum", "Share", (channel,), (f"{k + 1}of{_BANDS}",), covariate=True)
+        for channel in CHANNELS
+        for k in range(_BANDS)
+    )
+    return counts + sizes + quality + spectrum
 
 
 def field_metadata() -> dict[str, pa.DataType]:
     """The Metadata columns that `measure_field` gives beside the features, with their types."""
-    return {f"Metadata_Hash{k}": pa.uint64() for k in range(4)}
+    return dict.fromkeys(_HASH_METADATA.values(), pa.uint64())
 
 
-def measure_field(pixels: np.ndarray, cells: Cells) -> dict[str, object]:
-    """Measure one field: a value for each of `field_columns` and `field_metadata`, by name."""
-    rng = np.random.default_rng(int(pixels.sum(dtype=np.int64)))
-    return {"Image_Count_Cells": float(cells.n)} | {
-        f"Metadata_Hash{k}": int(rng.integers(0, 2**63)) for k in range(4)
-    }
+def measure_field(pixels: np.ndarray, cells: Cells) -> dict[str, float | int]:
+    """Measure one field.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8 or uint16, shape (4, H, W)
+    cells : Cells
+        The batch of this field alone.
+
+    Returns
+    -------
+    dict
+        A value for each of `field_columns` (float, NaN where undefined) and `field_metadata` (int), by name.
+    """
+    area = pixels[0].size
+    diameter = float(cells.nucleus_diameter[0])
+    covered = float(cells.regions["Cells"].counts.sum()) / area
+    values = [cells.n, covered, cells.n * np.pi / 4 * diameter**2 / area, pixels.shape[1], diameter]
+    values += [value for plane in pixels for value in _quality(plane)]
+    values += [share for plane in pixels for share in _spectrum(plane)]
+    names = [column.name for column in field_columns()]
+    hashes = zip(_HASH_METADATA.values(), field_hashes(pixels), strict=True)
+    return {name: float(value) for name, value in zip(names, values, strict=True)} | {k: int(h) for k, h in hashes}
+
+
+def _quality(plane: np.ndarray) -> tuple[float, float, float]:
+    """Focus, and the shares of pixels at 0 and at the top of the range; NaN for a stain that is not there."""
+    if not plane.any():
+        return np.nan, np.nan, np.nan
+    laplacian = cv2.Laplacian(plane, cv2.CV_16S if plane.dtype == np.uint8 else cv2.CV_32F)
+    dark = 1 - cv2.countNonZero(plane) / plane.size
+    saturated = cv2.countNonZero(cv2.compare(plane, int(np.iinfo(plane.dtype).max), cv2.CMP_EQ)) / plane.size
+    return float(cv2.meanStdDev(laplacian)[1][0, 0]) / plane.mean(), dark, saturated
+
+
+def _spectrum(plane: np.ndarray) -> np.ndarray:
+    """Share of the variance in each octave, from the finest, shape (_BANDS,); the rest is coarser.
+
+    Averaging blocks of 2 x 2 again and again (Haar), octave k is the variance that the k-th averaging takes away. Up to
+    31 rows and columns at the lower and right border, which do not fill a block, are left out.
+    """
+    blocks = 2**_BANDS
+    height, width = (side // blocks * blocks for side in plane.shape)
+    if not plane.any() or min(height, width) == 0:
+        return np.full(_BANDS, np.nan)
+    level = plane[:height, :width].astype(np.float32)
+    variances = [_variance(level)]
+    for _ in range(_BANDS):
+        level = cv2.resize(level, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        variances.append(_variance(level))
+    return -np.diff(variances) / variances[0] if variances[0] > 0 else np.full(_BANDS, np.nan)
+
+
+def _variance(plane: np.ndarray) -> float:
+    return float(cv2.meanStdDev(plane)[1][0, 0]) ** 2
+
+
+def field_hashes(pixels: np.ndarray) -> np.ndarray:
+    """Perceptual hash of each channel, to find fields that show the same cells.
+
+    The plane is shrunk to 32 x 32 by areas, and its square root taken apart by a discrete cosine transform; bit 8 i + j
+    (from the highest) tells the sign of coefficient (i + 1, j + 1), i, j < 8. Resolution, brightness and compression
+    hardly change the signs; shifts and crops do. A flat channel has hash 0.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8 or uint16, shape (4, H, W)
+
+    Returns
+    -------
+    ndarray of uint64, shape (4,)
+    """
+    return np.array([_hash(plane) for plane in pixels], np.uint64)
+
+
+def _hash(plane: np.ndarray) -> int:
+    small = np.sqrt(cv2.resize(plane.astype(np.float32), (_HASH_SIDE, _HASH_SIDE), interpolation=cv2.INTER_AREA))
+    if small.min() == small.max():
+        return 0
+    signs = cv2.dct(small)[1:9, 1:9] > 0
+    return int.from_bytes(np.packbits(signs).tobytes(), "big")
+
+
+def hamming(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Number of differing bits of hashes (ndarrays of uint64, broadcast against each other)."""
+    return np.bitwise_count(np.bitwise_xor(a, b)).astype(np.int64)
+
+
+def turned(hashes: np.ndarray) -> np.ndarray:
+    """The hashes that the field would have if it were mirrored or turned by right angles.
+
+    A mirrored image has the same coefficients, the odd ones with the other sign; a transposed one has them transposed.
+
+    Parameters
+    ----------
+    hashes : ndarray of uint64, shape (..., 4)
+
+    Returns
+    -------
+    ndarray of uint64, shape (8, ..., 4)
+        As it is first.
+    """
+    bits = np.unpackbits(hashes.astype(">u8")[..., None].view(np.uint8), axis=-1).reshape(*hashes.shape, 8, 8)
+    odd = np.arange(8) % 2 == 0  # coefficient i + 1
+    variants = []
+    for oriented in (bits, bits.swapaxes(-1, -2)):
+        for rows in (False, True):
+            for columns in (False, True):
+                flipped = (odd[:, None] & rows) ^ (odd & columns)
+                variants.append(
+                    np.packbits((oriented ^ flipped).reshape(*hashes.shape, 64), axis=-1).view(">u8")[..., 0]
+                )
+    return np.where(hashes == 0, 0, np.array(variants)).astype(np.uint64)
