@@ -1,13 +1,16 @@
 """Each organelle is drawn where its definition says, measured on cells whose every part is known."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
+from simulate._camera import photograph, set_up_camera
 from simulate._cell_lines import CELL_LINES
 from simulate._field import draw_field, make_cells, paint_protein
 from simulate._landmarks import paint_er, paint_microtubules, paint_nucleus
-from simulate._layout import CYTOKINESIS, INTERPHASE, METAPHASE, lay_out
+from simulate._layout import CYTOKINESIS, INTERPHASE, METAPHASE, _phases, lay_out
 from simulate._plan import FieldPlan, draw_style
 from simulate._recipes import RECIPES
 
@@ -196,10 +199,19 @@ def test_dividing_cells_show_it_in_the_landmarks(cells, interphase):
 @pytest.mark.parametrize("line", CELL_LINES, ids=lambda line: line.name)
 @pytest.mark.parametrize(("label", "phase"), [(16, CYTOKINESIS), (17, METAPHASE)])
 def test_a_field_of_events_has_one_to_few(label, phase, line):
-    for seed in range(5):
-        bodies = lay_out(line, (0, label), 512, 1.0, np.random.default_rng(seed))
-        asked = [b for b in bodies if b.phase == phase and all(0 < o.x < 512 and 0 < o.y < 512 for o in b.nuclei)]
-        assert 1 <= len(asked) <= 6
+    for seed, size in enumerate([512, 512, 300, 300, 160, 160]):
+        bodies = lay_out(line, (0, label), size, 1.0, np.random.default_rng(seed))
+        middles = [np.mean([(o.x, o.y) for o in b.nuclei], 0) for b in bodies if b.phase == phase]
+        inside = [((middle > 0) & (middle < size)).all() for middle in middles]
+        assert 1 <= sum(inside) <= 6
+
+
+def test_asked_events_are_moved_into_the_field(rng):
+    for _ in range(20):
+        centres, phases = _phases(rng.choice([-20.0, 120.0], (9, 2)), (0, 16, 17), 100, rng)
+        assert {METAPHASE, CYTOKINESIS} <= set(phases)
+        inside = ((centres > 0) & (centres < 100)).all(1)
+        assert {METAPHASE, CYTOKINESIS} <= {phase for phase, seen in zip(phases, inside) if seen}
 
 
 def test_a_field_of_two_labels_shows_both(interphase):
@@ -208,6 +220,27 @@ def test_a_field_of_two_labels_shows_both(interphase):
     outside = [c.mask & ~c.nucleus & (c.rim > 6) for c in interphase]
     for regions in ([c.nucleus for c in interphase], [c.mask & (c.rim < 3) for c in interphase]):
         assert mean(both, regions) > 1.6 * mean(both, outside)
+
+
+def test_camera_leaves_empty_glass_black_and_bright_structures_bright(rng):
+    planes = np.zeros((4, 80, 80), np.float32)
+    planes[:, 20:60, 20:60] = 1
+    for _ in range(40):
+        camera = replace(set_up_camera(100, rng), crosstalk=0.0)
+        picture = photograph(planes, camera, rng)
+        assert np.median(picture[:, :10], axis=(1, 2)).max() <= 3
+        inside = picture[:, 28:52, 28:52].mean((1, 2))
+        expected = np.minimum(camera.gain - camera.offset, 255)
+        assert (inside < 1.1 * expected + 8).all()
+        assert (inside > 0.55 * expected - 8).all()
+
+
+def test_fewer_photons_make_a_noisier_picture(rng):
+    planes = np.full((4, 80, 80), 0.5, np.float32)
+    camera = replace(set_up_camera(100, rng), gain=np.full(4, 200, np.float32), readout=0.0, crosstalk=0.0)
+    photons = np.array([0.1, 0.2, 0.4, 0.8], np.float32)
+    picture = photograph(planes, replace(camera, photons=photons), rng)
+    np.testing.assert_allclose(picture.var((1, 2)), 100 / photons, rtol=0.15)
 
 
 def test_a_field_is_dark_between_its_cells_and_bright_in_them():
