@@ -1,0 +1,112 @@
+"""How the protein goes with each landmark, pixel by pixel, and the landmarks with one another: colocalisation.
+
+For every compartment and the pairs protein and microtubules, protein and nucleus, protein and ER, microtubules and
+nucleus, microtubules and ER, nucleus and ER (first and second; two channels in a column's name say which is which):
+
+- Pearson, and Slope of the least-squares line of the second on the first;
+- Spearman, with ties at their middle rank;
+- Manders: the share of the first one's lit mass at pixels where the second is lit too, and the reverse. Lit is a level
+  of at least 15 % of the channel's maximum in the compartment of the cell, as in CellProfiler;
+- Overlap, and K, the sum of products over the sum of the first one's squares, at pixels lit in both;
+- RWC: Manders weighted by how close the ranks of both levels are (Singan et al. 2011, BMC Bioinformatics 12:407).
+
+For the protein's pairs also:
+
+- Costes: Manders above the thresholds below which nothing is correlated (Costes et al. 2004, Biophys. J. 86:3993);
+- Information: mutual information over the mean of the entropies, each channel in 8 levels of equal counts. Few levels,
+  because the small nuclei of crowded fields have some 300 pixels, and each cell of the table adds to the bias.
+
+Names and formulas are those of CellProfiler's MeasureColocalization as in cp_measure. On purpose different: what is 0/0
+(no pixel lit in both, a black or constant channel) is NaN, not 0; the 255 steps of the search for Costes' thresholds
+reach up to the larger maximum of the two channels, not to the camera's, so that they suit dim and 16-bit fields too.
+"""
+
+from types import ModuleType
+
+import numpy as np
+
+from features._cells import Cells
+from features._channels import CHANNELS, COMPARTMENTS, ER, MICROTUBULES, NUCLEUS, PROTEIN
+from features._device import Device
+from features._table import Column
+
+_FAMILY = "Correlation"
+_PROTEIN_PAIRS = ((PROTEIN, MICROTUBULES), (PROTEIN, NUCLEUS), (PROTEIN, ER))
+_PAIRS = (*_PROTEIN_PAIRS, (MICROTUBULES, NUCLEUS), (MICROTUBULES, ER), (NUCLEUS, ER))
+_SYMMETRIC = ("Pearson", "Slope", "Spearman", "Overlap")
+_DIRECTED = ("Manders", "K", "RWC")
+_LIT = 15 / 100
+
+
+def columns() -> tuple[Column, ...]:
+    """The family's columns: by compartment, all pairs, then what only the protein's pairs have."""
+    out = []
+    for compartment in COMPARTMENTS:
+        for pair in _PAIRS:
+            out += [Column(compartment, _FAMILY, feature, pair) for feature in _SYMMETRIC]
+            out += [Column(compartment, _FAMILY, feature, way) for feature in _DIRECTED for way in (pair, pair[::-1])]
+        for pair in _PROTEIN_PAIRS:
+            out.append(Column(compartment, _FAMILY, "Information", pair))
+            out += [Column(compartment, _FAMILY, "Costes", way) for way in (pair, pair[::-1])]
+    return tuple(out)
+
+
+def measure(cells: Cells, device: Device) -> np.ndarray:
+    """Measure the family.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_cells, n_columns)
+        NaN where a compartment is missing or a coefficient is 0/0.
+    """
+    parts = [_measure_compartment(cells, compartment, device) for compartment in COMPARTMENTS]
+    return device.xp.concatenate(parts, axis=1).astype(np.float32)
+
+
+def _measure_compartment(cells: Cells, compartment: str, device: Device) -> np.ndarray:
+    """The columns of one compartment; (n, n_columns of the compartment)."""
+    region = cells.regions[compartment]
+    values = tuple(cells.values(compartment, channel) for channel in CHANNELS)
+    adder = np.empty(0, np.float32 if cells.pixels.dtype == np.uint8 else np.float64)
+    channels, pairs, information = device.kernels.relation.pair_sums(values, region.offsets, _LIT, adder)
+    costes = [device.kernels.costes.costes(values[x.index], values[y.index], region.offsets) for x, y in _PROTEIN_PAIRS]
+    coefficients = _coefficients(device.xp, region.counts, channels, pairs)
+    protein = device.xp.concatenate([information[:, :, None], device.xp.stack(costes, axis=1)], axis=2)
+    return device.xp.concatenate(
+        [coefficients.reshape(cells.n, 6 * coefficients.shape[2]), protein.reshape(cells.n, 9)], axis=1
+    )
+
+
+def _coefficients(xp: ModuleType, counts: np.ndarray, channels: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """Coefficients of all pairs, (n, 6, 10), from the kernel's sums."""
+    first = channels[:, [x.index for x, _ in _PAIRS]]
+    second = channels[:, [y.index for _, y in _PAIRS]]
+    (_, x, xx, lit_x, ranks_x, centred_x), (_, y, yy, lit_y, ranks_y, centred_y) = (
+        xp.moveaxis(sums, 2, 0) for sums in (first, second)
+    )
+    xy, both_x, both_y, both_xx, both_yy, both_xy, apart_x, apart_y, centred = xp.moveaxis(pairs, 2, 0)
+    n = counts[:, None]
+    var_x = xp.where(ranks_x > 1, n * xx - x * x, 0)
+    var_y = xp.where(ranks_y > 1, n * yy - y * y, 0)
+    covariance = n * xy - x * y
+    ranks = xp.maximum(ranks_x, ranks_y)
+    return xp.stack(
+        [
+            _ratio(xp, covariance, xp.sqrt(var_x) * xp.sqrt(var_y)),
+            _ratio(xp, covariance, var_x),
+            _ratio(xp, centred, xp.sqrt(centred_x) * xp.sqrt(centred_y)),
+            _ratio(xp, both_xy, xp.sqrt(both_xx) * xp.sqrt(both_yy)),
+            _ratio(xp, both_x, lit_x),
+            _ratio(xp, both_y, lit_y),
+            _ratio(xp, both_xy, both_xx),
+            _ratio(xp, both_xy, both_yy),
+            _ratio(xp, both_x - _ratio(xp, apart_x, ranks), lit_x),
+            _ratio(xp, both_y - _ratio(xp, apart_y, ranks), lit_y),
+        ],
+        axis=2,
+    )
+
+
+def _ratio(xp: ModuleType, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a / b; NaN where b is not positive."""
+    return a / xp.where(b > 0, b, xp.nan)
