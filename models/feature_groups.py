@@ -67,6 +67,11 @@ def make_groups(columns: pd.DataFrame) -> Groups:
 
 
 def block_names(columns: pd.DataFrame) -> list[str]:
-    """The block of each column."""
-    parts = zip(columns["compartment"], columns["family"], columns["channels"], strict=True)
+    """The block of each column; which of two stains comes first does not matter."""
+    stains = [" ".join(sorted(channels.split(), key=_protein_first)) for channels in columns["channels"]]
+    parts = zip(columns["compartment"], columns["family"], stains, strict=True)
     return [" ".join(part for part in names if part) for names in parts]
+
+
+def _protein_first(channel: str) -> tuple[bool, str]:
+    return channel != "Protein", channel

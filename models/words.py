@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from models.feature_groups import NO_STAIN, WHOLE_FIELD
-from models.phrases import BODIES, FAMILIES, PARAMETERS, PHRASES, POOLS, STAINS
+from models.phrases import BODIES, FAMILIES, PHRASES, POOLS, STAINS
+from models.phrases.parameters import PARAMETERS
 
 _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z0-9])")
 
