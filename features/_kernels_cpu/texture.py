@@ -1,0 +1,177 @@
+"""Co-occurrence of grey levels inside cells.
+
+Pairs are counted in a padded copy of each cell, in which every pixel outside the cell carries one extra level: the
+inner loop has no branch, and a pair counts only if both pixels are of the cell. Counts are integers.
+"""
+
+import numpy as np
+
+from features._kernels_cpu._jit import kernel
+from features._kernels_cpu.haralick import describe, log_table
+
+
+@kernel
+def value_ranges(plane: np.ndarray, offsets: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Darkest and brightest value of each region (see `Region`), int64, shape (n,) each."""
+    flat = plane.ravel()
+    n = len(offsets) - 1
+    darkest, brightest = np.empty(n, np.int64), np.empty(n, np.int64)
+    for i in range(n):
+        low, high = 65535, 0
+        for position in positions[offsets[i] : offsets[i + 1]]:
+            value = np.int64(flat[np.uint64(position)])
+            low, high = min(low, value), max(high, value)
+        darkest[i], brightest[i] = low, high
+    return darkest, brightest
+
+
+@kernel
+def haralick(
+    plane: np.ndarray,
+    cell_labels: np.ndarray,
+    nucleus_labels: np.ndarray,
+    field: np.ndarray,
+    boxes: np.ndarray,
+    cuts: np.ndarray,
+    distances: np.ndarray,
+    n_compartments: int,
+) -> np.ndarray:
+    """Haralick's features of one channel in each cell, for four directions.
+
+    Parameters
+    ----------
+    plane : ndarray of uint8 or uint16, shape (n_fields, H, W)
+    cell_labels, nucleus_labels : ndarray of int32, shape (n_fields, H, W)
+    field, boxes : ndarray of int32, shapes (n,) and (n, 4)
+    cuts : ndarray of int64, shape (n, n_levels - 1)
+        Ascending for each cell; the level of a value is 1 + the number of cuts below it.
+    distances : ndarray of int64
+        In px; diagonal neighbours are that many rows and columns away.
+    n_compartments : int
+        1 for the whole cell; 3 for cell, nucleus and cytoplasm, on the same levels.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, n_compartments, len(distances), 4, 13)
+        Directions are right, down-right, down, down-left. NaN where no pair exists.
+    """
+    n_levels = cuts.shape[1] + 1
+    n_parts = 1 if n_compartments == 1 else 2
+    size = n_parts * n_levels + 1
+    pad = distances.max()
+    height, width = 0, 0
+    for i in range(len(field)):
+        height = max(height, boxes[i, 2] - boxes[i, 0])
+        width = max(width, boxes[i, 3] - boxes[i, 1])
+    codes = np.empty((height + pad) * (width + pad), np.uint8)
+    spans = np.empty((height, 2), np.int64)
+    level_of = np.empty(256 if plane.itemsize == 1 else 65536, np.uint8)
+    counts = np.empty((4, size, size), np.uint32)
+    logs = log_table(2 * height * width)
+    out = np.empty((len(field), n_compartments, len(distances), 4, 13))
+    for i in range(len(field)):
+        f = field[i]
+        _tabulate(cuts[i], level_of)
+        stride = encode(
+            plane[f], cell_labels[f], nucleus_labels[f], i + 1, boxes[i], level_of, n_levels, n_parts, pad, codes, spans
+        )
+        rows = spans[: boxes[i, 2] - boxes[i, 0]]
+        for k in range(len(distances)):
+            count_pairs(codes, stride, rows, distances[k], counts)
+            for direction in range(4):
+                _describe_compartments(counts[direction], logs, out[i, :, k, direction])
+    return out
+
+
+@kernel
+def _tabulate(cuts: np.ndarray, level_of: np.ndarray) -> None:
+    """The level (from 0) of every grey value."""
+    value = 0
+    for level in range(len(cuts)):
+        end = min(cuts[level] + 1, len(level_of))
+        while value < end:
+            level_of[value] = level
+            value += 1
+    level_of[value:] = len(cuts)
+
+
+@kernel
+def encode(
+    plane: np.ndarray,
+    cells: np.ndarray,
+    nuclei: np.ndarray,
+    label: int,
+    box: np.ndarray,
+    level_of: np.ndarray,
+    n_levels: int,
+    n_parts: int,
+    pad: int,
+    codes: np.ndarray,
+    spans: np.ndarray,
+) -> int:
+    """Copy one cell's levels into `codes`, rows apart by the returned stride; `spans` gives each row's begin and end.
+
+    With two parts, nuclear pixels carry their level + n_levels. What is outside the cell, and `pad` px to the right
+    and below, carry the one code after the last. What lies left of a row is the pad of the row above.
+    """
+    top, left, bottom, right = box
+    stride = right - left + pad
+    outside = n_parts * n_levels
+    codes[: (bottom - top + pad) * stride] = outside
+    for y in range(bottom - top):
+        start, end = right - left, 0
+        for x in range(right - left):
+            if cells[top + y, left + x] == label:
+                code = level_of[plane[top + y, left + x]]
+                if n_parts == 2 and nuclei[top + y, left + x]:
+                    code += n_levels
+                codes[y * stride + x] = code
+                start, end = min(start, x), x + 1
+        spans[y, 0], spans[y, 1] = start, end
+    return stride
+
+
+@kernel
+def count_pairs(codes: np.ndarray, stride: int, spans: np.ndarray, distance: int, counts: np.ndarray) -> None:
+    """Count pairs of codes in four directions, at [code of a pixel, code of the pixel so far right, down-right ...].
+
+    Parameters
+    ----------
+    codes : ndarray of uint8
+        As from `encode`.
+    stride : int
+        Codes from one row to the next.
+    spans : ndarray of int64, shape (n_rows, 2)
+        First column of the cell in each row, and one past the last.
+    distance : int
+    counts : ndarray of uint32, shape (4, size, size)
+        Overwritten. Its last row and column hold the pairs with the outside.
+    """
+    counts[:] = 0
+    size = np.uint64(counts.shape[1])
+    flat = counts.reshape(counts.size)
+    second, third, fourth = size * size, np.uint64(2) * size * size, np.uint64(3) * size * size
+    across, down, one = np.uint64(distance), np.uint64(distance * stride), np.uint32(1)
+    for y in range(len(spans)):
+        here = np.uint64(y * stride + spans[y, 0])
+        end = np.uint64(y * stride + max(spans[y, 0], spans[y, 1]))
+        while here < end:  # unsigned: no check for negative indices
+            row = np.uint64(codes[here]) * size
+            flat[row + np.uint64(codes[here + across])] += one
+            flat[second + row + np.uint64(codes[here + down + across])] += one
+            flat[third + row + np.uint64(codes[here + down])] += one
+            flat[fourth + row + np.uint64(codes[here + down - across])] += one
+            here += np.uint64(1)
+
+
+@kernel
+def _describe_compartments(counts: np.ndarray, logs: np.ndarray, out: np.ndarray) -> None:
+    """Features of the whole cell and, where `out` has rows for them, of nucleus and cytoplasm."""
+    n = (len(counts) - 1) // max(len(out) - 1, 1)
+    if len(out) == 1:
+        describe(counts, 0, n, logs, out[0])
+        return
+    whole = counts[:n, :n] + counts[n:-1, n:-1] + counts[:n, n:-1] + counts[n:-1, :n]
+    describe(whole, 0, n, logs, out[0])
+    describe(counts, n, n, logs, out[1])
+    describe(counts, 0, n, logs, out[2])
