@@ -1,0 +1,109 @@
+"""What folds promise, on made-up groups and on the two real label tables: no group split, every organelle even."""
+
+import numpy as np
+import pytest
+
+from models.duplicates import duplicate_pairs, join
+from models.folds import make_folds, split_off
+from models.labels import groups_from_ids, read_labels
+
+
+def split_groups(groups, fold):
+    pairs = np.unique(np.column_stack([groups, fold]), axis=0)
+    return len(pairs) - len(np.unique(groups))
+
+
+def unevenness(labels, fold, n_folds):
+    """Largest distance of a fold's positives from even, as positives, per organelle."""
+    counts = np.array([labels[fold == k].sum(0) for k in range(n_folds)])
+    return abs(counts - labels.sum(0) / n_folds).max(0)
+
+
+def allowed(labels, groups):
+    """A tenth of even, or one group's worth: half of the largest group, for steps cannot be finer."""
+    largest = np.array([np.bincount(groups[column], minlength=1).max(initial=0) for column in labels.T])
+    return np.maximum(0.1 * labels.sum(0) / 5, np.maximum(largest, 1) * 0.8)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("table", ["hpav18.csv", "train.csv"])
+def test_real_tables_are_even_and_no_group_is_split(shared_data, table):
+    labels = read_labels(shared_data / "tables" / table)
+    groups = groups_from_ids(labels.ids)
+    folds = make_folds(labels.matrix, groups, 5, seed=1)
+    assert folds.kind == {"hpav18.csv": "grouped", "train.csv": "random"}[table]
+    assert split_groups(groups, folds.fold) == 0
+    assert (unevenness(labels.matrix, folds.fold, 5) <= allowed(labels.matrix, groups)).all()
+    common = labels.matrix.sum(0) >= 150
+    off = unevenness(labels.matrix, folds.fold, 5) / (labels.matrix.sum(0) / 5)
+    assert off[common].max() < 0.1
+    assert np.ptp(np.bincount(folds.fold)) < 0.01 * len(groups)
+
+
+def made_up(rng, n_groups=300):
+    sizes = rng.integers(1, 9, n_groups)
+    labels = rng.random((n_groups, 28)) < np.geomspace(0.5, 0.01, 28)
+    groups = np.repeat(np.arange(n_groups), sizes)
+    return labels[groups], groups
+
+
+def test_made_up_groups(rng):
+    labels, groups = made_up(rng)
+    folds = make_folds(labels, groups, 5, seed=0)
+    assert split_groups(groups, folds.fold) == 0
+    assert (unevenness(labels, folds.fold, 5) <= np.maximum(allowed(labels, groups), 8)).all()
+    assert folds.fold.dtype == np.int8
+
+
+def test_same_seed_same_folds_and_names_of_groups_do_not_matter(rng):
+    labels, groups = made_up(rng)
+    first = make_folds(labels, groups, 5, seed=3)
+    np.testing.assert_array_equal(first.fold, make_folds(labels, groups, 5, seed=3).fold)
+    np.testing.assert_array_equal(first.fold, make_folds(labels, groups * 7 + 100, 5, seed=3).fold)
+    assert (first.fold != make_folds(labels, groups, 5, seed=4).fold).any()
+
+
+def test_single_fields_are_random_folds(rng):
+    labels, _ = made_up(rng)
+    assert make_folds(labels, np.arange(len(labels)), 5, seed=0).kind == "random"
+
+
+def test_hold_out_is_whole_groups_of_the_asked_share(rng):
+    labels, groups = made_up(rng, 1000)
+    held = split_off(labels, groups, 0.1, seed=0)
+    assert split_groups(groups, held) == 0
+    assert held.mean() == pytest.approx(0.1, abs=0.01)
+    assert labels[held].sum(0)[:10] == pytest.approx(0.1 * labels.sum(0)[:10], rel=0.2)
+
+
+def test_too_few_groups_are_refused():
+    with pytest.raises(ValueError, match="2 groups cannot fill 5 folds"):
+        make_folds(np.ones((6, 28), bool), np.repeat([0, 1], 3), 5, seed=0)
+
+
+def test_a_fold_is_never_empty_when_one_group_is_huge(rng):
+    labels, groups = made_up(rng, 40)
+    groups[: len(groups) // 2] = 0
+    fold = make_folds(labels, groups, 5, seed=0).fold
+    assert len(np.unique(fold)) == 5
+
+
+def test_duplicates_are_all_pairs_within_the_distance(rng):
+    hashes = rng.integers(0, 2**63, (200, 4)).astype(np.uint64)
+    hashes[50] = hashes[10] ^ np.uint64(0b1011)
+    hashes[120, 3] = ~hashes[120, 3]
+    hashes[60] = hashes[120]
+    hashes[60, 0] ^= np.uint64(1 << 63)
+    bits = np.unpackbits(hashes.view(np.uint8).reshape(200, -1), axis=1).astype(int)
+    distance = abs(bits[:, None] - bits[None]).sum(2)
+    for limit in (0, 3, 11, 12, 100):
+        expected = np.argwhere(np.triu(distance <= limit, 1))
+        np.testing.assert_array_equal(duplicate_pairs(hashes, limit), expected)
+    assert duplicate_pairs(hashes, 12).tolist() == [[10, 50], [60, 120]]
+    assert duplicate_pairs(hashes[:0], 3).shape == (0, 2)
+
+
+def test_joining_follows_chains():
+    joined = join(np.array([5, 5, 6, 7, 8, 9]), np.array([[1, 2], [3, 2], [5, 5]]))
+    assert joined.tolist() == [0, 0, 0, 0, 1, 2]
+    assert join(np.array([3, 3, 1]), np.empty((0, 2), int)).tolist() == [0, 0, 1]
