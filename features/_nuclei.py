@@ -42,10 +42,10 @@ def find_nuclei(plane: np.ndarray) -> tuple[np.ndarray, float]:
     radius = _typical_radius((smooth > level).astype(np.uint8))
     largest_hole = _HOLE * np.pi * radius**2
 
-    smooth = cv2.GaussianBlur(plane, (0, 0), max(0.12 * radius, 1.0))
+    smooth = cv2.GaussianBlur(plane, (0, 0), max(0.08 * radius, 1.0))
     around = _local_mean(smooth, (smooth > _FLOOR * level).astype(np.uint8), 2.5 * radius)
     threshold = cv2.LUT(around, np.clip(_LOCAL * _LEVELS, _FLOOR * level, _CEILING * level).astype(np.uint8))
-    mask = fill_holes(even_out((smooth > threshold).astype(np.uint8), 0.35 * radius), largest_hole)
+    mask = fill_holes(even_out((smooth > threshold).astype(np.uint8), 0.25 * radius), largest_hole)
     mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, _disc(0.25 * radius))
     gaps = smooth < cv2.LUT(_local_mean(smooth, mask, 1.2 * radius), (_GAP * _LEVELS).astype(np.uint8))
     core = fill_holes(even_out(np.where(gaps, np.uint8(0), mask), 0.1 * radius), largest_hole)
