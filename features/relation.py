@@ -12,13 +12,15 @@ nucleus, microtubules and ER, nucleus and ER (first and second; two channels in 
 
 For the protein's pairs also:
 
-- Costes: Manders above the thresholds below which nothing is correlated (Costes et al. 2004, Biophys. J. 86:3993);
+- Costes, in the whole cell: Manders above the thresholds below which nothing is correlated any more (Costes et al.
+  2004, Biophys. J. 86:3993);
 - Information: mutual information over the mean of the entropies, each channel in 8 levels of equal counts. Few levels,
   because the small nuclei of crowded fields have some 300 pixels, and each cell of the table adds to the bias.
 
 Names and formulas are those of CellProfiler's MeasureColocalization as in cp_measure. On purpose different: what is 0/0
-(no pixel lit in both, a black or constant channel) is NaN, not 0; the 255 steps of the search for Costes' thresholds
-reach up to the larger maximum of the two channels, not to the camera's, so that they suit dim and 16-bit fields too.
+(no pixel lit in both, a black or constant channel) is NaN, not 0; so is Costes where the channels avoid each other; the
+255 steps of the search for Costes' thresholds reach up to the larger maximum of the two channels, not to the camera's,
+so that they suit dim and 16-bit fields too.
 """
 
 from types import ModuleType
@@ -39,15 +41,14 @@ _LIT = 15 / 100
 
 
 def columns() -> tuple[Column, ...]:
-    """The family's columns: by compartment, all pairs, then what only the protein's pairs have."""
+    """The family's columns: by compartment, then Costes."""
     out = []
     for compartment in COMPARTMENTS:
         for pair in _PAIRS:
             out += [Column(compartment, _FAMILY, feature, pair) for feature in _SYMMETRIC]
             out += [Column(compartment, _FAMILY, feature, way) for feature in _DIRECTED for way in (pair, pair[::-1])]
-        for pair in _PROTEIN_PAIRS:
-            out.append(Column(compartment, _FAMILY, "Information", pair))
-            out += [Column(compartment, _FAMILY, "Costes", way) for way in (pair, pair[::-1])]
+        out += [Column(compartment, _FAMILY, "Information", pair) for pair in _PROTEIN_PAIRS]
+    out += [Column("Cells", _FAMILY, "Costes", way) for pair in _PROTEIN_PAIRS for way in (pair, pair[::-1])]
     return tuple(out)
 
 
@@ -60,6 +61,9 @@ def measure(cells: Cells, device: Device) -> np.ndarray:
         NaN where a compartment is missing or a coefficient is 0/0.
     """
     parts = [_measure_compartment(cells, compartment, device) for compartment in COMPARTMENTS]
+    offsets = cells.regions["Cells"].offsets
+    for pair in _PROTEIN_PAIRS:
+        parts.append(device.kernels.costes.costes(*(cells.values("Cells", channel) for channel in pair), offsets))
     return device.xp.concatenate(parts, axis=1).astype(np.float32)
 
 
@@ -69,12 +73,9 @@ def _measure_compartment(cells: Cells, compartment: str, device: Device) -> np.n
     values = tuple(cells.values(compartment, channel) for channel in CHANNELS)
     adder = np.empty(0, np.float32 if cells.pixels.dtype == np.uint8 else np.float64)
     channels, pairs, information = device.kernels.relation.pair_sums(values, region.offsets, _LIT, adder)
-    costes = [device.kernels.costes.costes(values[x.index], values[y.index], region.offsets) for x, y in _PROTEIN_PAIRS]
     coefficients = _coefficients(device.xp, region.counts, channels, pairs)
-    protein = device.xp.concatenate([information[:, :, None], device.xp.stack(costes, axis=1)], axis=2)
-    return device.xp.concatenate(
-        [coefficients.reshape(cells.n, 6 * coefficients.shape[2]), protein.reshape(cells.n, 9)], axis=1
-    )
+    flat = coefficients.reshape(cells.n, len(_PAIRS) * coefficients.shape[2])
+    return device.xp.concatenate([flat, information], axis=1)
 
 
 def _coefficients(xp: ModuleType, counts: np.ndarray, channels: np.ndarray, pairs: np.ndarray) -> np.ndarray:

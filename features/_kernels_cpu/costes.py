@@ -1,9 +1,9 @@
 """Costes' automatic thresholds of two channels: all candidates from one pass over the pixels.
 
 A pixel is foreground at a candidate t (of 0..255) if x >= t M / 255 and y >= a t M / 255 + b, where y = a x + b is the
-orthogonal regression line and M the larger maximum. For a given pixel that is an interval of t, so its moments enter a
-table of candidates at the interval's ends, and running sums give the background's moments at every candidate. The
-search among them is CellProfiler's bisection (mode "Faster").
+orthogonal regression line and M the larger maximum. On a rising line that holds up to some last t, so a pixel's moments
+enter a table of candidates there, and running sums give the background's moments at every candidate. The search among
+them is CellProfiler's bisection (mode "Faster").
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ def costes(x: np.ndarray, y: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of float64, shape (n, 2)
-        Of x, of y. NaN where the regression, the search or a denominator is undefined.
+        Of x, of y. NaN where the line does not rise, or the search or a denominator is undefined.
     """
     n = offsets.size - 1
     out = np.full((n, 2), np.nan)
@@ -50,7 +50,7 @@ def costes(x: np.ndarray, y: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
 @kernel
 def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Slope and intercept of the orthogonal regression over the pixels where either channel is above 0, or NaN."""
+    """Slope and intercept of the orthogonal regression over the pixels not black in both; NaN if it does not rise."""
     n, sx, sy, sxx, syy, sxy = 0, 0, 0, 0, 0, 0
     for j in range(x.size):
         a, b = np.int64(x[j]), np.int64(y[j])
@@ -65,7 +65,7 @@ def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     var_x, var_y = sxx - float(sx) * sx / n, syy - float(sy) * sy / n
     covariance = sxy - float(sx) * sy / n
     flat = min(var_x / max(sxx, 1), var_y / max(syy, 1)) <= 1e-13
-    if flat or abs(covariance) <= 8 * np.finfo(np.float64).eps * max(var_x, var_y):
+    if flat or covariance <= 8 * np.finfo(np.float64).eps * max(var_x, var_y):
         return np.nan, np.nan
     difference = var_y - var_x
     slope = (difference + np.sqrt(difference * difference + 4 * covariance * covariance)) / (2 * covariance)
@@ -79,41 +79,20 @@ def _tabulate(
     """Moments (1, x, y, xx, yy, xy) of the background at each candidate t in row t; of all pixels in the last row."""
     per_step = 1 / (slope * unit)
     for j in range(x.size):
-        of_x, of_y = np.float64(x[j]) / unit, (np.float64(y[j]) - intercept) * per_step
-        bound = min(of_x, of_y) if slope > 0 else of_x
+        bound = min(np.float64(x[j]) / unit, (np.float64(y[j]) - intercept) * per_step)
         last[j] = np.int32(np.floor(min(max(bound, -1.0), float(_TOP)) + 1e-10))
     moments[:] = 0
     for j in range(x.size):
-        _enter(moments, last[j] + 1, np.float64(x[j]), np.float64(y[j]), 1.0)
-    if slope < 0:
-        for j in range(x.size):
-            first = np.ceil((np.float64(y[j]) - intercept) * per_step)
-            if first > 0:  # background up to there as well; throughout, if it lies past the end
-                row = min(np.int64(min(first, 1e6)), last[j] + 1)
-                _enter(moments, 0, np.float64(x[j]), np.float64(y[j]), 1.0)
-                _enter(moments, row, np.float64(x[j]), np.float64(y[j]), -1.0)
-    _to_background(moments)
-
-
-@kernel
-def _enter(moments: np.ndarray, t: int, x: float, y: float, sign: float) -> None:
-    t = np.uint64(t)
-    moments[t, 0] += sign
-    moments[t, 1] += sign * x
-    moments[t, 2] += sign * y
-    moments[t, 3] += sign * x * x
-    moments[t, 4] += sign * y * y
-    moments[t, 5] += sign * x * y
-
-
-@kernel
-def _to_background(moments: np.ndarray) -> None:
-    """From what ends at candidate t - 1 (in row t) to the background at t; the last row becomes the total."""
-    total = np.zeros(6)
-    for t in range(_TOP + 2):
+        t, a, b = np.uint64(last[j] + 1), np.float64(x[j]), np.float64(y[j])
+        moments[t, 0] += 1
+        moments[t, 1] += a
+        moments[t, 2] += b
+        moments[t, 3] += a * a
+        moments[t, 4] += b * b
+        moments[t, 5] += a * b
+    for t in range(_TOP + 1):
         for k in range(6):
-            total[k] += moments[t, k]
-            moments[t, k] = total[k]
+            moments[t + 1, k] += moments[t, k]
 
 
 @kernel
