@@ -80,9 +80,7 @@ def simulate(
 def extract(
     data: Data = DATA,
     run: Run = RUN,
-    no_er: Annotated[
-        bool, typer.Option("--no-er", help="The fields have no ER; its features are NaN.")
-    ] = False,
+    no_er: Annotated[bool, typer.Option("--no-er", help="The fields have no ER; its features are NaN.")] = False,
     masks: Annotated[
         Path | None, typer.Option(help="Folder with <Id>_cells and <Id>_nuclei label images to use instead of ours.")
     ] = None,
@@ -132,13 +130,14 @@ def importances(
     run: Run = RUN,
     plot: Annotated[Path | None, typer.Option(help="Draw a picture to this file.")] = None,
     top: Annotated[int, typer.Option(min=1, help="Rows to show.")] = 15,
+    workers: Workers = 0,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """What drives each organelle: by family, channel, compartment and single feature."""
     import pipeline
 
-    _tell(pipeline.importances(run, organelle, plot=plot, top=top), quiet, as_json)
+    _tell(pipeline.importances(run, organelle, plot=plot, top=top, workers=workers, quiet=quiet), quiet, as_json)
 
 
 @app.command()

@@ -14,10 +14,12 @@ from features._device import open_device
 from features._shards import ExtractSettings, plan_shards
 from models.fit import fit as fit_models
 from models.fitted import Fitted, load
+from models.importance import ImportanceSettings
+from models.importance_plot import plot as draw_importance
 from models.matrix import read_matrix
 from models.settings import FitSettings
 from simulate import simulate as simulate_fields
-from stages import extraction, fitting, submission
+from stages import explaining, extraction, fitting, submission
 from stages.submission import Calls
 
 DEMO_ROUNDS = 60
@@ -104,6 +106,25 @@ def _fit_outcome(data: Path, folder: RunFolder, fitted: Fitted, training: fittin
     lines.append(f"leaderboard in {folder.leaderboard}")
     facts = {"leaderboard": str(folder.leaderboard), "folds": folds, "simulated": metrics["simulated"], "macro": macro}
     return Outcome(tuple(lines), f"python cli.py report --data {data} --run {folder.root}", facts)
+
+
+def importances(run: Path, organelle: str | None, *, plot: Path | None, top: int, workers: int, quiet: bool) -> Outcome:
+    """Boosters -> what drives each organelle; measured once for a fit."""
+    folder = RunFolder(run)
+    fitted = load(folder.models)
+    with locked(run):
+        settings = ImportanceSettings(workers=workers or default_workers())
+        importance = explaining.importance_of(folder, fitted, settings, quiet)
+    if organelle is None:
+        lines = explaining.all_lines(importance, fitted)
+    else:
+        lines = explaining.organelle_lines(folder, importance, organelle, top)
+    if plot is not None:
+        draw_importance(importance, plot, organelle)
+        lines.append(f"picture in {plot}")
+    lines.append(f"table in {folder.importance}")
+    facts = {"importance": str(folder.importance), "plot": str(plot) if plot else None}
+    return Outcome(tuple(lines), f"python cli.py report --run {run}", facts)
 
 
 def submit(data: Path, run: Path) -> Outcome:

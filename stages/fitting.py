@@ -102,12 +102,16 @@ def _hashes(metadata: pd.DataFrame) -> np.ndarray:
 
 
 def write_fit_tables(folder: RunFolder, fitted: Fitted, training: TrainingSet, simulated: bool) -> None:
-    """Write folds.parquet, oof.parquet, leaderboard.csv and metrics.json beside the models."""
+    """Write folds.parquet, oof.parquet, leaderboard.csv and metrics.json beside the models.
+
+    oof.parquet has three columns an organelle: its probability, `... called` and `... label`.
+    """
     ids = pa.array(training.matrix.ids)
     folds = {"Metadata_Id": ids, "group": training.groups, "fold": fitted.fold}
     probabilities = {name: fitted.probabilities[:, j] for j, name in enumerate(ORGANELLES)}
     called = {f"{name} called": fitted.calls[:, j] for j, name in enumerate(ORGANELLES)}
-    tables = {folder.folds: folds, folder.oof: {"Metadata_Id": ids} | probabilities | called}
+    labelled = {f"{name} label": training.labels[:, j] for j, name in enumerate(ORGANELLES)}
+    tables = {folder.folds: folds, folder.oof: {"Metadata_Id": ids} | probabilities | called | labelled}
     for path, table in tables.items():
         with whole(path) as temporary:
             pq.write_table(pa.table(table), temporary)

@@ -1,0 +1,71 @@
+"""Importances of a finished fit: measured once, kept in the run folder, shown in words."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from engine.progress import progress
+from engine.run_folder import RunFolder
+from models.fitted import Fitted
+from models.importance import (
+    ImportanceSettings,
+    find_organelle,
+    measure_importance,
+    read_importance,
+    top,
+    write_importance,
+)
+from models.labels import ORGANELLES
+from models.matrix import FieldMatrix, matrix_columns, read_matrix
+from models.words import channel_in_words, columns_in_words, compartment_in_words, family_in_words
+from stages.fitting import read_columns
+
+
+def read_fitted_fields(folder: RunFolder) -> tuple[FieldMatrix, np.ndarray]:
+    """The training fields of a run and their labels (bool, shape (n_fields, 28)), as they were fitted on."""
+    matrix = read_matrix(folder.matrix("train"), read_columns(folder))
+    labels = pq.read_table(folder.oof, columns=[f"{name} label" for name in ORGANELLES])
+    return matrix, np.stack([column.to_numpy() for column in labels.columns], axis=1)
+
+
+def importance_of(folder: RunFolder, fitted: Fitted, settings: ImportanceSettings, quiet: bool) -> pd.DataFrame:
+    """The importances of a fit: read where they are newer than it, else measured and written."""
+    path, fit = folder.importance, folder.models / "fit.json"
+    if path.is_file() and path.stat().st_mtime_ns >= fit.stat().st_mtime_ns:
+        return read_importance(path)
+    matrix, labels = read_fitted_fields(folder)
+    settings = replace(settings, seed=fitted.settings.seed)
+    with progress("importances", fitted.settings.n_folds, "folds", quiet) as bar:
+        importance = measure_importance(fitted, matrix, labels, settings, bar)
+    write_importance(path, importance)
+    return importance
+
+
+def all_lines(importance: pd.DataFrame, fitted: Fitted) -> list[str]:
+    """For the terminal: each organelle's three leading families by share of gain."""
+    lines = []
+    for j, name in enumerate(ORGANELLES):
+        if fitted.evaluable[j]:
+            rows = top(importance, name, "family", 3)
+            leading = ", ".join(f"{family_in_words(r.what)} {r.gain_mean:.0%}" for r in rows.itertuples())
+            lines.append(f"{name:31s}{leading}")
+        else:
+            lines.append(f"{name:31s}too few positive fields to be learnt")
+    return lines
+
+
+def organelle_lines(folder: RunFolder, importance: pd.DataFrame, organelle: str, n: int) -> list[str]:
+    """For the terminal: one organelle's families, channels and compartments, then its features in words."""
+    words = columns_in_words(matrix_columns(read_columns(folder)))
+    said = {"family": family_in_words, "channel": channel_in_words, "compartment": compartment_in_words}
+    lines = [f"{find_organelle(importance, organelle)}: share of gain, and average precision lost without the group"]
+    for level, in_words in said.items():
+        lines.append(f"by {level}:")
+        for row in top(importance, organelle, level, n).itertuples():
+            lines.append(f"  {row.gain_mean:6.1%}  {row.permutation_mean:+.3f}  {in_words(row.what)}")
+    lines.append("by feature (share of gain):")
+    for row in top(importance, organelle, "feature", n).itertuples():
+        lines.append(f"  {row.gain_mean:6.1%}  {words[row.what]}  [{row.what}]")
+    return lines
