@@ -11,7 +11,7 @@ from simulate._labels import LabelSet
 
 CYTOKINETIC_BRIDGE, MITOTIC_SPINDLE = 16, 17
 INTERPHASE, METAPHASE, CYTOKINESIS = "interphase", "metaphase", "cytokinesis"
-DIVIDING_SHARE = 0.012
+DIVIDING_SHARE = 0.008
 REFERENCE_SIZE = 512
 
 

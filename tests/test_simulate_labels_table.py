@@ -34,14 +34,15 @@ def test_the_table_is_the_real_one(shared_data):
     np.testing.assert_allclose(ours, theirs, rtol=0.16)
 
 
+@pytest.mark.parametrize(("fields", "floor"), [(125, 1), (250, 2), (500, FLOOR), (2000, FLOOR)])
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_every_organelle_reaches_the_floor(seed):
-    sets = {plan.group: plan.labels for plan in make_plan(500, 50, seed) if plan.split == "train"}
+def test_every_organelle_reaches_the_floor(fields, floor, seed):
+    sets = {plan.group: plan.labels for plan in make_plan(fields, 50, seed) if plan.split == "train"}
     antibodies = np.array([sum(organelle in labels for labels in sets.values()) for organelle in range(N_ORGANELLES)])
-    assert antibodies.min() >= FLOOR
+    assert antibodies.min() >= floor == floor_for(fields)
     assert antibodies.argmax() == 0
     assert floor_for(500) == FLOOR
-    assert floor_for(100) == 0
+    assert floor_for(124) == 0
 
 
 def test_an_antibody_has_two_to_six_fields_one_label_set_and_one_style():
