@@ -15,7 +15,7 @@ _FLOOR, _CEILING = 0.5, 1.3  # but the local threshold stays between these share
 _GAP = 0.81  # what is darker than this share of its own surroundings in a nucleus may be a gap between two
 _NECK = 0.8  # two lobes are two nuclei if the neck is thinner than this share of the smaller lobe
 _SPECK = 0.12  # what is smaller than this share of the typical nucleus is a speck
-_HOLE = 0.6  # holes up to this share of the typical nucleus are nucleoli
+_HOLE = 0.8  # holes up to this share of the typical nucleus are nucleoli
 _LEVELS = np.arange(256)
 
 

@@ -26,10 +26,10 @@ def _pixels_from_the_top(heights: np.ndarray) -> np.ndarray:
 
 
 @kernel
-def _number_basins(basins: np.ndarray, parent: np.ndarray, smallest: int) -> None:
-    """Replace each basin by the number 1..n of the basin it was joined to, in row-major order; 0 if it is too small."""
+def _number_basins(basins: np.ndarray, parent: np.ndarray, order: np.ndarray, smallest: int) -> None:
+    """Replace each basin by the number 1..n of the basin it was joined to, in the order given; 0 if it is too small."""
     areas = np.zeros(parent.size, np.int32)
-    for i in range(basins.size):
+    for i in order:
         basin = basins[i]
         while parent[basin] != basin:
             basin = parent[basin]
@@ -37,15 +37,15 @@ def _number_basins(basins: np.ndarray, parent: np.ndarray, smallest: int) -> Non
         areas[basin] += 1
     ids = np.zeros(parent.size, np.int32)
     n = 0
-    for i in range(basins.size):
+    for i in order:
         basin = basins[i]
-        if basin and areas[basin] >= smallest:
-            if ids[basin] == 0:
-                n += 1
-                ids[basin] = n
-            basins[i] = ids[basin]
-        else:
+        if areas[basin] < smallest:
             basins[i] = 0
+            continue
+        if ids[basin] == 0:
+            n += 1
+            ids[basin] = n
+        basins[i] = ids[basin]
 
 
 @kernel
@@ -64,7 +64,7 @@ def split_by_depth(height: np.ndarray, neck: float, smallest: int) -> np.ndarray
     Returns
     -------
     ndarray of int32, shape (H, W)
-        8-connected lobes 1..n, in row-major order of their first pixel; 0 is background.
+        8-connected lobes 1..n, those with the highest peak first; 0 is background.
     """
     width = height.shape[1]
     flat = height.ravel()
@@ -98,7 +98,7 @@ def split_by_depth(height: np.ndarray, neck: float, smallest: int) -> np.ndarray
             parent[mine] = mine
             peak[mine] = flat[i]
         basins[i] = mine
-    _number_basins(basins, parent[: n_basins + 1], smallest)
+    _number_basins(basins, parent[: n_basins + 1], order, smallest)
     return basins.reshape(height.shape)
 
 
