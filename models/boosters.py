@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from engine.files import digest, whole, write_json
+from engine.files import digest, read_json, whole, write_json
 from engine.parallel import run_units
 from engine.progress import Progress
 from models.members import member
 from models.settings import FitSettings
 from models.units import Training, Unit
-from models.weights import choose_strength, row_weights
+from models.weights import Strengths, choose_strengths, row_weights
 
 _WATCH_SECONDS = 0.5
 
@@ -94,7 +94,13 @@ def train_first_level(
 
 
 def fit_one(
-    kind: ModuleType, prepared: Any, training: Training, unit: Unit, settings: FitSettings, strength: float, key: str
+    kind: ModuleType,
+    prepared: Any,
+    training: Training,
+    unit: Unit,
+    settings: FitSettings,
+    strengths: Strengths,
+    key: str,
 ) -> None:
     """Train one unit and leave its files.
 
@@ -104,7 +110,7 @@ def fit_one(
         The member.
     prepared
         `kind.prepare` of the values of the other folds' fields.
-    strength : float
+    strengths : Strengths
         Of the class weights.
     key : str
         Hash of all that the unit is made from.
@@ -112,6 +118,7 @@ def fit_one(
     seen, unseen = _parts(training.fold, unit.fold)
     labels = np.asarray(training.labels[seen, unit.organelle])
     seed = int(digest([settings.seed, unit.member, unit.fold, unit.organelle]), 16) % 2**31
+    strength = strengths.of(labels)
     model = kind.train(prepared, labels, row_weights(labels, strength), settings.rounds, seed)
     with whole(unit.model) as path:
         kind.save(model, path)
@@ -132,10 +139,33 @@ def _fit_several(units: Sequence[Unit], inputs: Path, settings: FitSettings, key
     training = Training.load(inputs)
     kind = member(units[0].member)
     seen, _ = _parts(training.fold, units[0].fold)
-    strength = choose_strength(kind, training.values, training.labels, training.groups, seen, settings)
+    strengths = _strengths(kind, training, units[0], seen, settings, key)
     prepared = kind.prepare(training.values[seen], settings.device)
     for unit in units:
-        fit_one(kind, prepared, training, unit, settings, strength, key)
+        fit_one(kind, prepared, training, unit, settings, strengths, key)
+
+
+def _strengths(
+    kind: ModuleType, training: Training, unit: Unit, seen: np.ndarray, settings: FitSettings, key: str
+) -> Strengths:
+    """The fold's choice, from disk if it was made before from the same."""
+    path = weights_path(unit.folder, unit.member, unit.fold)
+    if path.is_file() and read_json(path)["key"] == key:
+        return Strengths(**read_json(path)["strengths"])
+    strengths = choose_strengths(kind, training, seen, settings)
+    write_json(path, {"key": key, "strengths": vars(strengths)})
+    return strengths
+
+
+def weights_path(folder: Path, name: str, fold: int) -> Path:
+    """Where a fold's choice of weights lies."""
+    return folder / "weights" / f"{name}_fold{fold}.json"
+
+
+def chosen_strengths(folder: Path, name: str, n_folds: int) -> list[Strengths]:
+    """The choices of all folds, as far as they were made."""
+    paths = [weights_path(folder, name, k) for k in range(n_folds)]
+    return [Strengths(**read_json(path)["strengths"]) for path in paths if path.is_file()]
 
 
 def _batches(missing: Sequence[Unit], inputs: Path, settings: FitSettings, keys: dict[str, str]) -> Iterator[tuple]:
@@ -153,7 +183,16 @@ def _batches(missing: Sequence[Unit], inputs: Path, settings: FitSettings, keys:
 def _key(name: str, settings: FitSettings, data_key: str) -> str:
     kind = member(name)
     return digest(
-        [kind.SETTINGS, kind.STRENGTHS, kind.VERSION, settings.rounds, settings.seed, settings.device, data_key]
+        [
+            kind.SETTINGS,
+            kind.RARE_STRENGTHS,
+            kind.COMMON_STRENGTHS,
+            kind.VERSION,
+            settings.rounds,
+            settings.seed,
+            settings.device,
+            data_key,
+        ]
     )
 
 

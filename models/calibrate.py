@@ -15,7 +15,7 @@ from models.stack import is_better
 WAYS: tuple[str, ...] = ("shared", "sigmoid", "beta")
 """From the simplest on: one slope for all organelles; each organelle's own; a curve bent at both ends."""
 
-PULL_SLOPE = 5.0
+PULL_SLOPE = 30.0
 PULL_BEND = 20.0
 LEAST_SLOPE = 1e-3
 

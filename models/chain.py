@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.parallel import run_units
 from models import calibrate, stack, thresholds
 from models.calibrate import Calibration, fit_calibration
 from models.stack import Stack, fit_stack
@@ -88,16 +89,21 @@ def fit_chain(members: np.ndarray, labels: np.ndarray, fold: np.ndarray) -> Chai
     )
 
 
-def fit_nested(members: np.ndarray, labels: np.ndarray, fold: np.ndarray) -> Nested:
+def fit_nested(members: np.ndarray, labels: np.ndarray, fold: np.ndarray, workers: int = 1) -> Nested:
     """Fit a chain without each fold in turn and apply it to that fold; parameters as for `fit_chain`."""
+    folds = np.unique(fold).tolist()
+    chains = dict(run_units(_fit_without, [(members, labels, fold, k) for k in folds], workers))
     mean, scores, p, threshold = (np.empty(labels.shape) for _ in range(4))
-    chosen = []
-    for k in np.unique(fold):
-        rest, mine = fold != k, fold == k
-        chain = fit_chain(members[rest], labels[rest], fold[rest])
+    for k in folds:
+        rest, mine, chain = fold != k, fold == k, chains[k]
         mean[mine] = fit_stack("mean", members[rest], labels[rest]).score(members[mine])
         scores[mine] = chain.stack.score(members[mine])
         p[mine] = chain.calibration.apply(scores[mine])
         threshold[mine] = chain.thresholds.threshold
-        chosen.append((chain.stack.way, chain.calibration.way, chain.thresholds.way))
-    return Nested(mean, scores, p, threshold, tuple(chosen))
+    chosen = tuple((chains[k].stack.way, chains[k].calibration.way, chains[k].thresholds.way) for k in folds)
+    return Nested(mean, scores, p, threshold, chosen)
+
+
+def _fit_without(members: np.ndarray, labels: np.ndarray, fold: np.ndarray, k: int) -> tuple[int, Chain]:
+    rest = fold != k
+    return k, fit_chain(members[rest], labels[rest], fold[rest])

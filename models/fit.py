@@ -11,11 +11,11 @@ import pandas as pd
 from engine.errors import InputError
 from engine.files import digest, digest_sources, read_json
 from engine.progress import Progress, progress
-from models.boosters import evaluable, train_first_level
+from models.boosters import chosen_strengths, evaluable, train_first_level
 from models.chain import Nested, fit_chain, fit_nested
 from models.fitted import Fitted, conclude, ensemble_scores, load, widen
 from models.folds import make_folds, split_off
-from models.judge import leak_rows, split_row, step_rows
+from models.judge import leak_rows, split_row, step_rows, weight_rows
 from models.labels import ORGANELLES
 from models.leaderboard import Leaderboard, add_intervals, assemble, organelle_rows
 from models.settings import FitSettings
@@ -141,7 +141,7 @@ def _conclude(
     labels, fold = design.training.labels, design.training.fold
     prior = (labels[inner].sum(0) + 0.5) / (inner.sum() + 1)
     members = first[inner][:, able]
-    nested = fit_nested(members, labels[inner][:, able], fold[inner])
+    nested = fit_nested(members, labels[inner][:, able], fold[inner], settings.workers)
     shown.advance()
     chain = fit_chain(members, labels[inner][:, able], fold[inner])
     shown.advance()
@@ -153,14 +153,14 @@ def _conclude(
         first[~inner] = widen(held_out.swapaxes(1, 2), able, np.nan).swapaxes(1, 2)
         threshold = chain.thresholds.threshold
         probabilities[~inner], calls[~inner] = conclude(chain.probabilities(held_out), threshold, able, prior)
-    board = _board(design, first, nested, probabilities, calls, leak, settings)
+    board = _board(design, first, nested, probabilities, calls, [*_weights(folder, settings), *leak], settings)
     board = _with_thresholds(board, widen(chain.thresholds.threshold, able, np.nan))
     return Fitted(folder, settings, tuple(columns), able, prior, chain, fold, first, probabilities, calls, board)
 
 
 def _board(
     design: Design, first: np.ndarray, nested: Nested, probabilities: np.ndarray, calls: np.ndarray,
-    leak: list[pd.DataFrame], settings: FitSettings,
+    others: list[pd.DataFrame], settings: FitSettings,
 ) -> Leaderboard:  # fmt: skip
     able, inner, training = design.evaluable, design.in_folds, design.training
     labels, p, mine = training.labels[inner], probabilities[inner], calls[inner]
@@ -172,7 +172,13 @@ def _board(
     if not inner.all():
         out = ~inner
         splits.append(split_row("held-out groups", training.labels[out], probabilities[out], calls[out], able))
-    return assemble(organelles, [*steps, *splits, *leak], design.kind)
+    return assemble(organelles, [*steps, *splits, *others], design.kind)
+
+
+def _weights(folder: Path, settings: FitSettings) -> list[pd.DataFrame]:
+    """What the pilots of the class weights said: rows for the leaderboard."""
+    chosen = {name: chosen_strengths(folder, name, settings.n_folds) for name in settings.members}
+    return [row for name, strengths in chosen.items() for row in weight_rows(name, strengths)]
 
 
 def _with_thresholds(board: Leaderboard, threshold: np.ndarray) -> Leaderboard:

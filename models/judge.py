@@ -1,5 +1,7 @@
 """What the leaderboard says of a fit: its organelles, its steps, and the ways of splitting, all on unseen fields."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -7,6 +9,7 @@ from models.chain import Nested
 from models.leaderboard import macro_row, organelle_rows, step_row
 from models.metrics import best_f1, brier, calibration_error, each, f1, log_loss, macro, macro_ap
 from models.thresholds import best_threshold, call
+from models.weights import CLASSES, Strengths
 
 
 def step_rows(
@@ -34,6 +37,19 @@ def step_rows(
         rows.append(step_row(name, f1=_macro_f1(labels, call(p, np.full(p.shape[1], cut)))))
     rows.append(step_row(f"own thresholds: {_ways(nested, 2)}", f1=_macro_f1(labels, calls)))
     rows.append(step_row("an oracle's thresholds", f1=macro(each(best_f1, labels, p))))
+    return rows
+
+
+def weight_rows(name: str, strengths: Sequence[Strengths]) -> list[pd.DataFrame]:
+    """One row for each class of organelles and strength tried: the pilots' mean, and how often it was chosen."""
+    rows = []
+    for kind in CLASSES:
+        pilots = [fold for fold in strengths if kind in fold.pilot]
+        for tried in pilots[0].pilot[kind] if pilots else ():
+            times = sum(getattr(fold, kind) == float(tried) for fold in pilots)
+            ap = macro(np.array([fold.pilot[kind][tried] for fold in pilots]))
+            what = f"pilot of {name}: {kind} organelles, weight strength {tried}, chosen in {times} of {len(pilots)}"
+            rows.append(step_row(what, ap=ap))
     return rows
 
 

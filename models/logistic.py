@@ -3,7 +3,7 @@
 import numpy as np
 
 STEPS = 50
-TOLERANCE = 1e-8
+TOLERANCE = 1e-6
 
 
 def probability(log_odds: np.ndarray) -> np.ndarray:

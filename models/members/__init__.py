@@ -1,6 +1,6 @@
 """The kinds of first-level model. Each module makes the data ready once, then trains one model an organelle on it.
 
-A member module has SUFFIX, VERSION, STRENGTHS (of class weights, the first is the default), SETTINGS and
+A member module has SUFFIX, VERSION, SETTINGS, RARE_STRENGTHS and COMMON_STRENGTHS (of class weights, to try), and
 `prepare(values, device)`, `train(prepared, labels, weights, rounds, seed)`, `score(model, values)`, `save(model, path)`
 and `load(path)`.
 """

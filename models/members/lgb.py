@@ -9,11 +9,12 @@ import numpy as np
 
 SUFFIX = ".txt"
 VERSION = f"lightgbm {lightgbm.__version__}"
-STRENGTHS = (0.5, 0.0)
+RARE_STRENGTHS = (0.5, 0.0)
+COMMON_STRENGTHS = (0.0, 0.5)
 SETTINGS: dict[str, Any] = {
     "objective": "binary",
     "learning_rate": 0.05,
-    "num_leaves": 15,
+    "num_leaves": 8,
     "max_bin": 255,
     "feature_fraction": 0.2,
     "bagging_fraction": 0.5,

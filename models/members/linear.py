@@ -14,7 +14,8 @@ from scipy.linalg import cho_factor, cho_solve
 
 SUFFIX = ".json"
 VERSION = "ridge 1"
-STRENGTHS = (0.0,)
+RARE_STRENGTHS = (0.0,)
+COMMON_STRENGTHS = (0.0,)
 SETTINGS: dict[str, Any] = {"shrinkage": 0.1, "clip": 4.0}
 
 

@@ -16,11 +16,12 @@ import xgboost
 
 SUFFIX = ".ubj"
 VERSION = f"xgboost {xgboost.__version__}"
-STRENGTHS = (0.0, 0.5)
+RARE_STRENGTHS = (0.0, 0.5)
+COMMON_STRENGTHS = (0.0, 0.5)
 SETTINGS: dict[str, Any] = {
     "objective": "binary:logistic",
     "learning_rate": 0.1,
-    "max_depth": 4,
+    "max_depth": 3,
     "max_bin": 256,
     "lambda": 20.0,
     "base_score": 0.5,
