@@ -1,0 +1,117 @@
+"""CPU time of each feature family on real fields.
+
+    python -m benchmarks.time_families [--source DIR] [--fields ID ...] [--against mahotas]
+
+Each family is measured `--repeats` times on each field and the least CPU time counts: a busy machine only ever adds.
+What families share (pixel lists, values, distance maps) is timed apart, each time from the start, so that the total is
+that of a field. `--against mahotas` times mahotas' texture on the same cells and distances in the same process.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import mahotas
+import numpy as np
+
+import features
+from features._cells import Cells, make_cells
+from features._channels import CHANNELS
+from features._device import Device, open_device
+from features._images import find_fields, read_field
+from features._segment import segment
+
+SAMPLE = Path(__file__).resolve().parents[2] / "shared" / "data" / "hpa-sample" / "train"
+TWENTY_CELLS, MANY_CELLS = "37d480c2-bbbf-11e8-b2ba-ac1f6b6435d0", "41d15cbe-bbb3-11e8-b2ba-ac1f6b6435d0"
+SHARED = ("regions", "_values", "distance_to_cell_border", "distance_inside_nucleus", "distance_to_nucleus")
+
+
+def cpu_ms(work: Callable[[], object], repeats: int) -> float:
+    """Least CPU time of a call in ms, after one call that compiles."""
+    work()
+    times = []
+    for _ in range(repeats):
+        start = time.process_time()
+        work()
+        times.append(time.process_time() - start)
+    return 1000 * min(times)
+
+
+def load(source: Path, field: str, device: Device) -> Cells:
+    """Read and segment one field."""
+    pixels = read_field(find_fields(source), field)
+    found = segment(pixels, field)
+    return make_cells(pixels[None], found.cells[None], found.nuclei[None], device)
+
+
+def fresh(cells: Cells) -> Cells:
+    """The same batch with nothing cached."""
+    return Cells(cells.pixels, cells.cell_labels, cells.nucleus_labels, cells.field, cells.boxes)
+
+
+def shared_times(cells: Cells, repeats: int) -> dict[str, float]:
+    """CPU ms of what families share; the values need the pixel lists, and are given without them."""
+    times = {name: cpu_ms(lambda name=name: getattr(fresh(cells), name), repeats) for name in SHARED}
+    times["_values"] -= times["regions"]
+    return times
+
+
+def family_times(cells: Cells, device: Device, repeats: int) -> dict[str, float]:
+    """CPU ms of each family, with what is shared at hand."""
+    for name in SHARED:
+        getattr(cells, name)
+    return {
+        name: cpu_ms(lambda family=family: family.measure(cells, device), repeats)
+        for name, family in features.families().items()
+    }
+
+
+def print_table(title: str, times: dict[str, float], n_columns: dict[str, int]) -> None:
+    """One line a step: CPU ms, columns, ms a column."""
+    print(f"\n{title}\n{'':26}{'CPU ms':>8}{'columns':>9}{'µs/column':>11}")
+    for name, ms in times.items():
+        columns = n_columns.get(name, 0)
+        print(f"{name:26}{ms:8.2f}" + (f"{columns:9}{1000 * ms / columns:11.1f}" if columns else ""))
+    total = sum(n_columns.values())
+    print(f"{'total':26}{sum(times.values()):8.2f}{total:9}{1000 * sum(times.values()) / total:11.1f}")
+
+
+def mahotas_ms(cells: Cells, repeats: int) -> float:
+    """CPU ms of mahotas' Haralick features: four channels in the cell, 32 levels, distances 1, 2 and 4."""
+    crops = []
+    for i, (top, left, bottom, right) in enumerate(cells.boxes):
+        window = (cells.field[i], slice(top, bottom), slice(left, right))
+        for channel in CHANNELS:
+            plane = cells.pixels[:, channel.index][window].astype(np.int32)
+            crops.append(np.where(cells.cell_labels[window] == i + 1, 1 + plane * 32 // (plane.max() + 1), 0))
+
+    def work() -> None:
+        for crop in crops:
+            for distance in (1, 2, 4):
+                mahotas.features.haralick(crop, ignore_zeros=True, return_mean_ptp=True, distance=distance)
+
+    return cpu_ms(work, repeats)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--source", type=Path, default=SAMPLE, help="folder or zip of fields (default: %(default)s)")
+    parser.add_argument("--fields", nargs="+", default=[TWENTY_CELLS, MANY_CELLS], metavar="ID", help="field ids")
+    parser.add_argument("--repeats", type=int, default=15, help="measurements of each family (default: %(default)s)")
+    parser.add_argument("--against", choices=["mahotas"], help="compare texture with mahotas")
+    options = parser.parse_args()
+    device = open_device("cpu")
+    n_columns = {name: len(family.columns()) for name, family in features.families().items()}
+    for field in options.fields:
+        cells = load(options.source, field, device)
+        times = shared_times(cells, options.repeats) | family_times(cells, device, options.repeats)
+        print_table(f"{field}: {cells.n} cells", times, n_columns)
+        if options.against:
+            theirs = mahotas_ms(cells, 3)
+            print(f"mahotas, 312 of texture's {n_columns['texture']} columns: {theirs:.1f} ms")
+            print(f"texture is {theirs / times['texture']:.1f} times as fast, on all of its columns")
+
+
+if __name__ == "__main__":
+    main()
