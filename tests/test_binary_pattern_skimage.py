@@ -126,12 +126,12 @@ def test_quarter_turn_changes_nothing(device, rng):
 
 
 def test_touching_cells_in_one_box_do_not_see_each_other(device, rng):
-    """Two cells that fill one rectangle, cut along its diagonal; each as if the other were noise and no cell."""
+    """Two cells that fill one rectangle, cut along a step; each as if the other were noise and no cell."""
     pixels = rng.integers(0, 255, (1, 4, 48, 48)).astype(np.uint8)
     y, x = np.mgrid[:48, :48]
     labels, nuclei = (
-        np.where(y > x, 1, 2)[None],
-        np.where(np.hypot(y - 24, x - 24) < 15, np.where(y > x, 1, 2), 0)[None],
+        np.where(y > 19 + 9 * (x > 24), 1, 2)[None],
+        np.where(np.hypot(y - 24, x - 24) < 15, np.where(y > 19 + 9 * (x > 24), 1, 2), 0)[None],
     )
     together = family.measure(make_cells(pixels, labels, nuclei, device), device)
     for i in (0, 1):
