@@ -18,6 +18,7 @@ WAYS: tuple[str, ...] = ("shared", "sigmoid", "beta")
 PULL_SLOPE = 30.0
 PULL_BEND = 20.0
 LEAST_SLOPE = 1e-3
+FIXED = 1e9
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,7 @@ def fit_calibration(way: str, scores: np.ndarray, labels: np.ndarray) -> Calibra
     bend = np.tile([1.0, 1.0, 0.0], (scores.shape[1], 1))
     ones = np.ones(len(scores))
     for j in range(scores.shape[1]):
-        fixed = way == "shared"
-        pull = np.array([1e9 if fixed else PULL_SLOPE, 1e-3])
+        pull = np.array([FIXED if way == "shared" else PULL_SLOPE, 1e-3])
         start = np.array([slope[j], intercept[j]])
         slope[j], intercept[j] = fit_towards(np.column_stack([scores[:, j], ones]), labels[:, j], start, pull)
         slope[j] = max(slope[j], LEAST_SLOPE)
@@ -74,8 +74,13 @@ def fit_calibration(way: str, scores: np.ndarray, labels: np.ndarray) -> Calibra
 
 def _fit_bend(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
     inputs = np.column_stack([-np.logaddexp(0, -x), np.logaddexp(0, x), np.ones(len(x))])
-    a, b, c = fit_towards(inputs, labels, np.array([1.0, 1.0, 0.0]), np.array([PULL_BEND, PULL_BEND, 1e-3]))
-    return np.array([a, b, c]) if min(a, b) > LEAST_SLOPE else np.array([1.0, 1.0, 0.0])
+    centre, pull = np.array([1.0, 1.0, 0.0]), np.array([PULL_BEND, PULL_BEND, 1e-3])
+    bend = fit_towards(inputs, labels, centre, pull)
+    for end in (0, 1):  # A curve that would fall at one end is flat there instead.
+        if bend[end] < LEAST_SLOPE:
+            centre[end], pull[end] = LEAST_SLOPE, FIXED
+            bend = fit_towards(inputs, labels, centre, pull)
+    return np.maximum(bend, [LEAST_SLOPE, LEAST_SLOPE, -np.inf])
 
 
 def cross_fit(way: str, scores: np.ndarray, labels: np.ndarray, fold: np.ndarray) -> np.ndarray:

@@ -1,0 +1,79 @@
+"""Calibration: probabilities that mean what they say, in an unchanged order."""
+
+import numpy as np
+import pytest
+
+from models.calibrate import WAYS, choose_way, cross_fit, fit_calibration
+from models.logistic import probability
+from models.metrics import average_precision, calibration_error, each, macro
+
+
+@pytest.fixture
+def scores(rng):
+    """Scores of 5 organelles; the slopes of their true probabilities differ."""
+    score = rng.normal(0, 1, (8000, 5))
+    truth = probability(np.array([0.5, 1.0, 2.0, 3.0, 4.0]) * score + np.array([0, -1, -3, -5, -8]))
+    return score, rng.random(truth.shape) < truth, rng.integers(0, 5, 8000)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_ranking_is_kept_exactly(scores, way):
+    score, labels, _ = scores
+    p = fit_calibration(way, score, labels).apply(score)
+    assert (np.diff(p[np.argsort(score[:, 2]), 2]) > 0).all()
+    np.testing.assert_array_equal(each(average_precision, labels, p), each(average_precision, labels, score))
+    assert (p > 0).all()
+    assert (p < 1).all()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_ranking_is_kept_when_scores_are_worse_than_chance(scores, way):
+    score, labels, _ = scores
+    p = fit_calibration(way, -score, labels).apply(-score)
+    assert (np.diff(p[np.argsort(-score[:, 4]), 4]) >= 0).all()
+
+
+@pytest.mark.parametrize("way", ["sigmoid", "beta"])
+def test_calibrated_on_unseen_fields(scores, way):
+    score, labels, fold = scores
+    p = cross_fit(way, score, labels, fold)
+    assert each(calibration_error, labels, p).max() < 0.02
+    assert abs(p.mean(0) - labels.mean(0)).max() < 0.005
+
+
+def test_beta_bends_what_a_sigmoid_cannot(rng):
+    score = rng.normal(0, 2, (20000, 1))
+    x = 1.5 * score
+    truth = probability(-0.2 * np.logaddexp(0, -x) + 1.6 * np.logaddexp(0, x) - 2)
+    labels = rng.random(truth.shape) < truth
+    fold = rng.integers(0, 5, 20000)
+    errors = {way: macro(each(calibration_error, labels, cross_fit(way, score, labels, fold))) for way in WAYS}
+    assert errors["beta"] < 0.7 * errors["sigmoid"]
+    assert choose_way(score, labels, fold)[0] == "beta"
+
+
+def test_own_slopes_are_chosen_where_slopes_differ(scores):
+    assert choose_way(*scores)[0] in ("sigmoid", "beta")
+
+
+def test_one_slope_is_kept_where_slopes_are_equal(rng):
+    score = rng.normal(0, 1, (800, 5))
+    labels = rng.random(score.shape) < probability(score - 3)
+    assert choose_way(score, labels, rng.integers(0, 5, 800))[0] == "shared"
+
+
+def test_a_rare_organelles_slope_is_pulled_to_the_others(rng):
+    score = rng.normal(0, 1, (4000, 4))
+    labels = rng.random(score.shape) < probability(2 * score - 2)
+    labels[:, 3] = False
+    labels[np.argsort(-score[:, 3])[:4], 3] = True
+    slope = fit_calibration("sigmoid", score, labels).slope
+    assert slope[:3] == pytest.approx(2, abs=0.3)
+    assert slope[3] < 8, "four perfectly ranked fields alone would ask for an infinite slope"
+
+
+def test_a_fold_is_calibrated_without_its_labels(scores):
+    score, labels, fold = scores
+    turned = np.where((fold == 2)[:, None], ~labels, labels)
+    before, after = (cross_fit("beta", score, which, fold) for which in (labels, turned))
+    np.testing.assert_array_equal(before[fold == 2], after[fold == 2])
