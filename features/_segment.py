@@ -67,7 +67,7 @@ def segment(pixels: np.ndarray, field: str = "") -> Segmentation:
 
 
 def _root_scale(plane: np.ndarray, shrink: int) -> np.ndarray:
-    """A channel as uint8 on a square-root scale, from its darkest 1 % at 0 to its brightest 0.2 % at 255.
+    """A channel as uint8 on a square-root scale, its background at 0, its brightest 0.2 % at 255.
 
     Shrunk by an integer factor. The square root lets dim cells count beside bright ones.
     """
@@ -78,10 +78,21 @@ def _root_scale(plane: np.ndarray, shrink: int) -> np.ndarray:
     full = np.iinfo(plane.dtype).max
     histogram = cv2.calcHist([np.ascontiguousarray(plane[::2, ::2])], [0], None, [full + 1], [0, full + 1]).ravel()
     share = np.cumsum(histogram, dtype=np.float64)
-    low, high = np.searchsorted(share, share[-1] * np.array([0.01, 0.998]))
+    darkest, dark, high = np.searchsorted(share, share[-1] * np.array([0.01, 0.25, 0.998]))
+    low = darkest + min(4 * _noise(plane, dark), darkest)  # a camera's offset exceeds its noise; elsewhere it is 0
     levels = np.arange(full + 1, dtype=np.float32)
     table = (255 * np.sqrt(np.clip((levels - low) / max(high - low, 1), 0, 1))).astype(np.uint8)
     return cv2.LUT(plane, table) if full == 255 else table[plane]
+
+
+def _noise(plane: np.ndarray, dark: int) -> float:
+    """Standard deviation of the noise among dark pixels, from the differences of neighbours.
+
+    The darkest 1 % of a background lie about two standard deviations below its mean; four above them, it has ended.
+    """
+    left, right = plane[::4, :-1:2].astype(np.int32), plane[::4, 1::2].astype(np.int32)
+    difference = (left - right)[np.minimum(left, right) <= dark]
+    return 1.4826 / np.sqrt(2) * float(np.median(np.abs(difference))) if difference.size else 0.0
 
 
 def _grow_cells(nuclei: np.ndarray, body: np.ndarray, radius: float) -> np.ndarray:

@@ -142,7 +142,7 @@ def test_not_an_image(folder):
     assert "f1_green.png is not an image (expected PNG, TIFF or JPEG content)" in sentence(folder)
 
 
-@pytest.mark.parametrize("size", [(30_000, 100), (20_000, 20_001), (20_000, 20_000 + 1), (4_000_000_000, 1)])
+@pytest.mark.parametrize("size", [(30_000, 100), (20_000, 20_001), (4_000_000_000, 1)])
 def test_a_decompression_bomb_is_refused_before_decoding(folder, size):
     replace(folder, png_header(*size))
     assert f"f1_green.png is too large ({size[0]} x {size[1]} px; at most 20,000 px a side" in sentence(folder)

@@ -103,6 +103,14 @@ def test_resolution_does_not_matter(times):
     np.testing.assert_allclose(np.sort(area), np.sort(np.bincount(small.nuclei.ravel())[1:]), rtol=0.1)
 
 
+def test_offset_and_noise_of_a_camera_are_background(rng):
+    clean = paint_field(TOUCHING)
+    raw = (400 + 12.0 * clean + rng.normal(0, 25, clean.shape)).astype(np.uint16)
+    found = segment(raw)
+    assert found.n == len(TOUCHING)
+    assert not (found.cells[~ndimage.binary_dilation(clean[[0, 3]].max(0) > 0, iterations=3)] > 0).any()
+
+
 def test_same_bytes_again():
     pixels = paint_field(TOUCHING)
     first, second = segment(pixels), segment(pixels)
