@@ -49,7 +49,9 @@ def train(
     seed : int
         Of the row and column samples.
     """
-    prepared.set_label(labels.astype(np.float32)).set_weight(weights)
+    prepared.set_label(labels.astype(np.float32))
+    # set_weight takes weights of one for no weights and then leaves the ones of the organelle before.
+    prepared.set_field("weight", weights)
     return lightgbm.train(SETTINGS | {"seed": seed}, prepared, rounds)
 
 
