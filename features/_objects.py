@@ -1,0 +1,158 @@
+"""Bright objects of each cell: the connected parts above a threshold of the compartment's own."""
+
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+
+from features._cells import Cells
+from features._channels import Channel
+from features._crops import PARTS, Crops
+from features._device import Device
+from features._table import Column
+
+SMALLEST = 0.0025  # smaller objects are noise: in squared nucleus diameters (3 px at least)
+SETS = (("Cells", "otsu"), ("Nuclei", "otsu"), ("Cytoplasm", "otsu"), ("Cells", "peak"))
+OBJECTS = (
+    "ObjectCount", "ObjectAreaShare", "ObjectMassShare", "ObjectContrast", "ObjectSeparability", "ObjectMeanArea",
+    "ObjectMeanEccentricity", "ObjectMeanNucleusDistance", "ObjectHoles", "ObjectSpread",
+)  # fmt: skip
+LARGEST = (
+    "LargestAreaShare", "LargestMassShare", "LargestArea", "LargestEccentricity", "LargestHoles",
+    "LargestNucleusDistance", "LargestCentreDistance",
+)  # fmt: skip
+
+
+def columns(family: str, channel: Channel) -> tuple[Column, ...]:
+    """The columns of all sets of objects."""
+    names = (*OBJECTS, *LARGEST)
+    return tuple(Column(where, family, name, (channel,), (how,)) for where, how in SETS for name in names)
+
+
+@dataclass(frozen=True)
+class Objects:
+    """The objects of a batch, ascending by cell; each attribute is (n_objects,).
+
+    Attributes
+    ----------
+    owner : ndarray of int64
+        The cell of each.
+    area, mass : ndarray of float64
+        In px, and the sum of the stain.
+    away : ndarray of float64
+        Mean distance of its pixels to the border of the nucleus, negative inside, px; NaN without nucleus.
+    y, x : ndarray of float64
+        Centroid from the corner of the cell's box.
+    eccentricity, holes : ndarray
+    """
+
+    owner: np.ndarray
+    area: np.ndarray
+    mass: np.ndarray
+    away: np.ndarray
+    y: np.ndarray
+    x: np.ndarray
+    eccentricity: np.ndarray
+    holes: np.ndarray
+
+
+def measure(
+    crops: Crops, channel: Channel, cells: Cells, centres: np.ndarray, unit: np.ndarray, device: Device
+) -> list[np.ndarray]:
+    """Measure the objects of a channel, smoothed at the finest scale, in the order of `columns`.
+
+    "otsu" objects lie above Otsu's threshold of the compartment, "peak" objects above half the way from the mean of
+    the cell to its largest value.
+    """
+    xp = device.xp
+    values = crops.smooth[channel][0]
+    smallest = xp.maximum(3, SMALLEST * xp.where(xp.isfinite(unit), unit, 0) ** 2)
+    wanted = {compartment: xp.asarray(parts) for compartment, parts in PARTS.items()}
+    thresholds = device.kernels.objects.thresholds
+    found = {where: thresholds(values, crops.parts, crops.starts, parts) for where, parts in wanted.items()}
+    out = []
+    for compartment, how in SETS:
+        otsu, separability, mean, top = found[compartment].T
+        level = otsu if how == "otsu" else (mean + top) / 2
+        objects = _find(values, level, wanted[compartment], smallest, crops, cells, device)
+        size = xp.where(cells.regions[compartment].counts > 0, cells.regions[compartment].counts, xp.nan)
+        out += _all_objects(objects, size, mean * size, separability, unit, xp)
+        out += _largest_object(objects, centres, unit, xp)
+    return out
+
+
+def _find(
+    values: np.ndarray,
+    level: np.ndarray,
+    wanted: np.ndarray,
+    smallest: np.ndarray,
+    crops: Crops,
+    cells: Cells,
+    device: Device,
+) -> Objects:
+    xp, kernels = device.xp, device.kernels.objects
+    owner, marks, euler = kernels.find_objects(values, crops.parts, crops.starts, cells.boxes, wanted, level, smallest)
+    distances = (cells.distance_to_nucleus, cells.distance_inside_nucleus)
+    sums = kernels.object_sums(marks, len(owner), values, *distances, crops.starts, cells.field, cells.boxes)
+    area = sums[:, 0]
+    y, x = sums[:, 1] / area, sums[:, 2] / area
+    yy, yx, xx = sums[:, 3] / area - y * y, sums[:, 4] / area - y * x, sums[:, 5] / area - x * x
+    spread = xp.hypot((yy - xx) / 2, yx)
+    return Objects(
+        owner=owner,
+        area=area,
+        mass=sums[:, 6],
+        away=xp.where(cells.regions["Nuclei"].counts[owner] > 0, (sums[:, 7] - sums[:, 8]) / area, xp.nan),
+        y=y,
+        x=x,
+        eccentricity=xp.sqrt(xp.minimum(1, 2 * spread / ((yy + xx) / 2 + spread))),
+        holes=1 - euler,
+    )
+
+
+def _all_objects(
+    objects: Objects, size: np.ndarray, total: np.ndarray, separability: np.ndarray, unit: np.ndarray, xp: ModuleType
+) -> list[np.ndarray]:
+    """What the objects of each cell are together, in the order of `OBJECTS`; size and total are the compartment's."""
+
+    def sum_of(values: np.ndarray) -> np.ndarray:
+        return xp.bincount(objects.owner, values, minlength=len(size))
+
+    exists = xp.where(size > 0, 1, xp.nan)
+    count, area, mass = xp.bincount(objects.owner, minlength=len(size)), sum_of(objects.area), sum_of(objects.mass)
+    y, x = sum_of(objects.mass * objects.y) / mass, sum_of(objects.mass * objects.x) / mass
+    squares = (objects.y - y[objects.owner]) ** 2 + (objects.x - x[objects.owner]) ** 2
+    return [
+        count * exists,
+        area / size,
+        mass / total,
+        (mass / area) / ((total - mass) / (size - area)),
+        separability,
+        area / count / unit**2,
+        sum_of(objects.eccentricity) / count,
+        sum_of(objects.area * objects.away) / area / unit,
+        sum_of(objects.holes) * exists,
+        xp.sqrt(sum_of(objects.mass * squares) / mass) / unit,
+    ]
+
+
+def _largest_object(objects: Objects, centres: np.ndarray, unit: np.ndarray, xp: ModuleType) -> list[np.ndarray]:
+    """What the largest object of each cell is (of equal ones the first), in the order of `LARGEST`."""
+    n = len(unit)
+    count = xp.bincount(objects.owner, minlength=n)
+    order = xp.append(xp.lexsort(xp.stack([-objects.area, objects.owner])), -1)
+    which = xp.where(count > 0, order[xp.searchsorted(objects.owner, xp.arange(n))], -1)
+
+    def take(values: np.ndarray) -> np.ndarray:
+        return xp.append(values.astype(np.float64), np.nan)[which]
+
+    area, mass = (xp.bincount(objects.owner, values, minlength=n) for values in (objects.area, objects.mass))
+    return [
+        take(objects.area) / area,
+        take(objects.mass) / mass,
+        take(objects.area) / unit**2,
+        take(objects.eccentricity),
+        take(objects.holes),
+        take(objects.away) / unit,
+        xp.hypot(take(objects.y) - centres[:, 0], take(objects.x) - centres[:, 1]) / unit,
+    ]

@@ -1,0 +1,159 @@
+"""Bright spots and bright objects in a cell: how many, how large, how bright, of what form, and where.
+
+Vesicles are many small spots in the cytoplasm, nuclear bodies few larger ones in the nucleus, a centrosome is one or
+two spots beside it, a Golgi or an aggresome is the one large object, rods and rings are long or have a hole. Spots are
+maxima of the difference of two local means taken inside the cell's own mask, at two scales tied to the field's
+median nucleus ("fine" and "coarse"); objects are what lies above a threshold of the cell's own. The brightest spot of
+the microtubules is taken for the organising centre. Lengths and areas are in median nucleus diameters (squared).
+"""
+
+from types import ModuleType
+
+import numpy as np
+
+from features import _objects
+from features._cells import Cells
+from features._channels import COMPARTMENTS, MICROTUBULES, PROTEIN, Channel
+from features._crops import Crops, Points, locate, make_crops, nucleus_distance
+from features._device import Device
+from features._table import Column
+
+BANDS = ("fine", "coarse")
+NOISE = 4  # a spot rises this many times above what the band swings below zero
+PROMINENCE = 0.25  # and by this share of it above the brightest pixel around it, which the side of a step does not
+CONTRAST = 0.05  # and this share of the mean of its compartment
+COUNTED = ("Count", "Density", "Excess", "MeanContrast", "MeanNucleusDistance")
+SPACED = ("NearestDistance", "Regularity")  # of spots in one compartment
+WHERE = ("ShareInNucleus", "MeanBorderDistance", "ContrastVariation")
+BRIGHTEST = (
+    "BrightestContrast", "BrightestToSecond", "BrightestNucleusDistance", "BrightestCentreDistance",
+    "BrightestPairDistance",
+)  # fmt: skip
+AT_CENTRE = ("LevelAtOrganisingCentre", "ContrastAtOrganisingCentre")
+
+
+def columns() -> tuple[Column, ...]:
+    """The family's columns."""
+    out = []
+    for band in BANDS:
+        for compartment in COMPARTMENTS:
+            names = COUNTED if compartment == "Cells" else (*COUNTED, *SPACED)
+            out += [Column(compartment, "Spots", name, (PROTEIN,), (band,)) for name in names]
+        out += [Column("Cells", "Spots", name, (PROTEIN,), (band,)) for name in (*WHERE, *BRIGHTEST)]
+    out += [Column("Cells", "Spots", name, (MICROTUBULES,), ("coarse",)) for name in BRIGHTEST]
+    out += [Column("Cells", "Spots", name, (MICROTUBULES, PROTEIN)) for name in AT_CENTRE]
+    return (*out, *_objects.columns("Spots", PROTEIN))
+
+
+def measure(cells: Cells, device: Device) -> np.ndarray:
+    """Measure the family; float32, shape (n_cells, n_columns)."""
+    xp = device.xp
+    crops = make_crops(cells, (PROTEIN, MICROTUBULES), device)
+    unit = cells.nucleus_diameter[cells.field]
+    centres = device.kernels.neighbours.centres(cells.cell_labels, cells.nucleus_labels, cells.field, cells.boxes)
+    out = []
+    with np.errstate(divide="ignore", invalid="ignore"):
+        levels = {compartment: _mean_level(cells, compartment, PROTEIN, device) for compartment in COMPARTMENTS}
+        for k in range(len(BANDS)):
+            points, band, noise = _find_spots(PROTEIN, k, crops, cells, device)
+            out += _spots(points, band, noise, levels, crops, cells, device)
+            out += _brightest(points, band, levels["Cells"], centres, cells, device)[0]
+        points, tubes, _ = _find_spots(MICROTUBULES, 1, crops, cells, device)
+        level = _mean_level(cells, "Cells", MICROTUBULES, device)
+        found, first = _brightest(points, tubes, level, centres, cells, device)
+        out += found
+        for values in (crops.smooth[PROTEIN][1], band):
+            out.append(xp.append(values[points.packed], np.nan)[first] / levels["Cells"])
+        out += _objects.measure(crops, PROTEIN, cells, centres, unit, device)
+    values = xp.stack(out, axis=1)
+    return xp.where(xp.isfinite(values), values, xp.nan).astype(np.float32)
+
+
+def _mean_level(cells: Cells, compartment: str, channel: Channel, device: Device) -> np.ndarray:
+    """Mean of a channel over a compartment, (n_cells,); NaN where it has no pixels."""
+    region = cells.regions[compartment]
+    return device.kernels.neighbours.segment_sums(cells.values(compartment, channel), region.offsets) / region.counts
+
+
+def _find_spots(
+    channel: Channel, k: int, crops: Crops, cells: Cells, device: Device
+) -> tuple[Points, np.ndarray, np.ndarray]:
+    """Round maxima of a channel's k-th band, the band itself, and its noise in cytoplasm and nucleus."""
+    kernels = device.kernels.spots
+    means = crops.smooth[channel]
+    band = means[k] - means[k + 1]
+    positions, noise = kernels.peaks(band, crops.parts, crops.starts, cells.boxes)
+    points = locate(positions, crops, cells, device)
+    reach = crops.reach[cells.field, k + 1]
+    rise = kernels.prominences(means[k], crops.starts, cells.boxes, points.owner, points.y, points.x, reach)
+    return locate(positions[rise > PROMINENCE * band[positions]], crops, cells, device), band, noise
+
+
+def _spots(
+    points: Points, band: np.ndarray, noise: np.ndarray, levels: dict[str, np.ndarray], crops: Crops, cells: Cells,
+    device: Device,
+) -> list[np.ndarray]:  # fmt: skip
+    """Counts, brightness and places of the maxima that stand out, in the order of the columns."""
+    xp = device.xp
+    unit = cells.nucleus_diameter[cells.field]
+    response, part = band[points.packed], crops.parts[points.packed]
+    level = xp.stack([levels["Cytoplasm"], levels["Nuclei"]], axis=1)[points.owner, part - 1]
+    stands_out = (response > NOISE * noise[points.owner, part - 1]) & (response > CONTRAST * level)
+    out = []
+    for compartment, mine in (("Cells", part > 0), ("Nuclei", part == 2), ("Cytoplasm", part == 1)):
+        keep = stands_out & mine
+        owner = points.owner[keep]
+        size = xp.where(cells.regions[compartment].counts > 0, cells.regions[compartment].counts, xp.nan)
+        density = xp.bincount(owner, minlength=cells.n) / size
+        out += [
+            density * size,
+            density * unit**2,
+            xp.bincount(owner, response[keep], minlength=cells.n) / (levels[compartment] * size),
+            _mean_by(owner, response[keep], cells.n, xp) / levels[compartment],
+            _mean_by(owner, nucleus_distance(cells, points.flat[keep], device), cells.n, xp) / unit,
+        ]
+        if compartment != "Cells":
+            gaps = device.kernels.spots.nearest_distances(points.y[keep], points.x[keep], owner)
+            gap = _mean_by(owner, gaps, cells.n, xp)
+            out += [gap / unit, 2 * gap * xp.sqrt(density)]
+    owner, bright = points.owner[stands_out], response[stands_out]
+    mean = _mean_by(owner, bright, cells.n, xp)
+    in_nucleus = xp.where(cells.regions["Nuclei"].counts > 0, 1, xp.nan)
+    border = cells.distance_to_cell_border.ravel()[points.flat[stands_out]]
+    return [
+        *out,
+        _mean_by(owner, part[stands_out] == 2, cells.n, xp) * in_nucleus,
+        _mean_by(owner, border, cells.n, xp) / unit,
+        xp.sqrt(_mean_by(owner, (bright - mean[owner]) ** 2, cells.n, xp)) / mean,
+    ]
+
+
+def _mean_by(owner: np.ndarray, values: np.ndarray, n: int, xp: ModuleType) -> np.ndarray:
+    """Mean of the values of each cell; NaN without any."""
+    return xp.bincount(owner, values, minlength=n) / xp.bincount(owner, minlength=n)
+
+
+def _brightest(
+    points: Points, band: np.ndarray, level: np.ndarray, centres: np.ndarray, cells: Cells, device: Device
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """The two brightest maxima of each cell, in the order of `BRIGHTEST`; and the index of the first, -1 if none."""
+    xp = device.xp
+    unit = cells.nucleus_diameter[cells.field]
+    response = band[points.packed]
+    order = xp.lexsort(xp.stack([-response, points.owner]))
+    at = xp.searchsorted(points.owner, xp.arange(cells.n))
+    count = xp.bincount(points.owner, minlength=cells.n)
+    order = xp.append(order, [-1, -1])
+    first, second = xp.where(count > 0, order[at], -1), xp.where(count > 1, order[at + 1], -1)
+
+    def take(values: np.ndarray, which: np.ndarray) -> np.ndarray:
+        return xp.append(values.astype(np.float64), np.nan)[which]
+
+    y, x = take(points.y, first), take(points.x, first)
+    return [
+        take(response, first) / level,
+        take(response, first) / take(response, second),
+        take(nucleus_distance(cells, points.flat, device), first) / unit,
+        xp.hypot(y - centres[:, 0], x - centres[:, 1]) / unit,
+        xp.hypot(y - take(points.y, second), x - take(points.x, second)) / unit,
+    ], first
