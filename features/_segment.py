@@ -16,7 +16,7 @@ _WORK_SIDE = 512  # fields at least twice as large are segmented at a half, a th
 _LIT = 34  # a cell is brighter than this on the 0..255 square-root scale
 _SLOPE = 60.0  # rise of the relief per nucleus radius of distance from the nearest nucleus
 _VACUOLE = 0.3  # dark holes in a cell up to this share of a nucleus belong to it
-_REACH = 6.0  # a cell ends at this many nucleus radii from its nucleus
+_REACH = 8.0  # a cell ends at this many nucleus radii from its nucleus
 
 
 @dataclass(frozen=True)
