@@ -110,6 +110,14 @@ class Cells:
         return np.array([np.median(d) if d.size else np.nan for d in known])
 
     @cached_property
+    def nucleus_centres(self) -> np.ndarray:
+        """Centroid (y, x) in px of each cell's nucleus in its field, float64, (n, 2); NaN without nucleus."""
+        region, (height, width) = self.regions["Nuclei"], self.cell_labels.shape[1:]
+        places = (region.positions // width % height, region.positions % width)
+        sums = [np.bincount(region.cell_index, place, self.n) for place in places]
+        return np.stack(sums, axis=1) / np.where(region.counts > 0, region.counts, np.nan)[:, None]
+
+    @cached_property
     def distance_to_cell_border(self) -> np.ndarray:
         """Euclidean distance in px of each pixel to the nearest pixel outside its own cell, float32, (n_fields, H, W).
 
@@ -125,7 +133,8 @@ class Cells:
     @cached_property
     def distance_to_nucleus(self) -> np.ndarray:
         """Distance in px of each cytoplasmic pixel to its cell's nucleus (1 beside it), else 0; 0 without nucleus."""
-        return _distance.to_sources(self.nucleus_labels, self.cell_labels, self.field, self.boxes)
+        reach = np.full(self.n, np.inf, np.float32)
+        return _distance.to_sources(self.nucleus_labels, self.cell_labels, self.field, self.boxes, reach)
 
 
 def make_cells(pixels: np.ndarray, cell_labels: np.ndarray, nucleus_labels: np.ndarray, device: Device) -> Cells:

@@ -17,6 +17,7 @@ from features._kernels_cpu._jit import kernel
 
 _FAR = np.float32(1e6)  # further than any pixel of a cell
 _ONE = np.float32(1)
+_NEAR = 24  # up to here comparing is faster than the envelope
 
 
 @kernel
@@ -103,7 +104,9 @@ def _columns_to_border(labels: np.ndarray, columns: np.ndarray) -> None:
 
 
 @kernel
-def to_sources(sources: np.ndarray, labels: np.ndarray, field: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+def to_sources(
+    sources: np.ndarray, labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, reach: np.ndarray
+) -> np.ndarray:
     """Distance of each pixel of a cell to the nearest source pixel of the same cell.
 
     Parameters
@@ -113,6 +116,8 @@ def to_sources(sources: np.ndarray, labels: np.ndarray, field: np.ndarray, boxes
     labels : ndarray of int32, shape (n_fields, H, W)
     field : ndarray of int32, shape (n,)
     boxes : ndarray of int32, shape (n, 4)
+    reach : ndarray of float32, shape (n,)
+        In px: pixels further from any source are given this distance. A short reach is faster.
 
     Returns
     -------
@@ -122,7 +127,7 @@ def to_sources(sources: np.ndarray, labels: np.ndarray, field: np.ndarray, boxes
     """
     out = np.zeros(labels.shape, np.float32)
     width = labels.shape[2]
-    scratch = np.empty((3, width), np.float64)
+    scratch = np.empty((3, width), np.float32)
     for i in range(field.size):
         top, left, bottom, right = boxes[i]
         window = labels[field[i], top:bottom, left:right]
@@ -130,7 +135,7 @@ def to_sources(sources: np.ndarray, labels: np.ndarray, field: np.ndarray, boxes
         columns, any_source = _columns_to_sources(sources[field[i], top:bottom, left:right], i + 1)
         if any_source:
             for y in range(bottom - top):
-                _row_to_sources(columns[y], window[y], i + 1, scratch, target[y])
+                _row_to_sources(columns[y], window[y], i + 1, reach[i], scratch, target[y])
     return out
 
 
@@ -183,8 +188,24 @@ def _envelope(columns: np.ndarray, at: np.ndarray, height: np.ndarray, start: np
 
 
 @kernel
-def _row_to_sources(columns: np.ndarray, row: np.ndarray, label: int, scratch: np.ndarray, out: np.ndarray) -> None:
-    """Distances in one row of a cell's window."""
+def _row_to_sources(
+    columns: np.ndarray, row: np.ndarray, label: int, reach: float, scratch: np.ndarray, out: np.ndarray
+) -> None:
+    """Distances in one row of a cell's window: by comparing where all sources are near, else by the envelope."""
+    bound = np.float32(0)
+    for x in range(row.size):
+        mine = columns[x] if row[x] == label else np.float32(0)
+        bound = mine if mine > bound else bound
+    bound = min(bound, reach)
+    if bound <= _NEAR:
+        own, squares = scratch[0][: row.size], scratch[1][: row.size]
+        squares[:] = _FAR
+        _compare_along_row(columns, int(bound), own, squares)
+        for x in range(row.size):
+            distance = np.sqrt(squares[x])
+            distance = distance if distance < reach else reach
+            out[x] = distance if row[x] == label else out[x]
+        return
     at, height, start = scratch
     n = _envelope(columns, at, height, start)
     j = 0
@@ -193,4 +214,4 @@ def _row_to_sources(columns: np.ndarray, row: np.ndarray, label: int, scratch: n
             while j + 1 < n and start[j + 1] <= x:
                 j += 1
             dx = x - at[j]
-            out[x] = np.sqrt(np.float32(height[j] + dx * dx))
+            out[x] = min(np.float32(np.sqrt(height[j] + dx * dx)), reach)
