@@ -61,7 +61,7 @@ def heat_map(importance: pd.DataFrame) -> Figure:
     table = table.reindex([name for name in ORGANELLES if name in table.index])
     table = table[table.mean().sort_values(ascending=False, kind="stable").index]
     n_rows, n_columns = table.shape
-    figure = Figure(figsize=(3.2 + 0.62 * n_columns, 1.9 + 0.27 * n_rows), layout="constrained")
+    figure = Figure(figsize=(3.2 + 0.62 * n_columns, max(3.6, 1.9 + 0.27 * n_rows)), layout="constrained")
     axes = figure.add_subplot()
     image = axes.imshow(100 * table.to_numpy(), cmap="cividis", aspect="auto", vmin=0)
     axes.set_xticks(range(n_columns), [family_in_words(name) for name in table.columns], rotation=40, ha="right")
@@ -73,7 +73,7 @@ def heat_map(importance: pd.DataFrame) -> Figure:
             axes.text(j, i, f"{value:.0f}", ha="center", va="center", fontsize=7.5,
                       color="black" if value > half else "white")  # fmt: skip
     axes.spines[:].set_visible(False)
-    figure.colorbar(image, ax=axes, shrink=0.6, label="share of the boosters' gain, %")
+    figure.colorbar(image, ax=axes, shrink=0.8, label="share of gain, %")
     return figure
 
 

@@ -42,7 +42,7 @@ def in_words(column: Mapping[str, object]) -> str:
 
 def has_phrase(column: Mapping[str, object]) -> bool:
     """Whether every token of the column has words of its own."""
-    vocabulary = PARAMETERS.get(str(column["family"]), ())
+    vocabulary = _vocabulary(str(column["family"]), str(column["feature"]))
     parameters = str(column["parameters"]).split()
     return (
         str(column["feature"]) in PHRASES.get(str(column["family"]), {})
@@ -91,7 +91,7 @@ def _phrase(family: str, feature: str, parameters: Sequence[str], stains: Sequen
     phrase = PHRASES.get(family, {}).get(feature)
     if phrase is None:
         return None
-    vocabulary = PARAMETERS.get(family, ())
+    vocabulary = _vocabulary(family, feature)
     gaps = {"where": f"in {body}", "body": body}
     gaps |= {f"p{k}": words.get("", "") for k, words in enumerate(vocabulary)}
     gaps |= {
@@ -104,6 +104,10 @@ def _phrase(family: str, feature: str, parameters: Sequence[str], stains: Sequen
         return " ".join(phrase.format(**gaps).split())
     except KeyError:
         return None
+
+
+def _vocabulary(family: str, feature: str) -> tuple[dict[str, str], ...]:
+    return PARAMETERS.get(f"{family} {feature}", PARAMETERS.get(family, ()))
 
 
 def _plain(family: str, feature: str, parameters: str, stains: Sequence[str], body: str) -> str:

@@ -22,7 +22,7 @@ def all_columns():
 @pytest.mark.parametrize("family", all_columns())
 def test_no_column_falls_back_to_its_tokens(family):
     silent = [row["name"] for row in all_columns()[family].to_dict("records") if not has_phrase(row)]
-    assert not silent, f"{len(silent)} columns have no phrase in models/phrases.py, e.g. {silent[:3]}"
+    assert not silent, f"{len(silent)} columns have no phrase in models/phrases, e.g. {silent[:3]}"
 
 
 @pytest.mark.parametrize("family", all_columns())

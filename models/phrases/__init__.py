@@ -39,6 +39,7 @@ PHRASES: MappingProxyType[str, dict[str, str]] = MappingProxyType({
     "Granularity": appearance.GRANULARITY,
     "Intensity": appearance.INTENSITY,
     "Neighbors": places.NEIGHBORS,
+    "Proximity": places.PROXIMITY,
     "Quality": places.QUALITY,
     "RadialDistribution": places.RADIAL,
     "Size": places.SIZE,

@@ -63,7 +63,8 @@ GRADIENT = {
 }
 
 GRANULARITY = {
-    "Share": "share of {stain} in {p0} grains {where}",
+    "OpeningShare": "share of {stain} in {p0} grains {where}",
+    "MeanRadius": "mean size of grains of {stain} {where}",
 }
 
 BINARY_PATTERN = {"Uniform": "{p0} {p1} of {stain} {where}"}

@@ -89,6 +89,7 @@ CORRELATION = {
 SPOTS = {
     "Count": "number of {p0} spots of {stain} {where}",
     "Density": "density of {p0} spots of {stain} {where}",
+    "Excess": "excess of {p0} spots over dips of {stain} {where}",
     "MeanContrast": "contrast of {p0} spots of {stain} {where}",
     "NearestDistance": "distance between {p0} spots of {stain} {where}",
     "Regularity": "regular spacing of {p0} spots of {stain} {where}",
@@ -120,6 +121,22 @@ SPOTS = {
     "LargestHoles": "holes in the largest {p0} object of {stain} {where}",
     "LargestNucleusDistance": "distance of the largest {p0} object of {stain} {where} from the nuclear border",
     "LargestCentreDistance": "distance of the largest {p0} object of {stain} {where} from the nucleus' centre",
+}
+
+PROXIMITY = {
+    "MembraneShare": "share of {stain} {p0}",
+    "MembraneLevel": "relative level of {stain} {p0}",
+    "RimShare": "share of {stain} {p0}",
+    "RimLevel": "relative level of {stain} {p0}",
+    "RimContrast": "level of {stain} at the nuclear border against both sides of it",
+    "BrightShare": "share of {first} {p0} bright parts of {second} {where}",
+    "BrightLevel": "relative level of {first} {p0} bright parts of {second} {where}",
+    "Nearness": "nearness of {first} to bright parts of {second} {where}",
+    "Contrast": "level of {first} on bright parts of {second} against away from them {where}",
+    "Alignment": "parallelism of {first} and {second} {where}",
+    "RadialAlignment": "pointing of {stain} towards the nucleus",
+    "Peak": "distance of the brightest point of {stain} from {p0}",
+    "PeakDistance": "distance between the brightest points of {first} and {second}",
 }
 
 SIZE = {"Height": "height of the field in px", "NucleusDiameter": "median diameter of the nuclei in px"}

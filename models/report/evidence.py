@@ -1,0 +1,117 @@
+"""All that a report is made from, gathered from the run folder by whoever may read it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A field that could not be used."""
+
+    field: str
+    stage: str
+    error: str
+
+
+@dataclass(frozen=True)
+class DuplicatePair:
+    """Two near-identical fields.
+
+    Attributes
+    ----------
+    first, second : str
+        Ids.
+    where : str
+        "train", "test" or "train and test".
+    bits : int
+        Bits of the perceptual hashes that differ.
+    same_labels : bool or None
+        None where one has no labels.
+    """
+
+    first: str
+    second: str
+    where: str
+    bits: int
+    same_labels: bool | None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A field to show with an organelle.
+
+    Attributes
+    ----------
+    row : int
+        The training field.
+    kind : str
+        "hit", "missed" or "false call".
+    jpeg : bytes
+    """
+
+    row: int
+    kind: str
+    jpeg: bytes
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a run found.
+
+    Attributes
+    ----------
+    name : str
+        Of the run.
+    simulated : bool
+    folds_kind : str
+        "grouped" or "random".
+    groups_from : str
+        What groups were made of, in words.
+    facts : mapping of str to str
+        Counts of the data, to be shown as they are.
+    ids : tuple of str
+        The training fields, n of them.
+    labels, calls : ndarray of bool, shape (n, 28)
+    probabilities : ndarray of float, shape (n, 28)
+        From models that have not seen the field.
+    fold, groups : ndarray of int, shape (n,)
+        Fold -1 for held-out fields.
+    evaluable : ndarray of bool, shape (28,)
+    leaderboard : DataFrame
+        As in leaderboard.csv.
+    columns : DataFrame
+        The structured columns of the field matrix.
+    importance : DataFrame
+        As in importance.parquet.
+    failures : tuple of Failure
+    duplicates : tuple of DuplicatePair
+    pictures : mapping of int to tuple of Picture
+        By organelle.
+    """
+
+    name: str
+    simulated: bool
+    folds_kind: str
+    groups_from: str
+    facts: Mapping[str, str]
+    ids: tuple[str, ...]
+    labels: np.ndarray
+    probabilities: np.ndarray
+    calls: np.ndarray
+    fold: np.ndarray
+    groups: np.ndarray
+    evaluable: np.ndarray
+    leaderboard: pd.DataFrame
+    columns: pd.DataFrame
+    importance: pd.DataFrame
+    failures: tuple[Failure, ...] = ()
+    duplicates: tuple[DuplicatePair, ...] = ()
+    pictures: Mapping[int, tuple[Picture, ...]] = field(default_factory=dict)
+
+    @property
+    def scored(self) -> np.ndarray:
+        """The fields that the scores are of: those in folds."""
+        return self.fold >= 0
