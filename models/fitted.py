@@ -86,7 +86,8 @@ class Fitted:
                 "columns. Extract these fields with the settings of that run."
             )
         scores = ensemble_scores(self.folder, self.settings, self.evaluable, matrix)
-        return conclude(self.chain.probabilities(scores), self.chain.thresholds.threshold, self.evaluable, self.prior)
+        known = self.chain.probabilities(scores) if self.evaluable.any() else np.empty((len(matrix), 0))
+        return conclude(known, self.chain.thresholds.threshold, self.evaluable, self.prior)
 
     def save(self, key: str) -> None:
         """Write fit.json, the arrays and leaderboard.csv beside the models; fit.json comes last."""

@@ -87,7 +87,8 @@ def call(probabilities: np.ndarray, threshold: np.ndarray) -> np.ndarray:
     """
     calls = probabilities >= threshold
     empty = np.flatnonzero(~calls.any(1))
-    calls[empty, np.argmax(probabilities[empty], axis=1)] = True
+    if calls.shape[1]:
+        calls[empty, np.argmax(probabilities[empty], axis=1)] = True
     return calls
 
 

@@ -48,7 +48,7 @@ def test_a_member_learns_saves_and_repeats_itself(name, rng, tmp_path):
         model = kind.train(prepared, mine, row_weights(mine, 0.0), 60, seed=5)
         scores = kind.score(model, training.values[unseen])
         assert scores.dtype == np.float32
-        assert average_precision(training.labels[unseen, j], scores) > 0.75
+        assert average_precision(training.labels[unseen, j], scores) > 0.6
         path = tmp_path / f"{j}{kind.SUFFIX}"
         kind.save(model, path)
         np.testing.assert_array_equal(kind.score(kind.load(path), training.values[unseen]), scores)

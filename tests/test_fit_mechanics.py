@@ -1,0 +1,167 @@
+"""The whole fit: what it leaves on disk, what it says again when loaded, and data too small or odd to learn from."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from engine.errors import InputError
+from models.fit import fit, make_design
+from models.fitted import load
+from models.labels import ORGANELLES, read_labels
+from models.settings import FitSettings
+
+
+def data(rng, n=400, n_columns=10):
+    """Four organelles with signal, in groups of two; the others have none or a handful of positives."""
+    values = rng.normal(0, 1, (n, n_columns)).astype(np.float32)
+    labels = np.zeros((n, 28), bool)
+    for i, j in enumerate([0, 7, 21, 25]):
+        labels[:, j] = values[:, i] + 0.5 * rng.normal(0, 1, n) > 0.8
+    labels[:3, 27] = True
+    labels[~labels.any(1), 25] = True
+    values[:, -1], values[:, -2] = 1, np.nan
+    return values, labels, np.repeat(np.arange(n // 2), 2)
+
+
+def columns(n=10):
+    return pd.DataFrame({"name": [f"Cells_Texture_F{j}_Protein" for j in range(n)]})
+
+
+def settings(**changes):
+    return FitSettings(**{"rounds": 6, "n_resamples": 20, "random_folds": 1} | changes)
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    values, labels, groups = data(np.random.default_rng(3))
+    folder = tmp_path_factory.mktemp("fit")
+    return fit(values, columns(), labels, groups, settings(), folder, quiet=True), values, labels, groups
+
+
+def test_every_field_has_probabilities_and_a_call(fitted):
+    result, values, labels, _ = fitted
+    for p, calls in ((result.probabilities, result.calls), result.predict(values[:7])):
+        assert p.dtype == np.float32
+        assert np.isfinite(p).all()
+        assert (p >= 0).all()
+        assert (p <= 1).all()
+        assert calls.dtype == bool
+        assert calls.any(1).all()
+    assert result.probabilities.shape == result.calls.shape == labels.shape
+
+
+def test_organelles_with_too_few_positives_get_their_prior_and_are_named(fitted):
+    result, values, _, _ = fitted
+    assert np.flatnonzero(result.evaluable).tolist() == [0, 7, 21, 25]
+    p, _ = result.predict(values[:5])
+    assert np.ptp(p[:, 27]) == 0
+    np.testing.assert_allclose(p[0, 1:6], result.prior[1:6], rtol=1e-6)
+    metrics = result.leaderboard.metrics(simulated=True)
+    assert "Rods & rings" in metrics["not_evaluable"]
+    assert len(metrics["not_evaluable"]) == 24
+    assert metrics["macro"]["n_organelles"] == 4
+    assert metrics["organelles"]["Rods & rings"]["ap"] is None
+    assert metrics["organelles"]["Rods & rings"]["threshold"] is None
+
+
+def test_metrics_hold_what_the_contract_says(fitted):
+    metrics = fitted[0].leaderboard.metrics(simulated=False)
+    json.dumps(metrics, allow_nan=False)
+    assert metrics["folds"] == "grouped"
+    assert metrics["simulated"] is False
+    assert set(metrics["macro"]) == {"ap", "f1", "brier", "log_loss", "ece", "chance_ap", "n_organelles"}
+    assert list(metrics["organelles"]) == list(ORGANELLES)
+    golgi = metrics["organelles"]["Golgi apparatus"]
+    assert golgi["ap_low"] < golgi["ap"] < golgi["ap_high"]
+    assert golgi["ap"] > 2 * golgi["chance_ap"]
+    assert {"member lightgbm", "member xgboost", "member linear", "mean of members"} < set(metrics["steps"])
+    assert len(metrics["splits"]) == 4
+    assert metrics["splits"]["held-out groups"]["n_organelles"] == 4
+
+
+def test_a_fit_read_back_is_the_same(fitted, tmp_path):
+    result, values, _, _ = fitted
+    again = load(result.folder)
+    assert again.settings == result.settings
+    np.testing.assert_array_equal(again.predict(values)[0], result.predict(values)[0])
+    for name in ("fold", "members", "probabilities", "calls", "evaluable", "prior", "threshold"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(result, name))
+    result.leaderboard.save(tmp_path / "a.csv")
+    again.leaderboard.save(tmp_path / "b.csv")
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+    assert again.leaderboard.metrics(True).keys() == result.leaderboard.metrics(True).keys()
+
+
+def test_nothing_is_pickled(fitted):
+    kinds = {path.suffix for path in fitted[0].folder.rglob("*") if path.is_file()}
+    assert kinds == {".json", ".npy", ".csv", ".txt", ".ubj"}
+    for path in fitted[0].folder.rglob("*.npy"):
+        np.load(path, allow_pickle=False)
+
+
+def test_the_same_again_does_nothing_and_other_workers_give_the_same_bytes(fitted, tmp_path):
+    result, values, labels, groups = fitted
+    before = {path: path.stat().st_mtime_ns for path in result.folder.rglob("*")}
+    fit(values, columns(), labels, groups, settings(workers=2), result.folder, quiet=True)
+    assert before == {path: path.stat().st_mtime_ns for path in result.folder.rglob("*")}
+    fit(values, columns(), labels, groups, settings(workers=2), tmp_path, quiet=True)
+    for path in result.folder.rglob("*"):
+        if path.is_file():
+            assert (tmp_path / path.relative_to(result.folder)).read_bytes() == path.read_bytes(), path.name
+
+
+def test_the_held_out_groups_touch_nothing(rng, tmp_path):
+    """Other values of the fields held out leave every threshold and score of the folds as they were."""
+    values, labels, groups = data(rng, 500)
+    asked = settings(members=("linear",), held_out=0.2)
+    fold = make_design(values, labels, groups, asked).training.fold
+    assert (fold == -1).mean() == pytest.approx(0.2, abs=0.02)
+    first = fit(values, columns(), labels, groups, asked, tmp_path / "a", quiet=True)
+    inner = first.fold >= 0
+    noise = values.copy()
+    noise[~inner] = rng.normal(0, 9, (int((~inner).sum()), values.shape[1]))
+    second = fit(noise, columns(), labels, groups, asked, tmp_path / "b", quiet=True)
+    np.testing.assert_array_equal(first.fold, second.fold)
+    np.testing.assert_array_equal(first.probabilities[inner], second.probabilities[inner])
+    assert first.chain.to_json() == second.chain.to_json()
+    assert (first.probabilities[~inner] != second.probabilities[~inner]).any()
+
+
+@pytest.mark.shared
+def test_the_59_real_fields(shared_data, rng, tmp_path):
+    labels = read_labels(shared_data / "hpa-sample" / "train.csv").matrix
+    values = rng.normal(0, 1, (len(labels), 30)).astype(np.float32)
+    result = fit(values, columns(30), labels, None, settings(), tmp_path, quiet=True)
+    assert 0 < result.evaluable.sum() < 14
+    assert result.leaderboard.folds == "random"
+    assert result.calls.any(1).all()
+    assert result.predict(values)[1].any(1).all()
+    result.leaderboard.save_metrics(tmp_path / "metrics.json", simulated=False)
+
+
+def test_nothing_can_be_learnt(rng, tmp_path):
+    labels = np.zeros((12, 28), bool)
+    labels[np.arange(12), np.arange(12)] = True
+    result = fit(np.ones((12, 3), np.float32), columns(3), labels, None, settings(), tmp_path, quiet=True)
+    assert not result.evaluable.any()
+    assert result.calls.any(1).all()
+    assert load(tmp_path).predict(np.ones((2, 3), np.float32))[1].any(1).all()
+    assert result.leaderboard.metrics(False)["macro"]["ap"] is None
+
+
+def test_misfits_are_said(fitted, rng, tmp_path):
+    values, labels, groups = data(rng)
+    with pytest.raises(InputError, match="2 groups of fields cannot fill 5 folds"):
+        fit(values, columns(), labels, groups % 2, settings(), tmp_path, quiet=True)
+    with pytest.raises(InputError, match="10 columns, but 9 are described"):
+        fit(values, columns(9), labels, groups, settings(), tmp_path, quiet=True)
+    with pytest.raises(InputError, match="was fitted on 10 columns"):
+        fitted[0].predict(values[:, :9])
+    with pytest.raises(InputError, match="no finished fit"):
+        load(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="n_folds must be at least 3"):
+        FitSettings(n_folds=2)
+    with pytest.raises(ValueError, match="are not of lightgbm, xgboost, linear"):
+        FitSettings(members=("forest",))
