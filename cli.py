@@ -39,7 +39,7 @@ DATA, RUN = Path("data"), Path("runs/default")
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Option("--folder", help="Where the simulated data and the run go.")] = Path("demo"),
-    fields: Annotated[int, typer.Option(min=20, help="Simulated training fields.")] = 300,
+    fields: Annotated[int, typer.Option(min=20, help="Simulated training fields.")] = 400,
     test_fields: Annotated[int, typer.Option(min=1, help="Simulated test fields.")] = 40,
     device: Device = "auto",
     workers: Workers = 0,
@@ -103,8 +103,8 @@ def fit(
     groups: Annotated[
         Path | None, typer.Option(help="csv with Id,Group: fields of a group share a fold. Default: DATA/groups.csv.")
     ] = None,
-    folds: Annotated[int, typer.Option(min=2, max=20, help="Folds.")] = 5,
-    rounds: Annotated[int, typer.Option(min=1, help="Boosting rounds, shared by all organelles.")] = 150,
+    folds: Annotated[int, typer.Option(min=3, max=20, help="Folds.")] = 5,
+    rounds: Annotated[int, typer.Option(min=1, help="Boosting rounds, shared by all organelles.")] = 300,
     no_covariates: Annotated[
         bool, typer.Option("--no-covariates", help="Leave out what depends on how a field was acquired.")
     ] = False,
@@ -149,11 +149,13 @@ def submit(data: Data = DATA, run: Run = RUN, quiet: Quiet = False, as_json: Jso
 
 
 @app.command()
-def report(data: Data = DATA, run: Run = RUN, quiet: Quiet = False, as_json: Json = False) -> None:
+def report(
+    data: Data = DATA, run: Run = RUN, workers: Workers = 0, quiet: Quiet = False, as_json: Json = False
+) -> None:
     """Write report.html, one self-contained file."""
     import pipeline
 
-    _tell(pipeline.report(data, run), quiet, as_json)
+    _tell(pipeline.report(data, run, workers=workers, quiet=quiet), quiet, as_json)
 
 
 def _tell(outcome: Any, quiet: bool, as_json: bool) -> None:

@@ -20,10 +20,11 @@ from models.matrix import read_matrix
 from models.settings import FitSettings
 from simulate import simulate as simulate_fields
 from stages import explaining, extraction, fitting, submission
+from stages.report import report_run
 from stages.submission import Calls
 
-DEMO_ROUNDS = 60
-"""Few, so that the demo ends within minutes."""
+DEMO_FOLDS, DEMO_ROUNDS = 3, 60
+"""Few, so that the demo ends within minutes, and organelles of three antibodies can be learnt."""
 
 
 def simulate(data: Path, *, fields: int, test_fields: int, size: int, workers: int, seed: int, quiet: bool) -> Outcome:
@@ -145,14 +146,27 @@ def submit(data: Path, run: Path) -> Outcome:
     return Outcome(tuple(lines), f'{command} -f {folder.submission} -m "hpa-boost"', facts)
 
 
+def report(data: Path, run: Path, *, workers: int, quiet: bool) -> Outcome:
+    """Everything in the run folder -> one page for people."""
+    folder = RunFolder(run)
+    with locked(run, must_exist=True):
+        page = report_run(folder, data, workers or default_workers(), quiet)
+    return Outcome((f"report in {page}",), f"python cli.py submit --data {data} --run {run}", {"report": str(page)})
+
+
 def demo(folder: Path, *, fields: int, test_fields: int, device: str, workers: int, seed: int, quiet: bool) -> Outcome:
-    """Everything on simulated fields, and how well the test fields were called."""
+    """Everything on simulated fields, in the order in which a user would type it."""
     data, run = folder / "data", folder / "run"
     simulate(data, fields=fields, test_fields=test_fields, size=512, workers=workers, seed=seed, quiet=quiet)
     extracted = extract(data, run, no_er=False, masks=None, device=device, workers=workers, quiet=quiet)
     fitted = fit(
-        data, run, groups=None, n_folds=5, rounds=DEMO_ROUNDS, covariates=True,
+        data, run, groups=None, n_folds=DEMO_FOLDS, rounds=DEMO_ROUNDS, covariates=True,
         device=device, workers=workers, seed=seed, quiet=quiet,
     )  # fmt: skip
+    explained = importances(run, None, plot=run / "importances.png", top=1, workers=workers, quiet=quiet)
+    reported = report(data, run, workers=workers, quiet=quiet)
     submitted = submit(data, run)
-    return Outcome((*extracted.lines, *fitted.lines, *submitted.lines), "", fitted.facts | submitted.facts)
+    told = (extracted, fitted, explained, reported, submitted)
+    facts = {key: value for outcome in told for key, value in outcome.facts.items()}
+    lines = tuple(line for outcome in told for line in outcome.lines)
+    return Outcome(lines, f'python cli.py importances "Golgi apparatus" --run {run}', facts, extracted.n_failed)
