@@ -142,12 +142,12 @@ def test_pairs_across_two_lobes_do_not_count(device):
     assert np.isnan(kernel_values(one_cell(plane[1:], device, mask[1:]), PROTEIN, device)[0, 0, 0, 0]).all()
 
 
-def test_cells_over_65536_pixels_do_not_overflow(device):
-    plane = np.tile(np.array([0, 255], np.uint8), (330, 165))
+def test_counts_over_65535_do_not_overflow(device):
+    plane = np.zeros((400, 400), np.uint8)
+    plane[:, 300:] = 255
     values = kernel_values(one_cell(plane, device), PROTEIN, device)[0, 0, 0]
-    assert values[0, 1] == 31**2
-    assert values[2, 1] == 0
-    assert values[2, 8] == pytest.approx(1, rel=1e-12)
+    assert values[0, 1] == pytest.approx(31**2 * 400 / (400 * 399), rel=1e-12)
+    assert values[2, 5] == pytest.approx(2 * (0.75 * 1 + 0.25 * 32), rel=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
