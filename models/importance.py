@@ -34,7 +34,6 @@ from models.matrix import FieldMatrix
 
 LEVELS: tuple[str, ...] = ("feature", *GROUP_LEVELS)
 MEASURES: tuple[str, ...] = ("gain", "permutation", "shap")
-_MADE_OF = b"made of"
 
 
 @dataclass(frozen=True)
@@ -226,19 +225,10 @@ def find_organelle(importance: pd.DataFrame, organelle: str) -> str:
     return found[0]
 
 
-def write_importance(path: Path, importance: pd.DataFrame, made_of: str) -> None:
-    """Write importance.parquet; `made_of` says from what, for `importance_made_of`."""
-    table = pa.Table.from_pandas(importance, preserve_index=False)
+def write_importance(path: Path, importance: pd.DataFrame) -> None:
+    """Write importance.parquet."""
     with whole(path) as temporary:
-        pq.write_table(table.replace_schema_metadata({**table.schema.metadata, _MADE_OF: made_of}), temporary)
-
-
-def importance_made_of(path: Path) -> str | None:
-    """What a table on disk was made from, or None where there is none."""
-    try:
-        return (pq.read_schema(path).metadata or {}).get(_MADE_OF, b"").decode()
-    except (OSError, pa.ArrowInvalid):
-        return None
+        pq.write_table(pa.Table.from_pandas(importance, preserve_index=False), temporary)
 
 
 def read_importance(path: Path) -> pd.DataFrame:

@@ -11,11 +11,11 @@ from engine.run_folder import RunFolder
 from features._field import hamming
 from models.duplicates import duplicate_pairs
 from models.fitted import load
-from models.labels import read_labels
-from models.matrix import FieldMatrix, read_matrix
+from models.importance import ImportanceSettings
+from models.matrix import FieldMatrix
 from models.report import DuplicatePair, Evidence, Failure, write_report
-from stages.fitting import HASH_BITS_APART, read_columns
-from stages.importance import ready_importance
+from stages.explaining import importance_of, read_fitted_fields
+from stages.fitting import HASH_BITS_APART
 from stages.pictures import take_pictures
 
 
@@ -27,7 +27,7 @@ def report_run(folder: RunFolder, data: Path, workers: int, quiet: bool) -> Path
     folder : RunFolder
         With a finished fit.
     data : Path
-        Folder with train.csv, and with the images where pictures are wanted.
+        Folder with train.csv and the images; where they have gone, the page has no pictures.
     workers : int
         Processes.
     quiet : bool
@@ -41,24 +41,22 @@ def report_run(folder: RunFolder, data: Path, workers: int, quiet: bool) -> Path
     Raises
     ------
     InputError
-        If there is no fit, or train.csv is missing.
+        If there is no fit.
     """
     fitted = load(folder.models)
-    matrix = read_matrix(folder.matrix("train"), read_columns(folder))
-    labels = read_labels(data / "train.csv")
-    importance = ready_importance(folder, workers, quiet)
+    matrix, labels = read_fitted_fields(folder)
+    importance = importance_of(folder, fitted, ImportanceSettings(workers=workers), quiet)
     failures = _failures(folder)
     groups = pq.read_table(folder.folds).column("group").to_numpy()
-    mine = labels.of(matrix.ids)
     metrics = read_json(folder.metrics)
     evidence = Evidence(
         name=f"Run {folder.root.name}",
         simulated=metrics["simulated"],
         folds_kind=metrics["folds"],
         groups_from=str(read_json(folder.config)["fit"]["groups"]),
-        facts=_facts(matrix, mine, groups, len(labels.ids), len(failures)),
+        facts=_facts(matrix, labels, groups, len(fitted.columns), len(failures)),
         ids=matrix.ids,
-        labels=mine,
+        labels=labels,
         probabilities=fitted.probabilities,
         calls=fitted.calls,
         fold=fitted.fold,
@@ -68,24 +66,23 @@ def report_run(folder: RunFolder, data: Path, workers: int, quiet: bool) -> Path
         columns=matrix.columns,
         importance=importance,
         failures=failures,
-        duplicates=_duplicates(folder, matrix, mine),
-        pictures=take_pictures(folder, data, matrix.ids, mine, fitted, workers, quiet),
+        duplicates=_duplicates(folder, matrix, labels),
+        pictures=take_pictures(folder, data, matrix.ids, labels, fitted, workers, quiet),
     )
     return write_report(folder.report, evidence)
 
 
 def _facts(
-    matrix: FieldMatrix, labels: np.ndarray, groups: np.ndarray, n_labelled: int, n_failed: int
+    matrix: FieldMatrix, labels: np.ndarray, groups: np.ndarray, n_columns: int, n_failed: int
 ) -> dict[str, str]:
+    """The data in numbers."""
     facts = {"training fields": f"{len(matrix.ids):,}", "groups": f"{len(np.unique(groups)):,}"}
     count = (matrix.columns["family"] == "Count") & (matrix.columns["feature"] == "Cells")
     if count.any():
         cells = matrix.values[:, np.flatnonzero(count)[0]]
         facts |= {"cells": f"{int(np.nansum(cells)):,}", "cells a field": f"{int(np.nanmedian(cells))} (median)"}
-    facts |= {"labels a field": f"{labels.sum(1).mean():.2f}", "features": f"{matrix.values.shape[1]:,}"}
+    facts |= {"labels a field": f"{labels.sum(1).mean():.2f}", "features": f"{n_columns:,}"}
     facts["could not be used"] = f"{n_failed:,}"
-    if n_labelled > len(matrix.ids):
-        facts["labelled, not measured"] = f"{n_labelled - len(matrix.ids):,}"
     return facts
 
 
