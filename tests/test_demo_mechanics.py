@@ -65,7 +65,8 @@ def test_metrics_name_every_organelle_and_how_the_folds_were_made(demo):
 
 def test_no_group_is_split_between_folds(demo):
     folds = pq.read_table(demo[0] / "run/folds.parquet").to_pandas()
-    assert (folds.groupby("group")["fold"].nunique() == 1).all()
+    assert len(folds) > 0
+    assert not folds[["group", "fold"]].drop_duplicates()["group"].duplicated().any()
 
 
 def test_importances_of_a_learnt_organelle_and_of_one_that_was_not(demo):
