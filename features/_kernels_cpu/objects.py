@@ -134,7 +134,7 @@ def _flood(mark: np.ndarray, y: int, x: int, name: int, stack: np.ndarray) -> in
     mark[y, x] = name
     done, size = 0, 1
     while done < size:
-        y, x = stack[done]
+        y, x = stack[done, 0], stack[done, 1]
         done += 1
         for v in range(y - 1, y + 2):
             for u in range(x - 1, x + 2):

@@ -96,13 +96,15 @@ def _tent_sums(image: np.ndarray, size: int) -> np.ndarray:
     height, width = image.shape
     rows, sums = np.empty_like(image), np.empty_like(image)
     padded = np.zeros(width + 3 * size, np.int64)
+    source, behind, here, ahead = padded[2 * size :], padded[size - 1 :], padded[2 * size - 1 :], padded[3 * size - 1 :]
     for y in range(height):
-        padded[2 * size : 2 * size + width] = image[y]
+        row = image[y]
+        for x in range(width):
+            source[x] = row[x]
         total, slope = 0, 0
         for x in range(size - 1):
-            slope += padded[2 * size + x]
+            slope += source[x]
             total += slope
-        behind, here, ahead = padded[size - 1 :], padded[2 * size - 1 :], padded[3 * size - 1 :]
         row = rows[y]
         for x in range(width):
             slope += ahead[x] - 2 * here[x] + behind[x]
@@ -113,11 +115,12 @@ def _tent_sums(image: np.ndarray, size: int) -> np.ndarray:
         ahead = rows[y + size] if y + size < height else nothing
         here = rows[y] if y >= 0 else nothing
         behind = rows[y - size] if y >= size else nothing
+        target = sums[max(y + 1, 0)]
         for x in range(width):
-            slope[x] += ahead[x] - 2 * here[x] + behind[x]
-            total[x] += slope[x]
-        if y >= -1:
-            sums[y + 1] = total
+            change = slope[x] + ahead[x] - 2 * here[x] + behind[x]
+            slope[x] = change
+            total[x] += change
+            target[x] = total[x]
     return sums
 
 
