@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 MOST_POINTS = 80
-RELIABILITY_BINS = 10
+MOST_BINS, LEAST_BINS, FIELDS_A_BIN = 10, 3, 25
 _LIMITS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
@@ -54,13 +54,16 @@ def precision_recall(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.
 def reliability(labels: np.ndarray, probabilities: np.ndarray) -> Reliability:
     """Compare probabilities with what came true, in bins of equally many fields (Nixon et al. 2019).
 
+    Few fields make few bins: chance alone would draw a zigzag through many.
+
     Parameters
     ----------
     labels : ndarray of bool, shape (n,)
     probabilities : ndarray of float, shape (n,)
     """
     order = np.argsort(probabilities, kind="stable")
-    bins = np.array_split(order, min(RELIABILITY_BINS, len(order)))
+    n_bins = min(max(len(order) // FIELDS_A_BIN, LEAST_BINS), MOST_BINS, len(order))
+    bins = np.array_split(order, n_bins)
     predicted = np.array([probabilities[part].mean() for part in bins], np.float64)
     observed = np.array([labels[part].mean() for part in bins], np.float64)
     highest = max(predicted.max(), observed.max())
