@@ -53,6 +53,14 @@ def test_real_cells(shared_data, device):
     assert_like_skimage(cells, (PROTEIN,), device)
 
 
+def test_touching_cells_in_one_box_do_not_see_each_other(device, rng):
+    labels = np.where(np.add.outer(np.arange(24), np.arange(26)) < 25, 1, 2)[None]
+    nuclei = np.where(abs(np.arange(24)[:, None] - 11.5) < 4, labels, 0)
+    pixels = rng.integers(0, 255, (1, 4, 24, 26)).astype(np.uint8)
+    pixels[:, :, labels[0] == 2] //= 3
+    assert_like_skimage(make_cells(pixels, labels, nuclei, device), (PROTEIN,), device)
+
+
 def one_cell(plane, device, mask=None):
     labels = (np.ones(plane.shape) if mask is None else mask).astype(np.int32)[None]
     return make_cells(np.stack([plane] * 4)[None], labels, np.zeros_like(labels), device)

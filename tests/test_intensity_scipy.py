@@ -89,6 +89,14 @@ def test_real_cells(shared_data, device):
     assert assert_as_expected(cells, device) > 1000
 
 
+def test_touching_cells_in_one_box_do_not_see_each_other(device, rng):
+    labels = np.where(np.add.outer(np.arange(24), np.arange(26)) < 25, 1, 2)[None]
+    nuclei = np.where(abs(np.arange(24)[:, None] - 11.5) < 4, labels, 0)
+    pixels = rng.integers(0, 255, (1, 4, 24, 26)).astype(np.uint8)
+    pixels[:, :, labels[0] == 2] //= 3
+    assert assert_as_expected(make_cells(pixels, labels, nuclei, device), device) > 200
+
+
 def test_shares_and_ratios_of_the_nucleus(painted, device):
     for i, row in enumerate(named(painted, device)):
         cell, nucleus, cytoplasm = (

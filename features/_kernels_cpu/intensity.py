@@ -157,8 +157,6 @@ def _moments(counts: np.ndarray, lowest: int, mean: float, n: int) -> tuple[floa
         second += counts[j] * square
         third += counts[j] * square * deviation
         fourth += counts[j] * square * square
-        if counts[j] == n:
-            return 0.0, np.nan, np.nan
     second, third, fourth = second / n, third / n, fourth / n
     return np.sqrt(second), third / second**1.5, fourth / second**2 - 3
 
