@@ -1,0 +1,175 @@
+"""Ours against what users do today, on the real label table: seconds, memory, macro AP, macro F1, calibration error.
+
+    python benchmarks/fit.py --labels TRAIN.CSV [--rows 31072] [--columns 1500] [--rounds 300] [--workers 2]
+
+The values are synthetic (see synthetic.py), the groups are like antibodies. A fifth of the groups is held out from all
+ways; all scores are on it. The peers are fitted once, on as many fields as one of our folds sees; a fit of ours is one
+organelle in one fold with one member.
+"""
+
+import argparse
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.process_cost import Cost, measure
+from benchmarks.synthetic import antibody_groups, synthetic_matrix
+from models.fit import fit
+from models.fitted import Fitted
+from models.folds import split_off
+from models.labels import read_labels
+from models.members import member
+from models.metrics import best_f1, calibration_error, each, f1, macro, macro_ap
+from models.settings import FitSettings
+from models.units import Unit
+
+PEERS = ("OneVsRest LightGBM", "OneVsRest XGBoost", "plain LightGBM", "plain XGBoost")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One size of the problem; arrays lie in the folder.
+
+    Attributes
+    ----------
+    folder : Path
+    rounds, workers : int
+    """
+
+    folder: Path
+    rounds: int
+    workers: int
+
+    def array(self, name: str) -> np.ndarray:
+        """values, labels, groups or held (bool, the fields held out)."""
+        return np.load(self.folder / f"{name}.npy", mmap_mode="r")
+
+
+def write_task(labels: np.ndarray, n_columns: int, rounds: int, workers: int, folder: Path) -> Task:
+    """Make the arrays of a task."""
+    rng = np.random.default_rng(20181)
+    groups = antibody_groups(labels, rng)
+    arrays = {"labels": labels, "groups": groups, "values": synthetic_matrix(labels, groups, n_columns, rng)}
+    arrays["held"] = split_off(labels, groups, 0.2, seed=1)
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array)
+    return Task(folder, rounds, workers)
+
+
+def run_ours(task: Task) -> int:
+    """Fit the whole chain without the held-out part; gives the number of models."""
+    seen = ~task.array("held")
+    values = task.array("values")[seen]
+    columns = pd.DataFrame({"name": [f"column{j}" for j in range(values.shape[1])]})
+    settings = FitSettings(rounds=task.rounds, workers=task.workers, held_out=0.0, random_folds=0)
+    labels, groups = task.array("labels")[seen], task.array("groups")[seen]
+    fitted = fit(values, columns, labels, groups, settings, task.folder / "fit", quiet=False)
+    return int(fitted.evaluable.sum()) * settings.n_folds * len(settings.members)
+
+
+def run_peer(task: Task, name: str) -> np.ndarray:
+    """Fit a peer on a fold's worth of fields; gives probabilities of the held-out part, shape (n, 28)."""
+    from lightgbm import LGBMClassifier
+    from sklearn.multiclass import OneVsRestClassifier
+    from xgboost import XGBClassifier
+
+    held, labels = task.array("held"), task.array("labels")
+    seen = np.flatnonzero(~held)
+    seen = np.sort(np.random.default_rng(0).permutation(seen)[: len(seen) * 4 // 5])
+    values, truth = task.array("values")[seen], labels[seen]
+    if "LightGBM" in name:
+        booster = LGBMClassifier(n_estimators=task.rounds, n_jobs=1, verbosity=-1)
+    else:
+        booster = XGBClassifier(n_estimators=task.rounds, n_jobs=1)
+    if name.startswith("OneVsRest"):
+        peer = OneVsRestClassifier(booster, n_jobs=task.workers).fit(values, truth)
+        return peer.predict_proba(np.asarray(task.array("values")[held]))
+    probabilities = np.zeros((int(held.sum()), labels.shape[1]))
+    for j in np.flatnonzero(truth.any(0)):
+        weight = (~truth[:, j]).sum() / truth[:, j].sum()
+        model = booster.set_params(scale_pos_weight=weight).fit(values, truth[:, j])
+        probabilities[:, j] = model.predict_proba(np.asarray(task.array("values")[held]))[:, 1]
+    return probabilities
+
+
+def score_row(
+    name: str, labels: np.ndarray, p: np.ndarray, calls: np.ndarray, able: np.ndarray
+) -> dict[str, float | str]:
+    """Scores of the held-out part over the organelles that we hold evaluable."""
+    labels, p, calls = labels[:, able], p[:, able], calls[:, able]
+    ece = each(calibration_error, labels, p)
+    return {
+        "way": name,
+        "macro AP": macro_ap(labels, p),
+        "macro F1": macro(each(f1, labels, calls)),
+        "oracle F1": macro(each(best_f1, labels, p)),
+        "mean ECE": float(ece.mean()),
+        "worst ECE": float(ece.max()),
+    }
+
+
+def our_rows(task: Task, fitted: Fitted, cost: Cost, n_fits: int) -> list[dict[str, float | str]]:
+    """The whole chain, and the boosters of one fold alone."""
+    held = task.array("held")
+    values, labels = np.asarray(task.array("values")[held]), task.array("labels")[held]
+    p, calls = fitted.predict(values)
+    rows = [score_row("ours", labels, p, calls, fitted.evaluable) | cost_columns(cost, n_fits)]
+    for name in fitted.settings.members:
+        kind, alone = member(name), np.zeros(labels.shape, np.float32)
+        for j in np.flatnonzero(fitted.evaluable):
+            alone[:, j] = kind.score(kind.load(Unit(fitted.folder, int(j), name, 0).model), values)
+        rows.append(
+            {
+                "way": f"ours: {name} of one fold",
+                "macro AP": macro_ap(labels[:, fitted.evaluable], alone[:, fitted.evaluable]),
+            }
+        )
+    return rows
+
+
+def cost_columns(cost: Cost, n_fits: int) -> dict[str, float]:
+    """Seconds and memory, and processor seconds a fit."""
+    return {
+        "seconds": cost.seconds,
+        "CPU s": cost.processor_seconds,
+        "fits": n_fits,
+        "CPU s/fit": cost.processor_seconds / n_fits,
+        "peak GB": cost.peak_gb,
+    }
+
+
+def main() -> None:
+    """Run all ways and print one table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--labels", type=Path, required=True, help="Kaggle's train.csv")
+    parser.add_argument("--rows", type=int, default=31072)
+    parser.add_argument("--columns", type=int, default=1500)
+    parser.add_argument("--rounds", type=int, default=FitSettings.rounds)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS)
+    options = parser.parse_args()
+    labels = read_labels(options.labels).matrix
+    labels = labels[np.random.default_rng(0).permutation(len(labels))[: options.rows]]
+    with tempfile.TemporaryDirectory() as name:
+        task = write_task(labels, options.columns, options.rounds, options.workers, Path(name))
+        n_fits, cost = measure(run_ours, task)
+        from models.fitted import load
+
+        fitted = load(task.folder / "fit")
+        rows = our_rows(task, fitted, cost, n_fits)
+        truth = task.array("labels")[task.array("held")]
+        for peer in options.peers:
+            p, cost = measure(run_peer, task, peer)
+            rows.append(score_row(peer, truth, p, p >= 0.5, fitted.evaluable) | cost_columns(cost, labels.shape[1]))
+        print(fitted.leaderboard.of("step")[["name", "ap", "f1", "ece"]].to_string(index=False))
+        print(pd.DataFrame(rows).to_string(index=False, float_format=lambda value: f"{value:.3f}"))
+
+
+if __name__ == "__main__":
+    main()
