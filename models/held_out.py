@@ -1,6 +1,5 @@
 """What the boosters of one fold lean on, seen on the fields that they have not seen."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,17 +128,14 @@ def measure_fold(
     names = ("gain", "permutation", "shap")
     by_feature = {name: np.full((len(fields.organelles), n_columns), np.nan) for name in names}
     by_group = {name: np.full((len(fields.organelles), n_groups), np.nan) for name in names}
-    permuted = _permuted(fields, groups, repeats)
-    for i, organelle in enumerate(fields.organelles):
-        models = boosters.load(int(organelle), fields.fold)
-        by_feature["gain"][i] = _known_mean([gain(name, model, n_columns) for name, model in models.items()])
+    models = [boosters.load(int(organelle), fields.fold) for organelle in fields.organelles]
+    for i, mine in enumerate(models):
+        by_feature["gain"][i] = _known_mean([gain(name, model, n_columns) for name, model in mine.items()])
         by_group["gain"][i] = by_feature["gain"][i] @ groups.share
         if shap_fields:
-            by_feature["shap"][i], by_group["shap"][i] = _shap(models, _some(fields, i, shap_fields), groups)
-        if repeats and fields.labels[:, i].any():
-            scale = zip(boosters.centre[i], boosters.spread[i], strict=True)
-            scores = _scores(models, fields.values, permuted, scale)
-            by_group["permutation"][i, groups.permuted] = _drops(fields.labels[:, i], fields.weights, *scores)
+            by_feature["shap"][i], by_group["shap"][i] = _shap(mine, _some(fields, i, shap_fields), groups)
+    if repeats:
+        by_group["permutation"][:, groups.permuted] = _permutation(fields, boosters, models, groups, repeats)
     return FoldImportance(fields.fold, by_feature, by_group)
 
 
@@ -148,34 +144,35 @@ def _known_mean(shares: list[np.ndarray]) -> np.ndarray:
     return np.mean(known, axis=0) if known else shares[0]
 
 
-def _permuted(fields: FoldFields, groups: Groups, repeats: int) -> np.ndarray:
-    """The fields with each group's columns permuted: float32, (n_permuted, repeats, n_fields, n_columns)."""
-    values = fields.values
-    out = np.empty((len(groups.permuted), repeats, *values.shape), np.float32)
-    orders = [fields.rng.permutation(len(values)) for _ in range(repeats)]
+def _permutation(
+    fields: FoldFields, boosters: Boosters, models: list[dict[str, Any]], groups: Groups, repeats: int
+) -> np.ndarray:
+    """Average precision lost by permuting each group: (n_organelles, n_permuted); group by group, to save memory."""
+    orders = [fields.rng.permutation(len(fields.values)) for _ in range(repeats)]
+    before = _precision(fields, _scores(boosters, models, fields.values), 1)
+    drops = np.empty((len(models), len(groups.permuted)))
     for g, group in enumerate(groups.permuted):
         mine = groups.share[:, group] > 0
-        for r, order in enumerate(orders):
-            out[g, r] = np.where(mine, values[order], values)
-    return out
+        permuted = np.concatenate([np.where(mine, fields.values[order], fields.values) for order in orders])
+        drops[:, g] = before - _precision(fields, _scores(boosters, models, permuted), repeats)
+    return drops
 
 
-def _scores(
-    models: dict[str, Any], values: np.ndarray, permuted: np.ndarray, scale: Iterable[tuple[float, float]]
-) -> tuple[np.ndarray, np.ndarray]:
-    """The boosters' common score of the fields as they are (n_fields,) and permuted (n_permuted, repeats, n_fields)."""
-    every = np.concatenate([values, permuted.reshape(-1, values.shape[1])])
-    total = np.zeros(len(every))
-    for (name, model), (centre, spread) in zip(models.items(), scale, strict=True):
-        total += (member(name).score(model, every) - centre) / spread
-    return total[: len(values)], total[len(values) :].reshape(permuted.shape[:-1])
+def _scores(boosters: Boosters, models: list[dict[str, Any]], values: np.ndarray) -> np.ndarray:
+    """The boosters' common score of each organelle: (n_organelles, len(values))."""
+    scores = np.zeros((len(models), len(values)))
+    for i, mine in enumerate(models):
+        for b, (name, model) in enumerate(mine.items()):
+            scores[i] += (member(name).score(model, values) - boosters.centre[i, b]) / boosters.spread[i, b]
+    return scores
 
 
-def _drops(labels: np.ndarray, weights: np.ndarray, scores: np.ndarray, permuted: np.ndarray) -> np.ndarray:
-    """Average precision lost by permuting each group, the mean of the repeats: (n_permuted,)."""
-    before = average_precision(labels, scores, weights)
-    after = [np.mean([average_precision(labels, one, weights) for one in repeats]) for repeats in permuted]
-    return before - np.array(after)
+def _precision(fields: FoldFields, scores: np.ndarray, repeats: int) -> np.ndarray:
+    """Average precision of each organelle, the mean of the repeats; NaN without a positive."""
+    return np.array([
+        np.mean([average_precision(labels, one, fields.weights) for one in np.split(row, repeats)])
+        for labels, row in zip(fields.labels.T, scores, strict=True)
+    ])  # fmt: skip
 
 
 def _some(fields: FoldFields, i: int, n: int) -> np.ndarray:
