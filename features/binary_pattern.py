@@ -53,16 +53,19 @@ def measure(cells: Cells, device: Device) -> np.ndarray:
     Ojala et al. 2002, IEEE TPAMI 24(7):971.
     """
     kernels, bins = device.kernels.binary_pattern, device.kernels.binary_pattern.uniform_bins()
-    planes = device.xp.empty(cells.cell_labels.shape, np.int32)
-    inner = {(name, r): kernels.inner_pixels(cells.labels(name), r) for name in ("Cells", "Nuclei") for r in RADII}
+    exact = np.float32 if cells.pixels.dtype == np.uint8 else np.float64  # holds a level times the weights' scale
+    planes = device.xp.empty(cells.cell_labels.shape, exact)
+    codes = device.xp.empty(cells.cell_labels.shape, np.uint8)
+    runs = {(name, r): kernels.inner_runs(cells.labels(name), r) for name in ("Cells", "Nuclei") for r in RADII}
+    circles = {radius: kernels.diagonal_weights(radius) for radius in RADII}
+    weights = {r: device.xp.array([*circle[1:], kernels.SCALE], exact) for r, circle in circles.items()}
     counts = []
     for channel, compartments in MEASURED:
         planes[:] = cells.pixels[:, channel.index]
-        labels = tuple(cells.labels(name) for name in compartments)
         for radius in RADII:
-            counted = tuple(inner[name, radius] for name in compartments)
-            weights = kernels.diagonal_weights(radius)
-            counts.extend(kernels.patterns(planes, labels, counted, cells.n, radius, weights, bins))
+            # a nucleus lies in its cell, so that what counts in it has been coded with the cell
+            kernels.codes(planes, runs["Cells", radius], radius, circles[radius][0], weights[radius], codes)
+            counts.extend(kernels.histograms(codes, runs[name, radius], cells.n, bins) for name in compartments)
     return _shares(device.xp.stack(counts, axis=1), device).reshape(cells.n, len(columns()))
 
 

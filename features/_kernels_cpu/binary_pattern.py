@@ -1,7 +1,7 @@
-"""Local binary patterns: 8 points on a circle against the pixel in the middle, in exact integers.
+"""Local binary patterns: 8 points on a circle against the pixel in the middle, in exact arithmetic.
 
-Codes are made row by row over the whole field, where long rows keep the vector units busy; only pixels whose whole
-neighbourhood lies in one region are counted, so that it does not matter what lies beside it.
+Only pixels whose whole neighbourhood lies in one region are counted, so that it does not matter what lies beside it.
+These come as runs along rows: long enough to keep the vector units busy, and of one cell each.
 """
 
 import numpy as np
@@ -9,7 +9,10 @@ import numpy as np
 from features._kernels_cpu._jit import kernel
 
 N_BINS = 10
-SCALE = 16384  # weights of the interpolated neighbours are in 1 / SCALE; a 16-bit level times it fits 32 bits
+SCALE = 16384  # weights of the interpolated neighbours are in 1 / SCALE; a level times it fits the significand
+_GAP = 64  # px
+_TURNS, _PADDED = np.uint64(4), np.uint64(16)
+_UNSIGNED = np.uint64  # of a position: no test for negative ones, which would keep the loop from vectors
 
 
 def diagonal_weights(radius: int) -> tuple[int, int, int, int]:
@@ -47,118 +50,178 @@ def uniform_bins() -> np.ndarray:
 
 
 @kernel
-def inner_pixels(labels: np.ndarray, radius: int) -> np.ndarray:
-    """Mark the pixels whose square of (2 * radius + 1) px has one label and lies in the image.
+def _inner_once(labels: np.ndarray, out: np.ndarray) -> None:
+    """Mark the pixels of one field whose 3 x 3 square has one label; `out` has a frame of zeros already."""
+    height, width = labels.shape
+    along = np.zeros((height, max(0, width - 2)), np.uint8)
+    for y in range(height):
+        left, row, right, kept = labels[y, :-2], labels[y, 1:-1], labels[y, 2:], along[y]
+        for x in range(kept.size):
+            kept[x] = np.uint8(row[x] > 0) & np.uint8(left[x] == row[x]) & np.uint8(right[x] == row[x])
+    for y in range(1, height - 1):
+        above, row, below, kept = labels[y - 1, 1:-1], labels[y, 1:-1], labels[y + 1, 1:-1], out[y, 1:-1]
+        over, mine, under = along[y - 1], along[y], along[y + 1]
+        for x in range(kept.size):
+            kept[x] = np.uint8(above[x] == row[x]) & np.uint8(below[x] == row[x]) & over[x] & mine[x] & under[x]
+
+
+@kernel
+def _erode(mask: np.ndarray, out: np.ndarray) -> None:
+    """Keep the pixels whose 3 x 3 square lies in the mask; `out` has a frame of zeros already."""
+    height, width = mask.shape
+    along = np.zeros((height, max(0, width - 2)), np.uint8)
+    for y in range(height):
+        left, row, right, kept = mask[y, :-2], mask[y, 1:-1], mask[y, 2:], along[y]
+        for x in range(kept.size):
+            kept[x] = left[x] & row[x] & right[x]
+    for y in range(1, height - 1):
+        over, mine, under, kept = along[y - 1], along[y], along[y + 1], out[y, 1:-1]
+        for x in range(kept.size):
+            kept[x] = over[x] & mine[x] & under[x]
+
+
+@kernel
+def _find_runs(mask: np.ndarray, labels: np.ndarray, field: int, runs: np.ndarray, n: int) -> int:
+    """Append the runs of a field's mask to `runs` from the n-th on; return their new number."""
+    height, width = mask.shape
+    for y in range(height):
+        row, x = mask[y], 0
+        while x < width:
+            if row[x] == 0:
+                x += 1
+                continue
+            first = x
+            while x < width and row[x]:
+                x += 1
+            runs[n, 0], runs[n, 1], runs[n, 2], runs[n, 3], runs[n, 4] = field, y, first, x, labels[y, first] - 1
+            n += 1
+    return n
+
+
+@kernel
+def inner_runs(labels: np.ndarray, radius: int) -> np.ndarray:
+    """Find the pixels whose square of (2 * radius + 1) px has one label and lies in the image, as runs along rows.
 
     Parameters
     ----------
     labels : ndarray of int32, shape (n_fields, H, W)
         0 is background.
     radius : int
+        1 or more.
 
     Returns
     -------
-    ndarray of uint8, shape (n_fields, H, W)
-        1 or 0.
+    ndarray of int32, shape (n_runs, 5)
+        Field, row, first column, column after the last, and region (label - 1), in row-major order. Inner pixels of
+        two regions never touch, so a run has one label.
     """
     n_fields, height, width = labels.shape
-    out = np.zeros(labels.shape, np.uint8)
-    along = np.zeros((height, width), np.uint8)
+    runs, n = np.empty((n_fields * height * (width // 2 + 1), 5), np.int32), 0
+    mask, smaller = np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint8)
     for f in range(n_fields):
-        for y in range(height):
-            row, kept = labels[f, y, radius : width - radius], along[y, radius : width - radius]
-            for x in range(kept.size):
-                kept[x] = np.uint8(row[x] > 0)
-            for dx in range(2 * radius + 1):
-                shifted = labels[f, y, dx : dx + kept.size]
-                for x in range(kept.size):
-                    kept[x] &= np.uint8(shifted[x] == row[x])
-        for y in range(radius, height - radius):
-            row, kept = labels[f, y], out[f, y]
-            kept[:] = along[y]
-            for dy in range(-radius, radius + 1):
-                shifted, shifted_along = labels[f, y + dy], along[y + dy]
-                for x in range(width):
-                    kept[x] &= shifted_along[x] & np.uint8(shifted[x] == row[x])
-    return out
+        _inner_once(labels[f], mask)
+        for _ in range(radius - 1):
+            _erode(mask, smaller)
+            mask, smaller = smaller, mask
+        n = _find_runs(mask, labels[f], f, runs, n)
+    return runs[:n].copy()
 
 
 @kernel
-def _reaches(least: int, a: int, b: int, c: int, d: int, near: int, edge: int, far: int) -> int:
-    """1 if near * a + edge * (b + c) + far * d is at least SCALE * least; 32 bits at each step for speed."""
-    edges = np.int32(edge * np.int32(b + c))
-    ends = np.int32(np.int32(near * a) + np.int32(far * d))
-    return np.int32(np.int32(edges + ends) >= np.int32(np.int32(SCALE) * least))
+def _code_stretch(
+    levels: np.ndarray,
+    start: int,
+    size: int,
+    width: int,
+    radius: int,
+    step: int,
+    weights: np.ndarray,
+    codes: np.ndarray,
+) -> None:
+    """Codes of a stretch of pixels of one row: bit k is set if the k-th point of the circle is at least the middle.
 
-
-@kernel
-def _code_row(rows: tuple, radius: int, weights: tuple, codes: np.ndarray) -> None:
-    """Codes of one row of pixels: bit k is set if the k-th point of the circle is at least the middle.
-
-    `rows` are the rows at -radius, -(step + 1), -step, 0, step, step + 1, radius from the middle one.
+    Levels and weights are whole numbers in floating point: their products and sums are exact, and quicker than those of
+    integers. Offsets in a flat image, unsigned, stand for 21 slices a stretch: these cost more than the pixels.
     """
-    step, near, edge, far = weights[0], np.int32(weights[1]), np.int32(weights[2]), np.int32(weights[3])
-    top, high, above, here, below, low, bottom = rows
-    n = codes.size
-    middle, right, left = here[radius : radius + n], here[2 * radius : 2 * radius + n], here[:n]
-    up, down = top[radius : radius + n], bottom[radius : radius + n]
-    w2, w1, e1, e2 = radius - step - 1, radius - step, radius + step, radius + step + 1
-    above_w1, above_w2, high_w1, high_w2 = above[w1 : w1 + n], above[w2 : w2 + n], high[w1 : w1 + n], high[w2 : w2 + n]
-    above_e1, above_e2, high_e1, high_e2 = above[e1 : e1 + n], above[e2 : e2 + n], high[e1 : e1 + n], high[e2 : e2 + n]
-    below_w1, below_w2, low_w1, low_w2 = below[w1 : w1 + n], below[w2 : w2 + n], low[w1 : w1 + n], low[w2 : w2 + n]
-    below_e1, below_e2, low_e1, low_e2 = below[e1 : e1 + n], below[e2 : e2 + n], low[e1 : e1 + n], low[e2 : e2 + n]
-    for x in range(n):
-        least = middle[x]
-        code = np.int32(right[x] >= least) | np.int32(up[x] >= least) << 2
-        code |= np.int32(left[x] >= least) << 4 | np.int32(down[x] >= least) << 6
-        code |= _reaches(least, above_e1[x], above_e2[x], high_e1[x], high_e2[x], near, edge, far) << 1
-        code |= _reaches(least, above_w1[x], above_w2[x], high_w1[x], high_w2[x], near, edge, far) << 3
-        code |= _reaches(least, below_w1[x], below_w2[x], low_w1[x], low_w2[x], near, edge, far) << 5
-        code |= _reaches(least, below_e1[x], below_e2[x], low_e1[x], low_e2[x], near, edge, far) << 7
-        codes[x] = code
+    near, edge, far, whole = weights[0], weights[1], weights[2], weights[3]
+    middle, up, down = _UNSIGNED(start), _UNSIGNED(start - radius * width), _UNSIGNED(start + radius * width)
+    left, right = _UNSIGNED(start - radius), _UNSIGNED(start + radius)
+    one, row, one_row = _UNSIGNED(1), _UNSIGNED(width), _UNSIGNED(width + 1)
+    # the corner nearest the middle of the four pixels around a diagonal point; the others lie away from the middle
+    ne, nw = _UNSIGNED(start - step * width + step), _UNSIGNED(start - step * width - step)
+    sw, se = _UNSIGNED(start + step * width - step), _UNSIGNED(start + step * width + step)
+    around = _UNSIGNED(width - 1)
+    for k in range(size):
+        x = _UNSIGNED(k)
+        level = levels[middle + x]
+        least = level * whole
+        code = np.int32(levels[right + x] >= level) | np.int32(levels[up + x] >= level) << 2
+        code |= np.int32(levels[left + x] >= level) << 4 | np.int32(levels[down + x] >= level) << 6
+        edges = levels[ne + x + one] + levels[ne + x - row]
+        code |= np.int32(near * levels[ne + x] + edge * edges + far * levels[ne + x - around] >= least) << 1
+        edges = levels[nw + x - one] + levels[nw + x - row]
+        code |= np.int32(near * levels[nw + x] + edge * edges + far * levels[nw + x - one_row] >= least) << 3
+        edges = levels[sw + x - one] + levels[sw + x + row]
+        code |= np.int32(near * levels[sw + x] + edge * edges + far * levels[sw + x + around] >= least) << 5
+        edges = levels[se + x + one] + levels[se + x + row]
+        code |= np.int32(near * levels[se + x] + edge * edges + far * levels[se + x + one_row] >= least) << 7
+        codes[middle + x] = code
 
 
 @kernel
-def patterns(
-    planes: np.ndarray, labels: tuple, inner: tuple, n: int, radius: int, weights: tuple, bins: np.ndarray
-) -> np.ndarray:
-    """Histograms of the rotation-invariant uniform patterns of each region in one channel.
+def codes(planes: np.ndarray, runs: np.ndarray, radius: int, step: int, weights: np.ndarray, out: np.ndarray) -> None:
+    """Fill in the pattern of each pixel of the runs, 8 bits; what lies between runs is overwritten too.
 
     Parameters
     ----------
-    planes : ndarray of int32, shape (n_fields, H, W)
-        The channel's levels, at most 65535.
-    labels : tuple of ndarray of int32, each of shape (n_fields, H, W)
-        Labels of one or more compartments; region i has label i + 1.
-    inner : tuple of ndarray of uint8, each of shape (n_fields, H, W)
-        `inner_pixels(labels, radius)` of each compartment: what is counted.
-    n : int
-        Number of regions.
+    planes : ndarray of float32 (levels up to 255) or float64 (up to 65535), shape (n_fields, H, W)
+    runs : ndarray of int32, shape (n_runs, 5)
+        `inner_runs(labels, radius)`.
     radius : int
         Radius of the circle in px.
-    weights : tuple of int
-        `diagonal_weights(radius)`.
+    step : int
+        From `diagonal_weights(radius)`.
+    weights : ndarray like `planes`, shape (4,)
+        near, edge and far from `diagonal_weights(radius)`, and SCALE.
+    out : ndarray of uint8, shape (n_fields, H, W)
+    """
+    height, width = planes.shape[1:]
+    levels, flat = planes.reshape(-1), out.reshape(-1)
+    k = 0
+    while k < len(runs):
+        f, y, first, last = runs[k, 0], runs[k, 1], runs[k, 2], runs[k, 3]
+        k += 1
+        # a new start costs about as much as coding a gap of this many pixels
+        while k < len(runs) and runs[k, 0] == f and runs[k, 1] == y and runs[k, 2] - last < _GAP:
+            last = runs[k, 3]
+            k += 1
+        start = (f * height + y) * width + first
+        _code_stretch(levels, start, last - first, width, radius, step, weights, flat)
+
+
+@kernel
+def histograms(codes: np.ndarray, runs: np.ndarray, n: int, bins: np.ndarray) -> np.ndarray:
+    """Histograms of the rotation-invariant uniform patterns of each region.
+
+    Parameters
+    ----------
+    codes : ndarray of uint8, shape (n_fields, H, W)
+        From `codes`.
+    runs : ndarray of int32, shape (n_runs, 5)
+        What is counted: `inner_runs` of a compartment whose pixels have all been coded.
+    n : int
+        Number of regions.
     bins : ndarray of uint8, shape (256,)
         `uniform_bins()`.
 
     Returns
     -------
-    ndarray of int64, shape (n_compartments, n, 10)
+    ndarray of int64, shape (n, 10)
     """
-    out = np.zeros((len(labels), n, N_BINS), np.int64)
-    n_fields, height, width = planes.shape
-    codes = np.empty(max(0, width - 2 * radius), np.int32)
-    step = weights[0]
-    for f in range(n_fields):
-        for y in range(radius, height - radius):
-            rows = (
-                planes[f, y - radius], planes[f, y - step - 1], planes[f, y - step], planes[f, y],
-                planes[f, y + step], planes[f, y + step + 1], planes[f, y + radius],
-            )  # fmt: skip
-            _code_row(rows, radius, weights, codes)
-            for k in range(len(labels)):
-                label, counted = labels[k][f, y, radius : width - radius], inner[k][f, y, radius : width - radius]
-                for x in range(codes.size):
-                    if counted[x]:
-                        out[k, label[x] - 1, bins[codes[x]]] += 1
-    return out
+    counts = np.zeros((n, _TURNS * _PADDED), np.int32)
+    for k in range(len(runs)):
+        row, mine = codes[runs[k, 0], runs[k, 1], runs[k, 2] : runs[k, 3]], counts[runs[k, 4]]
+        for x in range(row.size):
+            # neighbours are often alike: counters taken in turns need not wait for one another
+            mine[(_UNSIGNED(x) % _TURNS) * _PADDED + bins[row[x]]] += np.int32(1)
+    return counts.reshape(n, _TURNS, _PADDED)[:, :, :N_BINS].sum(axis=1).astype(np.int64)
