@@ -71,6 +71,17 @@ def test_compiled_functions_are_in_the_kernels_only(path):
     assert set(compiled) <= set(tree.body)
 
 
+@pytest.mark.parametrize("name", MODULES)
+def test_kernels_call_no_kernel_of_another_module(name):
+    """Numba's cache on disk sees no change in a function of another file, and would run it as it was."""
+    imported = {
+        node.module
+        for node in ast.walk(ast.parse((FOLDER / "_kernels_cpu" / f"{name}.py").read_text()))
+        if isinstance(node, ast.ImportFrom)
+    }
+    assert {module for module in imported if module.startswith("features")} <= {"features._kernels_cpu._jit"}
+
+
 def test_twins_have_the_same_face():
     folder = FOLDER / "_kernels_gpu"
     if not folder.is_dir():
