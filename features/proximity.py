@@ -92,6 +92,11 @@ def _values(cells: Cells, compartment: str) -> tuple[np.ndarray, ...]:
     return tuple(cells.values(compartment, channel) for channel in _CHANNELS)
 
 
+def _planes(cells: Cells) -> np.ndarray:
+    """The three channels, (n_fields, 3, H, W)."""
+    return np.ascontiguousarray(cells.pixels[:, [channel.index for channel in _CHANNELS]])
+
+
 def _edges(edges: tuple[float, ...], unit: np.ndarray) -> np.ndarray:
     """Edges in px for distances that count whole pixels: a border runs half a pixel before the first of them."""
     return (np.multiply.outer(unit, edges) + 0.5 * np.sign(edges)).astype(np.float32)
@@ -116,23 +121,20 @@ def _rim(cells: Cells, unit: np.ndarray, device: Device) -> np.ndarray:
 
 def _near_bright(cells: Cells, landmark: int, unit: np.ndarray, device: Device) -> np.ndarray:
     """Bands of distance to a landmark's brightest quarter of the cytoplasm, of the two other channels."""
-    xp, region, kernels = device.xp, cells.regions["Cytoplasm"], device.kernels
-    values = _values(cells, "Cytoplasm")
-    bright = kernels.proximity.mark_bright(
-        values[landmark], region.offsets, region.positions, _BRIGHT_SHARE, cells.cell_labels.size
-    ).reshape(cells.cell_labels.shape)
+    xp = device.xp
     reach = np.nan_to_num(_REACH * unit, nan=1).astype(np.float32)
-    distances = kernels.distance.to_sources(bright, cells.cytoplasm_labels, cells.field, cells.boxes, reach)
     edges = np.multiply.outer(unit, _BRIGHT).astype(np.float32)
-    sums = _sums(cells, "Cytoplasm", distances, edges, device)
-    weighted = kernels.proximity.distance_sums(values, region.offsets, region.positions, distances.ravel())
+    squares = np.empty(0, np.int16 if reach.max(initial=0) <= 120 else np.int32)
+    sums, weighted = device.kernels.landmarks.bright_sums(
+        _planes(cells), landmark, _BRIGHT_SHARE, cells.field, cells.boxes, cells.cytoplasm_labels, edges, reach, squares
+    )
     others = [c for c in range(3) if c != landmark]
     shares = _shares(xp, sums)[:, :, others].reshape(cells.n, 16)
     mean = _ratio(xp, weighted, sums.sum(axis=1))
     nearness = _ratio(xp, mean[:, 3:], mean[:, others])
     levels = _ratio(xp, sums[:, :, others], sums[:, :, 3:])
     contrast = _contrast(xp, levels[:, 0], levels[:, -1])
-    has_bright = sums[:, 0, 3] < region.counts  # without, all distances are 0
+    has_bright = sums[:, 0, 3] > 0
     return xp.where(has_bright[:, None], xp.concatenate([shares, nearness, contrast], axis=1), xp.nan)
 
 
@@ -145,11 +147,12 @@ def _shares(xp: ModuleType, sums: np.ndarray) -> np.ndarray:
 
 
 def _alignments(cells: Cells, unit: np.ndarray, device: Device) -> np.ndarray:
-    planes = np.ascontiguousarray(cells.pixels[:, [channel.index for channel in _CHANNELS]])
     sides = np.maximum(np.rint(np.nan_to_num(unit) / 8), 3).astype(np.int64)
     centres = cells.nucleus_centres - cells.boxes[:, :2]
     align = device.kernels.proximity.alignments
-    return align(planes, cells.field, cells.boxes, cells.cell_labels, cells.distance_to_cell_border, centres, sides)
+    return align(
+        _planes(cells), cells.field, cells.boxes, cells.cell_labels, cells.distance_to_cell_border, centres, sides
+    )
 
 
 def _peaks(cells: Cells, unit: np.ndarray, device: Device) -> np.ndarray:
