@@ -96,7 +96,13 @@ def _is_before(boxes: np.ndarray, centres: np.ndarray, a: int, b: int) -> bool:
 
 @kernel
 def segment_sums(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """Sum of values[offsets[i]:offsets[i + 1]] for each i, int64; exact."""
+    """Exact sum of values[offsets[i]:offsets[i + 1]] for each i, int64.
+
+    Parameters
+    ----------
+    values : ndarray of int
+    offsets : ndarray of int64, shape (n + 1,)
+    """
     sums = np.zeros(len(offsets) - 1, np.int64)
     for i in range(len(sums)):
         for value in values[offsets[i] : offsets[i + 1]]:

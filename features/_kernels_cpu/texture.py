@@ -13,7 +13,14 @@ _LOG_TABLE = 16384  # beyond, c log c is computed
 
 @kernel
 def value_ranges(plane: np.ndarray, offsets: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Darkest and brightest value of each region (see `Region`), int64, shape (n,) each."""
+    """Darkest and brightest value of each region, int64, shape (n,) each.
+
+    Parameters
+    ----------
+    plane : ndarray of uint8 or uint16
+    offsets, positions : ndarray of int64
+        As in `Region`.
+    """
     flat = plane.ravel()
     n = len(offsets) - 1
     darkest, brightest = np.empty(n, np.int64), np.empty(n, np.int64)
