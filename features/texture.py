@@ -104,7 +104,7 @@ def _measure_channel(cells: Cells, channel: Channel, device: Device) -> np.ndarr
     xp, kernels = device.xp, device.kernels.texture
     region = cells.regions["Cells"]
     plane = xp.ascontiguousarray(cells.pixels[:, channel.index])
-    darkest, brightest = kernels.value_ranges(plane, region.offsets, region.positions)
+    darkest, brightest = device.kernels.pixels.value_ranges(plane, region.offsets, region.positions)
     values = kernels.haralick(
         plane,
         cells.cell_labels,

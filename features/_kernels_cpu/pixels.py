@@ -74,3 +74,25 @@ def bounding_boxes(labels: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
                 boxes[i, 3] = max(boxes[i, 3], x + 1)
                 boxes[i, 2] = y + 1
     return field, boxes
+
+
+@kernel
+def value_ranges(plane: np.ndarray, offsets: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Darkest and brightest value of each region, int64, shape (n,) each.
+
+    Parameters
+    ----------
+    plane : ndarray of uint8 or uint16
+    offsets, positions : ndarray of int64
+        As in `Region`.
+    """
+    flat = plane.ravel()
+    n = len(offsets) - 1
+    darkest, brightest = np.empty(n, np.int64), np.empty(n, np.int64)
+    for i in range(n):
+        low, high = 65535, 0
+        for position in positions[offsets[i] : offsets[i + 1]]:
+            value = np.int64(flat[np.uint64(position)])
+            low, high = min(low, value), max(high, value)
+        darkest[i], brightest[i] = low, high
+    return darkest, brightest

@@ -12,28 +12,6 @@ _LOG_TABLE = 16384  # beyond, c log c is computed
 
 
 @kernel
-def value_ranges(plane: np.ndarray, offsets: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Darkest and brightest value of each region, int64, shape (n,) each.
-
-    Parameters
-    ----------
-    plane : ndarray of uint8 or uint16
-    offsets, positions : ndarray of int64
-        As in `Region`.
-    """
-    flat = plane.ravel()
-    n = len(offsets) - 1
-    darkest, brightest = np.empty(n, np.int64), np.empty(n, np.int64)
-    for i in range(n):
-        low, high = 65535, 0
-        for position in positions[offsets[i] : offsets[i + 1]]:
-            value = np.int64(flat[np.uint64(position)])
-            low, high = min(low, value), max(high, value)
-        darkest[i], brightest[i] = low, high
-    return darkest, brightest
-
-
-@kernel
 def haralick(
     plane: np.ndarray,
     cell_labels: np.ndarray,
@@ -80,12 +58,12 @@ def haralick(
     for i in range(len(field)):
         f = field[i]
         _tabulate(cuts[i], level_of)
-        stride = encode(
+        stride = _encode(
             plane[f], cell_labels[f], nucleus_labels[f], i + 1, boxes[i], level_of, n_levels, n_parts, pad, codes, spans
         )
         rows = spans[: boxes[i, 2] - boxes[i, 0]]
         for k in range(len(distances)):
-            count_pairs(codes, stride, rows, distances[k], counts)
+            _count_pairs(codes, stride, rows, distances[k], counts)
             for direction in range(4):
                 _describe_compartments(counts[direction], logs, out[i, :, k, direction])
     return out
@@ -104,7 +82,7 @@ def _tabulate(cuts: np.ndarray, level_of: np.ndarray) -> None:
 
 
 @kernel
-def encode(
+def _encode(
     plane: np.ndarray,
     cells: np.ndarray,
     nuclei: np.ndarray,
@@ -140,7 +118,7 @@ def encode(
 
 
 @kernel
-def count_pairs(codes: np.ndarray, stride: int, spans: np.ndarray, distance: int, counts: np.ndarray) -> None:
+def _count_pairs(codes: np.ndarray, stride: int, spans: np.ndarray, distance: int, counts: np.ndarray) -> None:
     """Count pairs of codes in four directions, at [code of a pixel, code of the pixel so far right, down-right ...].
 
     Parameters
@@ -177,12 +155,12 @@ def _describe_compartments(counts: np.ndarray, logs: np.ndarray, out: np.ndarray
     """Features of the whole cell and, where `out` has rows for them, of nucleus and cytoplasm."""
     n = (len(counts) - 1) // max(len(out) - 1, 1)
     if len(out) == 1:
-        describe(counts, 0, n, logs, out[0])
+        _describe(counts, 0, n, logs, out[0])
         return
     whole = counts[:n, :n] + counts[n:-1, n:-1] + counts[:n, n:-1] + counts[n:-1, :n]
-    describe(whole, 0, n, logs, out[0])
-    describe(counts, n, n, logs, out[1])
-    describe(counts, 0, n, logs, out[2])
+    _describe(whole, 0, n, logs, out[0])
+    _describe(counts, n, n, logs, out[1])
+    _describe(counts, 0, n, logs, out[2])
 
 
 @kernel
@@ -195,7 +173,7 @@ def _log_table(largest: int) -> np.ndarray:
 
 
 @kernel
-def describe(counts: np.ndarray, start: int, n: int, logs: np.ndarray, out: np.ndarray) -> None:
+def _describe(counts: np.ndarray, start: int, n: int, logs: np.ndarray, out: np.ndarray) -> None:
     """Haralick's f1 to f13 of one table of counts.
 
     Parameters
