@@ -9,7 +9,7 @@ from features._channels import Channel
 from features._device import Device
 
 SCALES = ((0.02, 1), (0.05, 2), (0.12, 3))  # reach of the means in nucleus diameters, and at least so many px
-PARTS = {"Cells": (False, True, True), "Nuclei": (False, False, True), "Cytoplasm": (False, True, False)}
+PARTS = {"Cells": 3, "Nuclei": 2, "Cytoplasm": 1}  # the sum of the numbers in `Crops.parts`
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Crops:
     reach : ndarray of int64, shape (n_fields, n_scales)
         Half width of the means in px.
     smooth : dict of Channel to ndarray of float32, shape (n_scales, starts[-1])
-        Means around each pixel over the cell's own pixels at `SCALES`; 0 outside the cell.
+        Means around each pixel over the cell's own pixels at `SCALES`; 0 outside the cell. Undefined at scales finer
+        than the channel's finest.
     """
 
     starts: np.ndarray
@@ -33,20 +34,21 @@ class Crops:
     smooth: dict[Channel, np.ndarray]
 
 
-def make_crops(cells: Cells, channels: tuple[Channel, ...], device: Device) -> Crops:
-    """Cut out and smooth the cells in some channels."""
+def make_crops(cells: Cells, finest: dict[Channel, int], device: Device) -> Crops:
+    """Cut out and smooth the cells in some channels, each from the finest of `SCALES` that is read."""
     xp, kernels = device.xp, device.kernels.spots
     starts, parts = kernels.pack_parts(cells.cell_labels, cells.nucleus_labels, cells.field, cells.boxes)
     unit = xp.where(xp.isfinite(cells.nucleus_diameter), cells.nucleus_diameter, 0)
     reach = xp.stack([xp.maximum(xp.rint(share * unit), least) for share, least in SCALES], axis=1).astype(np.int64)
-    planes = cells.pixels[:, [channel.index for channel in channels]]
-    smooth = kernels.local_means(planes, parts, starts, cells.field, cells.boxes, reach)
-    return Crops(starts, parts, reach, dict(zip(channels, smooth)))
+    planes = cells.pixels[:, [channel.index for channel in finest]]
+    first = xp.asarray(list(finest.values()))
+    smooth = kernels.local_means(planes, parts, starts, cells.field, cells.boxes, reach, first)
+    return Crops(starts, parts, reach, dict(zip(finest, smooth)))
 
 
 @dataclass(frozen=True)
 class Points:
-    """Pixels of packed crops, in ascending order, and where they lie.
+    """Maxima of a band in packed crops, in ascending order, and where they lie.
 
     Attributes
     ----------
@@ -58,6 +60,8 @@ class Points:
         Position in the planes of the batch (n_fields * H * W).
     y, x : ndarray of int64
         From the corner of the cell's box.
+    response : ndarray of float32
+        The band there.
     """
 
     owner: np.ndarray
@@ -65,17 +69,20 @@ class Points:
     flat: np.ndarray
     y: np.ndarray
     x: np.ndarray
+    response: np.ndarray
 
 
-def locate(packed: np.ndarray, crops: Crops, cells: Cells, device: Device) -> Points:
-    """Find the cells and places of packed positions."""
-    xp = device.xp
+def find_maxima(
+    channel: Channel, band: int, prominence: float, crops: Crops, cells: Cells, device: Device
+) -> tuple[Points, np.ndarray]:
+    """Round maxima of a band, means of one scale minus those of the next; and its noise in cytoplasm and nucleus."""
+    fine, coarse = crops.smooth[channel][band : band + 2]
+    reach = crops.reach[cells.field, band + 1]
+    found, noise = device.kernels.spots.peaks(fine, coarse, crops.parts, crops.starts, cells.boxes, reach, prominence)
+    owner, packed, y, x = device.xp.ascontiguousarray(found.T)
     _, height, width = cells.cell_labels.shape
-    owner = xp.searchsorted(crops.starts, packed, side="right") - 1
-    box = cells.boxes[owner].astype(np.int64)
-    y, x = xp.divmod(packed - crops.starts[owner], box[:, 3] - box[:, 1])
-    flat = (cells.field[owner] * height + box[:, 0] + y) * width + box[:, 1] + x
-    return Points(owner, packed, flat, y, x)
+    corner = (cells.field.astype(np.int64) * height + cells.boxes[:, 0]) * width + cells.boxes[:, 1]
+    return Points(owner, packed, corner[owner] + y * width + x, y, x, fine[packed] - coarse[packed]), noise
 
 
 def nucleus_distance(cells: Cells, flat: np.ndarray, device: Device) -> np.ndarray:

@@ -31,12 +31,12 @@ def columns(family: str, channel: Channel) -> tuple[Column, ...]:
 
 @dataclass(frozen=True)
 class Objects:
-    """The objects of a batch, ascending by cell; each attribute is (n_objects,).
+    """The objects of a batch, ascending by set and cell; each attribute is (n_objects,).
 
     Attributes
     ----------
     owner : ndarray of int64
-        The cell of each.
+        set * n_cells + cell of each.
     area, mass : ndarray of float64
         In px, and the sum of the stain.
     away : ndarray of float64
@@ -66,34 +66,29 @@ def measure(
     """
     xp = device.xp
     values = crops.smooth[channel][0]
-    smallest = xp.maximum(3, SMALLEST * xp.where(xp.isfinite(unit), unit, 0) ** 2)
-    wanted = {compartment: xp.asarray(parts) for compartment, parts in PARTS.items()}
-    thresholds = device.kernels.objects.thresholds
-    found = {where: thresholds(values, crops.parts, crops.starts, parts) for where, parts in wanted.items()}
-    out = []
-    for compartment, how in SETS:
-        otsu, separability, mean, top = found[compartment].T
-        level = otsu if how == "otsu" else (mean + top) / 2
-        objects = _find(values, level, wanted[compartment], smallest, crops, cells, device)
-        size = xp.where(cells.regions[compartment].counts > 0, cells.regions[compartment].counts, xp.nan)
-        out += _all_objects(objects, size, mean * size, separability, unit, xp)
-        out += _largest_object(objects, centres, unit, xp)
-    return out
+    found = device.kernels.objects.thresholds(values, crops.parts, crops.starts)
+    otsu, separability, mean, top = xp.moveaxis(found[[PARTS[compartment] for compartment, _ in SETS]], 2, 0)
+    level = xp.where([[how == "otsu"] for _, how in SETS], otsu, (mean + top) / 2)
+    objects = _find(values, level, unit, crops, cells, device)
+    counts = xp.stack([cells.regions[compartment].counts for compartment, _ in SETS])
+    size = xp.where(counts > 0, counts, xp.nan).ravel()
+    units, middles = xp.tile(unit, len(SETS)), xp.tile(centres, (len(SETS), 1))
+    out = _all_objects(objects, size, mean.ravel() * size, separability.ravel(), units, xp)
+    out += _largest_object(objects, middles, units, xp)
+    return [values[k * cells.n : (k + 1) * cells.n] for k in range(len(SETS)) for values in out]
 
 
 def _find(
-    values: np.ndarray,
-    level: np.ndarray,
-    wanted: np.ndarray,
-    smallest: np.ndarray,
-    crops: Crops,
-    cells: Cells,
-    device: Device,
+    values: np.ndarray, level: np.ndarray, unit: np.ndarray, crops: Crops, cells: Cells, device: Device
 ) -> Objects:
-    xp, kernels = device.xp, device.kernels.objects
-    owner, marks, euler = kernels.find_objects(values, crops.parts, crops.starts, cells.boxes, wanted, level, smallest)
+    """The objects above the level of each set and cell, (n_sets, n_cells)."""
+    xp = device.xp
+    smallest = xp.maximum(3, SMALLEST * xp.where(xp.isfinite(unit), unit, 0) ** 2)
+    wanted = xp.array([PARTS[compartment] for compartment, _ in SETS], np.uint8)
     distances = (cells.distance_to_nucleus, cells.distance_inside_nucleus)
-    sums = kernels.object_sums(marks, len(owner), values, *distances, crops.starts, cells.field, cells.boxes)
+    owner, euler, sums = device.kernels.objects.find_objects(
+        values, crops.parts, crops.starts, cells.field, cells.boxes, wanted, level, smallest, *distances
+    )
     area = sums[:, 0]
     y, x = sums[:, 1] / area, sums[:, 2] / area
     yy, yx, xx = sums[:, 3] / area - y * y, sums[:, 4] / area - y * x, sums[:, 5] / area - x * x
@@ -102,7 +97,7 @@ def _find(
         owner=owner,
         area=area,
         mass=sums[:, 6],
-        away=xp.where(cells.regions["Nuclei"].counts[owner] > 0, (sums[:, 7] - sums[:, 8]) / area, xp.nan),
+        away=xp.where(cells.regions["Nuclei"].counts[owner % cells.n] > 0, (sums[:, 7] - sums[:, 8]) / area, xp.nan),
         y=y,
         x=x,
         eccentricity=xp.sqrt(xp.minimum(1, 2 * spread / ((yy + xx) / 2 + spread))),

@@ -14,7 +14,7 @@ import numpy as np
 from features import _objects
 from features._cells import Cells
 from features._channels import COMPARTMENTS, MICROTUBULES, PROTEIN, Channel
-from features._crops import Crops, Points, locate, make_crops, nucleus_distance
+from features._crops import Crops, Points, find_maxima, make_crops, nucleus_distance
 from features._device import Device
 from features._table import Column
 
@@ -48,22 +48,23 @@ def columns() -> tuple[Column, ...]:
 def measure(cells: Cells, device: Device) -> np.ndarray:
     """Measure the family; float32, shape (n_cells, n_columns)."""
     xp = device.xp
-    crops = make_crops(cells, (PROTEIN, MICROTUBULES), device)
+    crops = make_crops(cells, {PROTEIN: 0, MICROTUBULES: 1}, device)
     unit = cells.nucleus_diameter[cells.field]
     centres = device.kernels.neighbours.centres(cells.cell_labels, cells.nucleus_labels, cells.field, cells.boxes)
     out = []
     with np.errstate(divide="ignore", invalid="ignore"):
         levels = {compartment: _mean_level(cells, compartment, PROTEIN, device) for compartment in COMPARTMENTS}
         for k in range(len(BANDS)):
-            points, band, noise = _find_spots(PROTEIN, k, crops, cells, device)
-            out += _spots(points, band, noise, levels, crops, cells, device)
-            out += _brightest(points, band, levels["Cells"], centres, cells, device)[0]
-        points, tubes, _ = _find_spots(MICROTUBULES, 1, crops, cells, device)
+            points, noise = find_maxima(PROTEIN, k, PROMINENCE, crops, cells, device)
+            out += _spots(points, noise, levels, crops, cells, device)
+            out += _brightest(points, levels["Cells"], centres, cells, device)[0]
+        points, _ = find_maxima(MICROTUBULES, 1, PROMINENCE, crops, cells, device)
         level = _mean_level(cells, "Cells", MICROTUBULES, device)
-        found, first = _brightest(points, tubes, level, centres, cells, device)
+        found, first = _brightest(points, level, centres, cells, device)
         out += found
-        for values in (crops.smooth[PROTEIN][1], band):
-            out.append(xp.append(values[points.packed], np.nan)[first] / levels["Cells"])
+        middle, coarse = (crops.smooth[PROTEIN][scale][points.packed] for scale in (1, 2))
+        for values in (middle, middle - coarse):
+            out.append(xp.append(values, np.nan)[first] / levels["Cells"])
         out += _objects.measure(crops, PROTEIN, cells, centres, unit, device)
     values = xp.stack(out, axis=1)
     return xp.where(xp.isfinite(values), values, xp.nan).astype(np.float32)
@@ -75,28 +76,13 @@ def _mean_level(cells: Cells, compartment: str, channel: Channel, device: Device
     return device.kernels.neighbours.segment_sums(cells.values(compartment, channel), region.offsets) / region.counts
 
 
-def _find_spots(
-    channel: Channel, k: int, crops: Crops, cells: Cells, device: Device
-) -> tuple[Points, np.ndarray, np.ndarray]:
-    """Round maxima of a channel's k-th band, the band itself, and its noise in cytoplasm and nucleus."""
-    kernels = device.kernels.spots
-    means = crops.smooth[channel]
-    band = means[k] - means[k + 1]
-    positions, noise = kernels.peaks(band, crops.parts, crops.starts, cells.boxes)
-    points = locate(positions, crops, cells, device)
-    reach = crops.reach[cells.field, k + 1]
-    rise = kernels.prominences(means[k], crops.starts, cells.boxes, points.owner, points.y, points.x, reach)
-    return locate(positions[rise > PROMINENCE * band[positions]], crops, cells, device), band, noise
-
-
 def _spots(
-    points: Points, band: np.ndarray, noise: np.ndarray, levels: dict[str, np.ndarray], crops: Crops, cells: Cells,
-    device: Device,
+    points: Points, noise: np.ndarray, levels: dict[str, np.ndarray], crops: Crops, cells: Cells, device: Device
 ) -> list[np.ndarray]:  # fmt: skip
     """Counts, brightness and places of the maxima that stand out, in the order of the columns."""
     xp = device.xp
     unit = cells.nucleus_diameter[cells.field]
-    response, part = band[points.packed], crops.parts[points.packed]
+    response, part = points.response, crops.parts[points.packed]
     level = xp.stack([levels["Cytoplasm"], levels["Nuclei"]], axis=1)[points.owner, part - 1]
     stands_out = (response > NOISE * noise[points.owner, part - 1]) & (response > CONTRAST * level)
     out = []
@@ -134,13 +120,12 @@ def _mean_by(owner: np.ndarray, values: np.ndarray, n: int, xp: ModuleType) -> n
 
 
 def _brightest(
-    points: Points, band: np.ndarray, level: np.ndarray, centres: np.ndarray, cells: Cells, device: Device
+    points: Points, level: np.ndarray, centres: np.ndarray, cells: Cells, device: Device
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """The two brightest maxima of each cell, in the order of `BRIGHTEST`; and the index of the first, -1 if none."""
     xp = device.xp
     unit = cells.nucleus_diameter[cells.field]
-    response = band[points.packed]
-    order = xp.lexsort(xp.stack([-response, points.owner]))
+    order = xp.lexsort(xp.stack([-points.response, points.owner]))
     at = xp.searchsorted(points.owner, xp.arange(cells.n))
     count = xp.bincount(points.owner, minlength=cells.n)
     order = xp.append(order, [-1, -1])
@@ -151,8 +136,8 @@ def _brightest(
 
     y, x = take(points.y, first), take(points.x, first)
     return [
-        take(response, first) / level,
-        take(response, first) / take(response, second),
+        take(points.response, first) / level,
+        take(points.response, first) / take(points.response, second),
         take(nucleus_distance(cells, points.flat, device), first) / unit,
         xp.hypot(y - centres[:, 0], x - centres[:, 1]) / unit,
         xp.hypot(y - take(points.y, second), x - take(points.x, second)) / unit,

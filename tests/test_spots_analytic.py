@@ -11,7 +11,7 @@ from skimage.measure import label, regionprops
 import features.spots as spots
 from features._cells import make_cells
 from features._channels import MICROTUBULES, PROTEIN
-from features._crops import PARTS, make_crops
+from features._crops import PARTS, find_maxima, make_crops
 from mosaics import mosaic_cells
 
 SIZE = 160
@@ -73,12 +73,10 @@ def test_spots_are_found_where_blob_log_finds_them(rng, device):
     pixels = np.full((1, 4, SIZE, SIZE), 30, np.uint8)
     pixels[0, PROTEIN.index] = image
     cells = make_cells(pixels, CELL, NUCLEUS, device)
-    crops = make_crops(cells, (PROTEIN,), device)
-    band = crops.smooth[PROTEIN][0] - crops.smooth[PROTEIN][1]
-    positions, noise = device.kernels.spots.peaks(band, crops.parts, crops.starts, cells.boxes)
-    bright = positions[band[positions] > spots.NOISE * noise[0].max()]
-    top, left, _, right = cells.boxes[0]
-    ours = np.stack(np.divmod(bright, right - left), 1) + (top, left)
+    points, noise = find_maxima(PROTEIN, 0, 0, make_crops(cells, {PROTEIN: 0}, device), cells, device)
+    bright = points.response > spots.NOISE * noise[0].max()
+    ours = np.stack([points.y, points.x], 1)[bright] + cells.boxes[0, :2]
+    np.testing.assert_array_equal(np.divmod(points.flat[bright], SIZE), ours.T)
     theirs = blob_log(image / 255, min_sigma=1, max_sigma=2, num_sigma=4, threshold=0.1, exclude_border=False)
     assert len(ours) == len(places)
     assert len(theirs) >= 0.9 * len(places)
@@ -149,48 +147,60 @@ def tent(image, reach):
     return image
 
 
-def test_local_means_are_those_of_scipy_on_each_cell_alone(painted, device):
-    crops = make_crops(painted, (PROTEIN,), device)
+@pytest.mark.parametrize("times", [1, 9])
+def test_local_means_are_those_of_scipy_on_each_cell_alone(painted, device, times):
+    """At nine times the reach, sums of 16-bit planes need more than 32 bits."""
+    crops = make_crops(painted, {PROTEIN: 0}, device)
     reach = np.maximum(np.rint(np.multiply.outer(painted.nucleus_diameter, (0.02, 0.05, 0.12))), (1, 2, 3)).astype(int)
+    np.testing.assert_array_equal(crops.reach, reach)
+    places = (crops.parts, crops.starts, painted.field, painted.boxes)
+    means = device.kernels.spots.local_means(painted.pixels[:, [1]], *places, reach * times, np.zeros(1, int))[0]
+    if times == 1:
+        np.testing.assert_array_equal(means, crops.smooth[PROTEIN])
     for i, (top, left, bottom, right) in enumerate(painted.boxes):
         f = painted.field[i]
         mask = (painted.cell_labels[f] == i + 1).astype(float)
         for scale in range(3):
-            sums, weights = (tent(image, reach[f, scale]) for image in (mask * painted.pixels[f, 1], mask))
+            sums, weights = (tent(image, times * reach[f, scale]) for image in (mask * painted.pixels[f, 1], mask))
             expected = np.where(mask > 0, sums / np.maximum(weights, 1), 0)[top:bottom, left:right].ravel()
-            got = crops.smooth[PROTEIN][scale, crops.starts[i] : crops.starts[i + 1]]
+            got = means[scale, crops.starts[i] : crops.starts[i + 1]]
             np.testing.assert_allclose(got, expected, rtol=1e-6)
 
 
 def assert_objects_like_skimage(cells, device):
-    crops = make_crops(cells, (PROTEIN,), device)
+    crops = make_crops(cells, {PROTEIN: 0}, device)
     values = crops.smooth[PROTEIN][0]
-    wanted = np.asarray(PARTS["Cells"])
+    wanted = np.array(list(PARTS.values()), np.uint8)
     kernels = device.kernels.objects
-    level = kernels.thresholds(values, crops.parts, crops.starts, wanted)[:, 0]
-    owner, marks, euler = kernels.find_objects(
-        values, crops.parts, crops.starts, cells.boxes, wanted, level, np.full(cells.n, 3.0)
+    found = kernels.thresholds(values, crops.parts, crops.starts)[wanted]
+    maps, smallest = (cells.distance_to_nucleus, cells.distance_inside_nucleus), np.full(cells.n, 3.0)
+    owner, euler, sums = kernels.find_objects(
+        values, crops.parts, crops.starts, cells.field, cells.boxes, wanted, found[:, :, 0], smallest, *maps
     )
-    maps = (cells.distance_to_nucleus, cells.distance_inside_nucleus)
-    sums = kernels.object_sums(marks, len(owner), values, *maps, crops.starts, cells.field, cells.boxes)
     seen = 0
-    for i, (top, left, bottom, right) in enumerate(cells.boxes):
+    for k, i in np.ndindex(len(wanted), cells.n):
+        top, left, bottom, right = cells.boxes[i]
         crop = values[crops.starts[i] : crops.starts[i + 1]].reshape(bottom - top, right - left)
-        mask = crops.parts[crops.starts[i] : crops.starts[i + 1]].reshape(crop.shape) > 0
+        mask = crops.parts[crops.starts[i] : crops.starts[i + 1]].reshape(crop.shape) & wanted[k] > 0
+        level, _, mean, top_value = found[k, i]
+        if not mask.any():
+            assert np.isnan(found[k, i]).all() and not (owner == k * cells.n + i).any()
+            continue
+        np.testing.assert_allclose((mean, top_value), (crop[mask].mean(dtype=float), crop[mask].max()), rtol=1e-6)
         if np.ptp(crop[mask]) > 1e-3:
             bin_width = np.ptp(crop[mask]) / 256
-            assert abs(level[i] - threshold_otsu(crop[mask])) <= bin_width
-        expected = [r for r in regionprops(label(mask & (crop > level[i]), connectivity=2)) if r.area >= 3]
-        mine = np.flatnonzero(owner == i)
+            assert abs(level - threshold_otsu(crop[mask])) <= bin_width
+        expected = [r for r in regionprops(label(mask & (crop > np.float32(level)), connectivity=2)) if r.area >= 3]
+        mine = np.flatnonzero(owner == k * cells.n + i)
         np.testing.assert_array_equal(sums[mine, 0], [r.area for r in expected])
         np.testing.assert_array_equal(euler[mine], [r.euler_number for r in expected])
-        for k, r in zip(mine, expected):
-            np.testing.assert_allclose(sums[k, 1:3] / r.area, r.centroid, rtol=1e-9)
+        for at, r in zip(mine, expected):
+            np.testing.assert_allclose(sums[at, 1:3] / r.area, r.centroid, rtol=1e-9)
             y, x = r.coords.T
-            np.testing.assert_allclose(sums[k, 3:6], [(y * y).sum(), (y * x).sum(), (x * x).sum()])
-            np.testing.assert_allclose(sums[k, 6], crop[y, x].sum(), rtol=1e-5)
+            np.testing.assert_allclose(sums[at, 3:6], [(y * y).sum(), (y * x).sum(), (x * x).sum()])
+            np.testing.assert_allclose(sums[at, 6], crop[y, x].sum(), rtol=1e-5)
             window = (maps[0] - maps[1])[cells.field[i], top:bottom, left:right]
-            np.testing.assert_allclose(sums[k, 7] - sums[k, 8], window[y, x].sum(), rtol=1e-4, atol=1e-3)
+            np.testing.assert_allclose(sums[at, 7] - sums[at, 8], window[y, x].sum(), rtol=1e-4, atol=1e-3)
         seen += len(mine)
     assert seen
 
@@ -218,10 +228,14 @@ def test_nearest_distances_equal_a_tree(rng, device):
 
 
 def test_peaks_are_strict_maxima_and_one_of_a_plateau(painted, device):
-    crops = make_crops(painted, (PROTEIN,), device)
+    crops = make_crops(painted, {PROTEIN: 0}, device)
     band = np.rint((crops.smooth[PROTEIN][0] - crops.smooth[PROTEIN][2]) / crops.smooth[PROTEIN][0].max() * 40)
     band = (band * (crops.parts > 0)).astype(np.float32)
-    positions, noise = device.kernels.spots.peaks(band, crops.parts, crops.starts, painted.boxes)
+    anywhere = np.zeros(painted.n, np.int64)
+    points, noise = device.kernels.spots.peaks(
+        band, np.zeros_like(band), crops.parts, crops.starts, painted.boxes, anywhere, 0
+    )
+    owner, positions, *places = points.T
     for i, (top, left, bottom, right) in enumerate(painted.boxes):
         mine = slice(crops.starts[i], crops.starts[i + 1])
         crop, part = (image[mine].reshape(bottom - top, right - left) for image in (band, crops.parts))
@@ -230,6 +244,7 @@ def test_peaks_are_strict_maxima_and_one_of_a_plateau(painted, device):
         highest = (rank == ndimage.maximum_filter(rank, 3, mode="constant", cval=-1)) & (crop > 0)
         got = positions[(positions >= mine.start) & (positions < mine.stop)] - mine.start
         np.testing.assert_array_equal(got, np.flatnonzero(highest))
+        np.testing.assert_array_equal(np.stack(places)[:, owner == i], np.nonzero(highest))
         for k in (1, 2):
             below = crop[(part == k) & (crop < 0)]
             assert noise[i, k - 1] == pytest.approx(np.sqrt(np.mean(below**2)) if below.size else 0)

@@ -1,4 +1,4 @@
-"""Bright objects in packed crops of cells: a threshold for each cell, and the connected parts above it."""
+"""Bright objects in packed crops of cells: thresholds for each cell, and the connected parts above them."""
 
 import numpy as np
 
@@ -8,61 +8,92 @@ BINS = 256
 
 
 @kernel
-def thresholds(values: np.ndarray, parts: np.ndarray, starts: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+def thresholds(values: np.ndarray, parts: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Otsu's threshold of each cell's values (Otsu 1979), in 256 bins from the smallest to the largest.
 
     Parameters
     ----------
     values : ndarray of float32, shape (starts[-1],)
     parts : ndarray of uint8, shape (starts[-1],)
+        0 outside the cell, 1 in the cytoplasm, 2 in the nucleus.
     starts : ndarray of int64, shape (n + 1,)
-    wanted : ndarray of bool, shape (3,)
-        Which parts count.
 
     Returns
     -------
-    ndarray of float64, shape (n, 4)
-        The threshold, the share of the variance that it explains, the mean, and the largest value; NaN where there
-        are no pixels. In a flat cell nothing lies above the threshold, and nothing is explained.
+    ndarray of float64, shape (4, n, 4)
+        Of cytoplasm (1), nucleus (2) and both (3), the sum of the parts' numbers; 0 is empty. The threshold, the share
+        of the variance that it explains, the mean, and the largest value; NaN where there are no pixels. In a flat
+        cell nothing lies above the threshold, and nothing is explained.
     """
-    out = np.full((len(starts) - 1, 4), np.nan)
-    for i in range(len(out)):
-        low, high, total, n = np.inf, -np.inf, 0.0, 0
-        for at in range(starts[i], starts[i + 1]):
-            if wanted[parts[at]]:
-                low, high = min(low, values[at]), max(high, values[at])
-                total += values[at]
-                n += 1
-        if n == 0:
-            continue
-        out[i, 0], out[i, 1], out[i, 2], out[i, 3] = high, np.nan, total / n, high
-        if high - low <= 1e-5 * abs(high):
-            continue
-        histogram = np.zeros(BINS, np.int64)
-        for at in range(starts[i], starts[i + 1]):
-            if wanted[parts[at]]:
-                histogram[min(BINS - 1, int((values[at] - low) / (high - low) * BINS))] += 1
-        level, out[i, 1] = _otsu(histogram, n)
-        out[i, 0] = low + (level + 1) * (high - low) / BINS
+    out = np.full((4, len(starts) - 1, 4), np.nan)
+    for i in range(len(starts) - 1):
+        value, part = values[starts[i] : starts[i + 1]], parts[starts[i] : starts[i + 1]]
+        n, total, low, high = _extremes(value, part)
+        scale = np.zeros(4)
+        for k in range(1, 4):
+            if high[k] - low[k] > 1e-5 * abs(high[k]):
+                scale[k] = BINS / (high[k] - low[k])
+        histograms = _histograms(value, part, low, scale)
+        for k in range(1, 4):
+            if n[k] == 0:
+                continue
+            out[k, i, 0], out[k, i, 2], out[k, i, 3] = high[k], total[k] / n[k], high[k]
+            if scale[k] > 0:
+                level, out[k, i, 1] = _otsu(histograms[k], n[k])
+                out[k, i, 0] = low[k] + (level + 1) * (high[k] - low[k]) / BINS
+    return out
+
+
+@kernel
+def _extremes(value: np.ndarray, part: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Number, sum, smallest and largest of a cell's values by part; 3 is 1 and 2 together."""
+    n, total = np.zeros(4, np.int64), np.zeros(4)
+    low, high = np.full(4, np.inf), np.full(4, -np.inf)
+    for k in range(1, 3):
+        count, mass = 0, 0.0
+        least, most = np.float32(np.inf), np.float32(-np.inf)
+        for at in range(len(value)):
+            if part[at] == k:
+                least, most = min(least, value[at]), max(most, value[at])
+                mass += value[at]
+                count += 1
+        n[k], total[k], low[k], high[k] = count, mass, least, most
+    n[3], total[3], low[3], high[3] = n[1] + n[2], total[1] + total[2], min(low[1], low[2]), max(high[1], high[2])
+    return n, total, low, high
+
+
+@kernel
+def _histograms(value: np.ndarray, part: np.ndarray, low: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Counts of a cell's values by part, (4, BINS); 3 is 1 and 2 together."""
+    out = np.zeros((4, BINS), np.int64)
+    for at in range(len(value)):
+        k = part[at]
+        if k > 0:
+            out[k, min(BINS - 1, int((value[at] - low[k]) * scale[k]))] += 1
+            out[3, min(BINS - 1, int((value[at] - low[3]) * scale[3]))] += 1
     return out
 
 
 @kernel
 def _otsu(histogram: np.ndarray, n: int) -> tuple[int, float]:
     """The last bin of the lower class, and the explained share of the variance."""
-    mean, square = 0.0, 0.0
+    total, squares = 0, 0
     for level in range(BINS):
-        mean += histogram[level] * level / n
-        square += histogram[level] * level * level / n
-    best, at, weight, moment = 0.0, 0, 0.0, 0.0
+        total += histogram[level] * level
+        squares += histogram[level] * level * level
+    best, at, below, moment = 0.0, 0, 0, 0
+    mean = total / n
     for level in range(BINS - 1):
-        weight += histogram[level] / n
-        moment += histogram[level] * level / n
-        if 0 < weight < 1:
-            between = (mean * weight - moment) ** 2 / (weight * (1 - weight))
-            if between > best:
-                best, at = between, level
-    return at, best / (square - mean * mean)
+        if histogram[level] == 0:  # nothing changes
+            continue
+        below += histogram[level]
+        moment += histogram[level] * level
+        if below == n:
+            break
+        between = (mean * below - moment) ** 2 / (float(below) * (n - below))
+        if between > best:
+            best, at = between, level
+    return at, best / (squares / n - mean * mean)
 
 
 @kernel
@@ -70,146 +101,128 @@ def find_objects(
     values: np.ndarray,
     parts: np.ndarray,
     starts: np.ndarray,
+    field: np.ndarray,
     boxes: np.ndarray,
     wanted: np.ndarray,
     level: np.ndarray,
     smallest: np.ndarray,
+    outside: np.ndarray,
+    inside: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Connected parts (8 neighbours) of each cell that lie above its level.
+    """Connected parts (8 neighbours) of each cell that lie above its levels.
 
     Parameters
     ----------
-    values, parts, starts, wanted
+    values, parts, starts
         As in `thresholds`.
-    boxes : ndarray of int32, shape (n, 4)
-    level : ndarray of float64, shape (n,)
+    field, boxes : ndarray of int32, shapes (n,) and (n, 4)
+    wanted : ndarray of uint8, shape (n_sets,)
+        Where to look: 1 in the cytoplasm, 2 in the nucleus, 3 in both.
+    level : ndarray of float64, shape (n_sets, n)
         Nothing lies above NaN.
     smallest : ndarray of float64, shape (n,)
         Parts of fewer pixels are left out.
+    outside, inside : ndarray of float32, shape (n_fields, H, W)
+        Distances to the border of the nucleus.
 
     Returns
     -------
     owner : ndarray of int64, shape (n_objects,)
-        The cell, ascending.
-    marks : ndarray of int32, shape (starts[-1],)
-        1 + the object of each pixel, 0 elsewhere.
+        set * n + cell, ascending.
     euler : ndarray of int64, shape (n_objects,)
         1 minus the number of holes of each object.
-    """
-    marks = np.zeros(len(values), np.int32)
-    owner, euler = np.empty(len(values), np.int64), np.empty(len(values), np.int64)
-    found = 0
-    for i in range(len(boxes)):
-        height, width = boxes[i, 2] - boxes[i, 0], boxes[i, 3] - boxes[i, 1]
-        part = parts[starts[i] : starts[i + 1]].reshape(height, width)
-        value = values[starts[i] : starts[i + 1]].reshape(height, width)
-        mark, least = np.zeros((height + 2, width + 2), np.int32), np.float32(level[i])
-        for y in range(height):
-            for x in range(width):
-                mark[y + 1, x + 1] = -np.int32(wanted[part[y, x]] & (value[y, x] > least))
-        first = found
-        stack = np.empty((height * width, 2), np.int32)
-        for y in range(1, height + 1):
-            for x in range(1, width + 1):
-                if mark[y, x] != -1:
-                    continue
-                size = _flood(mark, y, x, found + 1, stack)
-                if size >= smallest[i]:
-                    owner[found] = i
-                    found += 1
-                else:
-                    for k in range(size):
-                        mark[stack[k, 0], stack[k, 1]] = 0
-        euler[first:found] = 0
-        _count_quads(mark, euler)
-        out = marks[starts[i] : starts[i + 1]].reshape(height, width)
-        out[:] = mark[1:-1, 1:-1]
-    return owner[:found].copy(), marks, euler[:found] // 4
-
-
-@kernel
-def _flood(mark: np.ndarray, y: int, x: int, name: int, stack: np.ndarray) -> int:
-    """Name the part of -1 around a pixel; its pixels are left in the stack. Returns their number."""
-    stack[0, 0], stack[0, 1] = y, x
-    mark[y, x] = name
-    done, size = 0, 1
-    while done < size:
-        y, x = stack[done, 0], stack[done, 1]
-        done += 1
-        for v in range(y - 1, y + 2):
-            for u in range(x - 1, x + 2):
-                if mark[v, u] == -1:
-                    mark[v, u] = name
-                    stack[size, 0], stack[size, 1] = v, u
-                    size += 1
-    return size
-
-
-@kernel
-def _count_quads(mark: np.ndarray, quads: np.ndarray) -> None:
-    """Add four times the Euler number of each object (Gray 1971, 8 neighbours) from its 2 x 2 windows."""
-    height, width = mark.shape
-    for y in range(height - 1):
-        upper, lower = mark[y], mark[y + 1]
-        for x in range(width - 1):
-            a, b, c, d = upper[x], upper[x + 1], lower[x], lower[x + 1]
-            if a == b and c == d and a == c:
-                continue
-            name = max(max(a, b), max(c, d))
-            total = (a == name) + (b == name) + (c == name) + (d == name)
-            if total == 1:
-                quads[name - 1] += 1
-            elif total == 3:
-                quads[name - 1] -= 1
-            elif a == d:
-                quads[name - 1] -= 2
-
-
-@kernel
-def object_sums(
-    marks: np.ndarray,
-    n_objects: int,
-    values: np.ndarray,
-    outside: np.ndarray,
-    inside: np.ndarray,
-    starts: np.ndarray,
-    field: np.ndarray,
-    boxes: np.ndarray,
-) -> np.ndarray:
-    """Sums over the pixels of each object.
-
-    Parameters
-    ----------
-    marks, values, starts, boxes
-        As in `find_objects`.
-    n_objects : int
-    outside, inside : ndarray of float32, shape (n_fields, H, W)
-        Distances to the border of the nucleus.
-    field : ndarray of int32, shape (n,)
-
-    Returns
-    -------
-    ndarray of float64, shape (n_objects, 9)
+    sums : ndarray of float64, shape (n_objects, 9)
         Sums of 1, y, x, yy, yx, xx (from the corner of the box), of the values, and of both distances.
     """
-    sums = np.zeros((n_objects, 9))
-    for i in range(len(boxes)):
-        top, left, bottom, right = boxes[i]
-        mark = marks[starts[i] : starts[i + 1]].reshape(bottom - top, right - left)
-        value = values[starts[i] : starts[i + 1]].reshape(bottom - top, right - left)
-        away, deep = outside[field[i]], inside[field[i]]
-        for y in range(bottom - top):
-            for x in range(right - left):
-                k = mark[y, x] - 1
-                if k < 0:
-                    continue
-                sums[k, 0] += 1
-                sums[k, 1] += y
-                sums[k, 2] += x
-                sums[k, 3] += y * y
-                sums[k, 4] += y * x
-                sums[k, 5] += x * x
-                sums[k, 6] += value[y, x]
-                sums[k, 7] += away[top + y, left + x]
-                sums[k, 8] += deep[top + y, left + x]
-    return sums
+    n = len(boxes)
+    capacity, largest = 0, 0
+    for i in range(n):
+        height, width = boxes[i, 2] - boxes[i, 0], boxes[i, 3] - boxes[i, 1]
+        largest = max(largest, (height + 2) * (width + 2))
+        capacity += int(height * width / max(1, smallest[i]))
+    capacity *= len(wanted)
+    owner, euler, sums = np.empty(capacity, np.int64), np.empty(capacity, np.int64), np.empty((capacity, 9))
+    mark, stack = np.empty(largest + 8, np.uint8), np.empty(largest, np.int32)
+    found = 0
+    for k in range(len(wanted)):
+        for i in range(n):
+            height, width = boxes[i, 2] - boxes[i, 0], boxes[i, 3] - boxes[i, 1]
+            shape, stride = (height, width), width + 2
+            value, part = values[starts[i] : starts[i + 1]].reshape(shape), parts[starts[i] : starts[i + 1]]
+            away = outside[field[i], boxes[i, 0] : boxes[i, 2], boxes[i, 1] : boxes[i, 3]]
+            deep = inside[field[i], boxes[i, 0] : boxes[i, 2], boxes[i, 1] : boxes[i, 3]]
+            length = (stride * (height + 2) + 7) // 8 * 8
+            _mark_above(value, part.reshape(shape), wanted[k], np.float32(level[k, i]), mark[:length])
+            words = mark[:length].view(np.uint64)  # eight pixels at a time: most have none left
+            for word in range(len(words)):
+                while words[word] & 0x0101010101010101:
+                    at = 8 * word
+                    while mark[at] != 1:
+                        at += 1
+                    size, holes = _flood(mark, at, stride, stack)
+                    if size >= smallest[i]:
+                        owner[found], euler[found] = k * n + i, holes
+                        _add_up(stack[:size], stride, value, away, deep, sums[found])
+                        found += 1
+    return owner[:found].copy(), euler[:found].copy(), sums[:found].copy()
+
+
+@kernel
+def _mark_above(value: np.ndarray, part: np.ndarray, wanted: int, least: float, mark: np.ndarray) -> None:
+    """1 where a wanted pixel lies above the level, with a frame of 0 around the crop."""
+    height, width = value.shape
+    mark[:] = 0
+    for y in range(height):
+        row, which, target = value[y], part[y], mark[(y + 1) * (width + 2) + 1 :]
+        for x in range(width):
+            target[x] = np.uint8((row[x] > least) & ((which[x] & wanted) != 0))
+
+
+@kernel
+def _flood(mark: np.ndarray, first: int, stride: int, stack: np.ndarray) -> tuple[int, int]:
+    """Turn the part of 1 around a pixel into 2; its pixels are left in the stack. Returns their number and Euler's.
+
+    The union of closed pixels has as many faces less edges plus vertices as its Euler number. With each edge and
+    vertex counted at its first pixel in row-major order, all cancel but two cases, which the neighbours tell.
+    """
+    stack[0] = first
+    mark[first] = 2
+    done, size, euler = 0, 1, 0
+    while done < size:
+        at = np.int64(stack[done])
+        done += 1
+        for row in range(-1, 2):
+            west = at + row * stride - 1
+            for k in range(west, west + 3):
+                new = mark[k] & 1
+                mark[k] += new
+                stack[size] = k  # kept if new: a branch here would be guessed wrong at every other pixel
+                size += new
+        if mark[at - stride] == 0:
+            euler += (mark[at - 1] == 0) & (mark[at - stride - 1] == 0)
+            euler -= mark[at - stride + 1] != 0
+    return size, euler
+
+
+@kernel
+def _add_up(
+    pixels: np.ndarray, stride: int, value: np.ndarray, outside: np.ndarray, inside: np.ndarray, sums: np.ndarray
+) -> None:
+    """The sums over the pixels of one object."""
+    n_y, n_x, n_yy, n_yx, n_xx = 0, 0, 0, 0, 0
+    mass, away, deep = 0.0, 0.0, 0.0
+    rows_per_pixel = 1 / stride
+    for k in range(len(pixels)):
+        row = np.int64((pixels[k] + 0.5) * rows_per_pixel)  # exact, and a division of integers is slow
+        y, x = row - 1, pixels[k] - row * stride - 1
+        n_y += y
+        n_x += x
+        n_yy += y * y
+        n_yx += y * x
+        n_xx += x * x
+        mass += value[y, x]
+        away += outside[y, x]
+        deep += inside[y, x]
+    sums[0], sums[1], sums[2] = len(pixels), n_y, n_x
+    sums[3], sums[4], sums[5] = n_yy, n_yx, n_xx
+    sums[6], sums[7], sums[8] = mass, away, deep
