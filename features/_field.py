@@ -3,12 +3,15 @@
 Sharpness, spectrum and sizes in pixels tell how a field was acquired; they are marked as covariates.
 """
 
+from functools import cache
+
 import cv2
 import numpy as np
 import pyarrow as pa
 
 from features._cells import Cells
 from features._channels import CHANNELS, IMAGE
+from features._kernels_cpu import field as _kernels
 from features._table import Column
 
 _BANDS = 5
@@ -16,6 +19,7 @@ _HASH_SIDE = 32
 _HASH_METADATA = {channel: f"Metadata_Hash{channel.name}" for channel in CHANNELS}
 
 
+@cache
 def field_columns() -> tuple[Column, ...]:
     """The field-level features, of compartment "Image".
 
@@ -72,12 +76,13 @@ def measure_field(pixels: np.ndarray, cells: Cells) -> dict[str, float | int]:
 
 def _quality(plane: np.ndarray) -> tuple[float, float, float]:
     """Focus, and the shares of pixels at 0 and at the top of the range; NaN for a stain that is not there."""
-    if not plane.any():
+    lit = cv2.countNonZero(plane)
+    if not lit:
         return np.nan, np.nan, np.nan
-    laplacian = cv2.Laplacian(plane, cv2.CV_16S if plane.dtype == np.uint8 else cv2.CV_32F)
-    dark = 1 - cv2.countNonZero(plane) / plane.size
+    total, squares = _kernels.laplacian_sums(plane)
+    spread = np.sqrt(max(squares / plane.size - (total / plane.size) ** 2, 0))
     saturated = cv2.countNonZero(cv2.compare(plane, int(np.iinfo(plane.dtype).max), cv2.CMP_EQ)) / plane.size
-    return float(cv2.meanStdDev(laplacian)[1][0, 0]) / plane.mean(), dark, saturated
+    return spread / cv2.mean(plane)[0], 1 - lit / plane.size, saturated
 
 
 def _spectrum(plane: np.ndarray) -> np.ndarray:
@@ -88,18 +93,12 @@ def _spectrum(plane: np.ndarray) -> np.ndarray:
     """
     blocks = 2**_BANDS
     height, width = (side // blocks * blocks for side in plane.shape)
-    if not plane.any() or min(height, width) == 0:
+    if min(height, width) == 0 or not cv2.countNonZero(plane):
         return np.full(_BANDS, np.nan)
-    level = plane[:height, :width].astype(np.float32)
-    variances = [_variance(level)]
-    for _ in range(_BANDS):
-        level = cv2.resize(level, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-        variances.append(_variance(level))
+    total, squares = _kernels.octave_sums(np.ascontiguousarray(plane[:height, :width]), _BANDS)
+    pixels = 4.0 ** np.arange(_BANDS + 1)  # of a block
+    variances = np.maximum(squares / pixels / (height * width) - (total / (height * width)) ** 2, 0)
     return -np.diff(variances) / variances[0] if variances[0] > 0 else np.full(_BANDS, np.nan)
-
-
-def _variance(plane: np.ndarray) -> float:
-    return float(cv2.meanStdDev(plane)[1][0, 0]) ** 2
 
 
 def field_hashes(pixels: np.ndarray) -> np.ndarray:
@@ -117,11 +116,13 @@ def field_hashes(pixels: np.ndarray) -> np.ndarray:
     -------
     ndarray of uint64, shape (4,)
     """
-    return np.array([_hash(plane) for plane in pixels], np.uint64)
+    exact = np.empty(pixels.shape[1:], np.float32)  # one for all: a fresh one costs as much as the hash
+    return np.array([_hash(plane, exact) for plane in pixels], np.uint64)
 
 
-def _hash(plane: np.ndarray) -> int:
-    small = np.sqrt(cv2.resize(plane.astype(np.float32), (_HASH_SIDE, _HASH_SIDE), interpolation=cv2.INTER_AREA))
+def _hash(plane: np.ndarray, exact: np.ndarray) -> int:
+    exact[:] = plane
+    small = np.sqrt(cv2.resize(exact, (_HASH_SIDE, _HASH_SIDE), interpolation=cv2.INTER_AREA))
     if small.min() == small.max():
         return 0
     signs = cv2.dct(small)[1:9, 1:9] > 0

@@ -8,6 +8,7 @@ import features
 from features import _kernels_cpu
 from features._cells import make_cells
 from features._device import open_device
+from features._field import measure_field
 from features._segment import segment
 
 
@@ -30,8 +31,10 @@ def compile_family(name: str) -> str:
 
 
 def compile_segmentation() -> str:
-    """Segment a field with two nuclei."""
+    """Segment a field with two nuclei, and measure it as a whole."""
     y, x = np.mgrid[:128, :128]
     nuclei = ((y - 64) ** 2 + (x - 32) ** 2 < 300) | ((y - 64) ** 2 + (x - 96) ** 2 < 300)
-    segment((nuclei * 200 + (x + y) % 9).astype(np.uint8)[None].repeat(4, axis=0))
+    pixels = (nuclei * 200 + (x + y) % 9).astype(np.uint8)[None].repeat(4, axis=0)
+    found = segment(pixels)
+    measure_field(pixels, make_cells(pixels[None], found.cells[None], found.nuclei[None], open_device("cpu")))
     return "segmentation"
