@@ -8,6 +8,9 @@ import numpy as np
 
 from features._kernels_cpu._jit import kernel
 
+BLOCK = 128  # steps run over whole blocks of so many pixels: what is left of one would not be done in vectors
+CHUNK = 16384  # so many 16-bit values add up in 32 bits, which takes half the time of 64
+
 
 @kernel
 def opened_sums(
@@ -36,7 +39,8 @@ def opened_sums(
     for i in range(len(field)):
         top, left, bottom, right = boxes[i]
         stride = right - left + 1  # one pixel of frame, shared by the end of a row and the start of the next
-        values = np.zeros((bottom - top + 2) * stride + 1, plane.dtype)
+        n = ((bottom - top) * stride + BLOCK - 1) // BLOCK * BLOCK
+        values = np.zeros(n + 2 * stride + 2, plane.dtype)
         inside = np.zeros_like(values)  # all bits set in the region
         for y in range(top, bottom):
             start = (y - top + 1) * stride + 1
@@ -59,8 +63,11 @@ def _copy_row(row: np.ndarray, labels: np.ndarray, label: int, values: np.ndarra
 @kernel
 def _total(values: np.ndarray) -> int:
     total = 0
-    for k in range(len(values)):
-        total += values[k]
+    for start in range(0, len(values), CHUNK):
+        chunk, part = values[start : start + CHUNK], np.uint32(0)
+        for k in range(len(chunk)):
+            part = np.uint32(part + chunk[k])
+        total += np.int64(part)
     return total
 
 
