@@ -20,7 +20,7 @@ RARE_STRENGTHS = (0.0, 0.5)
 COMMON_STRENGTHS = (0.0, 0.5)
 SETTINGS: dict[str, Any] = {
     "objective": "binary:logistic",
-    "learning_rate": 0.1,
+    "learning_rate": 0.05,
     "max_depth": 3,
     "max_bin": 256,
     "lambda": 20.0,
@@ -29,7 +29,7 @@ SETTINGS: dict[str, Any] = {
     "nthread": 1,
     "verbosity": 0,
 }
-BLOCKS = 20
+BLOCKS = 32
 ROW_SHARE = 0.5
 COLUMN_SHARE = 0.2
 TREES_PER_VISIT = 2
@@ -68,7 +68,7 @@ class Prepared:
 
 
 def prepare(values: np.ndarray, device: str) -> Prepared:
-    """Draw and quantise the blocks; each column comes in about four of them, each row in ten."""
+    """Draw and quantise the blocks; each column comes in about six of them, each row in half."""
     n, n_columns = values.shape
     rng = np.random.default_rng(n_columns)
     blocks = []
