@@ -39,16 +39,17 @@ def find_nuclei(plane: np.ndarray) -> tuple[np.ndarray, float]:
     if lit.size < 16:
         return np.zeros(plane.shape, np.int32), 0.0
     level, _ = cv2.threshold(lit, 0, 255, cv2.THRESH_OTSU)
-    radius = _typical_radius((smooth > level).astype(np.uint8))
+    radius = _typical_radius(cv2.threshold(smooth, level, 1, cv2.THRESH_BINARY)[1])
     largest_hole = _HOLE * np.pi * radius**2
 
     smooth = cv2.GaussianBlur(plane, (0, 0), max(0.08 * radius, 1.0))
-    around = _local_mean(smooth, (smooth > _FLOOR * level).astype(np.uint8), 2.5 * radius)
+    around = _local_mean(smooth, cv2.threshold(smooth, _FLOOR * level, 1, cv2.THRESH_BINARY)[1], 2.5 * radius)
     threshold = cv2.LUT(around, np.clip(_LOCAL * _LEVELS, _FLOOR * level, _CEILING * level).astype(np.uint8))
-    mask = fill_holes(even_out((smooth > threshold).astype(np.uint8), 0.25 * radius), largest_hole)
+    mask = fill_holes(even_out(cv2.compare(smooth, threshold, cv2.CMP_GT) & 1, 0.25 * radius), largest_hole)
     mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, _disc(0.25 * radius))
-    gaps = smooth < cv2.LUT(_local_mean(smooth, mask, 1.2 * radius), (_GAP * _LEVELS).astype(np.uint8))
-    core = fill_holes(even_out(np.where(gaps, np.uint8(0), mask), 0.1 * radius), largest_hole)
+    dark = cv2.LUT(_local_mean(smooth, mask, 1.2 * radius), (_GAP * _LEVELS).astype(np.uint8))
+    core = cv2.compare(smooth, dark, cv2.CMP_GE) & mask
+    core = fill_holes(even_out(core, 0.1 * radius), largest_hole)
     return _label(mask, core, smooth, radius), radius
 
 
@@ -83,7 +84,9 @@ def _label(mask: np.ndarray, core: np.ndarray, smooth: np.ndarray, radius: float
     """
     beyond = cv2.copyMakeBorder(core, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     distance = cv2.GaussianBlur(cv2.distanceTransform(beyond, cv2.DIST_L2, 5), (0, 0), max(0.12 * radius, 0.7))
-    height = np.minimum(64 * distance, 65535).astype(np.uint16) * frame(core)
+    distance *= 64
+    height = np.minimum(distance, 65535, out=distance).astype(np.uint16)
+    height *= frame(core)
     seeds = _kernels.split_by_depth(height, _NECK, int(max(_SPECK * np.pi * radius**2, 12)))
     relief = frame((256 - smooth.astype(np.uint16)) * mask)
     return _kernels.flood(seeds, relief)[1:-1, 1:-1]

@@ -7,7 +7,7 @@ import numpy as np
 def even_out(mask: np.ndarray, reach: float) -> np.ndarray:
     """Smooth the outline of a mask: each pixel joins the majority around it."""
     side = 2 * max(round(reach), 1) + 1
-    return (cv2.blur(255 * mask, (side, side)) > 127).astype(np.uint8)
+    return cv2.threshold(cv2.blur(255 * mask, (side, side)), 127, 1, cv2.THRESH_BINARY)[1]
 
 
 def fill_holes(mask: np.ndarray, largest: float) -> np.ndarray:

@@ -98,11 +98,11 @@ def _noise(plane: np.ndarray, dark: int) -> float:
 def _grow_cells(nuclei: np.ndarray, body: np.ndarray, radius: float) -> np.ndarray:
     """Flood from the nuclei over what is lit: cells meet in the dark valleys between them, or halfway in between."""
     body = cv2.GaussianBlur(body, (0, 0), max(0.15 * radius, 1.0))
-    distance = cv2.distanceTransform((nuclei == 0).astype(np.uint8), cv2.DIST_L2, 3)
+    distance = cv2.distanceTransform((nuclei == 0).view(np.uint8), cv2.DIST_L2, 3)
     relief = cv2.add(cv2.bitwise_not(body), (_SLOPE / radius) * distance + 1, dtype=cv2.CV_16U)
-    foreground = even_out((body > _LIT).astype(np.uint8), 0.2 * radius)
+    foreground = even_out(cv2.threshold(body, _LIT, 1, cv2.THRESH_BINARY)[1], 0.2 * radius)
     foreground = fill_holes(foreground, _VACUOLE * np.pi * radius**2)
-    relief[((foreground == 0) | (distance >= _REACH * radius)) & (nuclei == 0)] = 0
+    relief *= (foreground.view(bool) & (distance < _REACH * radius)) | (nuclei > 0)
     return _kernels.flood(frame(nuclei), frame(relief))[1:-1, 1:-1]
 
 

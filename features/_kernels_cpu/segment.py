@@ -69,19 +69,19 @@ def split_by_depth(height: np.ndarray, neck: float, smallest: int) -> np.ndarray
     width = height.shape[1]
     flat = height.ravel()
     order = _pixels_from_the_top(flat)
-    parent = np.zeros(order.size + 1, np.int32)
+    parent = np.zeros(order.size + 1, np.uint64)
     peak = np.zeros(order.size + 1, np.int32)
     basins = np.zeros(flat.size, np.int32)
     steps = (-width, -1, 1, width, -width - 1, -width + 1, width - 1, width + 1)
     n_basins = 0
     for i in order:
-        mine = 0
+        mine = np.uint64(0)
         best = 0
         for step in steps:
-            j = i + step
-            if basins[j] == 0:
+            j = np.uint64(i + step)
+            basin = np.uint64(basins[j])
+            if basin == 0:
                 continue
-            basin = basins[j]
             while parent[basin] != basin:
                 parent[basin] = parent[parent[basin]]
                 basin = parent[basin]
@@ -94,11 +94,11 @@ def split_by_depth(height: np.ndarray, neck: float, smallest: int) -> np.ndarray
                 mine, best = basin, flat[j]
         if mine == 0:
             n_basins += 1
-            mine = n_basins
+            mine = np.uint64(n_basins)
             parent[mine] = mine
             peak[mine] = flat[i]
         basins[i] = mine
-    _number_basins(basins, parent[: n_basins + 1], order, smallest)
+    _number_basins(basins, parent[: n_basins + 1].astype(np.int32), order, smallest)
     return basins.reshape(height.shape)
 
 
@@ -121,7 +121,7 @@ def flood(seeds: np.ndarray, relief: np.ndarray) -> np.ndarray:
     state = _ground_or_seed(seeds.ravel(), relief.ravel())
     first = np.full(int(relief.max()) + 1, -1, np.int32)  # a queue per level: its first and last pixel,
     last = np.full(first.size, -1, np.int32)
-    following = np.full(state.size, -1, np.int32)  # and the pixel after each pixel
+    following = np.empty(state.size, np.int32)  # and the pixel after each pixel, -1 after the last
     for i in range(width, state.size - width):
         if state[i] < 0 and (state[i - 1] > 0 or state[i + 1] > 0 or state[i - width] > 0 or state[i + width] > 0):
             if first[0] < 0:
@@ -129,22 +129,24 @@ def flood(seeds: np.ndarray, relief: np.ndarray) -> np.ndarray:
             else:
                 following[last[0]] = i
             last[0] = i
+            following[i] = -1
     for level in range(first.size):
-        i = first[level]
+        i = np.int64(first[level])
         while i >= 0:
-            mine = state[i]
+            mine = state[np.uint64(i)]  # unsigned places: a signed one is looked at for counting from the end
             for step in (-width, -1, 1, width):
-                j = i + step
+                j = np.uint64(i + step)
                 ground = state[j]
                 if ground > 0:
                     state[j] = mine
-                    at = ground if ground > level else level
+                    at = np.uint64(ground if ground > level else level)
                     if first[at] < 0:
                         first[at] = j
                     else:
-                        following[last[at]] = j
+                        following[np.uint64(last[at])] = j
                     last[at] = j
-            i = following[i]
+                    following[j] = -1
+            i = np.int64(following[np.uint64(i)])
     for i in range(state.size):
         state[i] = -state[i] if state[i] < 0 else 0
     return state.reshape(seeds.shape)
