@@ -269,7 +269,7 @@ def derivative_sums(
     for i in range(n):
         crop = (boxes[i, 2] - boxes[i, 0], boxes[i, 3] - boxes[i, 1] + _PAD)
         flat, start, rest = _split(scratch, down, crop)
-        step = (crop[0] + _PAD) * crop[1]
+        step, smoothed = (crop[0] + _PAD) * crop[1], -1
         masks, weights, inner = (flat[start : start + rest.shape[1]], rest[0]), rest[1:-2], rest[-2:]
         levels = flat[start:].reshape((N_LEVELS + 2, crop[0] + _PAD, crop[1]))[1:]
         spans, n_pixels = np.empty((2, crop[0], 2), np.int64), np.empty(2, np.int64)
@@ -277,11 +277,10 @@ def derivative_sums(
             n_pixels[k] = _fill_mask(labels[field[i]], i + 1, boxes[i], masks[k].reshape(crop), spans[k])
             _inner(masks[k], crop[1], down, inner[k])
         _mask_weights(flat, start, crop[1], masks[0], down, weights)
-        smoothed = -1
         for m in range(n_measured):
             channel, k = measured[m]
             plane, mask = pixels[field[i], channel], masks[k].reshape(crop)
-            total = _level_sum(plane, boxes[i], mask, spans[k])
+            bands[i, m, N_LEVELS + 2] = total = _level_sum(plane, boxes[i], mask, spans[k])
             if channel != smoothed:
                 whole = total if k == 0 else _level_sum(plane, boxes[i], masks[0].reshape(crop), spans[0])
                 _center(plane, boxes[i], masks[0].reshape(crop), whole / n_pixels[0], levels[0])
@@ -289,7 +288,6 @@ def derivative_sums(
                     here, there = start + (j + 1) * step, flat[start + (j + 2) * step :]
                     _smooth(flat, here, crop[1], 1 << j, weights[j], down, there)
                 smoothed = channel
-            bands[i, m, N_LEVELS + 2] = total
             _add_bands(levels, mask, spans[k], bands[i, m])
             for j in range(CURVATURE_LEVELS):
                 _add_curvature(levels[j + 1], inner[k].reshape(crop), spans[k], curvature[i, m, j])
