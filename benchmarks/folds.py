@@ -58,7 +58,7 @@ def main() -> None:
             common = labels.matrix.sum(0) >= 150
             print(
                 f"{path.name} {name}: {seconds:.2f} s, {n_split(groups, fold)} of {groups.max() + 1} groups split, "
-                f"organelles of 150 fields and more off even by {off[common].mean():.1f} %, at most {off[common].max():.1f} %"
+                f"organelles with 150 fields: off by {off[common].mean():.1f} %, at most {off[common].max():.1f} %"
             )
 
 
