@@ -11,6 +11,7 @@ import pandas as pd
 from engine.errors import InputError
 from engine.files import digest, read_json
 from engine.progress import Progress, progress
+from models.align import fit_alignment
 from models.boosters import chosen_strengths, evaluable, train_first_level
 from models.chain import Nested, fit_chain, fit_nested
 from models.fitted import Fitted, conclude, ensemble_scores, load, widen
@@ -24,7 +25,7 @@ from models.units import Training
 LEAST_GROUPS_TO_HOLD_OUT = 200
 _CHAIN_STEPS = 2
 _CONCLUDED_BY = (
-    "folds", "logistic", "stack", "calibrate", "thresholds", "chain", "metrics", "judge", "leaderboard", "fit",
+    "folds", "align", "logistic", "stack", "calibrate", "thresholds", "chain", "metrics", "judge", "leaderboard", "fit",
     "fitted",
 )  # fmt: skip
 
@@ -144,26 +145,30 @@ def _conclude(
     able, inner = design.evaluable, design.in_folds
     labels, fold = design.training.labels, design.training.fold
     prior = (labels[inner].sum(0) + 0.5) / (inner.sum() + 1)
-    members = first[inner][:, able]
+    alignment = fit_alignment(first[inner][:, able], fold[inner], settings.n_folds)
+    members = alignment.apply(first[inner][:, able], fold[inner])
     nested = fit_nested(members, labels[inner][:, able], fold[inner], settings.workers)
     shown.advance()
     chain = fit_chain(members, labels[inner][:, able], fold[inner])
     shown.advance()
-    first = first.copy()
+    aligned = np.full_like(first, np.nan)
+    aligned[np.ix_(inner, able)] = members
     probabilities, calls = np.empty(labels.shape, np.float32), np.empty(labels.shape, bool)
     probabilities[inner], calls[inner] = conclude(nested.probabilities, nested.threshold, able, prior)
     if not inner.all():
-        held_out = ensemble_scores(folder, settings, able, design.training.values[~inner])
-        first[~inner] = widen(held_out.swapaxes(1, 2), able, np.nan).swapaxes(1, 2)
+        held_out = ensemble_scores(folder, settings, able, alignment, design.training.values[~inner])
+        aligned[np.ix_(~inner, able)] = held_out
         threshold = chain.thresholds.threshold
         probabilities[~inner], calls[~inner] = conclude(chain.probabilities(held_out), threshold, able, prior)
-    board = _board(design, first, nested, probabilities, calls, [*_weights(folder, settings), *leak], settings)
+    board = _board(design, members, nested, probabilities, calls, [*_weights(folder, settings), *leak], settings)
     board = _with_thresholds(board, widen(chain.thresholds.threshold, able, np.nan))
-    return Fitted(folder, settings, tuple(columns), able, prior, chain, fold, first, probabilities, calls, board)
+    return Fitted(
+        folder, settings, tuple(columns), able, prior, alignment, chain, fold, aligned, probabilities, calls, board
+    )
 
 
 def _board(
-    design: Design, first: np.ndarray, nested: Nested, probabilities: np.ndarray, calls: np.ndarray,
+    design: Design, members: np.ndarray, nested: Nested, probabilities: np.ndarray, calls: np.ndarray,
     others: list[pd.DataFrame], settings: FitSettings,
 ) -> Leaderboard:  # fmt: skip
     able, inner, training = design.evaluable, design.in_folds, design.training
@@ -171,9 +176,7 @@ def _board(
     organelles = organelle_rows(labels, p, mine, able)
     rng = np.random.default_rng(settings.seed)
     organelles = add_intervals(organelles, labels, p, mine, training.groups[inner], settings.n_resamples, rng)
-    steps = (
-        step_rows(first[inner][:, able], settings.members, nested, labels[:, able], mine[:, able]) if able.any() else []
-    )
+    steps = step_rows(members, settings.members, nested, labels[:, able], mine[:, able]) if able.any() else []
     splits = [split_row(f"{design.kind} folds", labels, p, mine, able)]
     if not inner.all():
         out = ~inner

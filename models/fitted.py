@@ -7,6 +7,7 @@ import numpy as np
 
 from engine.errors import InputError
 from engine.files import read_json, whole, write_json
+from models.align import Alignment
 from models.chain import Chain
 from models.leaderboard import Leaderboard
 from models.members import member
@@ -30,6 +31,8 @@ class Fitted:
         Organelles with models; the others have only their prior.
     prior : ndarray of float64, shape (28,)
         Share of the training fields that carry the organelle.
+    alignment : Alignment
+        Of the folds' scores, for the evaluable organelles.
     chain : Chain
         For the evaluable organelles, in order.
     threshold : ndarray of float64, shape (28,)
@@ -37,7 +40,7 @@ class Fitted:
     fold : ndarray of int8, shape (n_fields,)
         The training fields' folds; -1 for those held out.
     members : ndarray of float32, shape (n_fields, 28, n_members)
-        Their scores by each member: out of fold, and for those held out by the whole ensemble.
+        Their aligned scores by each member: out of fold, and for those held out by the whole ensemble.
     probabilities : ndarray of float32, shape (n_fields, 28)
         Their probabilities: nested out of fold, and for those held out by the whole ensemble.
     calls : ndarray of bool, shape (n_fields, 28)
@@ -49,6 +52,7 @@ class Fitted:
     columns: tuple[str, ...]
     evaluable: np.ndarray
     prior: np.ndarray
+    alignment: Alignment
     chain: Chain
     fold: np.ndarray
     members: np.ndarray
@@ -85,7 +89,7 @@ class Fitted:
                 f"the matrix has shape {matrix.shape}, but the run in {self.folder} was fitted on {len(self.columns)} "
                 "columns. Extract these fields with the settings of that run."
             )
-        scores = ensemble_scores(self.folder, self.settings, self.evaluable, matrix)
+        scores = ensemble_scores(self.folder, self.settings, self.evaluable, self.alignment, matrix)
         known = self.chain.probabilities(scores) if self.evaluable.any() else np.empty((len(matrix), 0))
         return conclude(known, self.chain.thresholds.threshold, self.evaluable, self.prior)
 
@@ -102,6 +106,7 @@ class Fitted:
             "folds": self.leaderboard.folds,
             "evaluable": self.evaluable.tolist(),
             "prior": self.prior.tolist(),
+            "alignment": {name: part.tolist() for name, part in vars(self.alignment).items()},
             "chain": self.chain.to_json(),
             "columns": list(self.columns),
         }
@@ -121,29 +126,33 @@ def load(folder: Path) -> Fitted:
     content = read_json(folder / "fit.json")
     settings = content["settings"] | {"members": tuple(content["settings"]["members"])}
     arrays = (np.load(folder / f"oof_{name}.npy") for name in ("fold", "members", "probabilities", "calls"))
+    alignment = Alignment(**{name: np.array(part) for name, part in content["alignment"].items()})
     return Fitted(
         folder, FitSettings(**settings), tuple(content["columns"]), np.array(content["evaluable"], bool),
-        np.array(content["prior"]), Chain.from_json(content["chain"]), *arrays,
+        np.array(content["prior"]), alignment, Chain.from_json(content["chain"]), *arrays,
         Leaderboard.load(folder / "leaderboard.csv", content["folds"]),
     )  # fmt: skip
 
 
-def ensemble_scores(folder: Path, settings: FitSettings, evaluable: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Members' scores of new fields, each the mean over the folds' models.
+def ensemble_scores(
+    folder: Path, settings: FitSettings, evaluable: np.ndarray, alignment: Alignment, matrix: np.ndarray
+) -> np.ndarray:
+    """Members' scores of new fields, each the mean over the folds' models on the common scale.
 
     Returns
     -------
     ndarray of float32, shape (n_fields, n_evaluable, n_members)
     """
     organelles = np.flatnonzero(evaluable)
-    scores = np.zeros((len(matrix), len(organelles), len(settings.members)), np.float32)
-    for i, j in enumerate(organelles):
-        for m, name in enumerate(settings.members):
-            kind = member(name)
-            for k in range(settings.n_folds):
-                model = kind.load(Unit(folder, int(j), name, k).model)
-                scores[:, i, m] += kind.score(model, matrix) / settings.n_folds
-    return scores
+    total = np.zeros((len(matrix), len(organelles), len(settings.members)), np.float32)
+    for k in range(settings.n_folds) if len(organelles) else ():
+        scores = np.empty_like(total)
+        for i, j in enumerate(organelles):
+            for m, name in enumerate(settings.members):
+                kind = member(name)
+                scores[:, i, m] = kind.score(kind.load(Unit(folder, int(j), name, k).model), matrix)
+        total += alignment.apply(scores, k)
+    return total / settings.n_folds
 
 
 def conclude(
