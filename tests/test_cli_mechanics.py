@@ -1,4 +1,4 @@
-"""The command line as a user meets it: help at once, exit codes, and errors that are one sentence without a traceback."""
+"""The command line as a user meets it: help at once, exit codes, and errors of one sentence without a traceback."""
 
 import json
 import subprocess
@@ -42,7 +42,8 @@ def test_help_imports_nothing_heavy():
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     loaded = set(ended.stderr.split())
     assert "typer" in loaded
-    assert not loaded & {"numpy", "pandas", "torch", "cv2", "numba", "scipy", "sklearn", "pyarrow", "features", "models"}
+    heavy = {"numpy", "pandas", "torch", "cv2", "numba", "scipy", "sklearn", "pyarrow", "features", "models"}
+    assert not loaded & heavy
 
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["extract", "--nonsense"], ["fit", "--folds", "1"]])

@@ -1,0 +1,49 @@
+"""From a shard's cells to rows of the matrix: which pools are kept, and who says so."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from engine.errors import InputError
+from models.matrix import matrix_columns, pool_shard, read_matrix, write_matrix
+
+
+@pytest.fixture
+def columns() -> pd.DataFrame:
+    rows = [("a", "Cells", "Protein"), ("b", "Cells", "ER Protein"), ("c", "Cells", "ER"), ("d", "Nuclei", "")]
+    frame = pd.DataFrame([*rows, ("count", "Image", "")], columns=["name", "compartment", "channels"])
+    return frame.assign(family="F", feature="F", parameters="", covariate=False)
+
+
+@pytest.fixture
+def shard(tmp_path):
+    cells = {"Metadata_Id": ["y", "y", "x"], **{name: np.float32([1, 3, 5]) for name in "abcd"}}
+    fields = {"Metadata_Id": ["x", "y", "z"], "Metadata_Error": [None, None, "broken"], "count": np.float32([1, 2, 0])}
+    pq.write_table(pa.table(cells), tmp_path / "cells.parquet")
+    pq.write_table(pa.table(fields), tmp_path / "fields.parquet")
+    return tmp_path / "cells.parquet", tmp_path / "fields.parquet"
+
+
+def test_every_mean_is_kept_but_only_the_proteins_tops(columns):
+    assert list(matrix_columns(columns)["name"]) == ["a_mean", "b_mean", "c_mean", "d_mean", "a_top", "b_top", "count"]
+
+
+def test_matrix_goes_there_and_back(columns, shard, tmp_path):
+    write_matrix(tmp_path / "train.parquet", [pool_shard(*shard, columns)], columns, "these")
+    matrix = read_matrix(tmp_path / "train.parquet", columns)
+    assert matrix.ids == ("x", "y")
+    np.testing.assert_array_equal(matrix.values, [[5, 5, 5, 5, 5, 5, 1], [2, 2, 2, 2, 3, 3, 2]])
+    np.testing.assert_array_equal(matrix.named(["count", "b_top"]), [[1, 5], [2, 3]])
+
+
+def test_a_column_of_another_extraction_is_named(columns, shard, tmp_path):
+    write_matrix(tmp_path / "train.parquet", [pool_shard(*shard, columns)], columns, "these")
+    with pytest.raises(InputError, match="column e_mean is missing"):
+        read_matrix(tmp_path / "train.parquet", columns).named(["a_mean", "e_mean"])
+
+
+def test_no_matrix_says_what_to_run(columns, tmp_path):
+    with pytest.raises(InputError, match="extract first"):
+        read_matrix(tmp_path / "none.parquet", columns)
