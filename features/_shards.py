@@ -156,7 +156,7 @@ def _measure(cells: Cells, settings: ExtractSettings) -> np.ndarray:
 
 def _cells_table(shard: Shard, measured: list[tuple[str, Cells, np.ndarray]]) -> pa.Table:
     names = [column.name for column in columns()]
-    ids = np.repeat([field_id for field_id, _, _ in measured], [cells.n for _, cells, _ in measured])
+    ids = [field_id for field_id, cells, _ in measured for _ in range(cells.n)]
     position = [_positions(cells) for _, cells, _ in measured]
     metadata = {
         "Metadata_Id": pa.array(ids, pa.string()),

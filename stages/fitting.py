@@ -14,6 +14,7 @@ from engine.run_folder import RunFolder
 from models.duplicates import duplicate_pairs, join
 from models.fitted import Fitted
 from models.labels import ORGANELLES, groups_from_ids, read_groups, read_labels
+from models.leaderboard import Leaderboard
 from models.matrix import FieldMatrix, read_matrix
 
 HASH_BITS_APART = 32
@@ -119,4 +120,5 @@ def write_fit_tables(folder: RunFolder, fitted: Fitted, training: TrainingSet, s
         with whole(path) as temporary:
             pq.write_table(pa.table(table), temporary)
     fitted.leaderboard.save(folder.leaderboard)
-    fitted.leaderboard.save_metrics(folder.metrics, simulated)
+    board = Leaderboard.load(folder.leaderboard, fitted.leaderboard.folds)  # the same digits in both files
+    board.save_metrics(folder.metrics, simulated)

@@ -147,9 +147,10 @@ def test_zips_are_read_in_place(simulated, undisturbed, tmp_path):
                 archive.write(path, path.name)
     extract(tmp_path / "data", tmp_path / "run")
     for split in ("train", "test"):
-        assert pq.read_table(tmp_path / f"run/features/{split}.parquet").equals(
-            pq.read_table(undisturbed / f"features/{split}.parquet")
+        ours, theirs = (
+            pq.read_table(run / f"features/{split}.parquet").to_pandas() for run in (tmp_path / "run", undisturbed)
         )
+        pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
 
 
 def test_without_er_what_needs_it_is_nan(data, tmp_path):
