@@ -109,9 +109,11 @@ def _grow_cells(nuclei: np.ndarray, body: np.ndarray, radius: float) -> np.ndarr
 def _no_nuclei(pixels: np.ndarray, field: str) -> FieldError:
     top = int(pixels[NUCLEUS.index].max())
     full = np.iinfo(pixels.dtype).max
+    found = f"no nuclei found (nucleus channel: brightest pixel {top} of {full})"
+    if not pixels.any():
+        found = "every channel is black, so that no nuclei were found"
     return FieldError(
-        f"field {field}: no nuclei found (nucleus channel: brightest pixel {top} of {full}). "
-        "Check the field's blue image, or give masks with --masks.",
+        f"field {field}: {found}. Check the field's blue image, or give masks with --masks.",
         field=field,
         stage="segment",
     )
