@@ -46,7 +46,7 @@ def family_sets(columns: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
     """Names of feature sets and the columns in each: all, each pool, each family alone, all without each family."""
     yield "all", np.ones(len(columns), bool)
     yield "all but acquisition covariates", ~columns["covariate"].to_numpy()
-    for name in ("mean", "sd", "top"):
+    for name in sorted(set(columns["pool"]) - {""}):
         yield f"pool {name} alone", (columns["pool"] == name).to_numpy()
     for family in sorted(set(columns["family"])):
         yield f"{family} alone", (columns["family"] == family).to_numpy()
