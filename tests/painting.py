@@ -30,3 +30,21 @@ def paint_cells(rng: np.random.Generator, dtype=np.uint8, n_fields: int = 2, siz
             nucleus_labels[f][nucleus & mask] = label
         pixels[f][:, cell_labels[f] == label] = 7
     return make_cells(pixels, cell_labels, nucleus_labels, open_device("cpu"))
+
+
+def assert_touching_cells_are_as_if_alone(family, device, rng: np.random.Generator) -> None:
+    """Two cells that fill one rectangle, cut along a step; each as if the other were noise and no cell."""
+    pixels = rng.integers(0, 255, (1, 4, 48, 48)).astype(np.uint8)
+    y, x = np.mgrid[:48, :48]
+    labels, nuclei = (
+        np.where(y > 19 + 9 * (x > 24), 1, 2)[None],
+        np.where(np.hypot(y - 24, x - 24) < 15, np.where(y > 19 + 9 * (x > 24), 1, 2), 0)[None],
+    )
+    together = family.measure(make_cells(pixels, labels, nuclei, device), device)
+    for i in (0, 1):
+        mine = labels == i + 1
+        noise = rng.integers(0, 255, pixels.shape).astype(np.uint8)
+        alone = make_cells(
+            np.where(mine[:, None], pixels, noise), mine.astype(int), (nuclei * mine > 0).astype(int), device
+        )
+        np.testing.assert_array_equal(family.measure(alone, device)[0], together[i])

@@ -8,7 +8,7 @@ from skimage.feature import local_binary_pattern
 from features import binary_pattern as family
 from features._cells import make_cells
 from features._channels import ER, MICROTUBULES, PROTEIN
-from painting import paint_cells
+from painting import assert_touching_cells_are_as_if_alone, paint_cells
 
 NAMES = {(c.compartment, c.channels[0], *c.parameters): k for k, c in enumerate(family.columns())}
 
@@ -126,18 +126,4 @@ def test_quarter_turn_changes_nothing(device, rng):
 
 
 def test_touching_cells_in_one_box_do_not_see_each_other(device, rng):
-    """Two cells that fill one rectangle, cut along a step; each as if the other were noise and no cell."""
-    pixels = rng.integers(0, 255, (1, 4, 48, 48)).astype(np.uint8)
-    y, x = np.mgrid[:48, :48]
-    labels, nuclei = (
-        np.where(y > 19 + 9 * (x > 24), 1, 2)[None],
-        np.where(np.hypot(y - 24, x - 24) < 15, np.where(y > 19 + 9 * (x > 24), 1, 2), 0)[None],
-    )
-    together = family.measure(make_cells(pixels, labels, nuclei, device), device)
-    for i in (0, 1):
-        mine = labels == i + 1
-        noise = rng.integers(0, 255, pixels.shape).astype(np.uint8)
-        alone = make_cells(
-            np.where(mine[:, None], pixels, noise), mine.astype(int), (nuclei * mine > 0).astype(int), device
-        )
-        np.testing.assert_array_equal(family.measure(alone, device)[0], together[i])
+    assert_touching_cells_are_as_if_alone(family, device, rng)
