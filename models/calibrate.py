@@ -1,7 +1,9 @@
 """From scores to probabilities that mean what they say, without changing any ranking.
 
-Sigmoids (Platt 1999) and beta curves (Kull, Silva Filho, Flach 2017) rise strictly, so average precision stays what it
-was; isotonic steps would tie the rare organelles' fields. Each organelle's curve is pulled towards the shared one.
+Sigmoids (Platt 1999) and rising broken lines in log-odds (as Lucena 2018, "Spline-Based Probability Calibration",
+but of straight pieces) rise strictly, so average precision stays what it was; isotonic steps would tie the rare
+organelles' fields. A sigmoid cannot say that some fields of an organelle do not show it: then the log-odds level off at
+the low end and jump in the middle, which the pieces follow. Each curve is pulled towards the simpler one.
 """
 
 from dataclasses import dataclass
@@ -12,18 +14,19 @@ from models.logistic import fit_shared, fit_towards, log_odds, probability
 from models.metrics import log_loss, macro
 from models.stack import is_better
 
-WAYS: tuple[str, ...] = ("shared", "sigmoid", "beta")
-"""From the simplest on: one slope for all organelles; each organelle's own; a curve bent at both ends."""
+WAYS: tuple[str, ...] = ("shared", "sigmoid", "bent")
+"""From the simplest on: one slope for all organelles; each organelle's own; that line broken into pieces."""
 
+PIECES = 6
 PULL_SLOPE = 30.0
-PULL_BEND = 20.0
+PULL_PIECE = 3.0
 LEAST_SLOPE = 1e-3
 FIXED = 1e9
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Fitted curves: p = sigmoid(a ln q - b ln(1 - q) + c) with q = sigmoid(slope x score + intercept).
+    """Fitted curves: p = sigmoid(level + sum over pieces of rise x way on the piece), on x = slope x score + intercept.
 
     Attributes
     ----------
@@ -31,20 +34,28 @@ class Calibration:
         One of `WAYS`.
     slope, intercept : ndarray of float64, shape (n_organelles,)
         Slopes are positive.
-    bend : ndarray of float64, shape (n_organelles, 3)
-        a, b > 0 and c; (1, 1, 0) leaves q as it is.
+    knots : ndarray of float64, shape (n_organelles, PIECES - 1)
+        Where the pieces meet, on x, rising.
+    rise : ndarray of float64, shape (n_organelles, PIECES)
+        Positive; 1 leaves the slope as it is.
+    level : ndarray of float64, shape (n_organelles,)
+        Log-odds at the first knot.
     """
 
     way: str
     slope: np.ndarray
     intercept: np.ndarray
-    bend: np.ndarray
+    knots: np.ndarray
+    rise: np.ndarray
+    level: np.ndarray
 
     def apply(self, scores: np.ndarray) -> np.ndarray:
         """Probabilities: float64, the shape of `scores` (n_fields, n_organelles)."""
         x = self.slope * scores + self.intercept
-        a, b, c = self.bend.T
-        return probability(-a * np.logaddexp(0, -x) + b * np.logaddexp(0, x) + c)
+        bent = np.empty_like(x)
+        for j, (knots, rise, level) in enumerate(zip(self.knots, self.rise, self.level)):
+            bent[:, j] = _pieces(x[:, j], knots) @ rise + level
+        return probability(bent)
 
 
 def fit_calibration(way: str, scores: np.ndarray, labels: np.ndarray) -> Calibration:
@@ -60,27 +71,43 @@ def fit_calibration(way: str, scores: np.ndarray, labels: np.ndarray) -> Calibra
     """
     shared, intercept = fit_shared(scores[:, :, None], labels)
     slope = np.full(scores.shape[1], max(float(shared[0]), LEAST_SLOPE))
-    bend = np.tile([1.0, 1.0, 0.0], (scores.shape[1], 1))
+    knots, rise, level = np.zeros((len(slope), PIECES - 1)), np.ones((len(slope), PIECES)), np.zeros(len(slope))
     ones = np.ones(len(scores))
     for j in range(scores.shape[1]):
         pull = np.array([FIXED if way == "shared" else PULL_SLOPE, 1e-3])
         start = np.array([slope[j], intercept[j]])
         slope[j], intercept[j] = fit_towards(np.column_stack([scores[:, j], ones]), labels[:, j], start, pull)
         slope[j] = max(slope[j], LEAST_SLOPE)
-        if way == "beta":
-            bend[j] = _fit_bend(slope[j] * scores[:, j] + intercept[j], labels[:, j])
-    return Calibration(way, slope, intercept, bend)
+        if way == "bent":
+            knots[j], rise[j], level[j] = _fit_pieces(slope[j] * scores[:, j] + intercept[j], labels[:, j])
+    return Calibration(way, slope, intercept, knots, rise, level)
 
 
-def _fit_bend(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    inputs = np.column_stack([-np.logaddexp(0, -x), np.logaddexp(0, x), np.ones(len(x))])
-    centre, pull = np.array([1.0, 1.0, 0.0]), np.array([PULL_BEND, PULL_BEND, 1e-3])
-    bend = fit_towards(inputs, labels, centre, pull)
-    for end in (0, 1):  # A curve that would fall at one end is flat there instead.
-        if bend[end] < LEAST_SLOPE:
-            centre[end], pull[end] = LEAST_SLOPE, FIXED
-            bend = fit_towards(inputs, labels, centre, pull)
-    return np.maximum(bend, [LEAST_SLOPE, LEAST_SLOPE, -np.inf])
+def _fit_pieces(x: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Knots, rises and level of one organelle's broken line; a piece that would fall is all but flat instead."""
+    knots = _knots(x, labels)
+    inputs = np.column_stack([_pieces(x, knots), np.ones(len(x))])
+    centre, pull = np.append(np.ones(PIECES), knots[0]), np.append(np.full(PIECES, PULL_PIECE), 1e-3)
+    line = fit_towards(inputs, labels, centre, pull)
+    while (falls := np.append((line[:-1] < LEAST_SLOPE) & (pull[:-1] < FIXED), False)).any():
+        centre[falls], pull[falls] = LEAST_SLOPE, FIXED
+        line = fit_towards(inputs, labels, centre, pull)
+    return knots, np.maximum(line[:-1], LEAST_SLOPE), float(line[-1])
+
+
+def _knots(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Quantiles of x where positives and negatives count the same in all, so that knots lie where both are."""
+    n_positive = max(int(labels.sum()), 1)
+    weight = np.where(labels, 1 / n_positive, 1 / max(len(labels) - n_positive, 1))
+    order = np.argsort(x, kind="stable")
+    share = np.cumsum(weight[order]) / weight.sum()
+    return x[order][np.searchsorted(share, np.arange(1, PIECES) / PIECES)]
+
+
+def _pieces(x: np.ndarray, knots: np.ndarray) -> np.ndarray:
+    """How far each x has come on each piece: shape (n, len(knots) + 1); the sum over pieces is x - knots[0]."""
+    lower, upper = np.append(-np.inf, knots), np.append(knots, np.inf)
+    return np.clip(x[:, None], lower, upper) - np.append(knots[0], knots)
 
 
 def cross_fit(way: str, scores: np.ndarray, labels: np.ndarray, fold: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.calibrate import WAYS, choose_way, cross_fit, fit_calibration
+from models.calibrate import LEAST_SLOPE, WAYS, choose_way, cross_fit, fit_calibration
 from models.logistic import probability
 from models.metrics import average_precision, calibration_error, each, macro
 
@@ -33,7 +33,7 @@ def test_ranking_is_kept_when_scores_are_worse_than_chance(scores, way):
     assert (np.diff(p[np.argsort(-score[:, 4]), 4]) >= 0).all()
 
 
-@pytest.mark.parametrize("way", ["sigmoid", "beta"])
+@pytest.mark.parametrize("way", ["sigmoid", "bent"])
 def test_calibrated_on_unseen_fields(scores, way):
     score, labels, fold = scores
     p = cross_fit(way, score, labels, fold)
@@ -41,19 +41,29 @@ def test_calibrated_on_unseen_fields(scores, way):
     assert abs(p.mean(0) - labels.mean(0)).max() < 0.005
 
 
-def test_beta_bends_what_a_sigmoid_cannot(rng):
-    score = rng.normal(0, 2, (20000, 1))
-    x = 1.5 * score
-    truth = probability(-0.2 * np.logaddexp(0, -x) + 1.6 * np.logaddexp(0, x) - 2)
-    labels = rng.random(truth.shape) < truth
+def test_pieces_follow_what_a_sigmoid_cannot(rng):
+    """A third of the positives look like negatives, as where an organelle is labelled but does not show."""
+    positive = rng.random((20000, 1)) < 0.4
+    shown = positive & (rng.random((20000, 1)) < 2 / 3)
+    score = rng.normal(0, 1, (20000, 1)) + 4 * shown
     fold = rng.integers(0, 5, 20000)
-    errors = {way: macro(each(calibration_error, labels, cross_fit(way, score, labels, fold))) for way in WAYS}
-    assert errors["beta"] < 0.7 * errors["sigmoid"]
-    assert choose_way(score, labels, fold)[0] == "beta"
+    errors = {way: macro(each(calibration_error, positive, cross_fit(way, score, positive, fold))) for way in WAYS}
+    assert errors["bent"] < 0.02
+    assert errors["bent"] < 0.5 * errors["sigmoid"]
+    assert choose_way(score, positive, fold)[0] == "bent"
+
+
+def test_a_falling_curve_is_flat_instead(rng):
+    """The fields of the highest scores are positive less often than those below them."""
+    score = rng.uniform(-3, 3, (6000, 1))
+    labels = rng.random(score.shape) < np.where(score < 0, 0.02, np.where(score < 2, 0.9, 0.5))
+    curve = fit_calibration("bent", score, labels)
+    assert curve.rise.min() == pytest.approx(LEAST_SLOPE, rel=0.1)
+    assert (np.diff(curve.apply(np.sort(score, axis=0))[:, 0]) > 0).all()
 
 
 def test_own_slopes_are_chosen_where_slopes_differ(scores):
-    assert choose_way(*scores)[0] in ("sigmoid", "beta")
+    assert choose_way(*scores)[0] in ("sigmoid", "bent")
 
 
 def test_one_slope_is_kept_where_slopes_are_equal(rng):
@@ -75,5 +85,5 @@ def test_a_rare_organelles_slope_is_pulled_to_the_others(rng):
 def test_a_fold_is_calibrated_without_its_labels(scores):
     score, labels, fold = scores
     turned = np.where((fold == 2)[:, None], ~labels, labels)
-    before, after = (cross_fit("beta", score, which, fold) for which in (labels, turned))
+    before, after = (cross_fit("bent", score, which, fold) for which in (labels, turned))
     np.testing.assert_array_equal(before[fold == 2], after[fold == 2])
