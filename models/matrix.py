@@ -86,29 +86,29 @@ def pool_shard(cells_path: Path, fields_path: Path, columns: pd.DataFrame) -> tu
     fields = fields[fields["Metadata_Error"].isna()].reset_index(drop=True)
     cells = pq.read_table(cells_path, columns=["Metadata_Id", *columns.loc[~of_field, "name"]])
     index = pd.Index(fields["Metadata_Id"]).get_indexer(cells.column("Metadata_Id").to_pandas())
-    pooled = pool(_values(cells.drop_columns("Metadata_Id")), index, len(fields))
-    pooled = pooled[:, _kept(pooled_columns(columns[~of_field]))]
+    values = _values(cells.drop_columns("Metadata_Id"))
+    pooled = [pool(values[:, kept], index, len(fields), [name]) for name, kept in _kept(columns[~of_field])]
     whole_field = fields[list(columns.loc[of_field, "name"])].to_numpy(np.float32)
     metadata = fields[[name for name in fields.columns if name.startswith(_METADATA)]]
-    return metadata, np.concatenate([pooled, whole_field], axis=1)
+    return metadata, np.concatenate([*pooled, whole_field], axis=1)
 
 
 def matrix_columns(columns: pd.DataFrame) -> pd.DataFrame:
     """Describe the matrix that `pool_shard` makes from these structured columns."""
     of_field = columns["compartment"] == "Image"
-    pooled = pooled_columns(columns[~of_field])
-    fields = columns[of_field].assign(pool="")
-    return pd.concat([pooled[_kept(pooled)], fields], ignore_index=True)
+    of_cell = columns[~of_field]
+    pooled = [pooled_columns(of_cell[kept], [name]) for name, kept in _kept(of_cell)]
+    return pd.concat([*pooled, columns[of_field].assign(pool="")], ignore_index=True)
 
 
-def _kept(pooled: pd.DataFrame) -> np.ndarray:
-    """Which pooled columns go into the matrix: every mean, but the top cells of what the protein takes part in only.
+def _kept(of_cell: pd.DataFrame) -> tuple[tuple[str, np.ndarray], ...]:
+    """Which pools of which columns go into the matrix: every mean, the top cells of what the protein takes part in.
 
     The classified stain shows an organelle in a few cells of a field; how landmarks vary from cell to cell tells the
     cell line. Measured: docs/benchmarks.md, "Which features tell".
     """
-    of_protein = pooled["channels"].str.split().map(lambda channels: "Protein" in channels)
-    return ((pooled["pool"] == "mean") | of_protein & (pooled["pool"] == "top")).to_numpy(bool)
+    of_protein = of_cell["channels"].str.split().map(lambda channels: "Protein" in channels)
+    return ("mean", np.ones(len(of_cell), bool)), ("top", of_protein.to_numpy(bool))
 
 
 def _values(table: pa.Table) -> np.ndarray:

@@ -49,9 +49,10 @@ def pool(values: np.ndarray, field_index: np.ndarray, n_fields: int, pools: Sequ
         raise ValueError(f"values {values.shape} and field_index {field_index.shape} do not fit")
     order = np.argsort(field_index, kind="stable")
     starts = np.searchsorted(field_index[order], np.arange(n_fields + 1))
-    blocks = np.full((len(POOLS), n_fields, values.shape[1]), np.nan, np.float32)
-    _pool_sorted(np.ascontiguousarray(values, np.float32), order, starts, TOP_SHARE, blocks)
-    return np.concatenate([blocks[POOLS.index(name)] for name in pools], axis=1)
+    blocks = np.full((len(pools), n_fields, values.shape[1]), np.nan, np.float32)
+    wanted = np.array([POOLS.index(name) for name in pools], np.int64)
+    _pool_sorted(np.ascontiguousarray(values, np.float32), order, starts, wanted, TOP_SHARE, blocks)
+    return np.concatenate(blocks, axis=1)
 
 
 def pooled_columns(columns: pd.DataFrame, pools: Sequence[str] = POOLS) -> pd.DataFrame:
@@ -74,8 +75,8 @@ def pooled_columns(columns: pd.DataFrame, pools: Sequence[str] = POOLS) -> pd.Da
 
 
 @numba.njit(cache=True, nogil=True)
-def _pool_sorted(values, order, starts, top_share, blocks):
-    """Fill mean, sd and top of every field; cells of field f are order[starts[f]:starts[f + 1]]."""
+def _pool_sorted(values, order, starts, wanted, top_share, blocks):
+    """Fill a block for each wanted pool; cells of field f are order[starts[f]:starts[f + 1]]."""
     column = np.empty(len(order), np.float64)
     for f in range(len(starts) - 1):
         for j in range(values.shape[1]):
@@ -89,13 +90,24 @@ def _pool_sorted(values, order, starts, top_share, blocks):
                     n += 1
             if n == 0:
                 continue
-            blocks[0, f, j] = total / n
-            if n > 1:
-                squares = 0.0
-                for i in range(n):
-                    squares += (column[i] - total / n) ** 2
-                blocks[1, f, j] = np.sqrt(squares / (n - 1))
-            blocks[2, f, j] = _mean_of_top(column[:n], int(np.ceil(top_share * n - 1e-9)))
+            for b in range(len(wanted)):
+                if wanted[b] == 0:
+                    blocks[b, f, j] = total / n
+                elif wanted[b] == 1:
+                    blocks[b, f, j] = _spread(column[:n], total / n)
+                else:
+                    blocks[b, f, j] = _mean_of_top(column[:n], int(np.ceil(top_share * n - 1e-9)))
+
+
+@numba.njit(cache=True, nogil=True)
+def _spread(column, mean):
+    """Standard deviation about the mean, n - 1 in the denominator; NaN of fewer than two values."""
+    if len(column) < 2:
+        return np.nan
+    squares = 0.0
+    for value in column:
+        squares += (value - mean) ** 2
+    return np.sqrt(squares / (len(column) - 1))
 
 
 @numba.njit(cache=True, nogil=True)

@@ -8,6 +8,7 @@ import pytest
 
 from engine.errors import InputError
 from models.matrix import matrix_columns, pool_shard, read_matrix, write_matrix
+from models.pool import pool
 
 
 @pytest.fixture
@@ -47,3 +48,15 @@ def test_a_column_of_another_extraction_is_named(columns, shard, tmp_path):
 def test_no_matrix_says_what_to_run(columns, tmp_path):
     with pytest.raises(InputError, match="extract first"):
         read_matrix(tmp_path / "none.parquet", columns)
+
+
+def test_only_what_is_kept_is_pooled(columns, shard, monkeypatch):
+    asked = []
+
+    def spy(values, index, n_fields, pools):
+        asked.append((values.shape[1], list(pools)))
+        return pool(values, index, n_fields, pools)
+
+    monkeypatch.setattr("models.matrix.pool", spy)
+    pool_shard(*shard, columns)
+    assert asked == [(4, ["mean"]), (2, ["top"])]
