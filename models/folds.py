@@ -1,7 +1,8 @@
 """Which field is tested in which fold: no group is split, and every organelle is spread as evenly as its groups allow.
 
 Iterative stratification (Sechidis et al. 2011) over groups instead of fields: the rarest organelle first, its biggest
-group first, each to the fold that lacks it most. Then single groups are moved as long as that evens the organelles out.
+group first, each to the fold that lacks it most. Then groups are moved, and those of rare organelles swapped, as long
+as that evens the organelles out.
 """
 
 from dataclasses import dataclass
@@ -10,6 +11,9 @@ import numba
 import numpy as np
 
 PASSES = 20
+LEAST_GAIN = 1e-9
+MOST_CARRIERS = 300
+"""Only organelles of at most so many groups are evened out by swaps too; moves do it for the others."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,10 @@ def _stratify(counts: np.ndarray, shares: np.ndarray, tie: np.ndarray) -> np.nda
 
 @numba.njit(cache=True)
 def _even_out(counts, fold, shares, order):
-    """Move groups, in place, while that lowers the sum over organelles and folds of (count - wanted)^2 / wanted."""
+    """Move and swap groups, in place, while that lowers the sum over organelles and folds of excess^2 / wanted.
+
+    First single groups, to any fold; where none helps any more, two groups that carry one of the rarer organelles.
+    """
     n_columns = counts.shape[1]
     excess = np.zeros((n_columns, len(shares)))
     scale = np.zeros(n_columns)
@@ -111,22 +118,57 @@ def _even_out(counts, fold, shares, order):
     for g in range(len(counts)):
         excess[:, fold[g]] += counts[g]
     for _ in range(PASSES):
-        moved = False
-        for g in order:
-            best, gain = fold[g], 1e-9
-            for k in range(len(shares)):
-                drop = 0.0
-                for j in range(n_columns):
-                    c = counts[g, j]
-                    if c:
-                        away = c * (2 * excess[j, fold[g]] - c) / shares[fold[g]]
-                        drop += scale[j] * (away - c * (2 * excess[j, k] + c) / shares[k])
-                if k != fold[g] and drop > gain:
-                    best, gain = k, drop
-            if best != fold[g]:
-                excess[:, fold[g]] -= counts[g]
-                excess[:, best] += counts[g]
-                fold[g] = best
-                moved = True
-        if not moved:
+        if not (_move_groups(counts, fold, shares, order, excess, scale)
+                or _swap_groups(counts, fold, shares, order, excess, scale)):  # fmt: skip
             return
+
+
+@numba.njit(cache=True)
+def _move_groups(counts, fold, shares, order, excess, scale):
+    """Each group to the fold where it does most good; says whether one moved."""
+    moved = False
+    for g in order:
+        best, most = fold[g], LEAST_GAIN
+        for k in range(len(shares)):
+            if k != fold[g]:
+                gain = _gain(counts[g], fold[g], k, excess, scale, shares)
+                if gain > most:
+                    best, most = k, gain
+        if best != fold[g]:
+            excess[:, fold[g]] -= counts[g]
+            excess[:, best] += counts[g]
+            fold[g] = best
+            moved = True
+    return moved
+
+
+@numba.njit(cache=True)
+def _swap_groups(counts, fold, shares, order, excess, scale):
+    """Groups of one organelle change places where that does good; says whether two did."""
+    swapped = False
+    for j in range(counts.shape[1]):
+        carriers = order[counts[order, j] > 0]
+        if len(carriers) > MOST_CARRIERS:
+            continue
+        for i in range(len(carriers)):
+            for h in carriers[:i]:
+                g = carriers[i]
+                a, b = fold[g], fold[h]
+                difference = counts[g] - counts[h]
+                if a != b and _gain(difference, a, b, excess, scale, shares) > LEAST_GAIN:
+                    excess[:, a] -= difference
+                    excess[:, b] += difference
+                    fold[g], fold[h] = b, a
+                    swapped = True
+    return swapped
+
+
+@numba.njit(cache=True)
+def _gain(counts, a, b, excess, scale, shares):
+    """How much the sum falls if these counts go from fold a to fold b."""
+    gain = 0.0
+    for j in range(len(counts)):
+        c = counts[j]
+        if c:
+            gain += scale[j] * (c * (2 * excess[j, a] - c) / shares[a] - c * (2 * excess[j, b] + c) / shares[b])
+    return gain
