@@ -60,6 +60,18 @@ def test_calibration_error_of_true_probabilities_is_small_and_of_doubled_odds_is
     assert metrics.calibration_error(labels, np.minimum(2 * p, 1)) > 0.05
 
 
+def test_debiased_calibration_error_is_the_true_one_where_chance_adds_to_the_plain_one(rng):
+    """1,200 rows, 200 draws of labels: perfect probabilities, and such that are off by 0.05 everywhere."""
+    p = rng.uniform(0.1, 0.4, 1200)
+    perfect, off = ([rng.random(1200) < p + by for _ in range(200)] for by in (0.0, 0.05))
+    errors = [metrics.debiased_calibration_error(labels, p) for labels in perfect]
+    assert np.mean(np.array(errors) == 0) == pytest.approx(0.5, abs=0.12)
+    assert np.mean([metrics.calibration_error(labels, p) for labels in perfect]) > 0.03
+    squares = [metrics.debiased_calibration_error(labels, p) ** 2 for labels in off]
+    assert np.sqrt(np.mean(squares)) == pytest.approx(0.05, abs=0.005)
+    assert np.isnan(metrics.debiased_calibration_error(np.zeros(29, bool), np.zeros(29)))
+
+
 def test_undefined_scores_are_nan():
     none = np.zeros(5, bool)
     assert np.isnan(metrics.average_precision(none, np.arange(5.0)))
