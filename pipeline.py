@@ -1,6 +1,7 @@
 """The story: simulate, extract, fit, importances, submit, report. One function a command, in reading order."""
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from models.fitted import Fitted, load
 from models.importance import ImportanceSettings
 from models.importance_plot import plot as draw_importance
 from models.matrix import read_matrix
+from models.prior_shift import shift
 from models.settings import FitSettings
 from simulate import simulate as simulate_fields
 from stages import explaining, extraction, fitting, submission
@@ -115,7 +117,8 @@ def importances(run: Path, organelle: str | None, *, plot: Path | None, top: int
     fitted = load(folder.models)
     with locked(run):
         settings = ImportanceSettings(workers=workers or default_workers())
-        importance = explaining.importance_of(folder, fitted, settings, quiet)
+        fields = partial(explaining.read_fitted_fields, folder)
+        importance = explaining.importance_of(folder, fitted, fields, settings, quiet)
     if organelle is None:
         lines = explaining.all_lines(importance, fitted)
     else:
@@ -128,17 +131,21 @@ def importances(run: Path, organelle: str | None, *, plot: Path | None, top: int
     return Outcome(tuple(lines), f"python cli.py report --run {run}", facts)
 
 
-def submit(data: Path, run: Path) -> Outcome:
+def submit(data: Path, run: Path, *, prior_shift: str) -> Outcome:
     """Predict the test fields and write them in Kaggle's order."""
     folder = RunFolder(run)
     fitted = load(folder.models)
     test = read_matrix(folder.matrix("test"), fitting.read_columns(folder))
-    calls = Calls(test.ids, *fitted.predict(test.named(fitted.columns)))
+    predicted = fitted.predict(test.named(fitted.columns))
+    calls = Calls(test.ids, *shift(prior_shift, *predicted, fitted.prior, fitted.evaluable))
     wanted = submission.read_wanted(data / "sample_submission.csv", calls.ids)
     with locked(run):
         submission.write_predictions(folder.predictions, calls)
         n_without = submission.write_submission(folder.submission, wanted, calls, int(np.argmax(fitted.prior)))
+        folder.note("submit", {"data": str(data), "prior_shift": prior_shift})
     lines = [f"{len(wanted)} rows in {folder.submission}"]
+    if prior_shift != "none":
+        lines.append(f"organelles' shares in the test fields were assumed ({prior_shift}): no reported score holds")
     if n_without:
         lines.append(f"{n_without} of them had no usable image and got the commonest organelle")
     command = "kaggle competitions submit human-protein-atlas-image-classification"
@@ -149,8 +156,9 @@ def submit(data: Path, run: Path) -> Outcome:
 def report(data: Path, run: Path, *, workers: int, quiet: bool) -> Outcome:
     """Everything in the run folder -> one page for people."""
     folder = RunFolder(run)
-    with locked(run, must_exist=True):
-        page = report_run(folder, data, workers or default_workers(), quiet)
+    fitted = load(folder.models)
+    with locked(run):
+        page = report_run(folder, fitted, data, workers or default_workers(), quiet)
     return Outcome((f"report in {page}",), f"python cli.py submit --data {data} --run {run}", {"report": str(page)})
 
 
@@ -165,7 +173,7 @@ def demo(folder: Path, *, fields: int, test_fields: int, device: str, workers: i
     )  # fmt: skip
     explained = importances(run, None, plot=run / "importances.png", top=1, workers=workers, quiet=quiet)
     reported = report(data, run, workers=workers, quiet=quiet)
-    submitted = submit(data, run)
+    submitted = submit(data, run, prior_shift="none")
     told = (extracted, fitted, explained, reported, submitted)
     facts = {key: value for outcome in told for key, value in outcome.facts.items()}
     lines = tuple(line for outcome in told for line in outcome.lines)

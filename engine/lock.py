@@ -9,21 +9,19 @@ from engine.errors import InputError
 
 
 @contextmanager
-def locked(folder: Path, must_exist: bool = False) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Hold a run folder for writing; the lock goes with the process, however it ends.
 
     Parameters
     ----------
     folder : Path
-        Made if absent, unless `must_exist`.
+        Made if absent.
 
     Raises
     ------
     InputError
-        If another process holds it, the folder cannot be written, or is absent and must exist.
+        If another process holds it or the folder cannot be written.
     """
-    if must_exist and not folder.is_dir():
-        raise InputError(f"run folder {folder} does not exist. Run python cli.py extract and fit first.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / ".lock").open("w")

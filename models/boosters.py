@@ -71,8 +71,7 @@ def train_first_level(
     ndarray of float32, shape (n_fields, 28, n_members)
         NaN for other organelles and for fields of other folds.
     """
-    data_key = training.key()
-    keys = {name: _key(name, settings, data_key) for name in settings.members}
+    keys = unit_keys(training, settings)
     units = [Unit(folder, j, name, k) for name in settings.members for k in folds for j in organelles]
     missing = [unit for unit in units if not unit.is_finished(keys[unit.member])]
     progress.advance(len(units) - len(missing))
@@ -91,6 +90,12 @@ def train_first_level(
     for unit in units:
         scores[training.fold == unit.fold, unit.organelle, settings.members.index(unit.member)] = np.load(unit.scores)
     return scores
+
+
+def unit_keys(training: Training, settings: FitSettings) -> dict[str, str]:
+    """For each member the hash of all that its units are made from."""
+    data_key = training.key()
+    return {name: _key(name, settings, data_key) for name in settings.members}
 
 
 def fit_one(

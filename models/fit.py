@@ -12,7 +12,7 @@ from engine.errors import InputError
 from engine.files import digest, read_json
 from engine.progress import Progress, progress
 from models.align import fit_alignment
-from models.boosters import chosen_strengths, evaluable, train_first_level
+from models.boosters import chosen_strengths, evaluable, train_first_level, unit_keys
 from models.chain import Nested, fit_chain, fit_nested
 from models.fitted import Fitted, conclude, ensemble_scores, load, widen
 from models.folds import make_folds, split_off
@@ -91,7 +91,7 @@ def fit(
     groups = np.arange(len(matrix)) if groups is None else groups
     _check(matrix, columns, labels, groups, settings)
     design = make_design(matrix, labels, groups, settings)
-    key = digest([settings.of_result(), design.training.key(), list(columns["name"]), _sources()])
+    key = digest([settings.of_result(), unit_keys(design.training, settings), list(columns["name"]), _sources()])
     if (folder / "fit.json").is_file() and read_json(folder / "fit.json")["key"] == key:
         return load(folder)
     (folder / "fit.json").unlink(missing_ok=True)

@@ -225,10 +225,18 @@ def find_organelle(importance: pd.DataFrame, organelle: str) -> str:
     return found[0]
 
 
-def write_importance(path: Path, importance: pd.DataFrame) -> None:
-    """Write importance.parquet."""
+def write_importance(path: Path, importance: pd.DataFrame, made_of: str) -> None:
+    """Write importance.parquet; `made_of` says from what, for `importance_made_of`."""
+    table = pa.Table.from_pandas(importance, preserve_index=False)
     with whole(path) as temporary:
-        pq.write_table(pa.Table.from_pandas(importance, preserve_index=False), temporary)
+        pq.write_table(table.replace_schema_metadata(table.schema.metadata | {b"made of": made_of}), temporary)
+
+
+def importance_made_of(path: Path) -> str | None:
+    """What importances on disk were measured from, or None where there are none."""
+    if not path.is_file():
+        return None
+    return pq.read_schema(path).metadata.get(b"made of", b"").decode()
 
 
 def read_importance(path: Path) -> pd.DataFrame:

@@ -1,12 +1,16 @@
-"""Re-weighting probabilities for fields in which the organelles are not as frequent as in training: off by default.
+"""What to call where the organelles may not be as frequent as in training: off by default.
 
-An assumption, not a measurement: it never enters a reported score. Fields of an organelle are taken to look the same in
-both sets, only their share differs.
+An assumption, not a measurement: it never enters a reported score. "em" takes the shares to differ, and an organelle's
+fields to look the same in both sets: shares are estimated from the probabilities, which are moved accordingly. "match"
+takes the shares to be equal, and so many fields are called as training had.
 """
 
 import numpy as np
 
 from models.logistic import log_odds, probability
+from models.thresholds import best_threshold, call
+
+WAYS: tuple[str, ...] = ("none", "em", "match")
 
 STEPS = 200
 TOLERANCE = 1e-6
@@ -48,3 +52,46 @@ def estimate_prior(probabilities: np.ndarray, prior: np.ndarray) -> np.ndarray:
         if abs(share - before).max() < TOLERANCE:
             break
     return share
+
+
+def shift(
+    way: str, probabilities: np.ndarray, calls: np.ndarray, prior: np.ndarray, evaluable: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities and calls under an assumption on the shares of the organelles.
+
+    Parameters
+    ----------
+    way : str
+        "none" leaves everything; "em" moves the probabilities to the estimated shares and chooses the thresholds anew,
+        by expected F1; "match" calls the most probable fields of each organelle, as large a share as in training.
+    probabilities : ndarray of float, shape (n_fields, n_organelles)
+        Calibrated for the training shares.
+    calls : ndarray of bool, shape (n_fields, n_organelles)
+    prior : ndarray of float, shape (n_organelles,)
+        Shares in training.
+    evaluable : ndarray of bool, shape (n_organelles,)
+        The others are never called, except where a field would have no call.
+
+    Returns
+    -------
+    probabilities : ndarray of float32, shape (n_fields, n_organelles)
+    calls : ndarray of bool, shape (n_fields, n_organelles)
+        At least one a field.
+    """
+    if way not in WAYS:
+        raise ValueError(f"way {way!r} is not one of {', '.join(WAYS)}")
+    if way == "none" or not len(probabilities):
+        return probabilities, calls
+    threshold = np.full(len(prior), np.nan)
+    if way == "em":
+        probabilities = adjust(probabilities, prior, estimate_prior(probabilities, prior))
+    for j in np.flatnonzero(evaluable):
+        mine = probabilities[:, j].astype(np.float64)
+        threshold[j] = best_threshold(mine, mine) if way == "em" else _threshold_for_share(mine, prior[j])
+    return probabilities, call(probabilities, threshold)
+
+
+def _threshold_for_share(probabilities: np.ndarray, share: float) -> float:
+    """The probability of the last field to be called; NaN where the share is less than half a field."""
+    n_called = round(share * len(probabilities))
+    return float(np.sort(probabilities)[-n_called]) if n_called else float("nan")

@@ -1,17 +1,22 @@
 """Importances of a finished fit: measured once, kept in the run folder, shown in words."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+import models
+from engine.files import digest, digest_sources, read_json
 from engine.progress import progress
 from engine.run_folder import RunFolder
 from models.fitted import Fitted
 from models.importance import (
     ImportanceSettings,
     find_organelle,
+    importance_made_of,
     measure_importance,
     read_importance,
     top,
@@ -30,17 +35,36 @@ def read_fitted_fields(folder: RunFolder) -> tuple[FieldMatrix, np.ndarray]:
     return matrix, np.stack([column.to_numpy() for column in labels.columns], axis=1)
 
 
-def importance_of(folder: RunFolder, fitted: Fitted, settings: ImportanceSettings, quiet: bool) -> pd.DataFrame:
-    """The importances of a fit: read where they are newer than it, else measured and written."""
-    path, fit = folder.importance, folder.models / "fit.json"
-    if path.is_file() and path.stat().st_mtime_ns >= fit.stat().st_mtime_ns:
-        return read_importance(path)
-    matrix, labels = read_fitted_fields(folder)
+def importance_of(
+    folder: RunFolder,
+    fitted: Fitted,
+    fitted_fields: Callable[[], tuple[FieldMatrix, np.ndarray]],
+    settings: ImportanceSettings,
+    quiet: bool,
+) -> pd.DataFrame:
+    """The importances of a fit: read where they were measured from it in this way, else measured and written.
+
+    Parameters
+    ----------
+    fitted_fields : callable
+        Gives what `read_fitted_fields` does; called only where there is something to measure.
+    """
     settings = replace(settings, seed=fitted.settings.seed)
+    made_of = _made_of(folder, settings)
+    if importance_made_of(folder.importance) == made_of:
+        return read_importance(folder.importance)
+    matrix, labels = fitted_fields()
     with progress("importances", fitted.settings.n_folds, "folds", quiet) as bar:
         importance = measure_importance(fitted, matrix, labels, settings, bar)
-    write_importance(path, importance)
+    write_importance(folder.importance, importance, made_of)
     return importance
+
+
+def _made_of(folder: RunFolder, settings: ImportanceSettings) -> str:
+    """A hash of the fit, of how it is looked at, and of the code that looks."""
+    how = {name: value for name, value in asdict(settings).items() if name != "workers"}
+    code = digest_sources(Path(models.__file__).parent)
+    return digest([read_json(folder.models / "fit.json")["key"], how, code])
 
 
 def all_lines(importance: pd.DataFrame, fitted: Fitted) -> list[str]:

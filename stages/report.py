@@ -10,7 +10,7 @@ from engine.files import read_json
 from engine.run_folder import RunFolder
 from features._field import hamming
 from models.duplicates import duplicate_pairs
-from models.fitted import load
+from models.fitted import Fitted
 from models.importance import ImportanceSettings
 from models.matrix import FieldMatrix
 from models.report import DuplicatePair, Evidence, Failure, write_report
@@ -19,13 +19,14 @@ from stages.fitting import HASH_BITS_APART
 from stages.pictures import take_pictures
 
 
-def report_run(folder: RunFolder, data: Path, workers: int, quiet: bool) -> Path:
+def report_run(folder: RunFolder, fitted: Fitted, data: Path, workers: int, quiet: bool) -> Path:
     """Write report.html.
 
     Parameters
     ----------
     folder : RunFolder
-        With a finished fit.
+    fitted : Fitted
+        Its finished fit.
     data : Path
         Folder with train.csv and the images; where they have gone, the page has no pictures.
     workers : int
@@ -37,15 +38,9 @@ def report_run(folder: RunFolder, data: Path, workers: int, quiet: bool) -> Path
     -------
     Path
         The page.
-
-    Raises
-    ------
-    InputError
-        If there is no fit.
     """
-    fitted = load(folder.models)
     matrix, labels = read_fitted_fields(folder)
-    importance = importance_of(folder, fitted, ImportanceSettings(workers=workers), quiet)
+    importance = importance_of(folder, fitted, lambda: (matrix, labels), ImportanceSettings(workers=workers), quiet)
     failures = _failures(folder)
     groups = pq.read_table(folder.folds).column("group").to_numpy()
     metrics = read_json(folder.metrics)

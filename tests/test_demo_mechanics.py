@@ -43,6 +43,29 @@ def test_submission_has_exactly_the_test_ids(demo):
     assert all({int(j) for j in row.split()} <= set(range(28)) and row for row in submission["Predicted"])
 
 
+def test_prior_shift_changes_the_submission_and_no_score(demo):
+    folder, _ = demo
+    paths = [folder / "run" / name for name in ("metrics.json", "leaderboard.csv", "oof.parquet")]
+    plain, scores = (folder / "run/submission.csv").read_bytes(), [path.read_bytes() for path in paths]
+    submissions = {}
+    for way in ("em", "match", "none"):
+        ended = run("submit", "--data", str(folder / "data"), "--run", str(folder / "run"), "--prior-shift", way)
+        assert ended.returncode == 0, ended.stderr
+        assert ("no reported score holds" in ended.stdout) == (way != "none")
+        assert json.loads((folder / "run/config.json").read_text())["submit"]["prior_shift"] == way
+        submissions[way] = (folder / "run/submission.csv").read_bytes()
+        assert submissions[way].count(b"\n") == 5
+        assert [path.read_bytes() for path in paths] == scores
+    assert submissions["none"] == plain
+    assert len(set(submissions.values())) > 1
+
+
+def test_an_unknown_prior_shift_ends_with_2():
+    ended = run("submit", "--prior-shift", "guess")
+    assert ended.returncode == 2
+    assert "match" in ended.stderr
+
+
 def test_run_folder_holds_what_the_readme_promises(demo):
     run_folder = demo[0] / "run"
     promised = (
@@ -51,7 +74,7 @@ def test_run_folder_holds_what_the_readme_promises(demo):
         "importance.parquet", "report.html", "predictions.parquet", "submission.csv",
     )  # fmt: skip
     assert [name for name in promised if not (run_folder / name).is_file()] == []
-    assert {"extract", "fit"} <= set(json.loads((run_folder / "config.json").read_text()))
+    assert {"extract", "fit", "submit"} <= set(json.loads((run_folder / "config.json").read_text()))
 
 
 def test_metrics_name_every_organelle_and_how_the_folds_were_made(demo):

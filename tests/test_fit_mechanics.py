@@ -10,6 +10,7 @@ from engine.errors import InputError
 from models.fit import fit, make_design
 from models.fitted import load
 from models.labels import ORGANELLES, read_labels
+from models.members import member
 from models.settings import FitSettings
 
 
@@ -110,6 +111,15 @@ def test_the_same_again_does_nothing_and_other_workers_give_the_same_bytes(fitte
     for path in result.folder.rglob("*"):
         if path.is_file():
             assert (tmp_path / path.relative_to(result.folder)).read_bytes() == path.read_bytes(), path.name
+
+
+def test_a_member_with_other_settings_is_fitted_anew(rng, tmp_path, monkeypatch):
+    values, labels, groups = data(rng)
+    asked = settings(members=("linear",))
+    first = fit(values, columns(), labels, groups, asked, tmp_path, quiet=True)
+    monkeypatch.setitem(member("linear").SETTINGS, "shrinkage", 3.0)
+    again = fit(values, columns(), labels, groups, asked, tmp_path, quiet=True)
+    assert (again.probabilities != first.probabilities).any()
 
 
 def test_the_held_out_groups_touch_nothing(rng, tmp_path):

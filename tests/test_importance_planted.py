@@ -14,6 +14,7 @@ from models.fitted import load
 from models.held_out import sample_fields
 from models.importance import (
     ImportanceSettings,
+    importance_made_of,
     measure_importance,
     read_importance,
     top,
@@ -154,7 +155,9 @@ def test_measures_that_are_switched_off_are_nan(planted):
 
 
 def test_table_survives_the_disk(importance, tmp_path):
-    write_importance(tmp_path / "importance.parquet", importance)
+    assert importance_made_of(tmp_path / "importance.parquet") is None
+    write_importance(tmp_path / "importance.parquet", importance, "this fit")
+    assert importance_made_of(tmp_path / "importance.parquet") == "this fit"
     pd.testing.assert_frame_equal(read_importance(tmp_path / "importance.parquet"), importance, check_dtype=False)
     with pytest.raises(InputError, match="importances have not been measured"):
         read_importance(tmp_path / "nothing.parquet")
