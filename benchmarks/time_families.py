@@ -47,7 +47,7 @@ def load(source: Path, field: str, device: Device) -> Cells:
 
 def fresh(cells: Cells) -> Cells:
     """The same batch with nothing cached."""
-    return Cells(cells.pixels, cells.cell_labels, cells.nucleus_labels, cells.field, cells.boxes)
+    return Cells(cells.pixels, cells.cell_labels, cells.nucleus_labels, cells.field, cells.boxes, cells.device)
 
 
 def shared_times(cells: Cells, repeats: int) -> dict[str, float]:

@@ -7,8 +7,6 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
-
 from features._cells import Cells
 from features._device import Device
 from features._table import Column, FeatureTable
@@ -39,4 +37,4 @@ def featurize(cells: Cells, device: Device) -> FeatureTable:
         One row a cell in the order of the batch's ids; float32, NaN where a value does not exist.
     """
     values = [family.measure(cells, device) for family in families().values()]
-    return FeatureTable(columns(), np.concatenate(values, axis=1))
+    return FeatureTable(columns(), device.get(device.xp.concatenate(values, axis=1)))

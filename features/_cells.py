@@ -7,8 +7,6 @@ import numpy as np
 
 from features._channels import CHANNELS, Channel
 from features._device import Device
-from features._kernels_cpu import distance as _distance
-from features._kernels_cpu import pixels as _pixels
 
 
 @dataclass(frozen=True)
@@ -29,12 +27,7 @@ class Region:
     @cached_property
     def counts(self) -> np.ndarray:
         """Pixels of each cell, int64, shape (n_cells,)."""
-        return np.diff(self.offsets)
-
-    @cached_property
-    def cell_index(self) -> np.ndarray:
-        """The cell (0-based) of each entry of `positions`, int64."""
-        return np.repeat(np.arange(len(self.offsets) - 1), self.counts)
+        return self.offsets[1:] - self.offsets[:-1]
 
 
 @dataclass(frozen=True)
@@ -53,6 +46,8 @@ class Cells:
         The field (index in the batch) of each cell.
     boxes : ndarray of int32, shape (n, 4)
         top, left, bottom, right of each cell; bottom and right are exclusive.
+    device : Device
+        Where all of these arrays are.
     """
 
     pixels: np.ndarray
@@ -60,6 +55,7 @@ class Cells:
     nucleus_labels: np.ndarray
     field: np.ndarray
     boxes: np.ndarray
+    device: Device
 
     @property
     def n(self) -> int:
@@ -69,7 +65,7 @@ class Cells:
     @cached_property
     def cytoplasm_labels(self) -> np.ndarray:
         """Label image of the cells without their nuclei, int32, shape (n_fields, H, W)."""
-        return np.where(self.nucleus_labels > 0, 0, self.cell_labels)
+        return self.device.xp.where(self.nucleus_labels > 0, 0, self.cell_labels)
 
     def labels(self, compartment: str) -> np.ndarray:
         """Label image of a compartment ("Cells", "Nuclei", "Cytoplasm"), int32, shape (n_fields, H, W)."""
@@ -80,11 +76,25 @@ class Cells:
     def regions(self) -> dict[str, Region]:
         """The pixel list of each compartment."""
         names = ("Cells", "Nuclei", "Cytoplasm")
-        return {name: Region(*_pixels.group_pixels(self.labels(name).ravel(), self.n)) for name in names}
+        group_pixels = self.device.kernels.pixels.group_pixels
+        return {name: Region(*group_pixels(self.labels(name), self.field, self.boxes)) for name in names}
+
+    @cached_property
+    def crop_starts(self) -> np.ndarray:
+        """Where each cell's crop begins when the pixels of all boxes lie one after the other, int64, (n + 1,)."""
+        areas = (self.boxes[:, 2] - self.boxes[:, 0]) * (self.boxes[:, 3] - self.boxes[:, 1])
+        starts = self.device.xp.zeros(self.n + 1, np.int64)
+        self.device.xp.cumsum(areas, dtype=np.int64, out=starts[1:])
+        return starts
+
+    @cached_property
+    def n_crop_pixels(self) -> int:
+        """Pixels of all boxes together: the length of a packed array of crops."""
+        return int(self.crop_starts[-1])
 
     def plane(self, channel: Channel) -> np.ndarray:
         """The channel's pixels over the batch, flat: `plane(c)[region.positions]` are the values of a region."""
-        return np.ascontiguousarray(self.pixels[:, channel.index]).ravel()
+        return self.device.xp.ascontiguousarray(self.pixels[:, channel.index]).ravel()
 
     def values(self, compartment: str, channel: Channel) -> np.ndarray:
         """The channel's values at a compartment's pixels, grouped by cell like `regions[compartment].positions`."""
@@ -105,17 +115,20 @@ class Cells:
 
         Lengths are given in units of it, so that resolution and camera do not leak into the features.
         """
-        diameters = np.sqrt(4 / np.pi * self.regions["Nuclei"].counts)
-        known = [diameters[(self.field == f) & (diameters > 0)] for f in range(len(self.pixels))]
-        return np.array([np.median(d) if d.size else np.nan for d in known])
+        counts, field = self.device.get(self.regions["Nuclei"].counts), self.device.get(self.field)
+        diameters = np.sqrt(4 / np.pi * counts)
+        known = [diameters[(field == f) & (diameters > 0)] for f in range(len(self.pixels))]
+        return self.device.put(np.array([np.median(d) if d.size else np.nan for d in known]))
 
     @cached_property
     def nucleus_centres(self) -> np.ndarray:
         """Centroid (y, x) in px of each cell's nucleus in its field, float64, (n, 2); NaN without nucleus."""
-        region, (height, width) = self.regions["Nuclei"], self.cell_labels.shape[1:]
-        places = (region.positions // width % height, region.positions % width)
-        sums = [np.bincount(region.cell_index, place, self.n) for place in places]
-        return np.stack(sums, axis=1) / np.where(region.counts > 0, region.counts, np.nan)[:, None]
+        return self.centroids("Nuclei")
+
+    def centroids(self, compartment: str) -> np.ndarray:
+        """Centroid (y, x) in px of each cell's compartment in its field, float64, (n, 2); NaN where it has none."""
+        region = self.regions[compartment]
+        return self.device.kernels.pixels.centroids(region.offsets, region.positions, *self.cell_labels.shape[1:])
 
     @cached_property
     def distance_to_cell_border(self) -> np.ndarray:
@@ -123,18 +136,20 @@ class Cells:
 
         The outermost pixels of a cell have 1; background has 0. The cut at the image border counts as border.
         """
-        return _distance.to_border(self.cell_labels)
+        return self.device.kernels.distance.to_border(self.cell_labels)
 
     @cached_property
     def distance_inside_nucleus(self) -> np.ndarray:
         """Distance in px of each nuclear pixel to the nearest pixel outside its nucleus (1 at the rim), else 0."""
-        return _distance.to_border(self.nucleus_labels)
+        return self.device.kernels.distance.to_border(self.nucleus_labels)
 
     @cached_property
     def distance_to_nucleus(self) -> np.ndarray:
         """Distance in px of each cytoplasmic pixel to its cell's nucleus (1 beside it), else 0; 0 without nucleus."""
-        reach = np.full(self.n, np.inf, np.float32)
-        return _distance.to_sources(self.nucleus_labels, self.cell_labels, self.field, self.boxes, reach)
+        reach = self.device.xp.full(self.n, np.inf, np.float32)
+        return self.device.kernels.distance.to_sources(
+            self.nucleus_labels, self.cell_labels, self.field, self.boxes, reach
+        )
 
 
 def make_cells(pixels: np.ndarray, cell_labels: np.ndarray, nucleus_labels: np.ndarray, device: Device) -> Cells:
@@ -143,6 +158,7 @@ def make_cells(pixels: np.ndarray, cell_labels: np.ndarray, nucleus_labels: np.n
     Parameters
     ----------
     pixels : ndarray of uint8 or uint16, shape (n_fields, 4, H, W)
+        On the host, as are the labels.
     cell_labels, nucleus_labels : ndarray of int, shape (n_fields, H, W)
         Ids 1..n over the whole batch, no gaps, no id in two fields; each nucleus lies inside the cell of its id.
     device : Device
@@ -162,7 +178,9 @@ def make_cells(pixels: np.ndarray, cell_labels: np.ndarray, nucleus_labels: np.n
     if ((nucleus_labels > 0) & (nucleus_labels != cell_labels)).any():
         raise ValueError("a nucleus lies outside the cell of its id")
     n = int(cell_labels.max(initial=0))
-    field, boxes = device.kernels.pixels.bounding_boxes(cell_labels, n)
-    if (field < 0).any():
-        raise ValueError(f"cell id {int(np.argmax(field < 0)) + 1} of 1..{n} has no pixel")
-    return Cells(pixels, cell_labels, nucleus_labels, field, boxes)
+    placed = [device.put(array) for array in (pixels, cell_labels, nucleus_labels)]
+    field, boxes = device.kernels.pixels.bounding_boxes(placed[1], n)
+    missing = device.get(field) < 0
+    if missing.any():
+        raise ValueError(f"cell id {int(np.argmax(missing)) + 1} of 1..{n} has no pixel")
+    return Cells(*placed, field, boxes, device)

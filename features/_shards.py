@@ -177,13 +177,10 @@ def _joined(parts: list[np.ndarray], dtype: type) -> np.ndarray:
 
 def _positions(cells: Cells) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Centre x and y in px of each cell, and whether it is cut by the image border."""
-    region = cells.regions["Cells"]
+    get = cells.device.get
     height, width = cells.cell_labels.shape[1:]
-    y, x = np.divmod(region.positions % (height * width), width)
-    index, counts = region.cell_index, region.counts
-    x_mean = np.bincount(index, x, cells.n) / counts
-    y_mean = np.bincount(index, y, cells.n) / counts
-    top, left, bottom, right = cells.boxes.T
+    y_mean, x_mean = get(cells.centroids("Cells")).T
+    top, left, bottom, right = get(cells.boxes).T
     return x_mean, y_mean, (top == 0) | (left == 0) | (bottom == height) | (right == width)
 
 

@@ -5,16 +5,34 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import cuda_on_cpu
+import emulated_gpu
 from features._cells import Cells
 from features._device import open_device
 from painting import paint_cells
 
+DEVICES = list(dict.fromkeys(["cpu", open_device("auto").name]))
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
-@pytest.fixture(params=["cpu"])
-def device(request):
-    """Each device that this machine has."""
+@pytest.fixture
+def device():
+    """The CPU."""
+    return open_device("cpu")
+
+
+@pytest.fixture
+def emulated(monkeypatch):
+    """A GPU emulated on the CPU: CUDA sources compiled by g++."""
+    if cuda_on_cpu.COMPILER is None:
+        pytest.skip("needs g++ to run CUDA sources on the CPU")
+    emulated_gpu.install(monkeypatch)
+    return emulated_gpu.emulated_device()
+
+
+@pytest.fixture(params=DEVICES)
+def any_device(request):
+    """The CPU, and the GPU where there is one."""
     return open_device(request.param)
 
 

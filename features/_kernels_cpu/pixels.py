@@ -6,15 +6,16 @@ from features._kernels_cpu._jit import kernel
 
 
 @kernel
-def group_pixels(labels: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Group the pixels of a label image by label (counting sort; row-major order inside a label).
+def group_pixels(labels: np.ndarray, field: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The pixels of each region, in row-major order.
 
     Parameters
     ----------
-    labels : ndarray of int32, flat
+    labels : ndarray of int32, shape (n_fields, H, W)
         0 is background, 1..n are regions.
-    n : int
-        Number of regions.
+    field : ndarray of int32, shape (n,)
+    boxes : ndarray of int32, shape (n, 4)
+        A box around each region, as from `bounding_boxes`; it may be larger than the region.
 
     Returns
     -------
@@ -23,20 +24,21 @@ def group_pixels(labels: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     positions : ndarray of int64
         Flat pixel positions.
     """
-    counts = np.zeros(n + 1, np.int64)
-    for label in labels:
-        counts[label] += 1
+    _, height, width = labels.shape
+    n = len(field)
+    found = np.empty(labels.size + 1, np.int64)  # one more: a place is written before it is known to count
     offsets = np.zeros(n + 1, np.int64)
+    k = 0
     for i in range(n):
-        offsets[i + 1] = offsets[i] + counts[i + 1]
-    cursor = offsets[:-1].copy()
-    positions = np.empty(offsets[n], np.int64)
-    for position in range(labels.size):
-        label = labels[position]
-        if label:
-            positions[cursor[label - 1]] = position
-            cursor[label - 1] += 1
-    return offsets, positions
+        top, left, bottom, right = boxes[i]
+        for y in range(top, bottom):
+            row = labels[field[i], y, left:right]
+            first = (field[i] * height + y) * width + left
+            for x in range(right - left):
+                found[k] = first + x
+                k += row[x] == i + 1
+        offsets[i + 1] = k
+    return offsets, found[:k].copy()
 
 
 @kernel
@@ -74,6 +76,35 @@ def bounding_boxes(labels: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
                 boxes[i, 3] = max(boxes[i, 3], x + 1)
                 boxes[i, 2] = y + 1
     return field, boxes
+
+
+@kernel
+def centroids(offsets: np.ndarray, positions: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Centroid of each region in its field.
+
+    Parameters
+    ----------
+    offsets, positions : ndarray of int64
+        As in `Region`.
+    height, width : int
+        Of a field in px.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, 2)
+        y, x in px; NaN where a region has no pixel.
+    """
+    n = len(offsets) - 1
+    out = np.full((n, 2), np.nan)
+    for i in range(n):
+        mine = positions[offsets[i] : offsets[i + 1]]
+        sum_y, sum_x = 0, 0
+        for position in mine:
+            sum_y += position // width % height
+            sum_x += position % width
+        if mine.size:
+            out[i, 0], out[i, 1] = sum_y / mine.size, sum_x / mine.size
+    return out
 
 
 @kernel

@@ -1,0 +1,77 @@
+// What every source begins with: names of types, and sums and extremes over the threads of a block.
+//
+// A block may have up to 1024 threads. Every thread of the block must reach these calls; all get the result.
+
+#pragma once
+
+#define KERNEL extern "C" __global__ void
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+typedef long long i64;
+
+__device__ inline int warp_lane() { return threadIdx.x & 31; }
+
+struct Add {
+    template <class T> __device__ static T join(T a, T b) { return a + b; }
+};
+
+struct Least {
+    template <class T> __device__ static T join(T a, T b) { return b < a ? b : a; }
+};
+
+struct Most {
+    template <class T> __device__ static T join(T a, T b) { return b > a ? b : a; }
+};
+
+// Joins one value of each thread, in an order that depends on the block's size only: the same bits every time.
+template <class Join, class T> __device__ T over_block(T mine, T nothing) {
+    __shared__ T of_warp[32];
+    __shared__ T of_block;
+    for (int step = 16; step > 0; step /= 2) {
+        T other = __shfl_down_sync(0xffffffffu, mine, step);
+        bool there = warp_lane() + step < 32 && threadIdx.x + step < blockDim.x;
+        mine = there ? Join::join(mine, other) : mine;
+    }
+    if (warp_lane() == 0) of_warp[threadIdx.x / 32] = mine;
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        T all = nothing;
+        for (unsigned warp = 0; warp < (blockDim.x + 31) / 32; warp++) all = Join::join(all, of_warp[warp]);
+        of_block = all;
+    }
+    __syncthreads();
+    T result = of_block;
+    __syncthreads();
+    return result;
+}
+
+template <class T> __device__ T block_sum(T mine) { return over_block<Add>(mine, T(0)); }
+template <class T> __device__ T block_min(T mine, T most) { return over_block<Least>(mine, most); }
+template <class T> __device__ T block_max(T mine, T least) { return over_block<Most>(mine, least); }
+
+// The rank of each thread that is `there` among those of the block, in thread order, and how many they are.
+__device__ inline int block_rank(bool there, int* total) {
+    __shared__ int before_warp[33];
+    unsigned votes = __ballot_sync(0xffffffffu, there);
+    if (warp_lane() == 0) before_warp[threadIdx.x / 32 + 1] = __popc(votes);
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        before_warp[0] = 0;
+        for (unsigned warp = 1; warp <= blockDim.x / 32; warp++) before_warp[warp] += before_warp[warp - 1];
+    }
+    __syncthreads();
+    int rank = before_warp[threadIdx.x / 32] + __popc(votes & ((1u << warp_lane()) - 1));
+    *total = before_warp[blockDim.x / 32];
+    __syncthreads();
+    return rank;
+}
+
+// The box of a cell, as in boxes[4 * cell]: top, left, bottom, right.
+struct Box {
+    int top, left, height, width;
+    __device__ Box(const int* box) : top(box[0]), left(box[1]), height(box[2] - box[0]), width(box[3] - box[1]) {}
+    __device__ int size() const { return height * width; }
+};

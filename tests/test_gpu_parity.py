@@ -1,0 +1,62 @@
+"""The GPU's twins give the CPU's values: CUDA sources run on the CPU here, and on a GPU where there is one."""
+
+import numpy as np
+import pytest
+
+import cuda_on_cpu
+import emulated_gpu
+import features
+from features._cells import make_cells
+from mosaics import mosaic_cells
+from painting import paint_cells
+
+FAMILIES = sorted(features.families())
+WAITS = {}  # how often a family may wait for the GPU in a batch; every other never does
+
+
+def on(device, cells):
+    return make_cells(cells.pixels, cells.cell_labels, cells.nucleus_labels, device)
+
+
+def assert_twin(family, cells, device):
+    ours = features.families()[family].measure(cells, cells.device)
+    theirs = device.get(features.families()[family].measure(on(device, cells), device))
+    np.testing.assert_array_equal(np.isnan(theirs), np.isnan(ours))
+    np.testing.assert_allclose(theirs, ours, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("downwards", [False, True])
+def test_painted_cells(family, downwards, painted, emulated, monkeypatch):
+    """Threads from the last to the first too: a missing barrier gives other values."""
+    monkeypatch.setattr(cuda_on_cpu.HostProgram, "downwards", downwards)
+    assert_twin(family, painted, emulated)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_cells_and_one_black_pixel(family, emulated, device):
+    labels = np.zeros((1, 9, 9), np.int32)
+    pixels = np.zeros((1, 4, 9, 9), np.uint8)
+    assert_twin(family, make_cells(pixels, labels, labels, device), emulated)
+    labels[0, 0, 0] = 1
+    assert_twin(family, make_cells(pixels, labels, labels, device), emulated)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("family", FAMILIES)
+def test_real_cells(family, shared_data, device, emulated):
+    folder = shared_data / "hpa-cells" / "train"
+    name = sorted(path.name.rsplit("_", 1)[0] for path in folder.glob("*_green.png"))[3]
+    assert_twin(family, mosaic_cells(folder, name, device), emulated)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_family_waits_for_the_gpu(family, rng, emulated):
+    cells = on(emulated, paint_cells(rng))
+    for shared in ("regions", "_values", "nucleus_diameter", "nucleus_centres", "n_crop_pixels"):
+        getattr(cells, shared)
+    for distances in ("distance_to_cell_border", "distance_inside_nucleus", "distance_to_nucleus"):
+        getattr(cells, distances)
+    emulated_gpu.waits.clear()
+    features.families()[family].measure(cells, emulated)
+    assert len(emulated_gpu.waits) <= WAITS.get(family, 0), emulated_gpu.waits
