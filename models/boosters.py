@@ -189,6 +189,7 @@ def _key(name: str, settings: FitSettings, data_key: str) -> str:
     kind = member(name)
     return digest(
         [
+            Path(kind.__file__).read_text(encoding="utf-8"),
             kind.SETTINGS,
             kind.RARE_STRENGTHS,
             kind.COMMON_STRENGTHS,

@@ -1,12 +1,13 @@
 """The first level: members that learn, units that are done once, and the same bytes from any number of workers."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import xgboost
 
-from models.boosters import evaluable, train_first_level
+from models.boosters import evaluable, train_first_level, unit_keys
 from models.folds import make_folds
 from models.members import MEMBERS, member, xgb
 from models.metrics import average_precision
@@ -78,9 +79,7 @@ def test_joined_blocks_score_as_the_blocks_do(rng):
     order = np.random.default_rng(1).permutation(len(prepared.blocks))
     for visit in range(2):
         block = prepared.blocks[order[visit]]
-        block.quantised.set_info(
-            label=mine[block.rows].astype(np.float32), weight=np.ones(len(block.rows)), base_margin=margin[block.rows]
-        )
+        block.quantised.set_info(label=mine.astype(np.float32), weight=np.ones(len(mine)), base_margin=margin)
         part = xgboost.train(xgb.SETTINGS | {"seed": 1 + visit}, block.quantised, xgb.TREES_PER_VISIT)
         margin += part.inplace_predict(training.values[:, block.columns], predict_type="margin")
     np.testing.assert_allclose(xgb.score(model, training.values), margin, atol=1e-5)
@@ -136,6 +135,24 @@ def test_other_settings_values_or_labels_are_trained_anew(rng, tmp_path):
     assert all(len(keys) == 1 for keys in others)
     assert len(set.union(*others)) == 4
     assert trained(training, settings(**only, workers=3)) == others[0]
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_a_member_of_other_code_has_another_key(name, rng, tmp_path, monkeypatch):
+    training, kind = training_set(rng), member(name)
+    before = unit_keys(training, settings())
+    (tmp_path / "changed.py").write_text(Path(kind.__file__).read_text() + "BLOCKS = 7\n")
+    monkeypatch.setattr(kind, "__file__", str(tmp_path / "changed.py"))
+    after = unit_keys(training, settings())
+    assert {other for other in MEMBERS if before[other] != after[other]} == {name}
+
+
+def test_every_field_is_in_every_block_and_every_column_in_some(rng):
+    """Two columns meet in one or two blocks: fields left out there would never tell anything of the two."""
+    values = rng.normal(0, 1, (50, 60)).astype(np.float32)
+    blocks = xgb.prepare(values, "cpu").blocks
+    assert {block.quantised.num_row() for block in blocks} == {50}
+    assert set(np.concatenate([block.columns for block in blocks]).tolist()) == set(range(60))
 
 
 def test_a_fold_is_scored_without_its_labels_or_the_held_out(rng, tmp_path):

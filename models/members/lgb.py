@@ -17,8 +17,6 @@ SETTINGS: dict[str, Any] = {
     "num_leaves": 8,
     "max_bin": 255,
     "feature_fraction": 0.2,
-    "bagging_fraction": 0.5,
-    "bagging_freq": 1,
     "lambda_l2": 5.0,
     "min_data_in_leaf": 5,
     "boost_from_average": False,
@@ -47,7 +45,7 @@ def train(
     rounds : int
         Trees.
     seed : int
-        Of the row and column samples.
+        Of the column samples.
     """
     prepared.set_label(labels.astype(np.float32))
     # set_weight takes weights of one for no weights and then leaves the ones of the organelle before.
