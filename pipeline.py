@@ -11,8 +11,9 @@ from engine.lock import locked
 from engine.parallel import default_workers
 from engine.progress import progress
 from engine.run_folder import Outcome, RunFolder
-from features._device import open_device
-from features._shards import ExtractSettings, plan_shards
+from features._device import device_names
+from features._settings import ExtractSettings
+from features._shards import plan_shards
 from models.fit import fit as fit_models
 from models.fitted import Fitted, load
 from models.importance import ImportanceSettings
@@ -45,7 +46,8 @@ def extract(
     """Fields -> cells -> features -> one pooled row a field; goes on where an earlier run stopped."""
     folder = RunFolder(run)
     workers = workers or default_workers()
-    settings = ExtractSettings(no_er, str(masks) if masks else None, open_device(device).name)
+    devices = extraction.choose_devices(device, quiet)
+    settings = ExtractSettings(no_er, str(masks) if masks else None, devices[0].partition(":")[0])
     sources = extraction.find_splits(data)
     with locked(run):
         extraction.remember_settings(folder, settings)
@@ -54,7 +56,7 @@ def extract(
         extraction.remove_strays(folder, every)
         extraction.compile_kernels(workers, quiet)
         for split, source in sources.items():
-            extraction.measure_missing(source, shards[split], settings, workers, quiet)
+            extraction.measure_missing(source, shards[split], settings, devices, workers, quiet)
         columns = extraction.write_columns(folder)
         for of_split in shards.values():
             extraction.pool_split(folder, of_split, columns, workers, quiet)
@@ -78,7 +80,7 @@ def fit(
     training = fitting.read_training_set(data, folder, groups, covariates)
     settings = FitSettings(
         n_folds=n_folds, rounds=rounds, seed=seed,
-        device=open_device(device).name, workers=workers or default_workers(),
+        device=device_names(device)[0], workers=workers or default_workers(),
     )  # fmt: skip
     with locked(run):
         matrix = training.matrix

@@ -7,6 +7,8 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+
 from features._cells import Cells
 from features._device import Device
 from features._table import Column, FeatureTable
@@ -23,6 +25,11 @@ def columns() -> tuple[Column, ...]:
     return tuple(column for family in families().values() for column in family.columns())
 
 
+def measure_families(cells: Cells, device: Device) -> np.ndarray:
+    """All families' values on the device, float32, (n_cells, n_columns)."""
+    return device.xp.concatenate([family.measure(cells, device) for family in families().values()], axis=1)
+
+
 def featurize(cells: Cells, device: Device) -> FeatureTable:
     """Measure every family on a batch.
 
@@ -36,5 +43,4 @@ def featurize(cells: Cells, device: Device) -> FeatureTable:
     FeatureTable
         One row a cell in the order of the batch's ids; float32, NaN where a value does not exist.
     """
-    values = [family.measure(cells, device) for family in families().values()]
-    return FeatureTable(columns(), device.get(device.xp.concatenate(values, axis=1)))
+    return FeatureTable(columns(), device.get(measure_families(cells, device)))

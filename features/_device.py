@@ -1,7 +1,9 @@
 """Where arrays live and which kernels measure them: the one thing a family asks of a device."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -9,7 +11,7 @@ import numpy as np
 
 from engine.errors import UsageError
 
-_GPU_BATCH = 64
+_GPU_BATCH = 64 * 512 * 512
 
 
 @dataclass(frozen=True)
@@ -20,66 +22,85 @@ class Device:
     ----------
     name : str
         "cpu" or "cuda:N".
+    kind : str
+        "cpu" or "cuda".
     xp : module
         The array namespace that formulas are written over (NumPy or CuPy).
     kernels : package
         The loops: `device.kernels.texture.haralick(...)`; one module a family.
-    batch_fields : int
-        Fields in a batch.
+    batch_pixels : int
+        Pixels of one channel that a batch may have; a larger field is a batch of its own.
     put, get : callable
         An array from the host to the device, and back.
+    stream : callable
+        A fresh queue of work as a context: what is launched in one does not wait for another.
     """
 
     name: str
+    kind: str
     xp: ModuleType
     kernels: Any
-    batch_fields: int
+    batch_pixels: int
     put: Callable[[np.ndarray], Any]
     get: Callable[[Any], np.ndarray]
+    stream: Callable[[], AbstractContextManager] = nullcontext
 
 
-def open_device(name: str = "auto") -> Device:
-    """Open the device by name.
+def device_names(name: str = "auto") -> tuple[str, ...]:
+    """The devices that a name stands for, each as `open_device` takes it.
 
     Parameters
     ----------
     name : str
-        "auto" (the first GPU if there is one, else the CPU), "cpu", "cuda" or "cuda:N".
+        "auto" (every GPU if there is one, else the CPU), "cpu", "cuda" (every GPU) or "cuda:N".
 
     Raises
     ------
     UsageError
-        If the name is unknown or the device is not there; never a silent fall-back.
+        If the name is unknown or a device is not there; never a silent fall-back.
     """
-    if name == "auto":
-        name = "cpu" if _missing(0) else "cuda:0"
-    if name == "cpu":
+    if name == "cpu" or (name == "auto" and missing_for_a_gpu()):
+        return ("cpu",)
+    kind, _, number = name.partition(":")
+    if name not in ("auto", "cuda") and not (kind == "cuda" and number.isdecimal()):
+        raise UsageError(f"device {name!r} is unknown: expected auto, cpu or cuda[:N].")
+    if missing := missing_for_a_gpu():
+        raise UsageError(f"device {name}: {missing} Or run with --device cpu.")
+    if number and int(number) >= _count_gpus():
+        raise UsageError(f"device {name}: this machine has GPUs 0 to {_count_gpus() - 1}. Name one of them.")
+    return (name,) if number else tuple(f"cuda:{i}" for i in range(_count_gpus()))
+
+
+def open_device(name: str = "auto") -> Device:
+    """Open a device, the first if the name stands for several; see `device_names`."""
+    chosen = device_names(name)[0]
+    if chosen == "cpu":
         from features import _kernels_cpu
 
-        return Device("cpu", np, _kernels_cpu, 1, put=_as_it_is, get=_as_it_is)
-    kind, _, number = name.partition(":")
-    if kind != "cuda" or not (number or "0").isdecimal():
-        raise UsageError(f"device {name!r} is unknown: expected auto, cpu or cuda[:N].")
-    if missing := _missing(int(number or 0)):
-        raise UsageError(f"device {name}: {missing} Or run with --device cpu.")
-    return _open_gpu(int(number or 0))
+        return Device("cpu", "cpu", np, _kernels_cpu, 1, put=_as_it_is, get=_as_it_is)
+    return _open_gpu(int(chosen.partition(":")[2]))
 
 
-def _as_it_is(array: np.ndarray) -> np.ndarray:
-    return array
-
-
-def _missing(number: int) -> str:
+def missing_for_a_gpu() -> str:
     """What this machine lacks to use a GPU, with the remedy; empty if nothing."""
     try:
         import cupy
     except ImportError:
         return "CuPy is not installed: pip install -r requirements-gpu.txt."
     try:
-        count = cupy.cuda.runtime.getDeviceCount()
+        return "" if cupy.cuda.runtime.getDeviceCount() else "CUDA finds no GPU: check with nvidia-smi."
     except cupy.cuda.runtime.CUDARuntimeError as error:
         return f"CUDA finds no GPU ({error}): check the driver with nvidia-smi."
-    return "" if number < count else f"this machine has {count} GPUs, numbered from 0: name one of them."
+
+
+def _as_it_is(array: np.ndarray) -> np.ndarray:
+    return array
+
+
+def _count_gpus() -> int:
+    import cupy
+
+    return cupy.cuda.runtime.getDeviceCount()
 
 
 def _open_gpu(number: int) -> Device:
@@ -88,4 +109,13 @@ def _open_gpu(number: int) -> Device:
     from features import _kernels_gpu
 
     cupy.cuda.Device(number).use()
-    return Device(f"cuda:{number}", cupy, _kernels_gpu, _GPU_BATCH, put=cupy.asarray, get=cupy.asnumpy)
+    return Device(
+        f"cuda:{number}",
+        "cuda",
+        cupy,
+        _kernels_gpu,
+        _GPU_BATCH,
+        put=cupy.asarray,
+        get=cupy.asnumpy,
+        stream=partial(cupy.cuda.Stream, non_blocking=True),
+    )

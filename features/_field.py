@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
-from features._cells import Cells
 from features._channels import CHANNELS, IMAGE
 from features._kernels_cpu import field as _kernels
 from features._table import Column
@@ -49,14 +48,14 @@ def field_metadata() -> dict[str, pa.DataType]:
     return dict.fromkeys(_HASH_METADATA.values(), pa.uint64())
 
 
-def measure_field(pixels: np.ndarray, cells: Cells) -> dict[str, float | int]:
+def measure_field(pixels: np.ndarray, cell_labels: np.ndarray, nucleus_labels: np.ndarray) -> dict[str, float | int]:
     """Measure one field.
 
     Parameters
     ----------
     pixels : ndarray of uint8 or uint16, shape (4, H, W)
-    cells : Cells
-        The batch of this field alone.
+    cell_labels, nucleus_labels : ndarray of int32, shape (H, W)
+        Ids 1..n.
 
     Returns
     -------
@@ -64,14 +63,20 @@ def measure_field(pixels: np.ndarray, cells: Cells) -> dict[str, float | int]:
         A value for each of `field_columns` (float, NaN where undefined) and `field_metadata` (int), by name.
     """
     area = pixels[0].size
-    diameter = float(cells.nucleus_diameter[0])
-    covered = float(cells.regions["Cells"].counts.sum()) / area
-    values = [cells.n, covered, cells.n * np.pi / 4 * diameter**2 / area, pixels.shape[1], diameter]
+    n_cells, diameter = int(cell_labels.max(initial=0)), _nucleus_diameter(nucleus_labels)
+    covered = np.count_nonzero(cell_labels) / area
+    values = [n_cells, covered, n_cells * np.pi / 4 * diameter**2 / area, pixels.shape[1], diameter]
     values += [value for plane in pixels for value in _quality(plane)]
     values += [share for plane in pixels for share in _spectrum(plane)]
     names = [column.name for column in field_columns()]
     hashes = zip(_HASH_METADATA.values(), field_hashes(pixels), strict=True)
     return {name: float(value) for name, value in zip(names, values, strict=True)} | {k: int(h) for k, h in hashes}
+
+
+def _nucleus_diameter(nucleus_labels: np.ndarray) -> float:
+    """Median equivalent diameter of the nuclei in px; NaN without nuclei."""
+    areas = np.bincount(nucleus_labels.ravel())[1:]
+    return float(np.median(np.sqrt(4 / np.pi * areas[areas > 0]))) if areas.any() else np.nan
 
 
 def _quality(plane: np.ndarray) -> tuple[float, float, float]:

@@ -1,48 +1,23 @@
 """Extraction in shards: a shard is some fields turned into two finished files, so that a kill loses at most a shard."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from engine.errors import FieldError
-from engine.files import digest, digest_sources, whole
-from features import columns, featurize
-from features._cells import Cells, make_cells
-from features._channels import ER
+from engine.files import digest, whole
+from features import columns
+from features._batches import MeasuredCells, ReadField, batches, fetch, launch, read_one
 from features._device import open_device
-from features._field import field_columns, field_metadata, measure_field
-from features._images import FieldSource, read_field
-from features._masks import read_masks
-from features._segment import segment
+from features._field import field_columns, field_metadata
+from features._images import FieldSource
+from features._settings import ExtractSettings
 
 _PROVENANCE = b"hpa-boost provenance"
 LARGEST_SHARD, SMALLEST_SHARD, WANTED_SHARDS = 64, 4, 64
-
-
-@dataclass(frozen=True)
-class ExtractSettings:
-    """What the tables depend on; another value makes another table.
-
-    Attributes
-    ----------
-    no_er : bool
-        The fields have no ER channel; what needs it is NaN.
-    masks : str or None
-        Folder of label images made elsewhere.
-    device : str
-        Where features are measured.
-    code : str
-        Hash of the sources that measure.
-    """
-
-    no_er: bool
-    masks: str | None
-    device: str
-    code: str = digest_sources(Path(__file__).parent)
 
 
 @dataclass(frozen=True)
@@ -113,84 +88,69 @@ def _fingerprint(source: FieldSource, ids: tuple[str, ...]) -> list[list[object]
 
 
 def measure_shard(source: FieldSource, shard: Shard, settings: ExtractSettings) -> tuple[int, int]:
-    """Measure the fields of a shard and write its two files.
+    """Measure the fields of a shard on the CPU, one after the other, and write its two files.
 
     Returns
     -------
     n_fields, n_failed : int
     """
-    measured, rows = [], []
-    for field_id in shard.ids:
-        try:
-            pixels, cells = _read_cells(source, field_id, settings)
-        except FieldError as error:
-            rows.append(_failed_row(field_id, error))
-            continue
-        measured.append((field_id, cells, _measure(cells, settings)))
-        rows.append({"Metadata_Id": field_id} | measure_field(pixels, cells))
+    device = open_device("cpu")
+    rows: list[dict[str, object]] = []
+
+    def read() -> Iterator[ReadField]:
+        for field_id in shard.ids:
+            field = read_one(source, field_id, settings)
+            rows.append(field.row)
+            yield field
+
+    measured = [fetch(launch(batch, device), settings, device) for batch in batches(read(), device)]
+    return write_shard(shard, rows, measured)
+
+
+def write_shard(shard: Shard, rows: list[dict[str, object]], measured: list[MeasuredCells]) -> tuple[int, int]:
+    """Write the two files of a shard.
+
+    Parameters
+    ----------
+    shard : Shard
+    rows : list of dict
+        One for each field, those that failed too.
+    measured : list of MeasuredCells
+        The cells of all others, in the order of the fields.
+
+    Returns
+    -------
+    n_fields, n_failed : int
+    """
     _write(shard.cells_path, _cells_table(shard, measured), shard.provenance)
     _write(shard.fields_path, _fields_table(shard, rows), shard.provenance)
-    return len(rows), len(rows) - len(measured)
+    return len(rows), len(rows) - sum(len(batch.ids) for batch in measured)
 
 
-def _read_cells(source: FieldSource, field_id: str, settings: ExtractSettings) -> tuple[np.ndarray, Cells]:
-    pixels = read_field(source, field_id, no_er=settings.no_er)
-    if settings.masks is None:
-        found = segment(pixels, field_id)
-    else:
-        found = read_masks(Path(settings.masks), field_id, pixels.shape[1:])
-    return pixels, make_cells(pixels[None], found.cells[None], found.nuclei[None], open_device(settings.device))
-
-
-@lru_cache
-def _er_columns() -> np.ndarray:
-    return np.array([ER in column.channels for column in columns()])
-
-
-def _measure(cells: Cells, settings: ExtractSettings) -> np.ndarray:
-    values = featurize(cells, open_device(settings.device)).values
-    if settings.no_er:
-        values[:, _er_columns()] = np.nan
-    return values
-
-
-def _cells_table(shard: Shard, measured: list[tuple[str, Cells, np.ndarray]]) -> pa.Table:
+def _cells_table(shard: Shard, measured: list[MeasuredCells]) -> pa.Table:
     names = [column.name for column in columns()]
-    ids = [field_id for field_id, cells, _ in measured for _ in range(cells.n)]
-    position = [_positions(cells) for _, cells, _ in measured]
+    ids = [batch.ids[f] for batch in measured for f in batch.field]
+    numbers = [_ranks(batch.field) for batch in measured]
     metadata = {
         "Metadata_Id": pa.array(ids, pa.string()),
         "Metadata_Split": pa.array([shard.split] * len(ids), pa.string()),
-        "Metadata_Cell": _joined([np.arange(1, cells.n + 1, dtype=np.int32) for _, cells, _ in measured], np.int32),
+        "Metadata_Cell": _joined(numbers, np.int32),
+        "Metadata_X": _joined([batch.centres[:, 1] for batch in measured], np.float32),
+        "Metadata_Y": _joined([batch.centres[:, 0] for batch in measured], np.float32),
+        "Metadata_AtBorder": pa.array(_joined([batch.at_border for batch in measured], bool)),
     }
-    for k, name in enumerate(("Metadata_X", "Metadata_Y")):
-        metadata[name] = _joined([p[k] for p in position], np.float32)
-    metadata["Metadata_AtBorder"] = pa.array(_joined([p[2] for p in position], bool))
-    values = np.concatenate([v for _, _, v in measured]) if measured else np.empty((0, len(names)), np.float32)
-    by_column = np.ascontiguousarray(values.T)
+    values = [batch.values for batch in measured]
+    by_column = np.ascontiguousarray(np.concatenate([np.empty((0, len(names)), np.float32), *values]).T)
     return pa.table(metadata | {name: by_column[k] for k, name in enumerate(names)})
 
 
+def _ranks(field: np.ndarray) -> np.ndarray:
+    """The number of each cell in its field, from 1; cells are sorted by field."""
+    return np.arange(1, len(field) + 1) - np.searchsorted(field, field)
+
+
 def _joined(parts: list[np.ndarray], dtype: type) -> np.ndarray:
-    return np.concatenate(parts).astype(dtype) if parts else np.empty(0, dtype)
-
-
-def _positions(cells: Cells) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Centre x and y in px of each cell, and whether it is cut by the image border."""
-    get = cells.device.get
-    height, width = cells.cell_labels.shape[1:]
-    y_mean, x_mean = get(cells.centroids("Cells")).T
-    top, left, bottom, right = get(cells.boxes).T
-    return x_mean, y_mean, (top == 0) | (left == 0) | (bottom == height) | (right == width)
-
-
-def _failed_row(field_id: str, error: FieldError) -> dict[str, object]:
-    return {
-        "Metadata_Id": field_id,
-        "Metadata_Path": error.path,
-        "Metadata_Stage": error.stage,
-        "Metadata_Error": str(error),
-    }
+    return np.concatenate([np.empty(0, dtype), *parts]).astype(dtype)
 
 
 def _fields_table(shard: Shard, rows: list[dict[str, object]]) -> pa.Table:

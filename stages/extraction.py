@@ -1,6 +1,7 @@
 """Extraction as a run that can be stopped and started: shards to do, shards done, pooled matrices, failures."""
 
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,14 +16,18 @@ from engine.files import digest, read_json, whole, write_csv, write_json
 from engine.parallel import run_units
 from engine.progress import progress
 from engine.run_folder import RunFolder
+from features._device import device_names, missing_for_a_gpu, open_device
 from features._field import field_columns
 from features._images import FieldSource, find_fields
-from features._shards import ExtractSettings, Shard, measure_shard
+from features._overlap import measure_on, measure_shards
+from features._settings import ExtractSettings
+from features._shards import Shard, measure_shard
 from features._table import columns_frame
 from features._warm import compile_family, compile_segmentation, kernels_compiled
 from models.matrix import matrix_made_of, pool_shard, write_matrix
 
 SPLITS = ("train", "test")
+SHARDS_A_UNIT = 16  # that one of several GPUs measures before its process says so
 
 
 def find_splits(data: Path) -> dict[str, FieldSource]:
@@ -44,6 +49,15 @@ def find_splits(data: Path) -> dict[str, FieldSource]:
             "another folder with --data DIR, or run python cli.py simulate data."
         )
     return found
+
+
+def choose_devices(name: str, quiet: bool) -> tuple[str, ...]:
+    """The devices that a name stands for; says what "auto" chose, and why."""
+    devices = device_names(name)
+    if name == "auto" and not quiet:
+        reason = f" ({missing_for_a_gpu()})" if devices == ("cpu",) else ""
+        print(f"device auto: {', '.join(devices)}{reason}", file=sys.stderr)  # noqa: T201
+    return devices
 
 
 def remember_settings(folder: RunFolder, settings: ExtractSettings) -> None:
@@ -69,16 +83,35 @@ def compile_kernels(workers: int, quiet: bool) -> None:
 
 
 def measure_missing(
-    source: FieldSource, shards: list[Shard], settings: ExtractSettings, workers: int, quiet: bool
+    source: FieldSource,
+    shards: list[Shard],
+    settings: ExtractSettings,
+    devices: tuple[str, ...],
+    workers: int,
+    quiet: bool,
 ) -> None:
-    """Measure the shards that are not on disk yet, side by side."""
+    """Measure the shards that are not on disk yet: in processes on the CPU, or with threads around each GPU."""
     todo = [shard for shard in shards if not shard.finished()]
     if not todo:
         return
-    units = ((source.part(shard.ids), shard, settings) for shard in todo)
     with progress(f"extract {todo[0].split}", sum(len(shard.ids) for shard in todo), "fields", quiet) as bar:
-        for n_fields, _ in run_units(measure_shard, units, workers):
+        for n_fields, _ in _measured(source, todo, settings, devices, workers):
             bar.advance(n_fields)
+
+
+def _measured(
+    source: FieldSource, todo: list[Shard], settings: ExtractSettings, devices: tuple[str, ...], workers: int
+) -> Iterator[tuple[int, int]]:
+    """Fields and failures of shards, as they are finished."""
+    if devices == ("cpu",):
+        yield from run_units(measure_shard, ((source.part(s.ids), s, settings) for s in todo), workers)
+    elif len(devices) == 1:
+        yield from measure_shards(source, todo, settings, open_device(devices[0]), workers)
+    else:
+        pieces = [todo[i : i + SHARDS_A_UNIT] for i in range(0, len(todo), SHARDS_A_UNIT)]
+        threads = max(workers // len(devices), 1)
+        units = ((source, piece, settings, devices[k % len(devices)], threads) for k, piece in enumerate(pieces))
+        yield from run_units(measure_on, units, len(devices))
 
 
 def remove_strays(folder: RunFolder, shards: list[Shard]) -> None:

@@ -1,7 +1,7 @@
 """A GPU that is not there: NumPy arrays that refuse what CuPy's refuse, and CUDA sources run on the CPU.
 
 An `EmulatedArray` cannot meet a NumPy array that has dimensions, and asking one for a Python number or truth, which
-on a GPU waits for all that was launched, is counted in `waits`. The module itself is the namespace (`xp`) of its arrays.
+on a GPU waits for all that was launched, is counted in `waits`. The module is also the namespace of its arrays (`xp`).
 """
 
 import sys
@@ -123,10 +123,11 @@ class _Ufunc:
 def emulated_device() -> Device:
     """The device "cuda" without one."""
     return Device(
-        "cuda:emulated",
+        "cuda:0",
+        "cuda",
         sys.modules[__name__],
         features._kernels_gpu,
-        batch_fields=2,
+        batch_pixels=2 * 96 * 96,
         put=lambda array: wrapped(np.array(array)),
         get=lambda array: np.array(_bare(array)),
     )

@@ -4,18 +4,15 @@ import cv2
 import numpy as np
 import pytest
 
-from features._cells import make_cells
 from features._channels import CHANNELS, IMAGE
-from features._device import open_device
 from features._field import field_columns, field_hashes, field_metadata, hamming, measure_field, turned
 from features._images import find_fields, read_field
-from painting import paint_cells
 
 
 def measured(pixels, cell_labels=None, nucleus_labels=None):
     nothing = np.zeros((1, *pixels.shape[1:]), np.int32)
     labels = [nothing if image is None else image for image in (cell_labels, nucleus_labels)]
-    return measure_field(pixels, make_cells(pixels[None], *labels, open_device("cpu")))
+    return measure_field(pixels, *(image[0] for image in labels))
 
 
 @pytest.fixture
@@ -27,7 +24,7 @@ def blobs(rng):
 
 
 def test_names_and_values_agree(painted):
-    values = measure_field(painted.pixels[0], paint_cells(np.random.default_rng(1), n_fields=1))
+    values = measure_field(painted.pixels[0], painted.cell_labels[0], painted.nucleus_labels[0])
     columns = field_columns()
     assert list(values) == [c.name for c in columns] + list(field_metadata())
     assert {c.compartment for c in columns} == {IMAGE}
