@@ -59,7 +59,7 @@ def measure(cells: Cells, device: Device) -> np.ndarray:
     n_fields, n_channels, height, width = cells.pixels.shape
     unit = cells.nucleus_diameter[cells.field]
     sums, moments, nuclei = device.kernels.radial.ring_sums(
-        np.ascontiguousarray(cells.pixels).reshape(n_fields, n_channels, height * width),
+        device.xp.ascontiguousarray(cells.pixels).reshape(n_fields, n_channels, height * width),
         cells.field,
         cells.boxes,
         region.offsets,
