@@ -1,13 +1,16 @@
 # make demo: simulate, extract, fit, report, submit. make test: the suite. Both install what is pinned first.
 PYTHON ?= python3
 BIN := .venv/bin
+GPU_PYTHON ?= $(BIN)/python
+FIELDS ?=
 
-.PHONY: help setup demo test test-slow lint clean
+.PHONY: help setup demo test test-slow test-gpu lint clean
 
 help:
 	@echo "make demo       simulate, extract, fit, report, submit (into demo/)"
 	@echo "make test       the test suite"
 	@echo "make test-slow  the long runs over the real sample"
+	@echo "make test-gpu   every family and the fit on the CPU and the GPU: largest differences (FIELDS=folder of images)"
 	@echo "make lint       ruff"
 	@echo "make clean      remove .venv, demo/ and runs/"
 
@@ -27,6 +30,9 @@ test: setup
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
+
+test-gpu:
+	$(GPU_PYTHON) -m benchmarks.parity $(FIELDS)
 
 lint: setup
 	$(BIN)/ruff check .

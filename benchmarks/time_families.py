@@ -1,4 +1,4 @@
-"""CPU time of each feature family on real fields.
+"""CPU time of each step from PNG files to features on real fields: reading, cells, what families share, each family.
 
     python -m benchmarks.time_families [--source DIR] [--fields ID ...] [--against mahotas]
 
@@ -19,6 +19,7 @@ import features
 from features._cells import Cells, make_cells
 from features._channels import CHANNELS
 from features._device import Device, open_device
+from features._field import measure_field
 from features._images import find_fields, read_field
 from features._segment import segment
 
@@ -48,6 +49,18 @@ def load(source: Path, field: str, device: Device) -> Cells:
 def fresh(cells: Cells) -> Cells:
     """The same batch with nothing cached."""
     return Cells(cells.pixels, cells.cell_labels, cells.nucleus_labels, cells.field, cells.boxes, cells.device)
+
+
+def field_times(source: Path, field: str, repeats: int) -> dict[str, float]:
+    """CPU ms of what is done on the host before cells are measured."""
+    fields = find_fields(source)
+    pixels = read_field(fields, field)
+    found = segment(pixels, field)
+    return {
+        "read and decode": cpu_ms(lambda: read_field(fields, field), repeats),
+        "segmentation": cpu_ms(lambda: segment(pixels, field), repeats),
+        "measures of the field": cpu_ms(lambda: measure_field(pixels, found.cells, found.nuclei), repeats),
+    }
 
 
 def shared_times(cells: Cells, repeats: int) -> dict[str, float]:
@@ -105,7 +118,8 @@ def main() -> None:
     n_columns = {name: len(family.columns()) for name, family in features.families().items()}
     for field in options.fields:
         cells = load(options.source, field, device)
-        times = shared_times(cells, options.repeats) | family_times(cells, device, options.repeats)
+        times = field_times(options.source, field, options.repeats)
+        times |= shared_times(cells, options.repeats) | family_times(cells, device, options.repeats)
         print_table(f"{field}: {cells.n} cells", times, n_columns)
         if options.against:
             theirs = mahotas_ms(cells, 3)

@@ -1,0 +1,214 @@
+"""Fields a second on a GPU: decoding, segmentation, each family, the whole; bytes moved; the fit against the CPU's.
+
+    python -m benchmarks.gpu [FOLDER] [--device cuda] [--fields 256] [--threads 16]
+
+FOLDER holds images (simulated without it). They are multiplied to `--fields` by random flips, quarter turns and gains.
+Families are timed with what they share at hand, from launch to the end of the work on the GPU, the least of three.
+Prints the versions of what the machine has; needs no network.
+"""
+
+import argparse
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+import features
+from benchmarks.parity import read
+from benchmarks.synthetic import synthetic_matrix
+from features._batches import ReadField, launch, read_one, stacked
+from features._cells import Cells, make_cells
+from features._channels import CHANNELS
+from features._device import Device, open_device
+from features._images import FieldSource, find_fields, read_field
+from features._overlap import measure_shards
+from features._settings import ExtractSettings
+from features._shards import plan_shards
+from models.members import member
+from simulate import simulate
+
+BATCHES = (8, 32, 64, 128)
+SHARED = ("regions", "_values", "nucleus_diameter", "nucleus_centres", "n_crop_pixels")
+DISTANCES = ("distance_to_cell_border", "distance_inside_nucleus", "distance_to_nucleus")
+PACKAGES = ("numpy", "cupy-cuda13x", "cupy-cuda12x", "torch", "xgboost", "lightgbm", "opencv-python-headless")
+
+
+def seconds(work: Callable[[], object], wait: Callable[[], object], repeats: int = 3) -> float:
+    """Least wall time from the call to the end of all work on the device, after one call that compiles."""
+    work()
+    times = []
+    for _ in range(repeats):
+        wait()
+        start = time.perf_counter()
+        work()
+        wait()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def wait_for(device: Device) -> Callable[[], object]:
+    """What waits until the device has done all that was launched."""
+    if device.name == "cpu":
+        return lambda: None
+    return device.xp.cuda.runtime.deviceSynchronize
+
+
+def multiplied(fields: list[ReadField], n: int, rng: np.random.Generator) -> list[ReadField]:
+    """Fields turned, mirrored and brightened at random; their cells go with them."""
+    out = []
+    for k in range(n):
+        one = fields[k % len(fields)]
+        turns, mirrored, gain = int(rng.integers(4)), bool(rng.integers(2)), rng.uniform(0.7, 1.3)
+        images = [np.rot90(image, turns, axes=(-2, -1)) for image in one.images]
+        images = [image[..., ::-1] if mirrored else image for image in images]
+        top = np.iinfo(images[0].dtype).max
+        pixels = np.clip(images[0] * gain, 0, top).astype(images[0].dtype)
+        out.append(ReadField(one.row, (pixels, *map(np.ascontiguousarray, images[1:]))))
+    return out
+
+
+def print_reading(source: FieldSource, n: int, threads: int) -> None:
+    """Fields a second of decoding, and of decoding with segmentation and field measures, on so many threads."""
+    ids = [source.ids[k % len(source.ids)] for k in range(n)]
+    settings = ExtractSettings(False, None, "cpu")
+    for what, work in (
+        ("decode four PNGs", lambda i: read_field(source, i)),
+        ("decode, segment, measure the field", lambda i: read_one(source, i, settings)),
+    ):
+        with ThreadPoolExecutor(threads, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+            list(pool.map(work, ids[:threads]))
+            start = time.perf_counter()
+            list(pool.map(work, ids))
+            print(f"| {what}, {threads} threads | {n / (time.perf_counter() - start):.0f} |", flush=True)
+
+
+def on_device(batch: list[ReadField], device: Device) -> Cells:
+    """A batch on the device, with everything that families share."""
+    cells = make_cells(*stacked(batch), device)
+    for name in (*SHARED, *DISTANCES):
+        getattr(cells, name)
+    return cells
+
+
+def print_families(fields: list[ReadField], sizes: Iterable[int], device: Device) -> None:
+    """ms of a batch for each family and batch size, and fields a second of the whole."""
+    wait = wait_for(device)
+    columns: dict[str, list[float]] = {}
+    for size in sizes:
+        batch = fields[:size]
+        columns.setdefault("bring, shared maps", []).append(seconds(lambda b=batch: on_device(b, device), wait))
+        cells = on_device(batch, device)
+        for name, family in features.families().items():
+            columns.setdefault(name, []).append(seconds(lambda f=family, c=cells: f.measure(c, device), wait))
+        whole = seconds(lambda b=batch: [device.get(a) for a in launch(b, device).arrays], wait)
+        columns.setdefault("whole batch and back", []).append(whole)
+        columns.setdefault("fields a second", []).append(size / whole / 1000)
+    print("\n| ms a batch of | " + " | ".join(map(str, sizes)) + " |\n|---|" + "--:|" * len(sizes))
+    for name, times in columns.items():
+        print(f"| {name} | " + " | ".join(f"{1000 * t:.4g}" for t in times) + " |", flush=True)
+
+
+def print_bandwidth(fields: list[ReadField], device: Device) -> None:
+    """Bytes that a field brings to the device and back, against what a plain copy reaches."""
+    block = np.zeros(256 * 2**20, np.uint8)
+    copy = block.nbytes / seconds(lambda: device.put(block), wait_for(device)) / 1e9
+    cells = np.mean([field.images[1].max() for field in fields])
+    there = np.mean([sum(image.nbytes for image in field.images) for field in fields]) / 1e6
+    back = cells * 4 * len(features.columns()) / 1e6
+    print(f"\ncopy to the device {copy:.1f} GB/s; a field brings {there:.2f} MB there, {back:.2f} MB back "
+          f"({cells:.0f} cells): at most {1e3 * copy / (there + back):.0f} fields a second by copying")  # fmt: skip
+
+
+def write_png(field: ReadField, folder: Path, name: str) -> None:
+    """Write the four channels of a field."""
+    for channel in CHANNELS:
+        cv2.imwrite(str(folder / f"{name}_{channel.colour}.png"), field.images[0][channel.index])
+
+
+def print_extraction(fields: list[ReadField], device: Device, threads: int) -> None:
+    """Fields a second from PNG files to finished shards."""
+    settings = ExtractSettings(False, None, device.kind)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "train"
+        folder.mkdir()
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(lambda k: write_png(fields[k], folder, f"f{k:05d}"), range(len(fields))))
+        source = find_fields(folder)
+        shards = plan_shards(source, "train", settings, Path(scratch) / "run")
+        start = time.perf_counter()
+        done = sum(n for n, _ in measure_shards(source, shards, settings, device, threads))
+        rate = done / (time.perf_counter() - start)
+    print(f"\nPNG files to finished shards: {rate:.0f} fields a second ({done} fields)", flush=True)
+
+
+def print_fit(device: Device, rows: int, n_columns: int, rounds: int, threads: int) -> None:
+    """Seconds of XGBoost's 28 organelles x 5 folds; the CPU's are taken from two organelles in one fold."""
+    rng = np.random.default_rng(20181)
+    labels = rng.random((rows, 28)) < np.geomspace(0.4, 0.0004, 28)
+    values = synthetic_matrix(labels, np.arange(rows) // 4, n_columns, rng)
+    seen, kind = np.arange(rows) % 5 > 0, member("xgboost")
+    weights = np.ones(seen.sum(), np.float32)
+    for name, organelles in ((device.name, range(28)), ("cpu", (2, 20))):
+        start = time.perf_counter()
+        prepared = kind.prepare(values[seen], name)
+        ready = time.perf_counter() - start
+        start = time.perf_counter()
+        for j in organelles:
+            kind.train(prepared, labels[seen, j], weights, rounds, seed=j)
+        each = (time.perf_counter() - start) / len(organelles)
+        side = 1 if name != "cpu" else threads
+        whole = 5 * (ready + 28 * each / side)
+        print(
+            f"fit of {rows} x {n_columns}, {rounds} rounds, {name}: quantised in {ready:.1f} s a fold, {each:.2f} s an "
+            f"organelle ({len(organelles)} timed); 28 x 5 with {side} at a time make {whole:.0f} s",
+            flush=True,
+        )
+
+
+def versions() -> str:
+    """What the machine has."""
+    found = []
+    for package in PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    return f"Python {platform.python_version()}, " + ", ".join(found)
+
+
+def main() -> None:
+    """Print everything, the quick parts first."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--fields", type=int, default=256)
+    parser.add_argument("--threads", type=int, default=16)
+    parser.add_argument("--batches", type=int, nargs="+", default=BATCHES)
+    parser.add_argument("--rows", type=int, default=31072)
+    parser.add_argument("--columns", type=int, default=1500)
+    parser.add_argument("--rounds", type=int, default=300)
+    given = parser.parse_args()
+    device = open_device(given.device)
+    print(f"{device.name}; {versions()}\n\n| | fields a second |\n|---|--:|")
+    with tempfile.TemporaryDirectory() as scratch:
+        if given.folder is None:
+            given.folder = Path(scratch) / "train"
+            simulate(Path(scratch), 32, 0, 512, 0, 1, lambda *_: None)
+        source = find_fields(given.folder)
+        print_reading(source, given.fields, given.threads)
+        fields = multiplied(read(source, 64), given.fields, np.random.default_rng(0))
+    print_families(fields, [size for size in given.batches if size <= len(fields)], device)
+    print_bandwidth(fields, device)
+    print_extraction(fields, device, given.threads)
+    print_fit(device, given.rows, given.columns, given.rounds, given.threads)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

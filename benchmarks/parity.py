@@ -1,0 +1,125 @@
+"""The same fields and the same matrix on the CPU and on a GPU: the largest difference of each family, and of the fit.
+
+    python -m benchmarks.parity [FOLDER] [--device cuda] [--fields 16]
+
+FOLDER holds images; without it fields are simulated. Segmentation runs on the CPU for either device. Ends with exit
+code 1 if a value differs by more than 1e-5 of the CPU's (1e-6 near 0), or a score of the fit by more than 0.05.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import features
+from benchmarks.synthetic import synthetic_matrix
+from features._batches import ReadField, batches, read_one, stacked
+from features._cells import make_cells
+from features._device import Device, open_device
+from features._images import FieldSource, find_fields
+from features._settings import ExtractSettings
+from models.members import member
+from simulate import simulate
+
+RELATIVE, ABSOLUTE, LOG_ODDS = 1e-5, 1e-6, 0.05
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far the values of a GPU are from those of the CPU.
+
+    Attributes
+    ----------
+    largest : float
+        Of |difference| / (1e-6 + 1e-5 |CPU's value|): at most 1 is within bounds.
+    share_equal : float
+        Of values with the same bits, NaN counted as equal to NaN.
+    n_nan : int
+        Values that are NaN on one device only.
+    """
+
+    largest: float
+    share_equal: float
+    n_nan: int
+
+    @property
+    def within_bounds(self) -> bool:
+        """Whether all values agree."""
+        return self.largest <= 1 and not self.n_nan
+
+
+def difference(ours: np.ndarray, theirs: np.ndarray) -> Difference:
+    """Compare the CPU's values with another device's."""
+    either, both = np.isnan(ours) | np.isnan(theirs), np.isnan(ours) & np.isnan(theirs)
+    a, b = np.where(either, 0, ours).astype(float), np.where(either, 0, theirs).astype(float)
+    bound = ABSOLUTE + RELATIVE * abs(a)
+    return Difference(
+        float((abs(a - b) / bound).max(initial=0)),
+        float(((ours == theirs) | both).mean()) if ours.size else 1.0,
+        int((either & ~both).sum()),
+    )
+
+
+def read(source: FieldSource, n_fields: int) -> list[ReadField]:
+    """The first fields of a source that can be read, with their cells."""
+    settings = ExtractSettings(False, None, "cpu")
+    return [one for one in (read_one(source, i, settings) for i in source.ids[:n_fields]) if one.images is not None]
+
+
+def family_differences(fields: list[ReadField], cpu: Device, gpu: Device) -> Iterator[tuple[str, Difference]]:
+    """Each family with its largest difference over all batches."""
+    pairs = [[make_cells(*stacked(batch), device) for device in (cpu, gpu)] for batch in batches(fields, gpu)]
+    for name, family in features.families().items():
+        ours = [cpu.get(family.measure(cells, cpu)) for cells, _ in pairs]
+        theirs = [gpu.get(family.measure(cells, gpu)) for _, cells in pairs]
+        yield name, difference(np.concatenate(ours), np.concatenate(theirs))
+
+
+def fit_difference(device: str, rows: int = 4000, columns: int = 200, rounds: int = 100) -> float:
+    """Largest difference of XGBoost's log-odds between the devices, over three organelles of a synthetic matrix."""
+    rng = np.random.default_rng(20181)
+    labels = rng.random((rows, 3)) < (0.3, 0.05, 0.01)
+    values = synthetic_matrix(labels, np.arange(rows), columns, rng)
+    kind, weights, largest = member("xgboost"), np.ones(rows, np.float32), 0.0
+    prepared = {name: kind.prepare(values, name) for name in ("cpu", device)}
+    for j in range(labels.shape[1]):
+        ours, theirs = (
+            kind.score(kind.train(prepared[name], labels[:, j], weights, rounds, seed=j), values)
+            for name in ("cpu", device)
+        )
+        largest = max(largest, float(abs(ours - theirs).max()))
+    return largest
+
+
+def main() -> int:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--fields", type=int, default=16)
+    given = parser.parse_args()
+    cpu, gpu = open_device("cpu"), open_device(given.device)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = given.folder
+        if folder is None:
+            folder = Path(scratch) / "train"
+            simulate(Path(scratch), given.fields, 0, 512, 0, 1, lambda *_: None)
+        fields = read(find_fields(folder), given.fields)
+    print(f"{len(fields)} fields of {folder.name}, {gpu.name} against the CPU\n")
+    print("| family | largest difference / bound | values with equal bits | NaN on one side |\n|---|--:|--:|--:|")
+    agree = True
+    for name, found in family_differences(fields, cpu, gpu):
+        agree &= found.within_bounds
+        print(f"| {name} | {found.largest:.3g} | {100 * found.share_equal:.2f} % | {found.n_nan} |", flush=True)
+    largest = fit_difference(gpu.name)
+    agree &= largest <= LOG_ODDS
+    print(f"\nXGBoost, largest difference of the log-odds: {largest:.2g} (bound {LOG_ODDS})")
+    return 0 if agree else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
