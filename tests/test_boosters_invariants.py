@@ -70,22 +70,23 @@ def test_nothing_to_learn_from_gives_one_finite_score(name):
     assert np.ptp(scores) == 0
 
 
-def test_joined_blocks_score_as_the_blocks_do(rng):
+@pytest.mark.parametrize("n_visits", [2, xgb.BLOCKS + 8])
+def test_joined_blocks_score_as_the_blocks_do(n_visits, rng):
     training = training_set(rng)
     prepared = xgb.prepare(training.values, "cpu")
     mine = training.labels[:, 0]
-    model = xgb.train(prepared, mine, row_weights(mine, 0.0), 2 * xgb.TREES_PER_VISIT, seed=1)
+    model = xgb.train(prepared, mine, row_weights(mine, 0.0), n_visits * xgb.TREES_PER_VISIT, seed=1)
     margin = np.zeros(len(mine), np.float32)
     order = np.random.default_rng(1).permutation(len(prepared.blocks))
-    for visit in range(2):
-        block = prepared.blocks[order[visit]]
+    for visit in range(n_visits):
+        block = prepared.blocks[order[visit % xgb.BLOCKS]]
         block.quantised.set_info(label=mine.astype(np.float32), weight=np.ones(len(mine)), base_margin=margin)
         part = xgboost.train(xgb.SETTINGS | {"seed": 1 + visit}, block.quantised, xgb.TREES_PER_VISIT)
         margin += part.inplace_predict(training.values[:, block.columns], predict_type="margin")
     np.testing.assert_allclose(xgb.score(model, training.values), margin, atol=1e-5)
     assert model.num_features() == training.values.shape[1]
     used = {int(name[1:]) for name in model.get_score()}
-    assert used <= set(np.concatenate([prepared.blocks[order[v]].columns for v in range(2)]).tolist())
+    assert used <= set(np.concatenate([prepared.blocks[v].columns for v in order[:n_visits]]).tolist())
 
 
 def settings(**changes):

@@ -53,17 +53,18 @@ class Block:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Blocks, and the values for the margins between them.
+    """Blocks that together hold each column about six times.
 
     Attributes
     ----------
-    values : ndarray of float32, shape (n, n_columns)
     blocks : tuple of Block
+    n_columns : int
+        Of the whole matrix.
     device : str
     """
 
-    values: np.ndarray
     blocks: tuple[Block, ...]
+    n_columns: int
     device: str
 
 
@@ -76,7 +77,7 @@ def prepare(values: np.ndarray, device: str) -> Prepared:
         columns = np.sort(rng.permutation(n_columns)[: max(round(COLUMN_SHARE * n_columns), 1)])
         part = np.ascontiguousarray(values[:, columns])
         blocks.append(Block(columns, xgboost.QuantileDMatrix(part, max_bin=SETTINGS["max_bin"], nthread=1)))
-    return Prepared(values, tuple(blocks), device)
+    return Prepared(tuple(blocks), n_columns, device)
 
 
 def train(prepared: Prepared, labels: np.ndarray, weights: np.ndarray, rounds: int, seed: int) -> xgboost.Booster:
@@ -103,10 +104,10 @@ def train(prepared: Prepared, labels: np.ndarray, weights: np.ndarray, rounds: i
         part = xgboost.train(
             SETTINGS | {"seed": (seed + visit) % 2**31, "device": prepared.device}, block.quantised, int(share)
         )
-        margin += part.inplace_predict(prepared.values[:, block.columns], predict_type="margin")
+        margin = part.predict(block.quantised, output_margin=True)  # The base margin is in it.
         parts.append(part)
         columns.append(block.columns)
-    return _joined(parts, columns, prepared.values.shape[1])
+    return _joined(parts, columns, prepared.n_columns)
 
 
 def _joined(parts: list[xgboost.Booster], columns: list[np.ndarray], n_columns: int) -> xgboost.Booster:
