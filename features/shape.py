@@ -5,6 +5,7 @@ room for a large Golgi or an aggresome. Sizes come twice: in pixels (they depend
 covariates) and relative to the field's median nucleus. Moments that turn with the image are left out.
 """
 
+import math
 from types import ModuleType
 
 import numpy as np
@@ -74,8 +75,8 @@ def _outline(cells: Cells, compartment: str, device: Device) -> dict[str, np.nda
     radii = kernels.inscribed_radii(distance.ravel(), region.offsets, region.positions)
 
     area = xp.where(sums[:, 0] > 0, sums[:, 0], xp.nan)
-    perimeter = steps[:, 0] + np.sqrt(2) * steps[:, 1] + (1 + np.sqrt(2)) / 2 * steps[:, 2]
-    diameter = xp.sqrt(4 / np.pi * area)
+    perimeter = steps[:, 0] + math.sqrt(2) * steps[:, 1] + (1 + math.sqrt(2)) / 2 * steps[:, 2]
+    diameter = xp.sqrt(4 / math.pi * area)
     box_area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     shape = {
         "Area": area,
@@ -86,7 +87,7 @@ def _outline(cells: Cells, compartment: str, device: Device) -> dict[str, np.nda
         "MinFeretDiameter": hull[:, 2],
         "MaximumRadius": radii[:, 0],
         "MeanRadius": radii[:, 1],
-        "FormFactor": 4 * np.pi * area / perimeter**2,
+        "FormFactor": 4 * math.pi * area / perimeter**2,
         "Solidity": area / hull[:, 0],
         "Extent": area / box_area,
         "EulerNumber": xp.where(sums[:, 0] > 0, steps[:, 3], xp.nan),
@@ -116,7 +117,7 @@ def _moment_shape(sums: np.ndarray, area: np.ndarray, boxes: np.ndarray, xp: Mod
         "MinorAxisLength": minor,
         "Eccentricity": xp.sqrt(1 - (minor / major) ** 2),
         "AspectRatio": major / minor,
-        "Roundness": 4 * area / (np.pi * major**2),
+        "Roundness": 4 * area / (math.pi * major**2),
         "y": boxes[:, 0] + y,
         "x": boxes[:, 1] + x,
         "Orientation": xp.where(spread > 0, xp.arctan2(2 * yx, yy - xx) / 2, xp.nan),
@@ -154,12 +155,12 @@ def _position(
     dy, dx = nucleus["y"] - cell["y"], nucleus["x"] - cell["x"]
     offset = xp.hypot(dy, dx)
     along = abs(dy * xp.cos(cell["Orientation"]) + dx * xp.sin(cell["Orientation"]))
-    turn = abs(cell["Orientation"] - nucleus["Orientation"]) % np.pi
+    turn = abs(cell["Orientation"] - nucleus["Orientation"]) % math.pi
     return [
         offset / unit,
         2 * offset / cell["EquivalentDiameter"],
         2 * along / cell["MajorAxisLength"],
-        xp.degrees(xp.minimum(turn, np.pi - turn)),
+        xp.degrees(xp.minimum(turn, math.pi - turn)),
         nucleus["Perimeter"] / cell["Perimeter"],
         nucleus["MajorAxisLength"] / cell["MajorAxisLength"],
     ]
