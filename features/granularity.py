@@ -14,7 +14,7 @@ from features._device import Device
 from features._table import Column
 
 RADII = (1, 2, 3, 4, 5, 6, 7, 8, 12)
-_MEASURED = (*(("Cells", channel) for channel in CHANNELS), ("Nuclei", PROTEIN))
+_MEASURED = (("Cells", CHANNELS), ("Nuclei", (PROTEIN,)))
 
 
 def columns() -> tuple[Column, ...]:
@@ -25,7 +25,8 @@ def columns() -> tuple[Column, ...]:
     """
     return tuple(
         column
-        for compartment, channel in _MEASURED
+        for compartment, channels in _MEASURED
+        for channel in channels
         for column in (
             *(Column(compartment, "Granularity", "OpeningShare", (channel,), (r,), covariate=r == 1) for r in RADII),
             Column(compartment, "Granularity", "MeanRadius", (channel,)),
@@ -46,19 +47,21 @@ def measure(cells: Cells, device: Device) -> np.ndarray:
     ndarray of float32, shape (n_cells, n_columns)
         NaN for a black or absent compartment; MeanRadius is NaN where nothing is lost.
     """
-    parts = [_spectrum(cells, compartment, channel, device) for compartment, channel in _MEASURED]
-    return device.xp.concatenate(parts, axis=1).astype(device.xp.float32)
+    pixels = device.xp.ascontiguousarray(cells.pixels)
+    parts = [_spectra(cells, pixels, compartment, channels, device) for compartment, channels in _MEASURED]
+    return device.xp.concatenate(parts, axis=1).astype(np.float32)
 
 
-def _spectrum(cells: Cells, compartment: str, channel: Channel, device: Device) -> np.ndarray:
-    """Share lost at each radius and their mean radius, float64, (n_cells, n_radii + 1)."""
+def _spectra(
+    cells: Cells, pixels: np.ndarray, compartment: str, channels: tuple[Channel, ...], device: Device
+) -> np.ndarray:
+    """Share lost at each radius and their mean radius, float64, (n_cells, n_channels * (n_radii + 1))."""
     xp = device.xp
-    plane = xp.ascontiguousarray(cells.pixels[:, channel.index])
-    labels = cells.labels(compartment)
+    labels, measured = cells.labels(compartment), np.array([channel.index for channel in channels])
     boxes = cells.boxes if compartment == "Cells" else device.kernels.pixels.bounding_boxes(labels, cells.n)[1]
-    sums = device.kernels.granularity.opened_sums(plane, labels, cells.field, boxes, xp.array(RADII))
-    lost = -xp.diff(sums, axis=1)
-    total, removed = sums[:, :1], lost.sum(axis=1, keepdims=True)
+    sums = device.kernels.granularity.opened_sums(pixels, measured, labels, cells.field, boxes, np.array(RADII))
+    lost = -xp.diff(sums, axis=-1)
+    total, removed = sums[..., :1], lost.sum(axis=-1, keepdims=True)
     shares = lost / xp.where(total > 0, total, xp.nan)
-    mean_radius = (lost * xp.array(RADII)).sum(axis=1, keepdims=True) / xp.where(removed > 0, removed, xp.nan)
-    return xp.concatenate([shares, mean_radius], axis=1)
+    mean_radius = (lost * xp.array(RADII)).sum(axis=-1, keepdims=True) / xp.where(removed > 0, removed, xp.nan)
+    return xp.concatenate([shares, mean_radius], axis=-1).reshape(cells.n, len(channels) * (len(RADII) + 1))

@@ -187,6 +187,9 @@ static inline int __ffs(int v) { return __builtin_ffs(v); }
 static inline int __ffsll(long long v) { return __builtin_ffsll(v); }
 static inline int __clz(int v) { return v ? __builtin_clz(v) : 32; }
 static inline int __clzll(long long v) { return v ? __builtin_clzll(v) : 64; }
+static inline unsigned __vmaxu2(unsigned a, unsigned b) {
+    return std::max(a & 0xffff0000u, b & 0xffff0000u) | std::max(a & 0xffffu, b & 0xffffu);
+}
 template <class T> T __ldg(const T* at) { return *at; }
 static inline long long __double_as_longlong(double v) { long long r; memcpy(&r, &v, 8); return r; }
 static inline double __longlong_as_double(long long v) { double r; memcpy(&r, &v, 8); return r; }

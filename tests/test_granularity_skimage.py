@@ -27,8 +27,8 @@ def opened(plane, mask, radius):
 
 
 def kernel_sums(cells, labels, channel, device):
-    plane = np.ascontiguousarray(cells.pixels[:, channel.index])
-    return device.kernels.granularity.opened_sums(plane, labels, cells.field, cells.boxes, RADII)
+    measured, place = np.array([channel.index]), (cells.field, cells.boxes)
+    return device.kernels.granularity.opened_sums(cells.pixels, measured, labels, *place, RADII)[:, 0]
 
 
 def assert_like_skimage(cells, channels, device):

@@ -14,8 +14,9 @@ CHUNK = 16384  # so many 16-bit values add up in 32 bits, which takes half the t
 
 @kernel
 def opened_sums(
-    plane: np.ndarray, labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, radii: np.ndarray
-) -> np.ndarray:
+    pixels: np.ndarray, channels: np.ndarray, labels: np.ndarray, field: np.ndarray, boxes: np.ndarray,
+    radii: np.ndarray,
+) -> np.ndarray:  # fmt: skip
     """Sum of each region's pixels as they are, and after the opening of each radius.
 
     The opening of radius r erodes r times and dilates r times within the region: pixels outside take no part, as if
@@ -24,7 +25,9 @@ def opened_sums(
 
     Parameters
     ----------
-    plane : ndarray of uint8 or uint16, shape (n_fields, H, W)
+    pixels : ndarray of uint8 or uint16, shape (n_fields, n_channels, H, W)
+    channels : ndarray of int64, shape (n_measured,)
+        The planes that are measured.
     labels : ndarray of int32, shape (n_fields, H, W)
     field, boxes : ndarray of int32, shapes (n,) and (n, 4)
         A box that holds each region.
@@ -33,22 +36,23 @@ def opened_sums(
 
     Returns
     -------
-    ndarray of int64, shape (n, len(radii) + 1)
+    ndarray of int64, shape (n, n_measured, len(radii) + 1)
     """
-    out = np.zeros((len(field), len(radii) + 1), np.int64)
+    out = np.zeros((len(field), len(channels), len(radii) + 1), np.int64)
     for i in range(len(field)):
         top, left, bottom, right = boxes[i]
         stride = right - left + 1  # one pixel of frame, shared by the end of a row and the start of the next
         n = ((bottom - top) * stride + BLOCK - 1) // BLOCK * BLOCK
-        values = np.zeros(n + 2 * stride + 2, plane.dtype)
+        values = np.zeros(n + 2 * stride + 2, pixels.dtype)
         inside = np.zeros_like(values)  # all bits set in the region
-        for y in range(top, bottom):
-            start = (y - top + 1) * stride + 1
-            _copy_row(
-                plane[field[i], y, left:right], labels[field[i], y, left:right], i + 1, values[start:], inside[start:]
-            )
-        out[i, 0] = _total(values)
-        _open(values, inside, stride, radii, out[i, 1:])
+        for m in range(len(channels)):
+            values[:] = 0
+            for y in range(top, bottom):
+                start = (y - top + 1) * stride + 1
+                row = pixels[field[i], channels[m], y, left:right]
+                _copy_row(row, labels[field[i], y, left:right], i + 1, values[start:], inside[start:])
+            out[i, m, 0] = _total(values)
+            _open(values, inside, stride, radii, out[i, m, 1:])
     return out
 
 
