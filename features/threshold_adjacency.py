@@ -55,7 +55,7 @@ def measure(cells: Cells, device: Device) -> np.ndarray:
     Hamilton et al. 2007, BMC Bioinformatics 8:110; bands without parameters: Coelho et al. 2010 (mahotas' pftas). Where
     mahotas counts the pixels outside a band by their neighbours in it, these are pixels in the band, as in the paper.
     """
-    kernels, pixels = device.kernels.threshold_adjacency, np.ascontiguousarray(cells.pixels)
+    kernels, pixels = device.kernels.threshold_adjacency, device.xp.ascontiguousarray(cells.pixels)
     places = {"Cells": (cells.field, cells.boxes)}
     places["Nuclei"] = device.kernels.pixels.bounding_boxes(cells.nucleus_labels, cells.n)
     shares = []
