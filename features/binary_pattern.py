@@ -19,6 +19,7 @@ MEASURED = (
 )
 RADII = (1, 2)
 BINS = range(10)
+SCALE = 16384  # weights of the interpolated neighbours are in 1 / SCALE; a 16-bit level times it fits 32 bits
 
 
 def columns() -> tuple[Column, ...]:
@@ -52,21 +53,38 @@ def measure(cells: Cells, device: Device) -> np.ndarray:
     ----------
     Ojala et al. 2002, IEEE TPAMI 24(7):971.
     """
-    kernels, bins = device.kernels.binary_pattern, device.kernels.binary_pattern.uniform_bins()
-    exact = np.float32 if cells.pixels.dtype == np.uint8 else np.float64  # holds a level times the weights' scale
-    planes = device.xp.empty(cells.cell_labels.shape, exact)
-    codes = device.xp.empty(cells.cell_labels.shape, np.uint8)
-    runs = {(name, r): kernels.inner_runs(cells.labels(name), r) for name in ("Cells", "Nuclei") for r in RADII}
-    circles = {radius: kernels.diagonal_weights(radius) for radius in RADII}
-    weights = {r: device.xp.array([*circle[1:], kernels.SCALE], exact) for r, circle in circles.items()}
-    counts = []
-    for channel, compartments in MEASURED:
-        planes[:] = cells.pixels[:, channel.index]
-        for radius in RADII:
-            # a nucleus lies in its cell, so that what counts in it has been coded with the cell
-            kernels.codes(planes, runs["Cells", radius], radius, circles[radius][0], weights[radius], codes)
-            counts.extend(kernels.histograms(codes, runs[name, radius], cells.n, bins) for name in compartments)
-    return _shares(device.xp.stack(counts, axis=1), device).reshape(cells.n, len(columns()))
+    measured = np.array([
+        (channel.index, circle, compartment == "Nuclei")
+        for channel, compartments in MEASURED
+        for circle in range(len(RADII))
+        for compartment in compartments
+    ], np.int64)  # fmt: skip
+    circles = np.array([(radius, *diagonal_weights(radius)) for radius in RADII], np.int64)
+    counts = device.kernels.binary_pattern.pattern_counts(
+        device.xp.ascontiguousarray(cells.pixels), measured, circles, cells.cell_labels, cells.nucleus_labels, cells.n
+    )
+    return _shares(counts, device).reshape(cells.n, len(columns()))
+
+
+def diagonal_weights(radius: int) -> tuple[int, int, int, int]:
+    """Where the circle's diagonal points lie between pixels.
+
+    Parameters
+    ----------
+    radius : int
+        Radius of the circle in px, 1 or more.
+
+    Returns
+    -------
+    step : int
+        The point lies between `step` and `step + 1` px away in each direction.
+    near, edge, far : int
+        Bilinear weights in 1 / SCALE of the pixels (step, step), (step, step + 1) and (step + 1, step + 1).
+    """
+    step = int(radius / np.sqrt(2))
+    fraction = radius / np.sqrt(2) - step
+    far, edge = round(fraction**2 * SCALE), round(fraction * (1 - fraction) * SCALE)
+    return step, SCALE - far - 2 * edge, edge, far
 
 
 def _shares(counts: np.ndarray, device: Device) -> np.ndarray:

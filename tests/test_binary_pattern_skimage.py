@@ -49,8 +49,8 @@ def codes_in_plain_python(image, radius, weights, bins):
 
 
 @pytest.mark.parametrize("radius", family.RADII)
-def test_weights_are_the_circle(device, radius):
-    step, near, edge, far = device.kernels.binary_pattern.diagonal_weights(radius)
+def test_weights_are_the_circle(radius):
+    step, near, edge, far = family.diagonal_weights(radius)
     assert near + 2 * edge + far == 16384
     assert (step * 16384 + edge + far) / 16384 == pytest.approx(radius / np.sqrt(2), abs=1e-4)
 
@@ -71,7 +71,7 @@ def test_plain_twin(device, rng, dtype):
     cells.pixels[0, PROTEIN.index] = rng.choice([0, 1, np.iinfo(dtype).max], cells.pixels.shape[2:])
     values, kernels = family.measure(cells, device), device.kernels.binary_pattern
     for radius in family.RADII:
-        weights, bins = kernels.diagonal_weights(radius), kernels.uniform_bins()
+        weights, bins = family.diagonal_weights(radius), kernels.uniform_bins()
         codes = [codes_in_plain_python(image, radius, weights, bins) for image in cells.pixels[:, PROTEIN.index]]
         for i in range(cells.n):
             for compartment in ("Cells", "Nuclei"):

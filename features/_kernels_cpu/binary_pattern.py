@@ -9,31 +9,9 @@ import numpy as np
 from features._kernels_cpu._jit import kernel
 
 N_BINS = 10
-SCALE = 16384  # weights of the interpolated neighbours are in 1 / SCALE; a level times it fits the significand
 _GAP = 64  # px
 _TURNS, _PADDED = np.uint64(4), np.uint64(16)
 _UNSIGNED = np.uint64  # of a position: no test for negative ones, which would keep the loop from vectors
-
-
-def diagonal_weights(radius: int) -> tuple[int, int, int, int]:
-    """Where the circle's diagonal points lie between pixels.
-
-    Parameters
-    ----------
-    radius : int
-        Radius of the circle in px, 1 or more.
-
-    Returns
-    -------
-    step : int
-        The point lies between `step` and `step + 1` px away in each direction.
-    near, edge, far : int
-        Bilinear weights in 1 / SCALE of the pixels (step, step), (step, step + 1) and (step + 1, step + 1).
-    """
-    step = int(radius / np.sqrt(2))
-    fraction = radius / np.sqrt(2) - step
-    far, edge = round(fraction**2 * SCALE), round(fraction * (1 - fraction) * SCALE)
-    return step, SCALE - far - 2 * edge, edge, far
 
 
 def uniform_bins() -> np.ndarray:
@@ -99,7 +77,7 @@ def _find_runs(mask: np.ndarray, labels: np.ndarray, field: int, runs: np.ndarra
 
 
 @kernel
-def inner_runs(labels: np.ndarray, radius: int) -> np.ndarray:
+def _inner_runs(labels: np.ndarray, radius: int) -> np.ndarray:
     """Find the pixels whose square of (2 * radius + 1) px has one label and lies in the image, as runs along rows.
 
     Parameters
@@ -169,20 +147,20 @@ def _code_stretch(
 
 
 @kernel
-def codes(planes: np.ndarray, runs: np.ndarray, radius: int, step: int, weights: np.ndarray, out: np.ndarray) -> None:
+def _codes(planes: np.ndarray, runs: np.ndarray, radius: int, step: int, weights: np.ndarray, out: np.ndarray) -> None:
     """Fill in the pattern of each pixel of the runs, 8 bits; what lies between runs is overwritten too.
 
     Parameters
     ----------
     planes : ndarray of float32 (levels up to 255) or float64 (up to 65535), shape (n_fields, H, W)
     runs : ndarray of int32, shape (n_runs, 5)
-        `inner_runs(labels, radius)`.
+        `_inner_runs(labels, radius)`.
     radius : int
         Radius of the circle in px.
     step : int
-        From `diagonal_weights(radius)`.
+        The diagonal points lie between `step` and `step + 1` px away.
     weights : ndarray like `planes`, shape (4,)
-        near, edge and far from `diagonal_weights(radius)`, and SCALE.
+        near, edge and far of the pixels around a diagonal point, and what they add up to.
     out : ndarray of uint8, shape (n_fields, H, W)
     """
     height, width = planes.shape[1:]
@@ -200,15 +178,15 @@ def codes(planes: np.ndarray, runs: np.ndarray, radius: int, step: int, weights:
 
 
 @kernel
-def histograms(codes: np.ndarray, runs: np.ndarray, n: int, bins: np.ndarray) -> np.ndarray:
+def _histograms(codes: np.ndarray, runs: np.ndarray, n: int, bins: np.ndarray) -> np.ndarray:
     """Histograms of the rotation-invariant uniform patterns of each region.
 
     Parameters
     ----------
     codes : ndarray of uint8, shape (n_fields, H, W)
-        From `codes`.
+        From `_codes`.
     runs : ndarray of int32, shape (n_runs, 5)
-        What is counted: `inner_runs` of a compartment whose pixels have all been coded.
+        What is counted: `_inner_runs` of a compartment whose pixels have all been coded.
     n : int
         Number of regions.
     bins : ndarray of uint8, shape (256,)
@@ -225,3 +203,46 @@ def histograms(codes: np.ndarray, runs: np.ndarray, n: int, bins: np.ndarray) ->
             # neighbours are often alike: counters taken in turns need not wait for one another
             mine[(_UNSIGNED(x) % _TURNS) * _PADDED + bins[row[x]]] += np.int32(1)
     return counts.reshape(n, _TURNS, _PADDED)[:, :, :N_BINS].sum(axis=1).astype(np.int64)
+
+
+def pattern_counts(
+    pixels: np.ndarray, measured: np.ndarray, circles: np.ndarray, cell_labels: np.ndarray,
+    nucleus_labels: np.ndarray, n: int,
+) -> np.ndarray:  # fmt: skip
+    """Count the pixels of each cell (or its nucleus) by their rotation-invariant uniform pattern.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8 or uint16, shape (n_fields, n_channels, H, W)
+    measured : ndarray of int64, shape (n_measured, 3)
+        Channel, circle (index), and 1 to count in the nucleus or 0 in the whole cell; equal channels and circles in a
+        row share the codes.
+    circles : ndarray of int64, shape (n_circles, 5)
+        Radius in px, 1 or more; `step`: the diagonal points lie between `step` and `step + 1` px away in each
+        direction; weights of the pixels (step, step), (step, step + 1) and (step + 1, step + 1) around such a point.
+    cell_labels, nucleus_labels : ndarray of int32, shape (n_fields, H, W)
+    n : int
+        Number of cells.
+
+    Returns
+    -------
+    ndarray of int64, shape (n, n_measured, 10)
+        By number of ones if they are in one piece; the last are all others.
+    """
+    exact = np.float32 if pixels.dtype == np.uint8 else np.float64  # holds a level times the sum of the weights
+    planes, codes = np.empty(cell_labels.shape, exact), np.empty(cell_labels.shape, np.uint8)
+    regions, bins, last = (cell_labels, nucleus_labels), uniform_bins(), (-1, -1)
+    places = {(part, circles[c, 0]) for _, c, k in measured for part in (0, k)}
+    runs = {(k, radius): _inner_runs(regions[k], radius) for k, radius in places}
+    out = np.empty((n, len(measured), N_BINS), np.int64)
+    for m, (channel, c, k) in enumerate(measured):
+        radius, step, near, edge, far = circles[c]
+        if channel != last[0]:
+            planes[:] = pixels[:, channel]
+        if (channel, c) != last:
+            # a nucleus lies in its cell, so that what counts in it has been coded with the cell
+            weights = np.array([near, edge, far, near + 2 * edge + far], exact)
+            _codes(planes, runs[0, radius], radius, step, weights, codes)
+        out[:, m] = _histograms(codes, runs[k, radius], n, bins)
+        last = (channel, c)
+    return out
