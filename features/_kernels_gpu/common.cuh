@@ -12,6 +12,8 @@ typedef unsigned int u32;
 typedef unsigned long long u64;
 typedef long long i64;
 
+const double FURTHEST = 1e300;  // beyond every length and level; CUDA's compiler at run time knows no INFINITY
+
 __device__ inline int warp_lane() { return threadIdx.x & 31; }
 
 struct Add {

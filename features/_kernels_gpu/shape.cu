@@ -152,7 +152,7 @@ __device__ void feret(Chain a, Chain b, double* longest, double* narrowest) {
     auto y_of = [&](int k) { return k < a.size ? a.y[k] : b.y[n - 1 - k]; };
     auto x_of = [&](int k) { return k < a.size ? a.x[k] : b.x[n - 1 - k]; };
     i64 furthest = 0;
-    double thinnest = INFINITY;
+    double thinnest = FURTHEST;
     for (int j = threadIdx.x; j < n; j += blockDim.x) {
         int y = y_of(j), x = x_of(j), dy = y_of((j + 1) % n) - y, dx = x_of((j + 1) % n) - x, widest = 0;
         for (int k = 0; k < n; k++) {
@@ -163,7 +163,7 @@ __device__ void feret(Chain a, Chain b, double* longest, double* narrowest) {
         if (dy || dx) thinnest = min(thinnest, double(widest) / sqrt(double(dy * dy + dx * dx)));
     }
     *longest = sqrt(double(block_max(furthest, i64(0))));
-    *narrowest = block_min(thinnest, double(INFINITY));
+    *narrowest = block_min(thinnest, FURTHEST);
 }
 
 // A block a region; a thread a chain while they are made.
