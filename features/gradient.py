@@ -73,8 +73,9 @@ def measure(cells: Cells, device: Device) -> np.ndarray:
         NaN where a denominator is 0: a black or flat region, or one without an inner pixel.
     """
     measured = np.array([(channel.index, compartment == "Nuclei") for compartment, channel in MEASURED], np.int64)
+    pixels = device.xp.ascontiguousarray(cells.pixels)
     bands, curvature, orientation = device.kernels.gradient.derivative_sums(
-        np.ascontiguousarray(cells.pixels), measured, cells.cell_labels, cells.nucleus_labels, cells.field, cells.boxes
+        pixels, measured, cells.cell_labels, cells.nucleus_labels, cells.field, cells.boxes
     )
     counts = device.xp.stack([cells.regions[compartment].counts for compartment, _ in MEASURED], axis=1)
     mean = _ratio(bands[..., -1], counts, device)
