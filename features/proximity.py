@@ -94,16 +94,17 @@ def _values(cells: Cells, compartment: str) -> tuple[np.ndarray, ...]:
 
 def _planes(cells: Cells) -> np.ndarray:
     """The three channels, (n_fields, 3, H, W)."""
-    return np.ascontiguousarray(cells.pixels[:, [channel.index for channel in _CHANNELS]])
+    return cells.device.xp.ascontiguousarray(cells.pixels[:, [channel.index for channel in _CHANNELS]])
 
 
-def _edges(edges: tuple[float, ...], unit: np.ndarray) -> np.ndarray:
+def _edges(xp: ModuleType, edges: tuple[float, ...], unit: np.ndarray) -> np.ndarray:
     """Edges in px for distances that count whole pixels: a border runs half a pixel before the first of them."""
-    return (np.multiply.outer(unit, edges) + 0.5 * np.sign(edges)).astype(np.float32)
+    given = xp.asarray(edges)
+    return (unit[:, None] * given + 0.5 * xp.sign(given)).astype(np.float32)
 
 
 def _membranes(cells: Cells, unit: np.ndarray, device: Device) -> np.ndarray:
-    sums = _sums(cells, "Cells", cells.distance_to_cell_border, _edges(_MEMBRANE, unit), device)
+    sums = _sums(cells, "Cells", cells.distance_to_cell_border, _edges(device.xp, _MEMBRANE, unit), device)
     return _shares(device.xp, sums).reshape(cells.n, 30)
 
 
@@ -111,7 +112,7 @@ def _rim(cells: Cells, unit: np.ndarray, device: Device) -> np.ndarray:
     """Bands on both sides of the nuclear border, and how the two next to it stand out from the two beyond."""
     xp = device.xp
     signed = cells.distance_to_nucleus - cells.distance_inside_nucleus
-    sums = _sums(cells, "Cells", signed, _edges(_RIM, unit), device)
+    sums = _sums(cells, "Cells", signed, _edges(xp, _RIM, unit), device)
     has_nucleus = cells.regions["Nuclei"].counts > 0
     sums = xp.where(has_nucleus[:, None, None], sums[:, 1:5], 0)
     rim, flanks = sums[:, 1:3].sum(axis=1), sums[:, [0, 3]].sum(axis=1)
@@ -122,11 +123,10 @@ def _rim(cells: Cells, unit: np.ndarray, device: Device) -> np.ndarray:
 def _near_bright(cells: Cells, landmark: int, unit: np.ndarray, device: Device) -> np.ndarray:
     """Bands of distance to a landmark's brightest quarter of the cytoplasm, of the two other channels."""
     xp = device.xp
-    reach = np.nan_to_num(_REACH * unit, nan=1).astype(np.float32)
-    edges = np.multiply.outer(unit, _BRIGHT).astype(np.float32)
-    squares = np.empty(0, np.int16 if reach.max(initial=0) <= 120 else np.int32)
+    reach = xp.nan_to_num(_REACH * unit, nan=1).astype(np.float32)
+    edges = (unit[:, None] * xp.asarray(_BRIGHT)).astype(np.float32)
     sums, weighted = device.kernels.landmarks.bright_sums(
-        _planes(cells), landmark, _BRIGHT_SHARE, cells.field, cells.boxes, cells.cytoplasm_labels, edges, reach, squares
+        _planes(cells), landmark, _BRIGHT_SHARE, cells.field, cells.boxes, cells.cytoplasm_labels, edges, reach
     )
     others = [c for c in range(3) if c != landmark]
     shares = _shares(xp, sums)[:, :, others].reshape(cells.n, 16)
@@ -147,7 +147,8 @@ def _shares(xp: ModuleType, sums: np.ndarray) -> np.ndarray:
 
 
 def _alignments(cells: Cells, unit: np.ndarray, device: Device) -> np.ndarray:
-    sides = np.maximum(np.rint(np.nan_to_num(unit) / 8), 3).astype(np.int64)
+    xp = device.xp
+    sides = xp.maximum(xp.rint(xp.nan_to_num(unit) / 8), 3).astype(np.int64)
     centres = cells.nucleus_centres - cells.boxes[:, :2]
     align = device.kernels.proximity.alignments
     return align(

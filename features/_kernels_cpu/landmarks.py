@@ -8,7 +8,7 @@ from features._kernels_cpu._jit import kernel
 @kernel
 def bright_sums(
     planes: np.ndarray, landmark: int, share: float, field: np.ndarray, boxes: np.ndarray, labels: np.ndarray,
-    edges: np.ndarray, reach: np.ndarray, squares: np.ndarray,
+    edges: np.ndarray, reach: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Add up channels by the distance to one channel's brightest pixels in the same cell.
 
@@ -29,8 +29,6 @@ def bright_sums(
         In px, ascending, of each cell; band k holds edges[k - 1] <= distance < edges[k].
     reach : ndarray of float32, shape (n,)
         In px: pixels further away are given this distance, as are all where there is no landmark.
-    squares : ndarray of int16 (reach up to 120 px) or int32, shape (0,)
-        Its type is the one of squared distances.
 
     Returns
     -------
@@ -46,9 +44,11 @@ def bright_sums(
         stack, image, label = planes[field[i]], labels[field[i]], np.int32(i + 1)
         level = _bright_level(stack[landmark], image, boxes[i], label, share, histogram)
         far = np.int64(reach[i]) + 1
-        columns = _columns_to_bright(stack[landmark], image, boxes[i], label, level, squares.dtype.type(far))
         sums = np.zeros((far * far + 1, 4), np.int64)
-        _add_by_square(stack, image, boxes[i], label, columns, far, sums)
+        if far <= 121:  # a sum of two squared distances fits in 16 bits
+            _add_by_distance(stack, landmark, image, boxes[i], label, level, np.int16(far), sums)
+        else:
+            _add_by_distance(stack, landmark, image, boxes[i], label, level, np.int32(far), sums)
         band = 0
         for square in range(far * far + 1):
             distance = min(np.float32(np.sqrt(square)), reach[i])
@@ -58,6 +58,16 @@ def bright_sums(
                 out[i, band, c] += sums[square, c]
                 weighted[i, c] += np.float64(distance) * sums[square, c]
     return out, weighted
+
+
+@kernel
+def _add_by_distance(
+    planes: np.ndarray, landmark: int, labels: np.ndarray, box: np.ndarray, label: int, level: int, far: int,
+    sums: np.ndarray,
+) -> None:  # fmt: skip
+    """Add the channels of a cell to the row of their squared distance; the type of `far` is the one it is found in."""
+    columns = _columns_to_bright(planes[landmark], labels, box, label, level, far)
+    _add_by_square(planes, labels, box, label, columns, np.int64(far), sums)
 
 
 @kernel
