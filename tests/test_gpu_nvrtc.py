@@ -11,9 +11,7 @@ import pytest
 from features._kernels_gpu import _cuda
 
 SOURCES = sorted(path.stem for path in _cuda.FOLDER.glob("*.cu"))
-OF_HEADERS = (
-    r"\b(INFINITY|NAN|M_PI|(U?INT|U?LLONG|U?SHRT|U?CHAR|DBL|FLT)_(MAX|MIN)|u?int\d+_t|std::)\b"
-)
+OF_HEADERS = r"\b(INFINITY|NAN|M_PI|(U?INT|U?LLONG|U?SHRT|U?CHAR|DBL|FLT)_(MAX|MIN)|u?int\d+_t|std::)\b"
 
 
 def nvrtc() -> ctypes.CDLL | None:
