@@ -55,7 +55,7 @@ __device__ Sums dilate(const Region& region, const u32* image, u32 flip, int ste
     return sums;
 }
 
-// Writes the complement of the region's pixels; gives the sums of the pixels that this thread has read.
+// Writes the complement of the region's pixels; gives the sums of those that this thread has read. No barrier follows.
 __device__ Sums invert(const Region& region, const Pixel* low, const Pixel* high, u32* out) {
     Sums sums = {0, 0};
     for (int k = threadIdx.x; k < region.box.size(); k += blockDim.x) {
@@ -66,10 +66,10 @@ __device__ Sums invert(const Region& region, const Pixel* low, const Pixel* high
         sums.add(pair);
         out[place] = pair ^ ALL;
     }
-    __syncthreads();
     return sums;
 }
 
+// Stores the sums of the block; what its threads wrote before is seen by all of them after.
 __device__ void keep(Sums sums, bool two, i64 n_sums, i64* out) {
     u64 low = block_sum(sums.low), high = block_sum(sums.high);
     if (threadIdx.x) return;
