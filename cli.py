@@ -32,6 +32,14 @@ Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0 mea
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same bytes.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 Json = Annotated[bool, typer.Option("--json", help="End with one machine-readable line on stdout.")]
+NoER = Annotated[bool, typer.Option("--no-er", help="The fields have no ER; its features are NaN.")]
+Masks = Annotated[
+    Path | None, typer.Option(help="Folder with <Id>_cells and <Id>_nuclei label images to use instead of ours.")
+]
+Groups = Annotated[
+    Path | None,
+    typer.Option(help="csv with Id,Group: fields of a group share a fold, never told apart. Default: DATA/groups.csv."),
+]
 PriorShift = Literal["none", "em", "match"]
 
 DATA, RUN = Path("data"), Path("runs/default")
@@ -81,10 +89,26 @@ def simulate(
 def extract(
     data: Data = DATA,
     run: Run = RUN,
-    no_er: Annotated[bool, typer.Option("--no-er", help="The fields have no ER; its features are NaN.")] = False,
-    masks: Annotated[
-        Path | None, typer.Option(help="Folder with <Id>_cells and <Id>_nuclei label images to use instead of ours.")
+    no_er: NoER = False,
+    masks: Masks = None,
+    embedding: Annotated[
+        Path | None, typer.Option(help="Network that embed wrote: its vector of each cell becomes features.")
     ] = None,
+    backbone: Annotated[
+        Path | None,
+        typer.Option(
+            help="The same with a network of your own: ONNX (.onnx; on a GPU only with onnxruntime-gpu) or TorchScript "
+            "(.pt). TorchScript can run any code: open only files you trust. ONNX cannot."
+        ),
+    ] = None,
+    backbone_channels: Annotated[
+        str, typer.Option(help="What it takes, in order: red microtubules, green protein, blue nucleus, yellow ER.")
+    ] = "red,green,blue,yellow",
+    backbone_size: Annotated[int, typer.Option(min=8, max=1024, help="Width and height it takes, px.")] = 224,
+    backbone_mean: Annotated[
+        str, typer.Option(help="It is given (x - mean) / sd, x from 0 to 1; one number, or one a channel.")
+    ] = "0",
+    backbone_sd: Annotated[str, typer.Option(help="As --backbone-mean.")] = "1",
     device: Device = "auto",
     workers: Workers = 0,
     quiet: Quiet = False,
@@ -93,7 +117,40 @@ def extract(
     """Measure every cell of every field, train and test; goes on where an earlier run stopped."""
     import pipeline
 
-    outcome = pipeline.extract(data, run, no_er=no_er, masks=masks, device=device, workers=workers, quiet=quiet)
+    network = pipeline.choose_network(
+        embedding, backbone, channels=backbone_channels, side=backbone_size, mean=backbone_mean, sd=backbone_sd
+    )
+    outcome = pipeline.extract(
+        data, run, no_er=no_er, masks=masks, device=device, workers=workers, quiet=quiet, network=network
+    )
+    _tell(outcome, quiet, as_json)
+
+
+@app.command()
+def embed(
+    data: Data = DATA,
+    run: Run = RUN,
+    groups: Groups = None,
+    no_er: NoER = False,
+    masks: Masks = None,
+    steps: Annotated[int, typer.Option(min=1, help="Steps to train for; more later go on from there.")] = 600,
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0.01, help="Stop training after so long, if that is sooner.", show_default="none"),
+    ] = None,
+    device: Device = "auto",
+    workers: Workers = 0,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Train a small network on these cells, without labels; extract --embedding then adds its view of each cell."""
+    import pipeline
+
+    outcome = pipeline.embed(
+        data, run, groups=groups, no_er=no_er, masks=masks, device=device, steps=steps, minutes=minutes,
+        workers=workers, seed=seed, quiet=quiet,
+    )  # fmt: skip
     _tell(outcome, quiet, as_json)
 
 
@@ -101,9 +158,7 @@ def extract(
 def fit(
     data: Data = DATA,
     run: Run = RUN,
-    groups: Annotated[
-        Path | None, typer.Option(help="csv with Id,Group: fields of a group share a fold. Default: DATA/groups.csv.")
-    ] = None,
+    groups: Groups = None,
     folds: Annotated[int, typer.Option(min=3, max=20, help="Folds.")] = 5,
     rounds: Annotated[int, typer.Option(min=1, help="Boosting rounds, shared by all organelles.")] = 300,
     no_covariates: Annotated[

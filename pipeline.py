@@ -1,4 +1,4 @@
-"""The story: simulate, extract, fit, importances, submit, report. One function a command, in reading order."""
+"""The story: simulate, embed, extract, fit, importances, submit, report. One function a command, in reading order."""
 
 from dataclasses import asdict
 from functools import partial
@@ -6,13 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.errors import UsageError
 from engine.files import read_json
 from engine.lock import locked
 from engine.parallel import default_workers
 from engine.progress import progress
 from engine.run_folder import Outcome, RunFolder
 from features._device import device_names
-from features._settings import ExtractSettings
+from features._embedder import backbone, own_network
+from features._portrait_shards import ShownCells
+from features._settings import ExtractSettings, NetworkFile
 from features._shards import plan_shards
 from models.fit import fit as fit_models
 from models.fitted import Fitted, load
@@ -22,7 +25,7 @@ from models.matrix import read_matrix
 from models.prior_shift import shift
 from models.settings import FitSettings
 from simulate import simulate as simulate_fields
-from stages import explaining, extraction, fitting, submission
+from stages import embedding, explaining, extraction, fitting, submission
 from stages.report import report_run
 from stages.submission import Calls
 
@@ -40,14 +43,62 @@ def simulate(data: Path, *, fields: int, test_fields: int, size: int, workers: i
     return Outcome(lines, f"python cli.py extract --data {data}", facts)
 
 
+def embed(
+    data: Path, run: Path, *, groups: Path | None, no_er: bool, masks: Path | None, device: str, steps: int,
+    minutes: float | None, workers: int, seed: int, quiet: bool,
+) -> Outcome:  # fmt: skip
+    """Fields -> cells -> a network that has learnt, without labels, which cells are of one field."""
+    from features._contrastive import TrainingSettings
+    from features._network import save_network
+    from features._torch_device import use
+
+    folder = RunFolder(run)
+    workers = workers or default_workers()
+    settings = TrainingSettings(seed=seed)
+    place = use(device, workers)
+    sources = extraction.find_splits(data)
+    with locked(run):
+        reading = ExtractSettings(no_er, str(masks) if masks else None, "cpu")
+        per_field = embedding.cells_a_field(sum(len(source.ids) for source in sources.values()))
+        shown = ShownCells(reading, settings.network.portrait, per_field)
+        portraits = embedding.gather(embedding.cut_out(sources, shown, folder.portraits, workers, quiet), shown)
+        numbers, said = embedding.group_numbers(portraits, data, groups)
+        checkpoint = folder.portraits / "checkpoint.safetensors"
+        training, loss = embedding.train(
+            portraits, numbers, settings, checkpoint, place, steps=steps, minutes=minutes, quiet=quiet
+        )
+        told = {"steps": training.done, "fields": len(portraits.fields), "cells": len(portraits.cells), "seed": seed}
+        save_network(folder.network, training.averaged, told)
+        folder.note("embed", asdict(settings) | told | {"data": str(data), "groups": said})
+    after = f"; loss {loss:.3f}" if loss == loss else ""
+    lines = (
+        f"{told['cells']} cells of {told['fields']} fields in {len(np.unique(numbers))} groups (from {said})",
+        f"{training.done} steps on {place}{after}; network in {folder.network}",
+    )
+    command = f"python cli.py extract --data {data} --run {run} --embedding {folder.network}"
+    return Outcome(lines, command, told | {"network": str(folder.network)})
+
+
+def choose_network(
+    embedding_file: Path | None, backbone_file: Path | None, *, channels: str, side: int, mean: str, sd: str
+) -> NetworkFile | None:
+    """The network that `extract` adds, if any: what `embed` wrote, or the user's own."""
+    if embedding_file and backbone_file:
+        raise UsageError("--embedding and --backbone were both given; expected one network. Leave one of them out.")
+    if embedding_file:
+        return own_network(embedding_file)
+    return backbone(backbone_file, channels, side, mean, sd) if backbone_file else None
+
+
 def extract(
-    data: Path, run: Path, *, no_er: bool, masks: Path | None, device: str, workers: int, quiet: bool
-) -> Outcome:
+    data: Path, run: Path, *, no_er: bool, masks: Path | None, device: str, workers: int, quiet: bool,
+    network: NetworkFile | None = None,
+) -> Outcome:  # fmt: skip
     """Fields -> cells -> features -> one pooled row a field; goes on where an earlier run stopped."""
     folder = RunFolder(run)
     workers = workers or default_workers()
     devices = extraction.choose_devices(device, quiet)
-    settings = ExtractSettings(no_er, str(masks) if masks else None, devices[0].partition(":")[0])
+    settings = ExtractSettings(no_er, str(masks) if masks else None, devices[0].partition(":")[0], network)
     sources = extraction.find_splits(data)
     with locked(run):
         extraction.remember_settings(folder, settings)
@@ -57,7 +108,7 @@ def extract(
         extraction.compile_kernels(workers, quiet)
         for split, source in sources.items():
             extraction.measure_missing(source, shards[split], settings, devices, workers, quiet)
-        columns = extraction.write_columns(folder)
+        columns = extraction.write_columns(folder, settings)
         for of_split in shards.values():
             extraction.pool_split(folder, of_split, columns, workers, quiet)
         n_failed = extraction.collect_failures(folder, every)

@@ -12,13 +12,13 @@ STEP = 0.05
 
 
 class Progress(Protocol):
-    """What a stage sees: call `advance(n)` whenever n more units are done."""
+    """What a stage sees: call `advance(n)` whenever n more units are done; a word says how it goes."""
 
-    def advance(self, n: int = 1) -> None: ...
+    def advance(self, n: int = 1, word: str = "") -> None: ...
 
 
 class _Silent:
-    def advance(self, n: int = 1) -> None:
+    def advance(self, n: int = 1, word: str = "") -> None:
         """Count nothing."""
 
 
@@ -28,14 +28,16 @@ class _Lines:
     def __init__(self, what: str, total: int, unit: str) -> None:
         self.what, self.total, self.unit = what, total, unit
         self.done = self.said = 0
+        self.word = ""
         self.start = self.spoke = time.monotonic()
         self.ended = threading.Event()
         self.guard = threading.Lock()
         self.heart = threading.Thread(target=self._beat, daemon=True)
 
-    def advance(self, n: int = 1) -> None:
+    def advance(self, n: int = 1, word: str = "") -> None:
         with self.guard:
             self.done += n
+            self.word = word
             if self.done - self.said >= STEP * self.total or self.done == self.total:
                 self._say()
 
@@ -52,6 +54,7 @@ class _Lines:
         left = f", {(self.total - self.done) / rate:.0f} s left" if rate and self.done < self.total else ""
         share = 100 * self.done / self.total if self.total else 100
         line = f"{self.what}: {self.done}/{self.total} {self.unit} ({share:.0f} %), {rate:.3g}/s{left}"
+        line += f", {self.word}" if self.word else ""
         print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
@@ -106,7 +109,8 @@ class _RichTask:
     def __init__(self, rich, task) -> None:
         self.rich, self.task = rich, task
 
-    def advance(self, n: int = 1) -> None:
+    def advance(self, n: int = 1, word: str = "") -> None:
         self.rich.advance(self.task, n)
         speed = self.rich.tasks[self.task].speed
-        self.rich.update(self.task, rate=f"{speed:.3g}/s" if speed else "")
+        told = (f"{speed:.3g}/s" if speed else "", word)
+        self.rich.update(self.task, rate=" ".join(part for part in told if part))

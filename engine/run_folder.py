@@ -42,6 +42,16 @@ class RunFolder:
         return self.features / f"{split}.parquet"
 
     @property
+    def portraits(self) -> Path:
+        """Cells cut out to train a network on, and the state of its training."""
+        return self.root / "embedding"
+
+    @property
+    def network(self) -> Path:
+        """The trained network."""
+        return self.root / "embedding.safetensors"
+
+    @property
     def folds(self) -> Path:
         """Group and fold of each training field."""
         return self.root / "folds.parquet"

@@ -13,11 +13,14 @@ from features import columns, measure_families
 from features._cells import make_cells
 from features._channels import ER
 from features._device import Device
+from features._embedder import embedding_columns, open_network
 from features._field import measure_field
 from features._images import FieldSource, read_field
 from features._masks import read_masks
+from features._portraits import cut_portraits
 from features._segment import segment
 from features._settings import ExtractSettings
+from features._table import Column
 
 
 @dataclass(frozen=True)
@@ -30,10 +33,13 @@ class ReadField:
         Its row of the field table: what was measured of the whole field, or why it failed.
     images : (pixels, cell_labels, nucleus_labels), or None if it failed
         ndarray of uint8 or uint16 (4, H, W), and two of int32 (H, W).
+    portraits : ndarray of uint8, shape (n_cells, 4, side, side), or None
+        Its cells as a network looks at them, where there is one.
     """
 
     row: dict[str, object]
     images: tuple[np.ndarray, np.ndarray, np.ndarray] | None
+    portraits: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,8 @@ def read_one(source: FieldSource, field_id: str, settings: ExtractSettings) -> R
             None,
         )
     row = {"Metadata_Id": field_id} | measure_field(pixels, found.cells, found.nuclei)
-    return ReadField(row, (pixels, found.cells, found.nuclei))
+    images = (pixels, found.cells, found.nuclei)
+    return ReadField(row, images, cut_portraits(*images, settings.network.portrait) if settings.network else None)
 
 
 def batches(fields: Iterable[ReadField], device: Device) -> Iterator[list[ReadField]]:
@@ -102,10 +109,11 @@ def batches(fields: Iterable[ReadField], device: Device) -> Iterator[list[ReadFi
 
 @dataclass(frozen=True)
 class Launched:
-    """A batch that a device is measuring: arrays on the device, in the order of `MeasuredCells`."""
+    """A batch that a device is measuring: arrays on the device, in the order of `MeasuredCells`, and portraits."""
 
     ids: tuple[str, ...]
     arrays: tuple[Any, ...]
+    portraits: tuple[np.ndarray, ...] = ()
 
 
 def stacked(batch: list[ReadField]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -126,15 +134,24 @@ def launch(batch: list[ReadField], device: Device) -> Launched:
     top, left, bottom, right = cells.boxes.T
     at_border = (top == 0) | (left == 0) | (bottom == height) | (right == width)
     ids = tuple(str(field.row["Metadata_Id"]) for field in batch)
-    return Launched(ids, (cells.field, cells.centroids("Cells"), at_border, measure_families(cells, device)))
+    arrays = (cells.field, cells.centroids("Cells"), at_border, measure_families(cells, device))
+    return Launched(ids, arrays, tuple(field.portraits for field in batch if field.portraits is not None))
 
 
 def fetch(launched: Launched, settings: ExtractSettings, device: Device) -> MeasuredCells:
-    """Wait for a batch and bring it to the host."""
+    """Wait for a batch and bring it to the host; a network adds its vector of each cell."""
     field, centres, at_border, values = map(device.get, launched.arrays)
     if settings.no_er:
         values[:, _er_columns()] = np.nan
+    if settings.network is not None:
+        vectors = open_network(settings.network, device.name)
+        values = np.hstack([values, vectors(np.concatenate(launched.portraits))])
     return MeasuredCells(launched.ids, field, centres, at_border, values)
+
+
+def cell_columns(settings: ExtractSettings) -> tuple[Column, ...]:
+    """The columns of `MeasuredCells.values`: all families', then the network's."""
+    return columns() + embedding_columns(settings)
 
 
 @lru_cache

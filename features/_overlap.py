@@ -69,7 +69,7 @@ def measure_shards(
     with ThreadPoolExecutor(n_threads, initializer=cv2.setNumThreads, initargs=(1,)) as threads:
         writing: deque[Future] = deque()
         for work in _measured(_read_ahead(source, shards, settings, threads, n_threads), settings, device):
-            writing.append(threads.submit(write_shard, work.shard, work.rows, work.measured))
+            writing.append(threads.submit(write_shard, work.shard, work.rows, work.measured, settings))
             while writing and (writing[0].done() or len(writing) > _TO_WRITE):
                 yield writing.popleft().result()
         while writing:

@@ -1,7 +1,7 @@
 """Extraction in shards: a shard is some fields turned into two finished files, so that a kill loses at most a shard."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine.files import digest, whole
-from features import columns
-from features._batches import MeasuredCells, ReadField, batches, fetch, launch, read_one
+from features._batches import MeasuredCells, ReadField, batches, cell_columns, fetch, launch, read_one
 from features._device import open_device
 from features._field import field_columns, field_metadata
 from features._images import FieldSource
-from features._settings import ExtractSettings
+from features._settings import ExtractSettings, MadeWith
 
 _PROVENANCE = b"hpa-boost provenance"
 LARGEST_SHARD, SMALLEST_SHARD, WANTED_SHARDS = 64, 4, 64
@@ -66,12 +65,12 @@ def _provenance(path: Path) -> str | None:
     return stored.get(_PROVENANCE, b"").decode()
 
 
-def plan_shards(source: FieldSource, split: str, settings: ExtractSettings, folder: Path) -> list[Shard]:
+def plan_shards(source: FieldSource, split: str, settings: MadeWith, folder: Path) -> list[Shard]:
     """Cut the fields of a split into shards; the cut depends on the fields only, never on the number of workers."""
     size = int(np.clip(len(source.ids) // WANTED_SHARDS, SMALLEST_SHARD, LARGEST_SHARD))
     ids_of_all = source.ids
     chunks = [ids_of_all[i : i + size] for i in range(0, len(ids_of_all), size)]
-    made_with = asdict(settings)
+    made_with = settings.made_with()
     return [
         Shard(split, number, ids, digest([made_with, _fingerprint(source, ids)]), folder)
         for number, ids in enumerate(chunks)
@@ -104,10 +103,12 @@ def measure_shard(source: FieldSource, shard: Shard, settings: ExtractSettings) 
             yield field
 
     measured = [fetch(launch(batch, device), settings, device) for batch in batches(read(), device)]
-    return write_shard(shard, rows, measured)
+    return write_shard(shard, rows, measured, settings)
 
 
-def write_shard(shard: Shard, rows: list[dict[str, object]], measured: list[MeasuredCells]) -> tuple[int, int]:
+def write_shard(
+    shard: Shard, rows: list[dict[str, object]], measured: list[MeasuredCells], settings: ExtractSettings
+) -> tuple[int, int]:
     """Write the two files of a shard.
 
     Parameters
@@ -117,18 +118,20 @@ def write_shard(shard: Shard, rows: list[dict[str, object]], measured: list[Meas
         One for each field, those that failed too.
     measured : list of MeasuredCells
         The cells of all others, in the order of the fields.
+    settings : ExtractSettings
+        What they were measured with.
 
     Returns
     -------
     n_fields, n_failed : int
     """
-    _write(shard.cells_path, _cells_table(shard, measured), shard.provenance)
-    _write(shard.fields_path, _fields_table(shard, rows), shard.provenance)
+    write_table(shard.cells_path, _cells_table(shard, measured, settings), shard.provenance)
+    write_table(shard.fields_path, fields_table(shard, rows), shard.provenance)
     return len(rows), len(rows) - sum(len(batch.ids) for batch in measured)
 
 
-def _cells_table(shard: Shard, measured: list[MeasuredCells]) -> pa.Table:
-    names = [column.name for column in columns()]
+def _cells_table(shard: Shard, measured: list[MeasuredCells], settings: ExtractSettings) -> pa.Table:
+    names = [column.name for column in cell_columns(settings)]
     ids = [batch.ids[f] for batch in measured for f in batch.field]
     numbers = [_ranks(batch.field) for batch in measured]
     metadata = {
@@ -153,7 +156,8 @@ def _joined(parts: list[np.ndarray], dtype: type) -> np.ndarray:
     return np.concatenate([np.empty(0, dtype), *parts]).astype(dtype)
 
 
-def _fields_table(shard: Shard, rows: list[dict[str, object]]) -> pa.Table:
+def fields_table(shard: Shard, rows: list[dict[str, object]]) -> pa.Table:
+    """One row a field of a shard: what was measured of it as a whole, or why it failed."""
     types = {"Metadata_Id": pa.string(), "Metadata_Path": pa.string(), "Metadata_Stage": pa.string()}
     types |= {"Metadata_Error": pa.string()} | field_metadata()
     types |= {column.name: pa.float32() for column in field_columns()}
@@ -161,7 +165,8 @@ def _fields_table(shard: Shard, rows: list[dict[str, object]]) -> pa.Table:
     return table.add_column(1, "Metadata_Split", pa.array([shard.split] * len(rows), pa.string()))
 
 
-def _write(path: Path, table: pa.Table, provenance: str) -> None:
+def write_table(path: Path, table: pa.Table, provenance: str) -> None:
+    """Write a table of a shard, whole or absent, with the hash of all that it was made with."""
     table = table.replace_schema_metadata({_PROVENANCE: provenance})
     with whole(path) as temporary:
         pq.write_table(table, temporary, compression="zstd", use_dictionary=["Metadata_Id", "Metadata_Split"])

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from engine.files import digest, read_json, whole, write_csv, write_json
 from engine.parallel import run_units
 from engine.progress import progress
 from engine.run_folder import RunFolder
+from features._batches import cell_columns
 from features._device import device_names, missing_for_a_gpu, open_device
 from features._field import field_columns
 from features._images import FieldSource, find_fields
@@ -63,11 +63,17 @@ def choose_devices(name: str, quiet: bool) -> tuple[str, ...]:
 def remember_settings(folder: RunFolder, settings: ExtractSettings) -> None:
     """Keep the settings beside the shards, and say which differ from those of an earlier run."""
     path = folder.features / "settings.json"
-    before = read_json(path) if path.is_file() else asdict(settings)
-    changed = [f"{key}: {before.get(key)} -> {now}" for key, now in asdict(settings).items() if before.get(key) != now]
+    today = {key: _brief(value) for key, value in settings.made_with().items()}
+    before = read_json(path) if path.is_file() else today
+    changed = [f"{key}: {before.get(key)} -> {now}" for key, now in today.items() if before.get(key) != now]
     if changed:
         print(f"settings differ from the earlier run ({'; '.join(changed)}): measuring again", file=sys.stderr)  # noqa: T201
-    write_json(path, asdict(settings))
+    write_json(path, today)
+
+
+def _brief(value: object) -> object:
+    """A network's settings told by its kind and digest; anything else as it is."""
+    return f"{value['kind']} {value['digest']}" if isinstance(value, dict) else value
 
 
 def compile_kernels(workers: int, quiet: bool) -> None:
@@ -122,9 +128,9 @@ def remove_strays(folder: RunFolder, shards: list[Shard]) -> None:
             path.unlink()
 
 
-def write_columns(folder: RunFolder) -> pd.DataFrame:
+def write_columns(folder: RunFolder, settings: ExtractSettings) -> pd.DataFrame:
     """Write columns.parquet, the structured names of the cells' and the fields' features."""
-    frame = columns_frame((*features.columns(), *field_columns()))
+    frame = columns_frame((*cell_columns(settings), *field_columns()))
     with whole(folder.columns) as temporary:
         pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), temporary)
     return frame

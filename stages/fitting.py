@@ -86,13 +86,14 @@ def read_training_set(data: Path, folder: RunFolder, groups: Path | None, covari
     measured = set(matrix.ids)
     if not covariates:
         matrix = matrix.select(~matrix.columns["covariate"].to_numpy())
-    numbers, said = _groups(data, groups, matrix.ids)
-    pairs = duplicate_pairs(_hashes(matrix.metadata), HASH_BITS_APART)
+    numbers, said = find_groups(data, groups, matrix.ids)
+    pairs = near_identical(matrix.metadata)
     unmeasured = sum(field not in measured for field in labels.ids)
     return TrainingSet(matrix, labels.of(matrix.ids), join(numbers, pairs), said, pairs, unmeasured)
 
 
-def _groups(data: Path, path: Path | None, ids: tuple[str, ...]) -> tuple[np.ndarray, str]:
+def find_groups(data: Path, path: Path | None, ids: tuple[str, ...]) -> tuple[np.ndarray, str]:
+    """The group number of each field, from a table or else from its id; and what that was, in words."""
     if path is None and (data / "groups.csv").is_file():
         path = data / "groups.csv"
     if path is not None:
@@ -100,9 +101,10 @@ def _groups(data: Path, path: Path | None, ids: tuple[str, ...]) -> tuple[np.nda
     return groups_from_ids(ids), "ids and near-identical fields"
 
 
-def _hashes(metadata: pd.DataFrame) -> np.ndarray:
+def near_identical(metadata: pd.DataFrame) -> np.ndarray:
+    """Pairs of rows of near-identical fields, from the perceptual hashes among their Metadata columns."""
     names = [name for name in metadata.columns if name.startswith("Metadata_Hash")]
-    return metadata[names].to_numpy(np.uint64)
+    return duplicate_pairs(metadata[names].to_numpy(np.uint64), HASH_BITS_APART)
 
 
 def write_fit_tables(folder: RunFolder, fitted: Fitted, training: TrainingSet, simulated: bool) -> None:

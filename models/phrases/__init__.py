@@ -35,6 +35,7 @@ PHRASES: MappingProxyType[str, dict[str, str]] = MappingProxyType({
     "BinaryPattern": appearance.BINARY_PATTERN,
     "Correlation": places.CORRELATION,
     "Count": places.COUNT,
+    "Embedding": appearance.EMBEDDING,
     "Gradient": appearance.GRADIENT,
     "Granularity": appearance.GRANULARITY,
     "Intensity": appearance.INTENSITY,

@@ -73,3 +73,5 @@ ZERNIKE = {
     "Stain": "waves of {stain} across {body} ({p1}, {p0})",
     "Outline": "waves of the outline of {body} ({p1}, {p0})",
 }
+
+EMBEDDING = {"Pattern": "pattern {p0} that a network learnt to see in {body}"}

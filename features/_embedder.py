@@ -1,0 +1,195 @@
+"""A network as extraction uses it: ours, or the user's own in ONNX or TorchScript; portraits in, vectors out."""
+
+import hashlib
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from engine.errors import InputError, UsageError
+from features._channels import CHANNELS, ER
+from features._portraits import LARGEST, PortraitSettings
+from features._settings import ExtractSettings, NetworkFile
+from features._table import Column
+
+Vectors = Callable[[np.ndarray], np.ndarray]
+_LONGEST = 8192  # numbers a cell
+_AT_ONCE = 32  # portraits that a network of the user's own is given, unless it asks for another number
+
+
+def own_network(path: Path) -> NetworkFile:
+    """Describe a network that `embed` wrote; raises InputError if it is none."""
+    from features._network import load_network
+
+    settings = load_network(path).settings
+    colours = tuple(channel.colour for channel in CHANNELS)
+    n = len(colours)
+    return NetworkFile(
+        str(path), _digest(path), "embedding", settings.length, settings.portrait, colours, (0.0,) * n, (1.0,) * n
+    )
+
+
+def backbone(path: Path, channels: str, side: int, mean: str, sd: str) -> NetworkFile:
+    """Describe a network of the user's own and try it on a black cell.
+
+    Parameters
+    ----------
+    path : Path
+        .onnx, or TorchScript (.pt, .pth, .ts), which runs code of its own.
+    channels : str
+        What it expects, in order, e.g. "red,green,blue,yellow".
+    side : int
+        Width and height it expects in px.
+    mean, sd : str
+        Numbers, one a channel or one for all: it is given (x - mean) / sd, x from 0 to 1.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be used.
+    UsageError
+        If an option does not fit.
+    """
+    kind = {".onnx": "onnx", ".pt": "torchscript", ".pth": "torchscript", ".ts": "torchscript"}.get(path.suffix.lower())
+    if not path.is_file():
+        raise InputError(f"{path} does not exist. Name a network in ONNX (.onnx) or TorchScript (.pt).")
+    if kind is None:
+        raise InputError(
+            f"{path} ends in {path.suffix or 'nothing'}; expected .onnx or, for TorchScript, .pt. Export the network."
+        )
+    colours = tuple(channels.split(","))
+    known = [channel.colour for channel in CHANNELS]
+    if unknown := [colour for colour in colours if colour not in known]:
+        raise UsageError(f"--backbone-channels: {unknown[0]!r} is unknown; expected some of {','.join(known)}.")
+    shown = PortraitSettings(side=side, exponent=1.0)
+    given = NetworkFile(
+        str(path), _digest(path), kind, 0, shown, colours,
+        _numbers("--backbone-mean", mean, len(colours)), _numbers("--backbone-sd", sd, len(colours)),
+    )  # fmt: skip
+    if 0 in given.sd:
+        raise UsageError("--backbone-sd: 0 cannot be divided by; expected other numbers.")
+    black = open_network(given, "cpu")(np.zeros((2, len(CHANNELS), side, side), np.uint8))
+    return NetworkFile(*(given.path, given.digest, kind, black.shape[1], shown, colours, given.mean, given.sd))
+
+
+def embedding_columns(settings: ExtractSettings) -> tuple[Column, ...]:
+    """The columns that a network adds; without a network none."""
+    network = settings.network
+    if network is None:
+        return ()
+    stains = tuple(
+        channel for channel in CHANNELS if channel.colour in network.channels and not (settings.no_er and channel == ER)
+    )
+    return tuple(Column("Cells", "Embedding", "Pattern", stains, (str(k + 1),)) for k in range(network.length))
+
+
+@lru_cache(maxsize=2)
+def open_network(file: NetworkFile, device: str) -> Vectors:
+    """Read a network and give what turns portraits, uint8 (n, 4, side, side), into vectors, float32 (n, length)."""
+    opened = {"embedding": _open_own, "onnx": _open_onnx, "torchscript": _open_torchscript}[file.kind]
+    vectors = opened(file, device)
+    return vectors if file.kind == "embedding" else _checked(vectors, file)
+
+
+def _open_own(file: NetworkFile, device: str) -> Vectors:
+    from features._network import embed, load_network
+    from features._torch_device import use
+
+    place = use(device, threads=1)
+    network = load_network(Path(file.path)).to(place)
+    return lambda portraits: embed(network, portraits, place)
+
+
+def _open_onnx(file: NetworkFile, device: str) -> Vectors:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    there = onnxruntime.get_available_providers()
+    wanted = ["CUDAExecutionProvider"] * device.startswith("cuda") + ["CPUExecutionProvider"]
+    try:
+        session = onnxruntime.InferenceSession(file.path, options, [name for name in wanted if name in there])
+    except Exception as error:  # onnxruntime's errors share no base of their own
+        raise _unusable(file, "cannot be opened as ONNX", error) from error
+    first = session.get_inputs()[0]
+    asked = first.shape[0] if first.shape and isinstance(first.shape[0], int) else 0
+
+    def run(batch: np.ndarray) -> np.ndarray:
+        return session.run(None, {first.name: batch})[0]
+
+    return lambda portraits: _in_batches(file, run, portraits, asked)
+
+
+def _open_torchscript(file: NetworkFile, device: str) -> Vectors:
+    import torch
+
+    from features._torch_device import use
+
+    place = use(device, threads=1)
+    try:
+        module = torch.jit.load(file.path, map_location=place).eval()
+    except (RuntimeError, ValueError, OSError) as error:
+        raise _unusable(file, "cannot be opened as TorchScript", error) from error
+
+    def run(batch: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return module(torch.from_numpy(batch).to(place)).float().cpu().numpy()
+
+    return lambda portraits: _in_batches(file, run, portraits, 0)
+
+
+def _in_batches(file: NetworkFile, run: Vectors, portraits: np.ndarray, asked: int) -> np.ndarray:
+    """Give portraits to a network as it expects them, in batches of one size, the last filled up with black."""
+    planes = [channel.index for colour in file.channels for channel in CHANNELS if channel.colour == colour]
+    mean, sd = (np.array(values, np.float32)[:, None, None] for values in (file.mean, file.sd))
+    size, n = asked or _AT_ONCE, len(portraits)
+    parts = []
+    for i in range(0, n, size):
+        levels = portraits[i : i + size, planes].astype(np.float32) / LARGEST
+        batch = np.zeros((size, *levels.shape[1:]), np.float32)
+        batch[: len(levels)] = levels
+        parts.append(np.asarray(run(((batch - mean) / sd).astype(np.float32))).reshape(size, -1)[: len(levels)])
+    return np.concatenate([np.empty((0, file.length), np.float32), *parts] if n == 0 else parts)
+
+
+def _checked(vectors: Vectors, file: NetworkFile) -> Vectors:
+    """The same, with a sentence where the network cannot take what it is given or gives what is no vector."""
+
+    def run(portraits: np.ndarray) -> np.ndarray:
+        shape = f"(n, {len(file.channels)}, {file.portrait.side}, {file.portrait.side})"
+        try:
+            found = vectors(portraits)
+        except Exception as error:  # whatever the network of the user's own raises
+            raise _unusable(file, f"does not take float32 {shape}", error) from error
+        if found.dtype.kind != "f" or not 1 <= found.shape[1] <= _LONGEST:
+            raise _unusable(file, f"gives {found.dtype} {found.shape[1:]} a cell, not 1 to {_LONGEST} numbers", None)
+        if not np.isfinite(found).all():
+            raise _unusable(file, "gives values that are not finite", None)
+        return found.astype(np.float32)
+
+    return run
+
+
+def _unusable(file: NetworkFile, reason: str, error: Exception | None) -> InputError:
+    said = f" ({str(error).strip().splitlines()[-1][:200]})" if error is not None and str(error).strip() else ""
+    return InputError(
+        f"{file.path} {reason}{said}. Check the file, --backbone-channels ({','.join(file.channels)}) and "
+        f"--backbone-size ({file.portrait.side})."
+    )
+
+
+def _numbers(option: str, text: str, n: int) -> tuple[float, ...]:
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) not in (1, n) or not np.isfinite(numbers).all():
+        raise UsageError(f"{option}: found {text!r}; expected one number, or {n} with commas between.")
+    return numbers if len(numbers) == n else numbers * n
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

@@ -1,0 +1,94 @@
+"""Portraits of cells for a network: each cell alone, centred on its nucleus, at one scale, on the host."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+LARGEST = 255
+
+
+@dataclass(frozen=True)
+class PortraitSettings:
+    """How cells are cut out.
+
+    Attributes
+    ----------
+    side : int
+        Width and height of a portrait in pixels.
+    diameters : float
+        Width and height of what it shows, in median nucleus diameters of the field, so that neither resolution nor
+        camera shows.
+    exponent : float
+        Grey value = 255 (level / highest level of the cell)^exponent; below 1, dim parts are lifted.
+    """
+
+    side: int = 64
+    diameters: float = 3.0
+    exponent: float = 0.5
+
+
+def cut_portraits(
+    pixels: np.ndarray,
+    cell_labels: np.ndarray,
+    nucleus_labels: np.ndarray,
+    settings: PortraitSettings,
+    ids: np.ndarray | None = None,
+) -> np.ndarray:
+    """Cut the cells of a field out.
+
+    A portrait is averaged by areas to its size, and black outside the cell's own mask. Each channel of each cell is
+    scaled to its own highest level: how bright a field is or was made is no way to recognise it.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8 or uint16, shape (4, H, W)
+    cell_labels, nucleus_labels : ndarray of int, shape (H, W)
+        Ids 1..n; a cell without a nucleus is centred on itself.
+    settings : PortraitSettings
+    ids : ndarray of int, or None
+        The cells wanted; None means all, in the order of their ids.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, 4, side, side)
+    """
+    n = int(cell_labels.max(initial=0))
+    wanted = np.arange(1, n + 1) if ids is None else ids
+    portraits = np.zeros((len(wanted), len(pixels), settings.side, settings.side), np.uint8)
+    if n == 0:
+        return portraits
+    half = max(round(settings.diameters * _length_unit(cell_labels, nucleus_labels) / 2), 1)
+    planes = cv2.copyMakeBorder(np.ascontiguousarray(pixels.transpose(1, 2, 0)), *[half] * 4, cv2.BORDER_CONSTANT)
+    labels = cv2.copyMakeBorder(cell_labels.astype(np.int32), *[half] * 4, cv2.BORDER_CONSTANT)
+    for i, (y, x) in enumerate(_centres(cell_labels, nucleus_labels, n)[wanted - 1]):
+        window = np.s_[y : y + 2 * half, x : x + 2 * half]
+        alone = planes[window] * (labels[window] == wanted[i])[..., None].astype(np.float32)
+        small = cv2.resize(alone, (settings.side, settings.side), interpolation=cv2.INTER_AREA)
+        relative = small / np.maximum(small.max(axis=(0, 1)), np.finfo(np.float32).tiny)
+        portraits[i] = np.rint(LARGEST * relative**settings.exponent).transpose(2, 0, 1)
+    return portraits
+
+
+def _length_unit(cell_labels: np.ndarray, nucleus_labels: np.ndarray) -> float:
+    """Median equivalent diameter of the nuclei in px; of the cells, halved, where there is no nucleus at all."""
+    areas = np.bincount(nucleus_labels.ravel())[1:]
+    if areas.any():
+        return float(np.median(np.sqrt(4 / np.pi * areas[areas > 0])))
+    areas = np.bincount(cell_labels.ravel())[1:]
+    return float(np.median(np.sqrt(4 / np.pi * areas[areas > 0]))) / 2
+
+
+def _centres(cell_labels: np.ndarray, nucleus_labels: np.ndarray, n: int) -> np.ndarray:
+    """Centre (y, x) in whole px of each nucleus, or of the cell where it has none, int64, shape (n, 2)."""
+    nuclei, cells = (_centroids(labels, n) for labels in (nucleus_labels, cell_labels))
+    return np.rint(np.where(np.isnan(nuclei), cells, nuclei)).astype(np.int64)
+
+
+def _centroids(labels: np.ndarray, n: int) -> np.ndarray:
+    """Centroid (y, x) of each id 1..n, float64, shape (n, 2); NaN of an id without pixels."""
+    y, x = np.nonzero(labels)
+    ids = labels[y, x]
+    counts = np.bincount(ids, minlength=n + 1)[1:].astype(np.float64)
+    counts[counts == 0] = np.nan
+    return np.column_stack([np.bincount(ids, along, n + 1)[1:] / counts for along in (y, x)])
