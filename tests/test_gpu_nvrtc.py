@@ -48,3 +48,17 @@ def test_source_compiles_at_run_time(source, pixel):
 def test_source_uses_no_word_of_a_header(source):
     code = re.sub(r"//.*", "", (_cuda.FOLDER / source).read_text())
     assert re.search(OF_HEADERS, code) is None
+
+
+def test_cupy_has_every_name_that_is_asked_of_xp():
+    cupy = pytest.importorskip("cupy", reason="needs CuPy; it imports without a GPU")
+    texts = [path.read_text() for path in _cuda.FOLDER.parent.rglob("*.py") if "_kernels_cpu" not in path.parts]
+    asked = {name for text in texts for name in re.findall(r"\bxp\.(\w+(?:\.\w+)*)", text)}
+    assert "where" in asked
+    assert [name for name in sorted(asked) if not _reaches(cupy, name)] == []
+
+
+def _reaches(module, name):
+    for part in name.split("."):
+        module = getattr(module, part, None)
+    return module is not None
