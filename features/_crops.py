@@ -37,7 +37,8 @@ class Crops:
 def make_crops(cells: Cells, finest: dict[Channel, int], device: Device) -> Crops:
     """Cut out and smooth the cells in some channels, each from the finest of `SCALES` that is read."""
     xp, kernels = device.xp, device.kernels.spots
-    starts, parts = kernels.pack_parts(cells.cell_labels, cells.nucleus_labels, cells.field, cells.boxes)
+    starts, labels = cells.crop_starts, (cells.cell_labels, cells.nucleus_labels)
+    parts = kernels.pack_parts(*labels, cells.field, cells.boxes, starts, cells.n_crop_pixels)
     unit = xp.where(xp.isfinite(cells.nucleus_diameter), cells.nucleus_diameter, 0)
     reach = xp.stack([xp.maximum(xp.rint(share * unit), least) for share, least in SCALES], axis=1).astype(np.int64)
     planes = cells.pixels[:, [channel.index for channel in finest]]
@@ -54,6 +55,8 @@ class Points:
     ----------
     owner : ndarray of int64, shape (n_points,)
         The cell of each.
+    offsets : ndarray of int64, shape (n_cells + 1,)
+        Cell i owns the points offsets[i]:offsets[i + 1].
     packed : ndarray of int64
         Position in the packed crops.
     flat : ndarray of int64
@@ -62,14 +65,18 @@ class Points:
         From the corner of the cell's box.
     response : ndarray of float32
         The band there.
+    away : ndarray of float32
+        Distance in px to the border of the cell's nucleus, negative inside it; NaN in cells without nucleus.
     """
 
     owner: np.ndarray
+    offsets: np.ndarray
     packed: np.ndarray
     flat: np.ndarray
     y: np.ndarray
     x: np.ndarray
     response: np.ndarray
+    away: np.ndarray
 
 
 def find_maxima(
@@ -78,14 +85,12 @@ def find_maxima(
     """Round maxima of a band, means of one scale minus those of the next; and its noise in cytoplasm and nucleus."""
     fine, coarse = crops.smooth[channel][band : band + 2]
     reach = crops.reach[cells.field, band + 1]
-    found, noise = device.kernels.spots.peaks(fine, coarse, crops.parts, crops.starts, cells.boxes, reach, prominence)
+    given = (fine, coarse, crops.parts, crops.starts, cells.boxes, reach)
+    found, offsets, noise = device.kernels.spots.peaks(*given, prominence)
     owner, packed, y, x = device.xp.ascontiguousarray(found.T)
     _, height, width = cells.cell_labels.shape
     corner = (cells.field.astype(np.int64) * height + cells.boxes[:, 0]) * width + cells.boxes[:, 1]
-    return Points(owner, packed, corner[owner] + y * width + x, y, x, fine[packed] - coarse[packed]), noise
-
-
-def nucleus_distance(cells: Cells, flat: np.ndarray, device: Device) -> np.ndarray:
-    """Distance in px to the border of the cell's nucleus, negative inside it; NaN in cells without nucleus."""
+    flat = corner[owner] + y * width + x
     outside, inside = cells.distance_to_nucleus.ravel()[flat], cells.distance_inside_nucleus.ravel()[flat]
-    return device.xp.where(outside + inside > 0, outside - inside, np.nan)
+    away = device.xp.where(outside + inside > 0, outside - inside, np.nan)
+    return Points(owner, offsets, packed, flat, y, x, fine[packed] - coarse[packed], away), noise

@@ -1,7 +1,6 @@
 """Bright objects of each cell: the connected parts above a threshold of the compartment's own."""
 
 from dataclasses import dataclass
-from types import ModuleType
 
 import numpy as np
 
@@ -35,6 +34,8 @@ class Objects:
 
     Attributes
     ----------
+    offsets : ndarray of int64, shape (n_sets * n_cells + 1,)
+        Set k of cell i owns the objects from offsets[k * n_cells + i] on.
     owner : ndarray of int64
         set * n_cells + cell of each.
     area, mass : ndarray of float64
@@ -46,6 +47,7 @@ class Objects:
     eccentricity, holes : ndarray
     """
 
+    offsets: np.ndarray
     owner: np.ndarray
     area: np.ndarray
     mass: np.ndarray
@@ -68,13 +70,13 @@ def measure(
     values = crops.smooth[channel][0]
     found = device.kernels.objects.thresholds(values, crops.parts, crops.starts)
     otsu, separability, mean, top = xp.moveaxis(found[[PARTS[compartment] for compartment, _ in SETS]], 2, 0)
-    level = xp.where([[how == "otsu"] for _, how in SETS], otsu, (mean + top) / 2)
+    level = xp.where(xp.array([[how == "otsu"] for _, how in SETS]), otsu, (mean + top) / 2)
     objects = _find(values, level, unit, crops, cells, device)
     counts = xp.stack([cells.regions[compartment].counts for compartment, _ in SETS])
     size = xp.where(counts > 0, counts, xp.nan).ravel()
     units, middles = xp.tile(unit, len(SETS)), xp.tile(centres, (len(SETS), 1))
-    out = _all_objects(objects, size, mean.ravel() * size, separability.ravel(), units, xp)
-    out += _largest_object(objects, middles, units, xp)
+    out = _all_objects(objects, size, mean.ravel() * size, separability.ravel(), units, device)
+    out += _largest_object(objects, middles, units, device)
     return [values[k * cells.n : (k + 1) * cells.n] for k in range(len(SETS)) for values in out]
 
 
@@ -86,7 +88,7 @@ def _find(
     smallest = xp.maximum(3, SMALLEST * xp.where(xp.isfinite(unit), unit, 0) ** 2)
     wanted = xp.array([PARTS[compartment] for compartment, _ in SETS], np.uint8)
     distances = (cells.distance_to_nucleus, cells.distance_inside_nucleus)
-    owner, euler, sums = device.kernels.objects.find_objects(
+    owner, offsets, euler, sums = device.kernels.objects.find_objects(
         values, crops.parts, crops.starts, cells.field, cells.boxes, wanted, level, smallest, *distances
     )
     area = sums[:, 0]
@@ -94,6 +96,7 @@ def _find(
     yy, yx, xx = sums[:, 3] / area - y * y, sums[:, 4] / area - y * x, sums[:, 5] / area - x * x
     spread = xp.hypot((yy - xx) / 2, yx)
     return Objects(
+        offsets=offsets,
         owner=owner,
         area=area,
         mass=sums[:, 6],
@@ -106,17 +109,18 @@ def _find(
 
 
 def _all_objects(
-    objects: Objects, size: np.ndarray, total: np.ndarray, separability: np.ndarray, unit: np.ndarray, xp: ModuleType
+    objects: Objects, size: np.ndarray, total: np.ndarray, separability: np.ndarray, unit: np.ndarray, device: Device
 ) -> list[np.ndarray]:
     """What the objects of each cell are together, in the order of `OBJECTS`; size and total are the compartment's."""
-
-    def sum_of(values: np.ndarray) -> np.ndarray:
-        return xp.bincount(objects.owner, values, minlength=len(size))
-
+    xp, sums = device.xp, device.kernels.points.sums
     exists = xp.where(size > 0, 1, xp.nan)
-    count, area, mass = xp.bincount(objects.owner, minlength=len(size)), sum_of(objects.area), sum_of(objects.mass)
-    y, x = sum_of(objects.mass * objects.y) / mass, sum_of(objects.mass * objects.x) / mass
-    squares = (objects.y - y[objects.owner]) ** 2 + (objects.x - x[objects.owner]) ** 2
+    count = objects.offsets[1:] - objects.offsets[:-1]
+    moments = [objects.mass * objects.y, objects.mass * objects.x]
+    others = [objects.eccentricity, objects.area * objects.away, objects.holes.astype(np.float64)]
+    given = xp.stack([objects.area, objects.mass, *moments, *others])
+    area, mass, y, x, eccentricity, away, holes = sums(given, objects.offsets)
+    squares = (objects.y - (y / mass)[objects.owner]) ** 2 + (objects.x - (x / mass)[objects.owner]) ** 2
+    (spread,) = sums((objects.mass * squares)[None], objects.offsets)
     return [
         count * exists,
         area / size,
@@ -124,24 +128,22 @@ def _all_objects(
         (mass / area) / ((total - mass) / (size - area)),
         separability,
         area / count / unit**2,
-        sum_of(objects.eccentricity) / count,
-        sum_of(objects.area * objects.away) / area / unit,
-        sum_of(objects.holes) * exists,
-        xp.sqrt(sum_of(objects.mass * squares) / mass) / unit,
+        eccentricity / count,
+        away / area / unit,
+        holes * exists,
+        xp.sqrt(spread / mass) / unit,
     ]
 
 
-def _largest_object(objects: Objects, centres: np.ndarray, unit: np.ndarray, xp: ModuleType) -> list[np.ndarray]:
+def _largest_object(objects: Objects, centres: np.ndarray, unit: np.ndarray, device: Device) -> list[np.ndarray]:
     """What the largest object of each cell is (of equal ones the first), in the order of `LARGEST`."""
-    n = len(unit)
-    count = xp.bincount(objects.owner, minlength=n)
-    order = xp.append(xp.lexsort(xp.stack([-objects.area, objects.owner])), -1)
-    which = xp.where(count > 0, order[xp.searchsorted(objects.owner, xp.arange(n))], -1)
+    xp, kernels = device.xp, device.kernels.points
+    which, _ = kernels.two_highest(objects.area, objects.offsets)
 
     def take(values: np.ndarray) -> np.ndarray:
         return xp.append(values.astype(np.float64), np.nan)[which]
 
-    area, mass = (xp.bincount(objects.owner, values, minlength=n) for values in (objects.area, objects.mass))
+    area, mass = kernels.sums(xp.stack([objects.area, objects.mass]), objects.offsets)
     return [
         take(objects.area) / area,
         take(objects.mass) / mass,

@@ -7,14 +7,12 @@ median nucleus ("fine" and "coarse"); objects are what lies above a threshold of
 the microtubules is taken for the organising centre. Lengths and areas are in median nucleus diameters (squared).
 """
 
-from types import ModuleType
-
 import numpy as np
 
 from features import _objects
 from features._cells import Cells
 from features._channels import COMPARTMENTS, MICROTUBULES, PROTEIN, Channel
-from features._crops import Crops, Points, find_maxima, make_crops, nucleus_distance
+from features._crops import Crops, Points, find_maxima, make_crops
 from features._device import Device
 from features._table import Column
 
@@ -87,36 +85,34 @@ def _spots(
     stands_out = (response > NOISE * noise[points.owner, part - 1]) & (response > CONTRAST * level)
     out = []
     for compartment, mine in (("Cells", part > 0), ("Nuclei", part == 2), ("Cytoplasm", part == 1)):
-        keep = stands_out & mine
-        owner = points.owner[keep]
+        kept = stands_out & mine
         size = xp.where(cells.regions[compartment].counts > 0, cells.regions[compartment].counts, xp.nan)
-        density = xp.bincount(owner, minlength=cells.n) / size
+        count, total, away = _sums(points, kept, (kept, response, points.away), device)
+        density = count / size
         out += [
             density * size,
             density * unit**2,
-            xp.bincount(owner, response[keep], minlength=cells.n) / (levels[compartment] * size),
-            _mean_by(owner, response[keep], cells.n, xp) / levels[compartment],
-            _mean_by(owner, nucleus_distance(cells, points.flat[keep], device), cells.n, xp) / unit,
+            total / (levels[compartment] * size),
+            total / count / levels[compartment],
+            away / count / unit,
         ]
         if compartment != "Cells":
-            gaps = device.kernels.spots.nearest_distances(points.y[keep], points.x[keep], owner)
-            gap = _mean_by(owner, gaps, cells.n, xp)
+            gaps = device.kernels.points.nearest_distances(points.y, points.x, kept, points.offsets)
+            gap = _sums(points, kept, (gaps,), device)[0] / count
             out += [gap / unit, 2 * gap * xp.sqrt(density)]
-    owner, bright = points.owner[stands_out], response[stands_out]
-    mean = _mean_by(owner, bright, cells.n, xp)
+    border = cells.distance_to_cell_border.ravel()[points.flat]
+    given = (stands_out, response, part == 2, border)
+    count, total, nuclear, border = _sums(points, stands_out, given, device)
+    mean = total / count
+    (squares,) = _sums(points, stands_out, ((response - mean[points.owner]) ** 2,), device)
     in_nucleus = xp.where(cells.regions["Nuclei"].counts > 0, 1, xp.nan)
-    border = cells.distance_to_cell_border.ravel()[points.flat[stands_out]]
-    return [
-        *out,
-        _mean_by(owner, part[stands_out] == 2, cells.n, xp) * in_nucleus,
-        _mean_by(owner, border, cells.n, xp) / unit,
-        xp.sqrt(_mean_by(owner, (bright - mean[owner]) ** 2, cells.n, xp)) / mean,
-    ]
+    return [*out, nuclear / count * in_nucleus, border / count / unit, xp.sqrt(squares / count) / mean]
 
 
-def _mean_by(owner: np.ndarray, values: np.ndarray, n: int, xp: ModuleType) -> np.ndarray:
-    """Mean of the values of each cell; NaN without any."""
-    return xp.bincount(owner, values, minlength=n) / xp.bincount(owner, minlength=n)
+def _sums(points: Points, kept: np.ndarray, values: tuple[np.ndarray, ...], device: Device) -> np.ndarray:
+    """Sums of values over the kept points of each cell, (n_values, n_cells)."""
+    stacked = device.xp.stack([one.astype(np.float64) for one in values])
+    return device.kernels.points.sums(device.xp.where(kept, stacked, 0), points.offsets)
 
 
 def _brightest(
@@ -125,11 +121,7 @@ def _brightest(
     """The two brightest maxima of each cell, in the order of `BRIGHTEST`; and the index of the first, -1 if none."""
     xp = device.xp
     unit = cells.nucleus_diameter[cells.field]
-    order = xp.lexsort(xp.stack([-points.response, points.owner]))
-    at = xp.searchsorted(points.owner, xp.arange(cells.n))
-    count = xp.bincount(points.owner, minlength=cells.n)
-    order = xp.append(order, [-1, -1])
-    first, second = xp.where(count > 0, order[at], -1), xp.where(count > 1, order[at + 1], -1)
+    first, second = device.kernels.points.two_highest(points.response.astype(np.float64), points.offsets)
 
     def take(values: np.ndarray, which: np.ndarray) -> np.ndarray:
         return xp.append(values.astype(np.float64), np.nan)[which]
@@ -138,7 +130,7 @@ def _brightest(
     return [
         take(points.response, first) / level,
         take(points.response, first) / take(points.response, second),
-        take(nucleus_distance(cells, points.flat, device), first) / unit,
+        take(points.away, first) / unit,
         xp.hypot(y - centres[:, 0], x - centres[:, 1]) / unit,
         xp.hypot(y - take(points.y, second), x - take(points.x, second)) / unit,
     ], first

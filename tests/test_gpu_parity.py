@@ -11,7 +11,7 @@ from mosaics import mosaic_cells
 from painting import paint_cells
 
 FAMILIES = sorted(features.families())
-WAITS = {}  # how often a family may wait for the GPU in a batch; every other never does
+WAITS = {"spots": 4}  # waits that a family needs: how many maxima there are in three bands, and how many objects
 
 
 def on(device, cells):

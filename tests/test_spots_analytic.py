@@ -174,7 +174,7 @@ def assert_objects_like_skimage(cells, device):
     kernels = device.kernels.objects
     found = kernels.thresholds(values, crops.parts, crops.starts)[wanted]
     maps, smallest = (cells.distance_to_nucleus, cells.distance_inside_nucleus), np.full(cells.n, 3.0)
-    owner, euler, sums = kernels.find_objects(
+    owner, _, euler, sums = kernels.find_objects(
         values, crops.parts, crops.starts, cells.field, cells.boxes, wanted, found[:, :, 0], smallest, *maps
     )
     seen = 0
@@ -220,7 +220,8 @@ def test_nearest_distances_equal_a_tree(rng, device):
     owner = np.sort(rng.integers(0, 6, 60))
     owner[-1] = 9
     y, x = rng.integers(0, 50, (2, 60))
-    got = device.kernels.spots.nearest_distances(y, x, owner)
+    kept, offsets = np.ones(60, bool), np.searchsorted(owner, np.arange(11))
+    got = device.kernels.points.nearest_distances(y, x, kept, offsets)
     assert np.isnan(got[-1])
     for i in range(6):
         at = np.stack([y, x], 1)[owner == i]
@@ -232,10 +233,11 @@ def test_peaks_are_strict_maxima_and_one_of_a_plateau(painted, device):
     band = np.rint((crops.smooth[PROTEIN][0] - crops.smooth[PROTEIN][2]) / crops.smooth[PROTEIN][0].max() * 40)
     band = (band * (crops.parts > 0)).astype(np.float32)
     anywhere = np.zeros(painted.n, np.int64)
-    points, noise = device.kernels.spots.peaks(
+    points, offsets, noise = device.kernels.spots.peaks(
         band, np.zeros_like(band), crops.parts, crops.starts, painted.boxes, anywhere, 0
     )
     owner, positions, *places = points.T
+    np.testing.assert_array_equal(offsets, np.searchsorted(owner, np.arange(painted.n + 1)))
     for i, (top, left, bottom, right) in enumerate(painted.boxes):
         mine = slice(crops.starts[i], crops.starts[i + 1])
         crop, part = (image[mine].reshape(bottom - top, right - left) for image in (band, crops.parts))

@@ -108,7 +108,7 @@ def find_objects(
     smallest: np.ndarray,
     outside: np.ndarray,
     inside: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Connected parts (8 neighbours) of each cell that lie above its levels.
 
     Parameters
@@ -129,6 +129,8 @@ def find_objects(
     -------
     owner : ndarray of int64, shape (n_objects,)
         set * n + cell, ascending.
+    offsets : ndarray of int64, shape (n_sets * n + 1,)
+        Where the objects of each set and cell begin.
     euler : ndarray of int64, shape (n_objects,)
         1 minus the number of holes of each object.
     sums : ndarray of float64, shape (n_objects, 9)
@@ -143,7 +145,7 @@ def find_objects(
     capacity *= len(wanted)
     owner, euler, sums = np.empty(capacity, np.int64), np.empty(capacity, np.int64), np.empty((capacity, 9))
     mark, stack = np.empty(largest + 8, np.uint8), np.empty(largest, np.int32)
-    found = 0
+    found, offsets = 0, np.zeros(len(wanted) * n + 1, np.int64)
     for k in range(len(wanted)):
         for i in range(n):
             height, width = boxes[i, 2] - boxes[i, 0], boxes[i, 3] - boxes[i, 1]
@@ -164,7 +166,8 @@ def find_objects(
                         owner[found], euler[found] = k * n + i, holes
                         _add_up(stack[:size], stride, value, away, deep, sums[found])
                         found += 1
-    return owner[:found].copy(), euler[:found].copy(), sums[:found].copy()
+            offsets[k * n + i + 1] = found
+    return owner[:found].copy(), offsets, euler[:found].copy(), sums[:found].copy()
 
 
 @kernel

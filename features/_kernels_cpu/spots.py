@@ -10,9 +10,10 @@ from features._kernels_cpu._jit import kernel
 
 @kernel
 def pack_parts(
-    cell_labels: np.ndarray, nucleus_labels: np.ndarray, field: np.ndarray, boxes: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Where the crop of each cell lies, and what its pixels are.
+    cell_labels: np.ndarray, nucleus_labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, starts: np.ndarray,
+    n_pixels: int,
+) -> np.ndarray:  # fmt: skip
+    """What the pixels of each cell's crop are.
 
     Parameters
     ----------
@@ -20,17 +21,17 @@ def pack_parts(
     field : ndarray of int32, shape (n,)
     boxes : ndarray of int32, shape (n, 4)
         top, left, bottom, right.
+    starts : ndarray of int64, shape (n + 1,)
+        Where each crop begins.
+    n_pixels : int
+        Pixels of all crops, starts[-1].
 
     Returns
     -------
-    starts : ndarray of int64, shape (n + 1,)
-    parts : ndarray of uint8, shape (starts[-1],)
+    ndarray of uint8, shape (n_pixels,)
         0 outside the cell, 1 in the cytoplasm, 2 in the nucleus.
     """
-    starts = np.zeros(len(field) + 1, np.int64)
-    for i in range(len(field)):
-        starts[i + 1] = starts[i] + (boxes[i, 2] - boxes[i, 0]) * (boxes[i, 3] - boxes[i, 1])
-    parts = np.empty(starts[-1], np.uint8)
+    parts = np.empty(n_pixels, np.uint8)
     for i in range(len(field)):
         top, left, bottom, right = boxes[i]
         crop = parts[starts[i] : starts[i + 1]].reshape(bottom - top, right - left)
@@ -38,7 +39,7 @@ def pack_parts(
             cell, nucleus = cell_labels[field[i], top + y, left:right], nucleus_labels[field[i], top + y, left:right]
             for x in range(right - left):
                 crop[y, x] = np.uint8(cell[x] == i + 1) + np.uint8(nucleus[x] == i + 1)
-    return starts, parts
+    return parts
 
 
 @kernel
@@ -59,9 +60,9 @@ def local_means(
     Parameters
     ----------
     planes : ndarray of uint8 or uint16, shape (n_fields, n_planes, H, W)
-    parts, starts
+    parts
         From `pack_parts`.
-    field, boxes
+    starts, field, boxes
         As there.
     reach : ndarray of int64, shape (n_fields, n_scales)
         In px.
@@ -164,7 +165,7 @@ def peaks(
     boxes: np.ndarray,
     reach: np.ndarray,
     prominence: float,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Round local maxima of a band (fine minus coarse means) inside each cell, and how far it swings below zero.
 
     A spot rises above all of eight pixels around it, `reach` rows and columns away; the upper side of a step does
@@ -186,11 +187,13 @@ def peaks(
     points : ndarray of int64, shape (n_points, 4)
         Cell, packed position (ascending), row and column from the corner of the box: of pixels above zero and above
         their eight neighbours in the cell (of equal ones the first in row-major order).
+    offsets : ndarray of int64, shape (n + 1,)
+        Cell i owns points[offsets[i]:offsets[i + 1]].
     noise : ndarray of float64, shape (n, 2)
         Root mean square of the negative values in cytoplasm and nucleus; spots do not add to it. 0 without any.
     """
     points = np.empty((len(fine), 4), np.int64)
-    found = 0
+    found, offsets = 0, np.zeros(len(boxes) + 1, np.int64)
     noise = np.zeros((len(boxes), 2))
     for i in range(len(boxes)):
         height, width = boxes[i, 2] - boxes[i, 0], boxes[i, 3] - boxes[i, 1]
@@ -206,7 +209,8 @@ def peaks(
                     points[found, 0], points[found, 1] = i, starts[i] + y * width + x
                     points[found, 2], points[found, 3] = y, x
                     found += 1
-    return points[:found].copy(), noise
+        offsets[i + 1] = found
+    return points[:found].copy(), offsets, noise
 
 
 @kernel
@@ -253,35 +257,3 @@ def _rise(mean: np.ndarray, y: int, x: int, reach: int) -> float:
             if 0 <= v < height and 0 <= u < width and (v != y or u != x):
                 highest = max(highest, mean[v, u])
     return mean[y, x] - highest
-
-
-@kernel
-def nearest_distances(y: np.ndarray, x: np.ndarray, owner: np.ndarray) -> np.ndarray:
-    """Distance of each point to the nearest other one of the same owner.
-
-    Parameters
-    ----------
-    y, x : ndarray of int64, shape (n_points,)
-    owner : ndarray of int64, shape (n_points,)
-        Ascending.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_points,)
-        NaN where a point is alone.
-    """
-    out = np.full(len(y), np.nan)
-    first = 0
-    for last in range(1, len(y) + 1):
-        if last < len(y) and owner[last] == owner[first]:
-            continue
-        for a in range(first, last):
-            closest = np.inf
-            for b in range(first, last):
-                distance = (y[a] - y[b]) ** 2 + (x[a] - x[b]) ** 2
-                if a != b and distance < closest:
-                    closest = distance
-            if closest < np.inf:
-                out[a] = np.sqrt(closest)
-        first = last
-    return out

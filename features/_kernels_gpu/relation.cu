@@ -137,7 +137,8 @@ KERNEL pair_sums(
         i64 first = offsets[cell], size = offsets[cell + 1] - first;
         if (size == 0) continue;
         double* mine = channels + cell * CHANNELS * 6;
-        for (int c = 0; c < CHANNELS; c++) rank_values(values[c] + first, size, share, table + c * VALUES, mine + c * 6);
+        for (int c = 0; c < CHANNELS; c++)
+            rank_values(values[c] + first, size, share, table + c * VALUES, mine + c * 6);
         for (int p = 0; p < PAIRS; p++) {
             bool counted = p < PROTEIN_PAIRS;
             if (threadIdx.x < LEVELS * LEVELS) joint[threadIdx.x] = 0;
