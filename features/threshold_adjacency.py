@@ -1,23 +1,18 @@
 """Threshold adjacency statistics: is what is bright in a cell scattered as specks, drawn as threads or packed in areas?
 
 The pixels of a grey-level band are sorted by how many of their 8 neighbours lie in the band too: specks have few,
-threads about two, areas eight. The bands follow the cell's own levels, so that exposure does not matter.
+threads about two, areas eight. The bands follow the cell's own levels, so that exposure does not matter. Only the
+protein is measured: the 324 columns of the other stains told nothing of where it sits (docs/benchmarks.md).
 """
 
 import numpy as np
 
 from features._cells import Cells
-from features._channels import ER, MICROTUBULES, NUCLEUS, PROTEIN
+from features._channels import PROTEIN
 from features._device import Device
 from features._table import Column
 
-MEASURED = (
-    ("Cells", PROTEIN),
-    ("Nuclei", PROTEIN),
-    ("Cells", MICROTUBULES),
-    ("Cells", NUCLEUS),
-    ("Cells", ER),
-)
+MEASURED = (("Cells", PROTEIN), ("Nuclei", PROTEIN))
 LEVELS = ("bright", "all")  # mean and sd of the pixels above the Otsu threshold (pftas), or of all pixels
 BANDS = ("AroundMean", "AboveLow", "AboveMean")  # |v - mean| < sd, v > mean - sd, v > mean
 NEIGHBOURS = range(9)
