@@ -1,11 +1,12 @@
 """Which features tell organelles apart: each family alone, each left out, and peers' features, same booster and folds.
 
-    python -m benchmarks.which_features_tell RUN DATA [--peers] [--folds 5] [--rounds 100]
+    python -m benchmarks.which_features_tell RUN DATA [--peers] [--folds 5] [--rounds 100] [--each FILE.csv]
 
 RUN is a run folder with extracted features, DATA its data folder (train.csv, and groups.csv where there is one). Every
 set of features goes through the same pools, the same grouped folds and the same LightGBM with unit weights; printed is
 the macro average precision on the held-out folds. `--peers` measures cp_measure (cell and nucleus masks) and mahotas
-(Haralick) on our masks first, which takes seconds a field, and keeps their cells beside the run.
+(Haralick) on our masks first, which takes seconds a field, and keeps their cells beside the run. `--each` also writes
+every organelle's average precision.
 """
 
 import argparse
@@ -23,8 +24,9 @@ from features._images import find_fields, read_field
 from features._segment import segment
 from models.boosters import evaluable
 from models.folds import make_folds
+from models.labels import ORGANELLES
 from models.members import member
-from models.metrics import macro_ap
+from models.metrics import average_precision, each, macro
 from models.pool import pool
 from stages.fitting import read_training_set
 
@@ -122,6 +124,7 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--each", type=Path)
     given = parser.parse_args()
     training = read_training_set(given.data, RunFolder(given.run), None, covariates=True)
     fold = make_folds(training.labels, training.groups, given.folds, 0).fold
@@ -137,8 +140,13 @@ def main() -> None:
     scored = joblib.Parallel(n_jobs=given.workers, return_as="generator")(
         joblib.delayed(out_of_fold)(values, labels, fold, given.rounds) for _, values in sets
     )
+    of_organelle = {}
     for (name, values), scores in zip(sets, scored, strict=True):
-        print(f"| {name} | {values.shape[1]} | {macro_ap(labels, scores):.3f} |", flush=True)
+        of_organelle[name] = each(average_precision, labels, scores)
+        print(f"| {name} | {values.shape[1]} | {macro(of_organelle[name]):.3f} |", flush=True)
+    if given.each:
+        names = [organelle for organelle, used in zip(ORGANELLES, able, strict=True) if used]
+        pd.DataFrame(of_organelle, index=names).T.to_csv(given.each, float_format="%.3f", index_label="features")
 
 
 if __name__ == "__main__":
