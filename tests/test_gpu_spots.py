@@ -47,11 +47,11 @@ def test_peaks_of_plateaus(painted, device, emulated, rng, reach):
     assert_allclose(theirs[2], ours[2], rtol=1e-14)
 
 
-@pytest.mark.parametrize("share", [0.3, 0.5, 0.7, 0.95])
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75, 0.9375])
 def test_objects_of_noise(painted, device, emulated, rng, share):
-    """Parts that wind, join late and have holes."""
+    """Parts that wind, join late and have holes, among pixels that are exactly at the level."""
     crops = make_crops(painted, {PROTEIN: 0}, device)
-    values = (rng.uniform(size=len(crops.parts)) * (crops.parts > 0)).astype(np.float32)
+    values = (rng.integers(0, 17, len(crops.parts)) / 16 * (crops.parts > 0)).astype(np.float32)
     wanted, level = np.array([3, 1, 2], np.uint8), np.full((3, painted.n), 1 - share)
     level[0, 1] = np.nan
     places = (values, crops.parts, crops.starts, painted.field, painted.boxes)
@@ -69,6 +69,13 @@ def test_thresholds(painted, device, emulated):
         "objects", "thresholds", emulated, device, crops.smooth[PROTEIN][0], crops.parts, crops.starts
     )
     assert_allclose(theirs, ours, rtol=1e-14)
+
+
+def test_the_first_of_two_equal_thresholds(device, emulated):
+    values, parts = np.repeat(np.float32([0, 1, 2]), (3, 4, 3)), np.ones(10, np.uint8)
+    (ours,), (theirs,) = both("objects", "thresholds", emulated, device, values, parts, np.array([0, 10]))
+    assert ours[1, 0, 0] < 1
+    assert_array_equal(theirs, ours)
 
 
 def test_points_of_a_cell(device, emulated, rng):
