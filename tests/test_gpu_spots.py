@@ -72,9 +72,11 @@ def test_thresholds(painted, device, emulated):
 
 
 def test_the_first_of_two_equal_thresholds(device, emulated):
-    values, parts = np.repeat(np.float32([0, 1, 2]), (3, 4, 3)), np.ones(10, np.uint8)
-    (ours,), (theirs,) = both("objects", "thresholds", emulated, device, values, parts, np.array([0, 10]))
-    assert ours[1, 0, 0] < 1
+    values = np.repeat(np.float32([0, 127 / 128, 1, 2]), (3, 20, 20, 3))  # bins 0, 127, 128 and 255
+    (ours,), (theirs,) = both(
+        "objects", "thresholds", emulated, device, values, np.ones(46, np.uint8), np.array([0, 46])
+    )
+    assert ours[1, 0, 0] < 0.5
     assert_array_equal(theirs, ours)
 
 
