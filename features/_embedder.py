@@ -1,6 +1,7 @@
 """A network as extraction uses it: ours, or the user's own in ONNX or TorchScript; portraits in, vectors out."""
 
 import hashlib
+import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -129,7 +130,11 @@ def _open_torchscript(file: NetworkFile, device: str) -> Vectors:
 
     place = use(device, threads=1)
     try:
-        module = torch.jit.load(file.path, map_location=place).eval()
+        with (
+            warnings.catch_warnings()
+        ):  # torch would have TorchScript give way to torch.export, which few networks have
+            warnings.simplefilter("ignore", DeprecationWarning)
+            module = torch.jit.load(file.path, map_location=place).eval()
     except (RuntimeError, ValueError, OSError) as error:
         raise _unusable(file, "cannot be opened as TorchScript", error) from error
 

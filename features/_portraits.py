@@ -80,9 +80,9 @@ def _length_unit(cell_labels: np.ndarray, nucleus_labels: np.ndarray) -> float:
 
 
 def _centres(cell_labels: np.ndarray, nucleus_labels: np.ndarray, n: int) -> np.ndarray:
-    """Centre (y, x) in whole px of each nucleus, or of the cell where it has none, int64, shape (n, 2)."""
+    """The corner between pixels nearest to the centre of each nucleus, or of the cell without one, int64, (n, 2)."""
     nuclei, cells = (_centroids(labels, n) for labels in (nucleus_labels, cell_labels))
-    return np.rint(np.where(np.isnan(nuclei), cells, nuclei)).astype(np.int64)
+    return np.rint(np.where(np.isnan(nuclei), cells, nuclei) + 0.5).astype(np.int64)
 
 
 def _centroids(labels: np.ndarray, n: int) -> np.ndarray:

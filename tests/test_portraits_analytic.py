@@ -1,0 +1,69 @@
+"""Portraits of painted cells against what they must show: one cell, centred, at one scale, whatever its brightness."""
+
+import numpy as np
+import pytest
+
+from features._portraits import PortraitSettings, cut_portraits
+
+SETTINGS = PortraitSettings(side=32, diameters=4.0, exponent=1.0)
+
+
+def field(scale: int = 1, gain: float = 1.0, dtype=np.uint8):
+    """Two cells side by side, nuclei of 10 px at scale 1, the right one brighter; planes of different levels."""
+    y, x = np.mgrid[: 60 * scale, : 90 * scale] / scale
+    cells = np.where(x < 45, 1, 2) * (np.hypot(y - 30, x - np.where(x < 45, 25, 65)) < 18)
+    nuclei = cells * (np.hypot(y - 30, x - np.where(x < 45, 25, 65)) < 5)
+    levels = np.array([40, 60, 80, 20])[:, None, None] * np.where(cells == 2, 1.5, 1.0) * np.where(nuclei > 0, 1.5, 1)
+    return (gain * levels * (1 + 0.2 * np.sin(x / 3))).astype(dtype), cells.astype(np.int32), nuclei.astype(np.int32)
+
+
+def test_a_cell_is_centred_on_its_nucleus_and_stands_alone():
+    pixels, cells, nuclei = field(scale=4)
+    portraits = cut_portraits(pixels, cells, nuclei, SETTINGS)
+    assert portraits.shape == (2, 4, 32, 32)
+    y, x = np.nonzero(portraits[0, 2] > 100)
+    assert abs(y.mean() - 15.5) < 1
+    assert abs(x.mean() - 15.5) < 1
+    lit = portraits[0, 1] > 60
+    assert lit.sum() == pytest.approx(np.pi * 18**2 * (32 / 40) ** 2, rel=0.05)
+    pixels[:, cells == 2] = 255
+    np.testing.assert_array_equal(cut_portraits(pixels, cells, nuclei, SETTINGS)[0], portraits[0])
+
+
+def test_averaging_keeps_the_mean_level():
+    pixels, cells, nuclei = field(scale=4)
+    pixels[:] = np.where(np.indices(cells.shape).sum(0) % 2, 200, 100)
+    portraits = cut_portraits(pixels, cells, nuclei, SETTINGS).astype(float)
+    inside = portraits[0, 0, 12:20, 12:20]
+    assert inside.min() > 0.97 * 255  # a chequered cell is even once averaged, and scaled to its own level
+
+
+@pytest.mark.parametrize("exponent", [0.5, 1.0])
+def test_neither_resolution_nor_brightness_nor_depth_shows(exponent):
+    settings = PortraitSettings(side=32, diameters=4.0, exponent=exponent)
+    plain = cut_portraits(*field(scale=4), settings).astype(int)
+    for other, most in ((field(scale=7), 4.0), (field(scale=4, gain=200.0, dtype=np.uint16), 0.6)):
+        assert np.mean(abs(cut_portraits(*other, settings).astype(int) - plain)) < most
+
+
+def test_a_cell_at_the_border_or_without_a_nucleus_is_shown_too():
+    pixels, cells, nuclei = field()
+    nuclei[nuclei == 2] = 0
+    portraits = cut_portraits(pixels[:, 25:], cells[25:], nuclei[25:], SETTINGS)
+    assert portraits.shape[0] == 2
+    assert (portraits.max(axis=(2, 3)) == 255).all()
+    rows = np.nonzero(portraits[0, 0].any(axis=1))[0]
+    assert rows.min() > 8  # nothing above the border of the image
+
+
+def test_wanted_cells_are_the_same_as_among_all():
+    images = field()
+    everyone = cut_portraits(*images, SETTINGS)
+    np.testing.assert_array_equal(cut_portraits(*images, SETTINGS, np.array([2])), everyone[1:])
+    assert cut_portraits(*images, SETTINGS, np.array([], int)).shape == (0, 4, 32, 32)
+
+
+def test_a_channel_that_is_not_there_is_black():
+    pixels, cells, nuclei = field()
+    pixels[3] = 0
+    assert cut_portraits(pixels, cells, nuclei, SETTINGS)[:, 3].max() == 0
