@@ -147,13 +147,17 @@ def _shares(xp: ModuleType, sums: np.ndarray) -> np.ndarray:
 
 
 def _alignments(cells: Cells, unit: np.ndarray, device: Device) -> np.ndarray:
+    """Of each pair of channels, then of each channel with the direction of the nucleus; (n, 6)."""
     xp = device.xp
     sides = xp.maximum(xp.rint(xp.nan_to_num(unit) / 8), 3).astype(np.int64)
     centres = cells.nucleus_centres - cells.boxes[:, :2]
     align = device.kernels.proximity.alignments
-    return align(
+    aligned = align(
         _planes(cells), cells.field, cells.boxes, cells.cell_labels, cells.distance_to_cell_border, centres, sides
     )
+    has_nucleus = (cells.regions["Nuclei"].counts > 0)[:, None]
+    among, radial = aligned[:, : len(_WAYS)], aligned[:, len(_WAYS) :]
+    return xp.concatenate([among, xp.where(has_nucleus, radial, xp.nan)], axis=1)
 
 
 def _peaks(cells: Cells, unit: np.ndarray, device: Device) -> np.ndarray:

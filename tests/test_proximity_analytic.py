@@ -63,6 +63,17 @@ def test_alignment_with_the_nucleus(yx, device):
     assert found["Cells_Proximity_RadialAlignment_Microtubules"] < -0.9
 
 
+def test_no_alignment_with_a_nucleus_that_is_not_there(painted, device):
+    """A cell without a nucleus has NaN, not 0, where its field has nuclei."""
+    without = painted.regions["Nuclei"].counts == 0
+    assert without.any()
+    assert not without.all()
+    radial = [k for k, column in enumerate(proximity.columns()) if column.feature == "RadialAlignment"]
+    values = proximity.measure(painted, device)[:, radial]
+    assert np.isnan(values[without]).all()
+    assert np.isfinite(values[0]).all()
+
+
 def test_protein_on_and_between_the_microtubules(yx, device):
     tubules = stripes(yx, 0.3)
     on = measured(yx, device, protein=np.where(tubules > 168, 100, 10), tubules=tubules)
