@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.files import read_json, write_json
 
-_PACKAGES = ("numpy", "numba", "scikit-image", "opencv-python-headless", "scikit-learn", "lightgbm", "pyarrow")
+_PACKAGES = ("numpy", "numba", "scikit-image", "opencv-python-headless", "scikit-learn", "lightgbm", "pyarrow", "torch")
 
 
 @dataclass(frozen=True)

@@ -59,14 +59,15 @@ def cut_portraits(
     if n == 0:
         return portraits
     half = max(round(settings.diameters * _length_unit(cell_labels, nucleus_labels) / 2), 1)
-    planes = cv2.copyMakeBorder(np.ascontiguousarray(pixels.transpose(1, 2, 0)), *[half] * 4, cv2.BORDER_CONSTANT)
+    planes = cv2.copyMakeBorder(cv2.merge(pixels.astype(np.float32)), *[half] * 4, cv2.BORDER_CONSTANT)
     labels = cv2.copyMakeBorder(cell_labels.astype(np.int32), *[half] * 4, cv2.BORDER_CONSTANT)
     for i, (y, x) in enumerate(_centres(cell_labels, nucleus_labels, n)[wanted - 1]):
         window = np.s_[y : y + 2 * half, x : x + 2 * half]
-        alone = planes[window] * (labels[window] == wanted[i])[..., None].astype(np.float32)
+        alone = cv2.copyTo(planes[window], (labels[window] == wanted[i]).view(np.uint8))
         small = cv2.resize(alone, (settings.side, settings.side), interpolation=cv2.INTER_AREA)
-        relative = small / np.maximum(small.max(axis=(0, 1)), np.finfo(np.float32).tiny)
-        portraits[i] = np.rint(LARGEST * relative**settings.exponent).transpose(2, 0, 1)
+        levels = np.stack(cv2.split(small))
+        relative = levels / np.maximum(levels.max(axis=(1, 2), keepdims=True), np.finfo(np.float32).tiny)
+        portraits[i] = np.rint(LARGEST * np.power(relative, settings.exponent))
     return portraits
 
 

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from simulate import simulate
 from stages.embedding import Portraits, cells_a_field, group_numbers
 
 LENGTH = 128
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +148,12 @@ def test_cells_kept_of_a_field_fit_into_memory():
     assert cells_a_field(200) == 24
     assert cells_a_field(20_000) == 10
     assert cells_a_field(10**6) == 4
+
+
+def test_torch_is_not_loaded_before_a_network_is_asked_for():
+    code = "import sys, pipeline; print('torch' in sys.modules, 'onnxruntime' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == ["False", "False"]
 
 
 def test_two_networks_or_none_that_fits_are_refused(trained, tmp_path):
