@@ -3,6 +3,7 @@
 import hashlib
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def own_network(path: Path) -> NetworkFile:
 
 
 def backbone(path: Path, channels: str, side: int, mean: str, sd: str) -> NetworkFile:
-    """Describe a network of the user's own and try it on a black cell.
+    """Describe a network of the user's own and try it on a painted cell.
 
     Parameters
     ----------
@@ -70,8 +71,17 @@ def backbone(path: Path, channels: str, side: int, mean: str, sd: str) -> Networ
     )  # fmt: skip
     if 0 in given.sd:
         raise UsageError("--backbone-sd: 0 cannot be divided by; expected other numbers.")
-    black = open_network(given, "cpu")(np.zeros((2, len(CHANNELS), side, side), np.uint8))
-    return NetworkFile(*(given.path, given.digest, kind, black.shape[1], shown, colours, given.mean, given.sd))
+    tried = open_network(given, "cpu")(_painted_cells(side))
+    if not np.isfinite(tried).all():
+        raise _unusable(given, "gives values that are not finite", None)
+    return replace(given, length=tried.shape[1])
+
+
+def _painted_cells(side: int) -> np.ndarray:
+    """Two round cells, brighter towards one side, uint8, shape (2, 4, side, side)."""
+    y, x = (np.mgrid[:side, :side] + 0.5) / side
+    plane = LARGEST * x * (np.hypot(y - 0.5, x - 0.5) < 0.4)
+    return np.broadcast_to(plane.astype(np.uint8), (2, len(CHANNELS), side, side))
 
 
 def embedding_columns(settings: ExtractSettings) -> tuple[Column, ...]:
@@ -160,7 +170,7 @@ def _in_batches(file: NetworkFile, run: Vectors, portraits: np.ndarray, asked: i
 
 
 def _checked(vectors: Vectors, file: NetworkFile) -> Vectors:
-    """The same, with a sentence where the network cannot take what it is given or gives what is no vector."""
+    """The same, NaN where a value does not exist, and a sentence where the network is of no use."""
 
     def run(portraits: np.ndarray) -> np.ndarray:
         shape = f"(n, {len(file.channels)}, {file.portrait.side}, {file.portrait.side})"
@@ -170,9 +180,7 @@ def _checked(vectors: Vectors, file: NetworkFile) -> Vectors:
             raise _unusable(file, f"does not take float32 {shape}", error) from error
         if found.dtype.kind != "f" or not 1 <= found.shape[1] <= _LONGEST:
             raise _unusable(file, f"gives {found.dtype} {found.shape[1:]} a cell, not 1 to {_LONGEST} numbers", None)
-        if not np.isfinite(found).all():
-            raise _unusable(file, "gives values that are not finite", None)
-        return found.astype(np.float32)
+        return np.where(np.isfinite(found), found, np.nan).astype(np.float32)
 
     return run
 

@@ -20,10 +20,10 @@ def write_onnx(path, n_channels: int, batch: int | str = "n", output: str = "mea
     """A network that gives each channel's mean (or something that is no vector)."""
     taken = helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, n_channels, SIDE, SIDE])
     given = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
-    nodes = {
-        "mean": [helper.make_node("GlobalAveragePool", ["x"], ["y"])],
-        "not finite": [helper.make_node("GlobalAveragePool", ["x"], ["m"]), helper.make_node("Log", ["m"], ["y"])],
-    }[output]
+    operations = {"mean": [], "log": ["Log"], "not finite": ["Log", "Log"]}[output]
+    names = [f"value {i}" for i in range(len(operations))] + ["y"]
+    nodes = [helper.make_node("GlobalAveragePool", ["x"], [names[0]])]
+    nodes += [helper.make_node(kind, [names[i]], [names[i + 1]]) for i, kind in enumerate(operations)]
     graph = helper.make_graph(nodes, "means", [taken], [given])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
     return path
@@ -118,3 +118,13 @@ def test_what_cannot_be_used_is_one_sentence(case, tmp_path):
         backbone(tmp_path / name, channels, SIDE, mean, sd)
     assert words in str(told.value)
     assert "\n" not in str(told.value)
+
+
+def test_a_value_that_does_not_exist_for_a_cell_is_nan_and_no_other_cell_is_touched(portraits, tmp_path):
+    with_log = backbone(write_onnx(tmp_path / "log.onnx", 4, output="log"), "red,green,blue,yellow", SIDE, "0", "1")
+    portraits[3] = 0
+    found = open_network(with_log, "cpu")(portraits)
+    assert np.isnan(found[3]).all()
+    others = np.arange(len(portraits)) != 3
+    expected = np.log(portraits[others].mean(axis=(2, 3)) / 255)
+    np.testing.assert_allclose(found[others], expected, rtol=1e-3, atol=1e-4)
