@@ -207,4 +207,5 @@ def _settings(path: Path, stored: Any) -> NetworkSettings:
 
 
 def _not_ours(path: Path, reason: str, form: str) -> InputError:
-    return InputError(f"{path} {reason}; expected the {form} that python cli.py embed writes. Name that file.")
+    remedy = "Name that file." if form == _FORM else "Remove it, and training begins anew."
+    return InputError(f"{path} {reason}; expected the {form} that python cli.py embed writes. {remedy}")

@@ -58,9 +58,11 @@ def test_without_amounts_a_cell_is_only_turned():
     found = augment(disc(64), still, torch.Generator().manual_seed(0))
     assert (found.sum(dim=(2, 3)) / disc(64).sum(dim=(2, 3)) - 1).abs().max() < 0.03
     assert (found - disc(64)).abs().mean(dim=(1, 2, 3)).max() > 0.05
-    heavy = (found[:, 0] * torch.arange(32)).sum(dim=(1, 2)) / found[:, 0].sum(dim=(1, 2)) - 15.5
-    assert heavy.max() > 1
-    assert heavy.min() < -1  # the bright half points anywhere
+    columns = torch.arange(32) - 15.5
+    for along in (columns, columns[:, None]):
+        heavy = (found[:, 0] * along).sum(dim=(1, 2)) / found[:, 0].sum(dim=(1, 2))
+        assert heavy.max() > 1
+        assert heavy.min() < -1  # the bright half points anywhere
 
 
 def test_augmentation_stays_inside_the_cell_and_changes_channels_each_by_itself():

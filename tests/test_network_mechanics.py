@@ -152,6 +152,14 @@ def test_a_checkpoint_is_no_network(portraits, groups, tmp_path):
         load_network(tmp_path / "checkpoint")
 
 
+def test_a_damaged_checkpoint_is_one_sentence(portraits, groups, tmp_path):
+    path = tmp_path / "checkpoint"
+    train(path, portraits, groups, ())
+    path.write_bytes(path.read_bytes()[:-50])
+    with pytest.raises(InputError, match=r"cannot be read as safetensors.*Remove it, and training begins anew"):
+        Training(SETTINGS, CPU).resume(path, "these cells")
+
+
 def test_devices_that_are_not_there_are_refused():
     assert torch_device("cpu") == CPU
     with pytest.raises(UsageError, match="tpu"):
