@@ -134,3 +134,14 @@ def test_only_the_finest_band_is_a_covariate(device, rng):
 
 def test_touching_cells_in_one_box_do_not_see_each_other(device, rng):
     assert_touching_cells_are_as_if_alone(family, device, rng)
+
+
+def test_what_the_bands_leave_is_the_variance_of_the_smoothest_level(device):
+    """One region of 4 px: energies 2, 1 and 0 a pixel, the smoothest level 4, 2, 2, 0 with mean 2 and variance 2."""
+    bands = np.zeros((1, 1, len(family.SCALES) + 3))
+    bands[0, 0, 0], bands[0, 0, 1] = 8, 4
+    bands[0, 0, -3:] = 8, 24, 40
+    found = family._band_values(bands, np.array([[4]]), np.array([[10.0]]), device)[0, 0]
+    n = len(family.SCALES)
+    np.testing.assert_allclose(found[:n], np.sqrt([2, 1, *[0] * (n - 2)]) / 10)
+    np.testing.assert_allclose(found[n:], [2 / 5, 1 / 3, *[0] * (n - 2), 2 / 3])
