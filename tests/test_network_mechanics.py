@@ -65,6 +65,18 @@ def test_vectors_do_not_depend_on_the_batch(network, portraits):
     assert embed(network, portraits[:0], CPU).shape == (0, 8)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU and a torch built for CUDA")
+def test_a_gpu_gives_the_same_vectors_and_trains(portraits, groups, tmp_path):
+    gpu = torch.device("cuda", 0)
+    training = Training(replace(SETTINGS, warmup=1, rate=1e-2), gpu)
+    losses = [training.step(portraits, groups) for _ in range(60)]
+    assert np.mean(losses[-15:]) < np.mean(losses[:15]) - 0.1
+    save_network(tmp_path / "network.safetensors", training.averaged, {})
+    on_cpu = load_network(tmp_path / "network.safetensors")
+    there = embed(load_network(tmp_path / "network.safetensors").to(gpu), portraits, gpu)
+    np.testing.assert_allclose(there, embed(on_cpu, portraits, CPU), atol=1e-3)
+
+
 def train(path, portraits, groups, pauses: tuple[int, ...]) -> Training:
     """Train six steps, stopped after each of `pauses` and taken up from the checkpoint."""
     training = Training(SETTINGS, CPU)
