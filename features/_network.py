@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from engine.errors import InputError
@@ -118,7 +118,7 @@ def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor], note: Mapping[
     """Write tensors and a note that JSON can hold as one safetensors file; the same content gives the same bytes."""
     kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with whole(path) as temporary:
-        save_file(kept, temporary, {_NOTE: json.dumps(note, sort_keys=True)})
+        temporary.write_bytes(save(kept, {_NOTE: json.dumps(note, sort_keys=True)}))
 
 
 def read_tensors(path: Path, form: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
