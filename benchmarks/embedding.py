@@ -141,7 +141,7 @@ def main() -> None:
     print("| columns | number | linear probe | LightGBM |\n|---|--:|--:|--:|")
     tell("classical", lambda _: classical, labels, fold, given.rounds)
     untrained = bench.pooled(Training(bench.settings, bench.device).network, ids)
-    line("untrained", lambda _: untrained)
+    tell("untrained", lambda _: untrained, labels, fold, given.rounds)
     for steps in given.steps:
         trained = bench.pooled(bench.trained("all", bench.portraits, bench.groups, steps), ids)
         line(f"trained, {steps} steps", lambda _, trained=trained: trained)
