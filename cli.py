@@ -133,7 +133,7 @@ def embed(
     groups: Groups = None,
     no_er: NoER = False,
     masks: Masks = None,
-    steps: Annotated[int, typer.Option(min=1, help="Steps to train for; more later go on from there.")] = 600,
+    steps: Annotated[int, typer.Option(min=1, help="Steps to train for; more later go on from there.")] = 200,
     minutes: Annotated[
         float | None,
         typer.Option(min=0.01, help="Stop training after so long, if that is sooner.", show_default="none"),
