@@ -32,7 +32,7 @@ test-slow: setup
 	$(BIN)/python -m pytest -m slow
 
 test-gpu:
-	$(GPU_PYTHON) -m benchmarks.parity $(FIELDS)
+	$(GPU_PYTHON) benchmarks/parity.py $(FIELDS)
 
 lint: setup
 	$(BIN)/ruff check .

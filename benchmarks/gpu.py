@@ -1,6 +1,6 @@
 """Fields a second on a GPU: decoding, segmentation, each family, the whole; bytes moved; the fit against the CPU's.
 
-    python -m benchmarks.gpu [FOLDER] [--device cuda] [--fields 256] [--threads 16]
+    python benchmarks/gpu.py [FOLDER] [--device cuda] [--fields 256] [--threads 16]
 
 FOLDER holds images (simulated without it). They are multiplied to `--fields` by random flips, quarter turns and gains.
 Families are timed with what they share at hand, from launch to the end of the work on the GPU, the least of three.
@@ -20,9 +20,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 import features
 from benchmarks.parity import read
 from benchmarks.synthetic import synthetic_matrix
+from engine.errors import UsageError
 from features._batches import ReadField, launch, read_one, stacked
 from features._cells import Cells, make_cells
 from features._channels import CHANNELS
@@ -195,7 +198,10 @@ def main() -> None:
     parser.add_argument("--columns", type=int, default=1500)
     parser.add_argument("--rounds", type=int, default=300)
     given = parser.parse_args()
-    device = open_device(given.device)
+    try:
+        device = open_device(given.device)
+    except UsageError as error:
+        parser.error(str(error))
     print(f"{device.name}; {versions()}\n\n| | fields a second |\n|---|--:|")
     with tempfile.TemporaryDirectory() as scratch:
         if given.folder is None:

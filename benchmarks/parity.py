@@ -1,6 +1,6 @@
 """The same fields and the same matrix on the CPU and on a GPU: the largest difference of each family, and of the fit.
 
-    python -m benchmarks.parity [FOLDER] [--device cuda] [--fields 16]
+    python benchmarks/parity.py [FOLDER] [--device cuda] [--fields 16]
 
 FOLDER holds images; without it fields are simulated. Segmentation runs on the CPU for either device. Ends with exit
 code 1 if a value differs by more than 1e-5 of the CPU's (1e-6 near 0), or a score of the fit by more than 0.05.
@@ -15,8 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 import features
 from benchmarks.synthetic import synthetic_matrix
+from engine.errors import UsageError
 from features._batches import ReadField, batches, read_one, stacked
 from features._cells import make_cells
 from features._device import Device, open_device
@@ -102,7 +105,10 @@ def main() -> int:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--fields", type=int, default=16)
     given = parser.parse_args()
-    cpu, gpu = open_device("cpu"), open_device(given.device)
+    try:
+        cpu, gpu = open_device("cpu"), open_device(given.device)
+    except UsageError as error:
+        parser.error(str(error))
     with tempfile.TemporaryDirectory() as scratch:
         folder = given.folder
         if folder is None:

@@ -1,4 +1,4 @@
-"""Which device a name stands for, and the sentence when it is not there; CuPy is played by a module of two functions."""
+"""Which device a name stands for, and the sentence when it is not there; a module of two functions plays CuPy."""
 
 import sys
 from types import ModuleType, SimpleNamespace
