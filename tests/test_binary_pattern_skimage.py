@@ -57,7 +57,7 @@ def test_weights_are_the_circle(radius):
 
 @pytest.mark.parametrize("radius", family.RADII)
 def test_bins_are_rotation_invariant(device, radius):
-    bins = device.kernels.binary_pattern.uniform_bins()
+    bins = device.kernels.binary_pattern._uniform_bins()
     for turn in range(8):
         turned = [(code << turn | code >> (8 - turn)) & 255 for code in range(256)]
         np.testing.assert_array_equal(bins[turned], bins)
@@ -71,7 +71,7 @@ def test_plain_twin(device, rng, dtype):
     cells.pixels[0, PROTEIN.index] = rng.choice([0, 1, np.iinfo(dtype).max], cells.pixels.shape[2:])
     values, kernels = family.measure(cells, device), device.kernels.binary_pattern
     for radius in family.RADII:
-        weights, bins = family.diagonal_weights(radius), kernels.uniform_bins()
+        weights, bins = family.diagonal_weights(radius), kernels._uniform_bins()
         codes = [codes_in_plain_python(image, radius, weights, bins) for image in cells.pixels[:, PROTEIN.index]]
         for i in range(cells.n):
             for compartment in ("Cells", "Nuclei"):

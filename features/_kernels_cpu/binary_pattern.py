@@ -14,7 +14,7 @@ _TURNS, _PADDED = np.uint64(4), np.uint64(16)
 _UNSIGNED = np.uint64  # of a position: no test for negative ones, which would keep the loop from vectors
 
 
-def uniform_bins() -> np.ndarray:
+def _uniform_bins() -> np.ndarray:
     """The bin of each 8-bit code: its number of ones if the ones are in one piece around the circle, otherwise 9.
 
     Returns
@@ -190,7 +190,7 @@ def _histograms(codes: np.ndarray, runs: np.ndarray, n: int, bins: np.ndarray) -
     n : int
         Number of regions.
     bins : ndarray of uint8, shape (256,)
-        `uniform_bins()`.
+        `_uniform_bins()`.
 
     Returns
     -------
@@ -231,7 +231,7 @@ def pattern_counts(
     """
     exact = np.float32 if pixels.dtype == np.uint8 else np.float64  # holds a level times the sum of the weights
     planes, codes = np.empty(cell_labels.shape, exact), np.empty(cell_labels.shape, np.uint8)
-    regions, bins, last = (cell_labels, nucleus_labels), uniform_bins(), (-1, -1)
+    regions, bins, last = (cell_labels, nucleus_labels), _uniform_bins(), (-1, -1)
     places = {(part, circles[c, 0]) for _, c, k in measured for part in (0, k)}
     runs = {(k, radius): _inner_runs(regions[k], radius) for k, radius in places}
     out = np.empty((n, len(measured), N_BINS), np.int64)

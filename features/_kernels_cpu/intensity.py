@@ -55,7 +55,7 @@ def summaries(
             bins = counts[:, lowest : max(nuclear_range[1], around_range[1]) + 1]
             bins[0] = bins[1] + bins[2]
             for compartment in range(3):
-                describe(bins[compartment], lowest, n_levels // 256, percents, below, out[i, compartment, channel])
+                _describe(bins[compartment], lowest, n_levels // 256, percents, below, out[i, compartment, channel])
             bins[:] = 0
     return out
 
@@ -73,7 +73,7 @@ def _count(plane: np.ndarray, positions: np.ndarray, start: int, counts: np.ndar
 
 
 @kernel
-def describe(
+def _describe(
     counts: np.ndarray, lowest: int, coarse: int, percents: np.ndarray, below: np.ndarray, out: np.ndarray
 ) -> None:
     """Statistics of one histogram, written to `out` (see `summaries`).
