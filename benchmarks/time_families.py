@@ -8,9 +8,12 @@ that of a field. `--against mahotas` times mahotas' texture on the same cells an
 """
 
 import argparse
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")  # as in extraction's workers
 
 import mahotas
 import numpy as np
