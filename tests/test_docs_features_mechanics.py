@@ -87,6 +87,14 @@ def test_whole_names_and_modules_on_the_page_exist():
     assert all((ROOT / "features" / f"{module}.py").is_file() for module in modules.values())
 
 
+def test_every_name_in_code_style_is_of_the_code():
+    columns = [column for mine in all_columns().values() for column in mine]
+    known = {token for column in columns for token in (column.compartment, column.family, column.feature)}
+    known |= {token for column in columns for token in column.parameters} | {channel.name for channel in CHANNELS}
+    camel_case = [token for token in quoted(PAGE) if re.fullmatch(r"[A-Z][A-Za-z0-9]+", token)]
+    assert [token for token in camel_case if token not in known] == []
+
+
 def test_tests_and_pictures_that_the_page_names_exist():
     tests = set(re.findall(r"\btest_\w+\.py", PAGE))
     assert tests
