@@ -21,7 +21,7 @@ def opened(parameters: str) -> nbformat.NotebookNode:
 
 
 def run(notebook: nbformat.NotebookNode, folder: Path) -> None:
-    NotebookClient(notebook, timeout=250, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
+    NotebookClient(notebook, timeout=250, resources={"metadata": {"path": str(folder)}}).execute()
 
 
 def test_it_is_kept_without_outputs():
