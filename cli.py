@@ -41,6 +41,8 @@ Groups = Annotated[
     typer.Option(help="csv with Id,Group: fields of a group share a fold, never told apart. Default: DATA/groups.csv."),
 ]
 PriorShift = Literal["none", "em", "match"]
+Level = Literal["cells", "fields"]
+Split = Literal["train", "test", "both"]
 
 DATA, RUN = Path("data"), Path("runs/default")
 
@@ -224,6 +226,21 @@ def report(
     import pipeline
 
     _tell(pipeline.report(data, run, workers=workers, quiet=quiet), quiet, as_json)
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="File to write; .h5ad (AnnData), .csv, .csv.gz or .parquet tells how.")],
+    level: Annotated[Level, typer.Option(help="One row a cell, or one row a field: its cells pooled.")] = "cells",
+    split: Annotated[Split, typer.Option(help="Which fields; both means those that are there.")] = "both",
+    run: Run = RUN,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Write the cells or fields of a run into one file that other tools read."""
+    import pipeline
+
+    _tell(pipeline.export(run, file, level=level, split=split, quiet=quiet), quiet, as_json)
 
 
 def _tell(outcome: Any, quiet: bool, as_json: bool) -> None:

@@ -26,8 +26,10 @@ from models.prior_shift import shift
 from models.settings import FitSettings
 from simulate import simulate as simulate_fields
 from stages import embedding, explaining, extraction, fitting, submission
+from stages.export import reading, write_table, writer_of
 from stages.report import report_run
 from stages.submission import Calls
+from stages.tables import flat_table
 
 DEMO_FOLDS, DEMO_ROUNDS = 3, 60
 """Few, so that the demo ends within minutes, and organelles of three antibodies can be learnt."""
@@ -213,6 +215,16 @@ def report(data: Path, run: Path, *, workers: int, quiet: bool) -> Outcome:
     with locked(run):
         page = report_run(folder, fitted, data, workers or default_workers(), quiet)
     return Outcome((f"report in {page}",), f"python cli.py submit --data {data} --run {run}", {"report": str(page)})
+
+
+def export(run: Path, file: Path, *, level: str, split: str, quiet: bool) -> Outcome:
+    """The cells or fields of a run -> one file that other tools read."""
+    writer = writer_of(file)
+    table = flat_table(RunFolder(run), level, split)
+    write_table(file, table, writer, quiet)
+    facts = {"file": str(file), "level": level, "rows": table.n_rows, "columns": len(table.columns)}
+    lines = (f"{table.n_rows} {level}, {len(table.columns)} features in {file}",)
+    return Outcome(lines, reading(file), facts)
 
 
 def demo(folder: Path, *, fields: int, test_fields: int, device: str, workers: int, seed: int, quiet: bool) -> Outcome:

@@ -72,7 +72,9 @@ def train_first_level(
         NaN for other organelles and for fields of other folds.
     """
     keys = unit_keys(training, settings)
-    units = [Unit(folder, j, name, k) for name in settings.members for k in folds for j in organelles]
+    units = [
+        Unit(folder, j, name, k, settings.organelles) for name in settings.members for k in folds for j in organelles
+    ]
     missing = [unit for unit in units if not unit.is_finished(keys[unit.member])]
     progress.advance(len(units) - len(missing))
     if missing:

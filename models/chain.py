@@ -70,7 +70,7 @@ class Nested:
     chosen: tuple[tuple[str, str, str], ...]
 
 
-def fit_chain(members: np.ndarray, labels: np.ndarray, fold: np.ndarray) -> Chain:
+def fit_chain(members: np.ndarray, labels: np.ndarray, fold: np.ndarray, at_least_one: bool = True) -> Chain:
     """Choose and fit all steps; each is chosen and fitted on what the step before gives for unseen folds.
 
     Parameters
@@ -80,19 +80,23 @@ def fit_chain(members: np.ndarray, labels: np.ndarray, fold: np.ndarray) -> Chai
     labels : ndarray of bool, shape (n_fields, n_organelles)
     fold : ndarray of int, shape (n_fields,)
         At least two different.
+    at_least_one : bool
+        Whether a field without a call gets its most probable organelle.
     """
     way, scores = stack.choose_way(members, labels, fold)
     curve, p = calibrate.choose_way(scores, labels, fold)
-    cut = thresholds.choose_way(p, labels, fold)
+    cut = thresholds.choose_way(p, labels, fold, at_least_one)
     return Chain(
         fit_stack(way, members, labels), fit_calibration(curve, scores, labels), fit_thresholds(cut, p, labels)
     )
 
 
-def fit_nested(members: np.ndarray, labels: np.ndarray, fold: np.ndarray, workers: int = 1) -> Nested:
+def fit_nested(
+    members: np.ndarray, labels: np.ndarray, fold: np.ndarray, workers: int = 1, at_least_one: bool = True
+) -> Nested:
     """Fit a chain without each fold in turn and apply it to that fold; parameters as for `fit_chain`."""
     folds = np.unique(fold).tolist()
-    chains = dict(run_units(_fit_without, [(members, labels, fold, k) for k in folds], workers))
+    chains = dict(run_units(_fit_without, [(members, labels, fold, k, at_least_one) for k in folds], workers))
     mean, scores, p, threshold = (np.empty(labels.shape) for _ in range(4))
     for k in folds:
         rest, mine, chain = fold != k, fold == k, chains[k]
@@ -104,6 +108,8 @@ def fit_nested(members: np.ndarray, labels: np.ndarray, fold: np.ndarray, worker
     return Nested(mean, scores, p, threshold, chosen)
 
 
-def _fit_without(members: np.ndarray, labels: np.ndarray, fold: np.ndarray, k: int) -> tuple[int, Chain]:
+def _fit_without(
+    members: np.ndarray, labels: np.ndarray, fold: np.ndarray, k: int, at_least_one: bool
+) -> tuple[int, Chain]:
     rest = fold != k
-    return k, fit_chain(members[rest], labels[rest], fold[rest])
+    return k, fit_chain(members[rest], labels[rest], fold[rest], at_least_one)

@@ -77,7 +77,7 @@ class Fitted:
         -------
         probabilities : ndarray of float32, shape (n_fields, 28)
         calls : ndarray of bool, shape (n_fields, 28)
-            At least one a field.
+            At least one a field, unless the settings say that fields may carry none.
 
         Raises
         ------
@@ -91,7 +91,8 @@ class Fitted:
             )
         scores = ensemble_scores(self.folder, self.settings, self.evaluable, self.alignment, matrix)
         known = self.chain.probabilities(scores) if self.evaluable.any() else np.empty((len(matrix), 0))
-        return conclude(known, self.chain.thresholds.threshold, self.evaluable, self.prior)
+        threshold = self.chain.thresholds.threshold
+        return conclude(known, threshold, self.evaluable, self.prior, self.settings.at_least_one)
 
     def save(self, key: str) -> None:
         """Write fit.json, the arrays and leaderboard.csv beside the models; fit.json comes last."""
@@ -124,7 +125,7 @@ def load(folder: Path) -> Fitted:
     if not (folder / "fit.json").is_file():
         raise InputError(f"no finished fit in {folder} (fit.json is missing). Run: python cli.py fit")
     content = read_json(folder / "fit.json")
-    settings = content["settings"] | {"members": tuple(content["settings"]["members"])}
+    settings = {name: tuple(v) if isinstance(v, list) else v for name, v in content["settings"].items()}
     arrays = (np.load(folder / f"oof_{name}.npy") for name in ("fold", "members", "probabilities", "calls"))
     alignment = Alignment(**{name: np.array(part) for name, part in content["alignment"].items()})
     return Fitted(
@@ -150,13 +151,15 @@ def ensemble_scores(
         for i, j in enumerate(organelles):
             for m, name in enumerate(settings.members):
                 kind = member(name)
-                scores[:, i, m] = kind.score(kind.load(Unit(folder, int(j), name, k).model), matrix)
+                scores[:, i, m] = kind.score(
+                    kind.load(Unit(folder, int(j), name, k, settings.organelles).model), matrix
+                )
         total += alignment.apply(scores, k)
     return total / settings.n_folds
 
 
 def conclude(
-    probabilities: np.ndarray, threshold: np.ndarray, evaluable: np.ndarray, prior: np.ndarray
+    probabilities: np.ndarray, threshold: np.ndarray, evaluable: np.ndarray, prior: np.ndarray, at_least_one: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities and calls of all 28 organelles from those of the evaluable ones.
 
@@ -164,11 +167,12 @@ def conclude(
     ----------
     probabilities : ndarray of float64, shape (n_fields, n_evaluable)
     threshold : ndarray of float64, shape (n_evaluable,) or (n_fields, n_evaluable)
+    at_least_one : bool
+        Whether a field above no threshold is called for its most probable organelle.
     """
     full = widen(probabilities, evaluable, prior)
-    return full.astype(np.float32), call(
-        full, widen(np.broadcast_to(threshold, probabilities.shape), evaluable, np.nan)
-    )
+    threshold = widen(np.broadcast_to(threshold, probabilities.shape), evaluable, np.nan)
+    return full.astype(np.float32), call(full, threshold, at_least_one)
 
 
 def widen(values: np.ndarray, evaluable: np.ndarray, other: np.ndarray | float) -> np.ndarray:

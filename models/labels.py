@@ -4,6 +4,7 @@ Labels are Kaggle's: `Id,Target`, where Target holds label numbers 0 to 27 with 
 are no independent evidence (one antibody, one plate, one cell): a fold never splits a group.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,9 +47,9 @@ ORGANELLES: tuple[str, ...] = (
 """The 28 organelles in Kaggle's order: label number 0 is Nucleoplasm."""
 
 
-def folder_name(organelle: int) -> str:
+def folder_name(organelle: int, names: Sequence[str] = ORGANELLES) -> str:
     """The folder of an organelle's models, e.g. 3 -> "03_Nucleoli_fibrillar_center"."""
-    return f"{organelle:02d}_" + ORGANELLES[organelle].replace(" & ", "_and_").replace(" ", "_")
+    return f"{organelle:02d}_" + re.sub(r"[^\w.-]+", "_", names[organelle].replace(" & ", "_and_"))
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Scores per organelle and over all, with intervals, in a table for people and a file for machines."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,11 @@ class Leaderboard:
 
 
 def organelle_rows(
-    labels: np.ndarray, probabilities: np.ndarray, calls: np.ndarray, evaluable: np.ndarray
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    calls: np.ndarray,
+    evaluable: np.ndarray,
+    organelles: Sequence[str] = ORGANELLES,
 ) -> pd.DataFrame:
     """One row an organelle, without intervals and thresholds.
 
@@ -92,9 +97,11 @@ def organelle_rows(
     ----------
     labels, calls, probabilities : ndarray, shape (n_fields, 28)
     evaluable : ndarray of bool, shape (28,)
+    organelles : sequence of str
+        Their names.
     """
     rows = []
-    for j, name in enumerate(ORGANELLES):
+    for j, name in enumerate(organelles):
         row: dict[str, Any] = {"kind": "organelle", "name": name, "evaluable": float(evaluable[j])}
         row |= {"n_positive": float(labels[:, j].sum()), "chance_ap": float(labels[:, j].mean())}
         if evaluable[j] and labels[:, j].any():

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.files import read_json
-from models.labels import folder_name
+from models.labels import ORGANELLES, folder_name
 from models.members import member
 
 
@@ -19,10 +19,11 @@ class Unit:
     organelle: int
     member: str
     fold: int
+    names: tuple[str, ...] = ORGANELLES
 
     def file(self, suffix: str) -> Path:
         """A file of this unit, e.g. 08_Peroxisomes/xgboost_fold3.ubj."""
-        return self.folder / folder_name(self.organelle) / f"{self.member}_fold{self.fold}{suffix}"
+        return self.folder / folder_name(self.organelle, self.names) / f"{self.member}_fold{self.fold}{suffix}"
 
     @property
     def note(self) -> Path:
