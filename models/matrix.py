@@ -81,16 +81,75 @@ def pool_shard(cells_path: Path, fields_path: Path, columns: pd.DataFrame) -> tu
     values : ndarray of float32
         Its pooled cell features, then its field-level features.
     """
-    of_field = columns["compartment"] == "Image"
+    return _read_shard(cells_path, fields_path, columns).pooled()
+
+
+def cells_as_fields(cells_path: Path, fields_path: Path, columns: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+    """The cells of one shard as if each stood for its whole field; parameters as for `pool_shard`.
+
+    Returns
+    -------
+    metadata : DataFrame
+        One row a cell: the Metadata columns of the cells table.
+    values : ndarray of float32
+        In the columns of the field matrix: pools of this one cell, then its field's field-level features.
+    """
+    return _read_shard(cells_path, fields_path, columns).each_cell()
+
+
+@dataclass(frozen=True)
+class _ReadShard:
+    """The two tables of a shard, without the fields that failed.
+
+    Attributes
+    ----------
+    columns : DataFrame
+        The structured columns of both tables.
+    fields : DataFrame
+    cells : Table
+    """
+
+    columns: pd.DataFrame
+    fields: pd.DataFrame
+    cells: pa.Table
+
+    @property
+    def _of_field(self) -> pd.Series:
+        return self.columns["compartment"] == "Image"
+
+    @property
+    def _field_index(self) -> np.ndarray:
+        """The row in `fields` of each cell."""
+        return pd.Index(self.fields["Metadata_Id"]).get_indexer(self.cells.column("Metadata_Id").to_pandas())
+
+    def pooled(self) -> tuple[pd.DataFrame, np.ndarray]:
+        """What `pool_shard` gives."""
+        return _metadata(self.fields), self._matrix(self._field_index, np.arange(len(self.fields)))
+
+    def each_cell(self) -> tuple[pd.DataFrame, np.ndarray]:
+        """What `cells_as_fields` gives."""
+        metadata = self.cells.select([name for name in self.cells.column_names if name.startswith(_METADATA)])
+        return metadata.to_pandas(), self._matrix(np.arange(self.cells.num_rows), self._field_index)
+
+    def _matrix(self, pool_of_cell: np.ndarray, field_of_row: np.ndarray) -> np.ndarray:
+        of_cell = self.columns[~self._of_field]
+        values = _values(self.cells.select(list(of_cell["name"])))
+        n = len(field_of_row)
+        pooled = [pool(values[:, kept], pool_of_cell, n, [name]) for name, kept in _kept(of_cell)]
+        whole_field = self.fields[list(self.columns.loc[self._of_field, "name"])].to_numpy(np.float32)
+        return np.concatenate([*pooled, whole_field[field_of_row]], axis=1)
+
+
+def _read_shard(cells_path: Path, fields_path: Path, columns: pd.DataFrame) -> _ReadShard:
     fields = pq.read_table(fields_path).to_pandas()
     fields = fields[fields["Metadata_Error"].isna()].reset_index(drop=True)
-    cells = pq.read_table(cells_path, columns=["Metadata_Id", *columns.loc[~of_field, "name"]])
-    index = pd.Index(fields["Metadata_Id"]).get_indexer(cells.column("Metadata_Id").to_pandas())
-    values = _values(cells.drop_columns("Metadata_Id"))
-    pooled = [pool(values[:, kept], index, len(fields), [name]) for name, kept in _kept(columns[~of_field])]
-    whole_field = fields[list(columns.loc[of_field, "name"])].to_numpy(np.float32)
-    metadata = fields[[name for name in fields.columns if name.startswith(_METADATA)]]
-    return metadata, np.concatenate([*pooled, whole_field], axis=1)
+    metadata = [name for name in pq.read_schema(cells_path).names if name.startswith(_METADATA)]
+    names = [*metadata, *columns.loc[columns["compartment"] != "Image", "name"]]
+    return _ReadShard(columns, fields, pq.read_table(cells_path, columns=names))
+
+
+def _metadata(fields: pd.DataFrame) -> pd.DataFrame:
+    return fields[[name for name in fields.columns if name.startswith(_METADATA)]]
 
 
 def matrix_columns(columns: pd.DataFrame) -> pd.DataFrame:
