@@ -27,6 +27,7 @@ from models.prior_shift import shift
 from models.settings import FitSettings
 from simulate import simulate as simulate_fields
 from stages import embedding, explaining, extraction, fitting, overlays, predicting, prediction_lines, submission
+from stages.evidence import gather_evidence
 from stages.new_fields import settings_like
 from stages.report import report_run
 from stages.submission import Calls
@@ -211,7 +212,7 @@ def predict(
         extraction.measure_missing(source, shards, settings, devices, workers, quiet)
         n_failed = extraction.collect_failures(files.failures, shards)
         columns = extraction.write_columns(results, settings)
-        evidence, training = predicting.gather_evidence(folder, fitted, columns, coverage, neighbours)
+        evidence, training = gather_evidence(folder, fitted, columns, coverage, neighbours)
         told = predicting.interpret_all(shards, evidence, training, workers, quiet)
         predicting.write_tables(files, told)
         if pictures or label_images:

@@ -81,32 +81,21 @@ def pool_shard(cells_path: Path, fields_path: Path, columns: pd.DataFrame) -> tu
     values : ndarray of float32
         Its pooled cell features, then its field-level features.
     """
-    return _read_shard(cells_path, fields_path, columns).pooled()
-
-
-def cells_as_fields(cells_path: Path, fields_path: Path, columns: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
-    """The cells of one shard as if each stood for its whole field; parameters as for `pool_shard`.
-
-    Returns
-    -------
-    metadata : DataFrame
-        One row a cell: the Metadata columns of the cells table.
-    values : ndarray of float32
-        In the columns of the field matrix: pools of this one cell, then its field's field-level features.
-    """
-    return _read_shard(cells_path, fields_path, columns).each_cell()
+    return read_shard(cells_path, fields_path, columns).pooled()
 
 
 @dataclass(frozen=True)
-class _ReadShard:
-    """The two tables of a shard, without the fields that failed.
+class ShardTables:
+    """The tables of a shard, without the fields that failed. Made by `read_shard`.
 
     Attributes
     ----------
     columns : DataFrame
         The structured columns of both tables.
     fields : DataFrame
+        One row a field.
     cells : Table
+        One row a cell.
     """
 
     columns: pd.DataFrame
@@ -123,11 +112,12 @@ class _ReadShard:
         return pd.Index(self.fields["Metadata_Id"]).get_indexer(self.cells.column("Metadata_Id").to_pandas())
 
     def pooled(self) -> tuple[pd.DataFrame, np.ndarray]:
-        """What `pool_shard` gives."""
-        return _metadata(self.fields), self._matrix(self._field_index, np.arange(len(self.fields)))
+        """Metadata and values as `pool_shard` gives them, one row a field."""
+        metadata = self.fields[[name for name in self.fields.columns if name.startswith(_METADATA)]]
+        return metadata, self._matrix(self._field_index, np.arange(len(self.fields)))
 
     def each_cell(self) -> tuple[pd.DataFrame, np.ndarray]:
-        """What `cells_as_fields` gives."""
+        """The same with one row a cell, as if it stood for its whole field: pools of this one cell."""
         metadata = self.cells.select([name for name in self.cells.column_names if name.startswith(_METADATA)])
         return metadata.to_pandas(), self._matrix(np.arange(self.cells.num_rows), self._field_index)
 
@@ -140,16 +130,13 @@ class _ReadShard:
         return np.concatenate([*pooled, whole_field[field_of_row]], axis=1)
 
 
-def _read_shard(cells_path: Path, fields_path: Path, columns: pd.DataFrame) -> _ReadShard:
+def read_shard(cells_path: Path, fields_path: Path, columns: pd.DataFrame) -> ShardTables:
+    """Read the tables of a shard; parameters as for `pool_shard`."""
     fields = pq.read_table(fields_path).to_pandas()
     fields = fields[fields["Metadata_Error"].isna()].reset_index(drop=True)
     metadata = [name for name in pq.read_schema(cells_path).names if name.startswith(_METADATA)]
     names = [*metadata, *columns.loc[columns["compartment"] != "Image", "name"]]
-    return _ReadShard(columns, fields, pq.read_table(cells_path, columns=names))
-
-
-def _metadata(fields: pd.DataFrame) -> pd.DataFrame:
-    return fields[[name for name in fields.columns if name.startswith(_METADATA)]]
+    return ShardTables(columns, fields, pq.read_table(cells_path, columns=names))
 
 
 def matrix_columns(columns: pd.DataFrame) -> pd.DataFrame:

@@ -6,14 +6,13 @@ bends the sum; each field's contributions are scaled by how much it does, so tha
 the field's log-odds and those of the average training field, with nothing left over.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
 from models.calibrate import Calibration
 from models.explain import contributions
-from models.feature_groups import block_names
 from models.fitted import Fitted
 from models.members import member
 from models.units import Unit
@@ -54,15 +53,15 @@ def _steepness(calibration: Calibration, i: int, score: np.ndarray, moved: np.nd
     return gained / np.where(moved == 0, 1.0, moved)
 
 
-def leading_blocks(contributed: np.ndarray, columns: pd.DataFrame, n: int) -> list[tuple[str, float, int]]:
+def leading_blocks(contributed: np.ndarray, blocks: Sequence[str], n: int) -> list[tuple[str, float, int]]:
     """The blocks of columns that move one field most, in either direction, and the column that leads each.
 
     Parameters
     ----------
     contributed : ndarray of float64, shape (n_columns,)
         A row of `log_odds_contributions`.
-    columns : DataFrame
-        The structured columns of the fit, in order.
+    blocks : sequence of str
+        The block of each column.
     n : int
         At most so many.
 
@@ -71,13 +70,13 @@ def leading_blocks(contributed: np.ndarray, columns: pd.DataFrame, n: int) -> li
     list of (block, contribution, column)
         A block's contribution is the sum of its columns'; its leading column has the largest of the sum's sign.
     """
-    blocks, of_column = np.unique(block_names(columns), return_inverse=True)
-    summed = np.bincount(of_column, contributed, len(blocks))
+    names, of_column = np.unique(np.asarray(blocks), return_inverse=True)
+    summed = np.bincount(of_column, contributed, len(names))
     found = []
     for b in np.argsort(-abs(summed), kind="stable")[:n]:
         mine = np.flatnonzero(of_column == b)
         leading = int(mine[np.argmax(np.sign(summed[b]) * contributed[mine])])
-        found.append((str(blocks[b]), float(summed[b]), leading))
+        found.append((str(names[b]), float(summed[b]), leading))
     return [one for one in found if one[1] != 0]
 
 

@@ -8,13 +8,13 @@ import pandas as pd
 
 from features._field import hamming
 from models.cell_scores import above_median, stacked_score
-from models.fitted import Fitted
+from models.feature_groups import block_names
 from models.labels import ORGANELLES
-from models.matrix import FieldMatrix, cells_as_fields, matrix_columns, pool_shard
-from models.neighbours import Space, nearest
-from models.prediction_sets import PredictionSets
+from models.matrix import FieldMatrix, ShardTables, matrix_columns, read_shard
+from models.neighbours import nearest
 from models.reasons import leading_blocks, log_odds_contributions
 from models.words import block_in_words, in_words
+from stages.evidence import Evidence, fitted_columns, hashes_of
 from stages.extraction import Shard
 from stages.fitting import HASH_BITS_APART
 
@@ -23,37 +23,6 @@ PROBABLE = 3
 
 BLOCKS = 8
 """Feature groups that are told of each call."""
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What the training fields leave for new ones to be held against.
-
-    Attributes
-    ----------
-    fitted : Fitted
-    columns : DataFrame
-        The structured columns of cells and fields, as extraction writes them.
-    sets : PredictionSets
-    space : Space
-    ids : tuple of str
-        The training fields.
-    labels : ndarray of bool, shape (n_training_fields, 28)
-    hashes : ndarray of uint64, shape (n_training_fields, 4)
-    apart : ndarray of float64
-        How far training fields are from the nearest one of another group, rising.
-    n_neighbours : int
-    """
-
-    fitted: Fitted
-    columns: pd.DataFrame
-    sets: PredictionSets
-    space: Space
-    ids: tuple[str, ...]
-    labels: np.ndarray
-    hashes: np.ndarray
-    apart: np.ndarray
-    n_neighbours: int
 
 
 @dataclass(frozen=True)
@@ -92,9 +61,10 @@ class _Fields:
 
 def interpret(number: int, shards: Sequence[Shard], evidence: Evidence) -> tuple[int, Told]:
     """Everything about the fields of some shards; the number is given back, to sort by."""
-    fields = _read(shards, evidence)
+    tables = [read_shard(shard.cells_path, shard.fields_path, evidence.columns) for shard in shards]
+    fields = _fields(tables, evidence)
     return number, Told(
-        _predictions(fields, evidence), _cells(shards, fields, evidence), _why(fields, evidence),
+        _predictions(fields, evidence), _cells(tables, fields, evidence), _why(fields, evidence),
         _neighbours(fields, evidence),
     )  # fmt: skip
 
@@ -104,22 +74,15 @@ def named(row: np.ndarray) -> str:
     return "; ".join(ORGANELLES[j] for j in np.flatnonzero(row))
 
 
-def hashes_of(metadata: pd.DataFrame) -> np.ndarray:
-    """The perceptual hashes among Metadata columns: uint64, shape (n_fields, 4)."""
-    return metadata[[name for name in metadata.columns if name.startswith("Metadata_Hash")]].to_numpy(np.uint64)
-
-
-def fitted_columns(fitted: Fitted, columns: pd.DataFrame) -> pd.DataFrame:
-    """The structured columns of a fit's matrix, in its order, from those of cells and fields."""
-    return matrix_columns(columns).set_index("name", drop=False).loc[list(fitted.columns)]
-
-
-def _read(shards: Sequence[Shard], evidence: Evidence) -> _Fields:
-    parts = [pool_shard(shard.cells_path, shard.fields_path, evidence.columns) for shard in shards]
-    metadata = pd.concat([part for part, _ in parts], ignore_index=True)
-    matrix = FieldMatrix(metadata, np.concatenate([v for _, v in parts]), matrix_columns(evidence.columns))
+def _fields(tables: Sequence[ShardTables], evidence: Evidence) -> _Fields:
+    matrix = _joined([table.pooled() for table in tables], evidence)
     values = matrix.named(evidence.fitted.columns)
-    return _Fields(matrix.ids, values, hashes_of(metadata), *evidence.fitted.predict(values))
+    return _Fields(matrix.ids, values, hashes_of(matrix.metadata), *evidence.fitted.predict(values))
+
+
+def _joined(parts: Sequence[tuple[pd.DataFrame, np.ndarray]], evidence: Evidence) -> FieldMatrix:
+    metadata = pd.concat([part for part, _ in parts], ignore_index=True)
+    return FieldMatrix(metadata, np.concatenate([values for _, values in parts]), matrix_columns(evidence.columns))
 
 
 def _predictions(fields: _Fields, evidence: Evidence) -> pd.DataFrame:
@@ -128,13 +91,10 @@ def _predictions(fields: _Fields, evidence: Evidence) -> pd.DataFrame:
     return pd.DataFrame(rows | {name: fields.probabilities[:, j] for j, name in enumerate(ORGANELLES)})
 
 
-def _cells(shards: Sequence[Shard], fields: _Fields, evidence: Evidence) -> pd.DataFrame:
+def _cells(tables: Sequence[ShardTables], fields: _Fields, evidence: Evidence) -> pd.DataFrame:
     """Scores are NaN for organelles that the cell's field is not asked for."""
-    parts = [cells_as_fields(shard.cells_path, shard.fields_path, evidence.columns) for shard in shards]
-    metadata = pd.concat([part for part, _ in parts], ignore_index=True)
-    described = matrix_columns(evidence.columns)
-    cells = FieldMatrix(metadata, np.concatenate([values for _, values in parts]), described)
-    values, field = cells.named(evidence.fitted.columns), pd.Index(fields.ids).get_indexer(metadata["Metadata_Id"])
+    cells = _joined([table.each_cell() for table in tables], evidence)
+    values, field = cells.named(evidence.fitted.columns), pd.Index(fields.ids).get_indexer(cells.ids)
     table = _places(cells)
     asked = _asked(fields, evidence)
     for j, name in enumerate(ORGANELLES):
@@ -166,12 +126,12 @@ def _places(cells: FieldMatrix) -> pd.DataFrame:
 def _why(fields: _Fields, evidence: Evidence) -> pd.DataFrame:
     fitted, rows = evidence.fitted, []
     columns = fitted_columns(fitted, evidence.columns)
-    described = columns.to_dict("records")
+    described, blocks = columns.to_dict("records"), block_names(columns)
     for j in np.flatnonzero(fields.calls.any(0) & fitted.evaluable):
         mine = np.flatnonzero(fields.calls[:, j])
         contributed = log_odds_contributions(fitted, int(j), fields.values[mine])
         for i, row in zip(mine, contributed, strict=True):
-            for rank, (_, log_odds, c) in enumerate(leading_blocks(row, columns, BLOCKS), start=1):
+            for rank, (_, log_odds, c) in enumerate(leading_blocks(row, blocks, BLOCKS), start=1):
                 leads = described[c]
                 block = [leads[name] for name in ("compartment", "family", "channels")]
                 rows.append((

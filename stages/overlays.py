@@ -1,10 +1,13 @@
 """Pictures and label images of predicted fields: cells found again as they were measured, drawn, written whole."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 import numpy as np
+import pandas as pd
 import tifffile
 
 from engine.files import whole
@@ -71,9 +74,11 @@ def write_drawn(source: FieldSource, no_er: bool, masks: str | None, drawn: Draw
 def write_labels(path: Path, labels: np.ndarray, name: str) -> None:
     """Write a label image (int, shape (H, W)) as OME-TIFF, uint16 where that holds its ids, without a physical size."""
     small = labels.max(initial=0) <= np.iinfo(np.uint16).max
-    metadata = {"axes": "YX", "Name": name, "Channel": {"Name": [name]}}
+    stored = labels.astype(np.uint16 if small else np.int32)
+    own = UUID(bytes=hashlib.sha256(name.encode() + stored.tobytes()).digest()[:16])  # the same bytes on every run
+    metadata = {"axes": "YX", "Name": name, "Channel": {"Name": [name]}, "UUID": f"urn:uuid:{own}"}
     tifffile.imwrite(
-        path, labels.astype(np.uint16 if small else np.int32), ome=True, photometric="minisblack",
+        path, stored, ome=True, photometric="minisblack",
         compression="adobe_deflate", metadata=metadata,
     )  # fmt: skip
 
@@ -83,7 +88,9 @@ def _plan(told: Told, pictures: Path | None, labels: Path | None) -> Iterator[Dr
     for row in told.predictions.to_dict("records"):
         called = called_first(row)
         marked = speaking_cells(cells[row["Id"]], called[0], MARKED)
-        yield Drawn(row["Id"], tuple(_caption(row, called, marked)), frozenset(marked), pictures, labels)
+        yield Drawn(
+            row["Id"], tuple(_caption(row, cells[row["Id"]], called, marked)), frozenset(marked), pictures, labels
+        )
 
 
 def called_first(row: dict[str, object]) -> list[str]:
@@ -107,10 +114,13 @@ def could_be(row: dict[str, object]) -> list[str]:
     return by_probability(row, [name for name in str(row["Set"]).split("; ") if name not in called])
 
 
-def _caption(row: dict[str, object], called: list[str], marked: list[int]) -> Iterator[str]:
+def _caption(row: dict[str, object], cells: pd.DataFrame, called: list[str], marked: list[int]) -> Iterator[str]:
     yield f"{row['Id']}: {said(row, called)}"
     if others := could_be(row):
         more = f" and {len(others) - 4} more" if len(others) > 4 else ""
         yield f"could also be: {said(row, others[:4])}{more}"
     if marked:
-        yield f"yellow: cells that speak most for {called[0]} ({', '.join(map(str, marked))})"
+        yield f"yellow: cells {', '.join(map(str, marked))} speak most for {called[0]}"
+    for organelle in called[1:]:
+        if loudest := speaking_cells(cells, organelle, MARKED):
+            yield f"cells {', '.join(map(str, loudest))} speak most for {organelle}"

@@ -1,4 +1,4 @@
-"""Predicting new fields: evidence from the training fields, units of work, tables on disk."""
+"""Predicting new fields: units of work, tables on disk."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,20 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 from engine.files import whole
 from engine.parallel import run_units
 from engine.progress import progress
-from engine.run_folder import RunFolder
 from features._shards import Shard
-from models.fitted import Fitted
 from models.matrix import FieldMatrix
-from models.neighbours import fit_space
-from models.prediction_sets import fit_sets
 from models.reasons import percentile
-from stages.explaining import read_fitted_fields
-from stages.interpreting import Evidence, Told, fitted_columns, hashes_of, interpret
+from stages.evidence import Evidence
+from stages.interpreting import Told, interpret
 
 SPLIT = "new"
 FIELDS_A_UNIT = 64
@@ -55,30 +50,6 @@ class PredictionFiles:
     def failures(self) -> Path:
         """Fields that could not be used."""
         return self.root / "failures.csv"
-
-
-def gather_evidence(
-    folder: RunFolder, fitted: Fitted, columns: pd.DataFrame, coverage: float, n_neighbours: int
-) -> tuple[Evidence, FieldMatrix]:
-    """What new fields are held against, and the training fields' matrix.
-
-    Parameters
-    ----------
-    folder : RunFolder
-    fitted : Fitted
-    columns : DataFrame
-        The structured columns that the new fields are measured in.
-    coverage : float
-        Of the prediction sets.
-    n_neighbours : int
-    """
-    matrix, labels = read_fitted_fields(folder)
-    groups = pq.read_table(folder.folds).column("group").to_numpy()
-    sets = fit_sets(fitted.probabilities, labels, fitted.calls, groups, coverage)
-    space = fit_space(matrix.named(fitted.columns), fitted_columns(fitted, columns))
-    hashes = hashes_of(matrix.metadata)
-    apart = space.apart(groups)
-    return Evidence(fitted, columns, sets, space, matrix.ids, labels, hashes, apart, n_neighbours), matrix
 
 
 def interpret_all(shards: list[Shard], evidence: Evidence, training: FieldMatrix, workers: int, quiet: bool) -> Told:

@@ -17,7 +17,7 @@ from stages.interpreting import Told
 from stages.overlays import called_first, could_be, said
 from stages.predicting import PredictionFiles, speaking_cells
 
-FIELDS_SHOWN, REASONS_SHOWN, OTHERS_SHOWN = 5, 3, 3
+FIELDS_SHOWN, EXPLAINED, REASONS_SHOWN, OTHERS_SHOWN = 5, 3, 3, 3
 FAR = 0.99
 """A field is far where so many training fields have one of another group nearer than its nearest is."""
 
@@ -89,8 +89,8 @@ def _far_lines(told: Told) -> list[str]:
 
 def why_lines(told: Told) -> list[str]:
     """The leading feature groups of each call of the first fields."""
-    lines = []
-    for row in told.predictions.head(FIELDS_SHOWN).to_dict("records"):
+    lines = ["why (log-odds that a group of features adds to the call, or takes from it):"]
+    for row in told.predictions.head(EXPLAINED).to_dict("records"):
         mine = told.why[told.why["Id"] == row["Id"]]
         for organelle in called_first(row):
             reasons = mine[mine["Organelle"] == organelle].head(REASONS_SHOWN)
@@ -103,7 +103,8 @@ def _reasons(reasons: pd.DataFrame) -> Iterator[str]:
     if reasons.empty:
         yield "had too few training fields to be learnt: only its share of them speaks for it"
     for row in reasons.to_dict("records"):
-        yield f"{row['LogOdds']:+.2f}  {row['Block']}; above all {row['FeatureInWords']}: {_standing(row)}"
+        yield f"{row['LogOdds']:+.2f}  {row['Block']}"
+        yield f"         most of it: {row['FeatureInWords']}: {_standing(row)}"
 
 
 def _standing(row: dict[str, object]) -> str:
@@ -111,7 +112,7 @@ def _standing(row: dict[str, object]) -> str:
     if pd.isna(row["Value"]):
         return "not there"
     where = {0.0: ", below all training fields", 100.0: ", above all training fields"}
-    share = "" if pd.isna(row["Percentile"]) else f", above {row['Percentile']:.0f} % of the training fields"
+    share = "" if pd.isna(row["Percentile"]) else f", above {int(row['Percentile'])} % of the training fields"
     return f"{row['Value']:.3g}{where.get(row['Percentile'], share)}"
 
 

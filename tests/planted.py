@@ -12,14 +12,14 @@ from simulate._field import draw_field, make_cells
 from simulate._layout import METAPHASE
 from simulate._plan import FieldPlan, Style
 
-SPINDLE, OTHERS = 17, (0, 25)  # mitotic spindle; nucleoplasm, cytosol
+SPINDLE, OTHER = 17, 25  # mitotic spindle, cytosol
 SIZE, SEED = 288, 5
 
 
 def plan(index: int, split: str) -> FieldPlan:
     """Three fields in a row are of one antibody; every other antibody stains spindles."""
     antibody = index // 3
-    label = SPINDLE if antibody % 2 else OTHERS[antibody // 2 % 2]
+    label = SPINDLE if antibody % 2 else OTHER
     own = np.random.default_rng([SEED, antibody])
     style = Style(
         gain=float(own.uniform(90, 180)), weights=(1.0,), size=1.0, count=1.0, grain=0.2, variation=0.2, expressing=1.0,

@@ -29,7 +29,7 @@ def no_calls(labels):
     return np.zeros_like(labels)
 
 
-def mean_coverage(rng, n_groups, coverage, by_group, n_draws=250, n_new=100):
+def mean_coverage(rng, n_groups, coverage, by_group, n_draws=200, n_new=100):
     """Share of true organelles in the sets of new groups, the mean over draws, and its standard error."""
     covered = []
     for _ in range(n_draws):
