@@ -12,6 +12,7 @@ from models.matrix import FieldMatrix, matrix_columns
 from models.neighbours import Space, fit_space
 from models.prediction_sets import PredictionSets, fit_sets
 from stages.explaining import read_fitted_fields
+from stages.fitting import hashes_of
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,3 @@ def gather_evidence(
 def fitted_columns(fitted: Fitted, columns: pd.DataFrame) -> pd.DataFrame:
     """The structured columns of a fit's matrix, in its order, from those of cells and fields."""
     return matrix_columns(columns).set_index("name", drop=False).loc[list(fitted.columns)]
-
-
-def hashes_of(metadata: pd.DataFrame) -> np.ndarray:
-    """The perceptual hashes among Metadata columns: uint64, shape (n_fields, 4)."""
-    return metadata[[name for name in metadata.columns if name.startswith("Metadata_Hash")]].to_numpy(np.uint64)

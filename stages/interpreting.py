@@ -14,9 +14,9 @@ from models.matrix import FieldMatrix, ShardTables, matrix_columns, read_shard
 from models.neighbours import nearest
 from models.reasons import leading_blocks, log_odds_contributions
 from models.words import block_in_words, in_words
-from stages.evidence import Evidence, fitted_columns, hashes_of
+from stages.evidence import Evidence, fitted_columns
 from stages.extraction import Shard
-from stages.fitting import HASH_BITS_APART
+from stages.fitting import HASH_BITS_APART, hashes_of
 
 PROBABLE = 3
 """Cells are also scored for a field's so many most probable organelles, called or not."""

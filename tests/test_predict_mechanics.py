@@ -177,6 +177,13 @@ def test_seen_fields_are_told_and_a_bad_one_stops_nothing(planted, capsys):
     assert f"--overlays {out / 'overlays'}" in text
 
 
+def test_before_its_time_it_says_what_to_run_first(tmp_path, capsys):
+    assert cli.main(["predict", str(tmp_path), "--run", str(tmp_path / "run")]) == 4
+    assert "python cli.py fit" in capsys.readouterr().err
+    assert cli.main(["predict", str(tmp_path), "--embedding", "a", "--backbone", "b"]) == 2
+    assert not (tmp_path / "run").exists()
+
+
 def settings_file(folder, **changed):
     known = {
         "no_er": False,
