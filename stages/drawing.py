@@ -104,8 +104,14 @@ def _strip(caption: list[str], width: int, scale: float) -> np.ndarray:
     step = round(18 * scale)
     strip = np.zeros((step * len(caption) + step // 2, width, 3), np.uint8)
     for k, line in enumerate(caption):
-        needed = cv2.getTextSize(line, _FONT, 0.45 * scale, 1)[0][0]
-        size = 0.45 * scale * min(1.0, (width - 12 * scale) / max(needed, 1))
-        cv2.putText(strip, line, (round(6 * scale), step * (k + 1) - step // 6), _FONT, size, WHITE,
-                    max(round(scale), 1), cv2.LINE_AA)  # fmt: skip
+        size = _fitting(line, 0.45 * scale, width - 12 * scale)
+        place = (round(6 * scale), step * (k + 1) - step // 6)
+        cv2.putText(strip, line, place, _FONT, size, WHITE, max(round(scale), 1), cv2.LINE_AA)
     return strip
+
+
+def _fitting(line: str, size: float, width: float) -> float:
+    """The size, or the largest smaller one at which the line is no wider; letters come in whole sizes only."""
+    while size > 0.05 and cv2.getTextSize(line, _FONT, size, 1)[0][0] > width:
+        size *= 0.95
+    return size
