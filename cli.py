@@ -198,6 +198,54 @@ def importances(
     _tell(pipeline.importances(run, organelle, plot=plot, top=top, workers=workers, quiet=quiet), quiet, as_json)
 
 
+@app.command(
+    help="""Calls, sets and reasons for new fields with a fitted run: what, on which cells, how sure, why, like what.
+
+    [bold]A folder:[/bold]         python cli.py predict my_fields --run runs/default
+
+    [bold]With pictures:[/bold]    python cli.py predict my_fields.zip --overlays overlays --label-images masks
+
+    Fields are measured with the settings the run was extracted with. predictions.csv has calls, sets and probabilities;
+    cells.csv the cells that speak for a call (an order within a field, not calibrated); why.csv the features that speak
+    for and against it; neighbours.csv the most similar training fields.
+
+    The set holds the calls and what else a field could be. Over fields of new antibodies that are drawn like the
+    training ones, the expected share of true organelles that it misses is at most 1 - coverage (conformal risk control
+    over groups). That is not promised for each single organelle, nor for other microscopes, stains or cell lines, and
+    it is approximate, as the models that predict are not quite those that it was measured with.
+    """
+)
+def predict(
+    images: Annotated[Path, typer.Argument(help="Folder or zip of <Id>_{red,green,blue,yellow} images.")],
+    run: Run = RUN,
+    out: Annotated[Path | None, typer.Option(help="Folder for the tables.", show_default="RUN/predicted")] = None,
+    overlays: Annotated[Path | None, typer.Option(help="Folder for a PNG of each field, cells outlined.")] = None,
+    label_images: Annotated[Path | None, typer.Option(help="Folder for OME-TIFF label images.")] = None,
+    coverage: Annotated[
+        float, typer.Option(min=0.01, max=0.999, help="Share of true organelles that a set should hold.")
+    ] = 0.9,
+    neighbours: Annotated[int, typer.Option(min=0, help="Training fields to name for each field.")] = 5,
+    masks: Masks = None,
+    no_er: NoER = False,
+    embedding: Annotated[
+        Path | None, typer.Option(help="The run's network, where it is not RUN/embedding.safetensors.")
+    ] = None,
+    backbone: Annotated[Path | None, typer.Option(help="The same, where it was a network of your own.")] = None,
+    device: Device = "auto",
+    workers: Workers = 0,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    import pipeline
+
+    outcome = pipeline.predict(
+        images, run, out=out, pictures=overlays, label_images=label_images, coverage=coverage, neighbours=neighbours,
+        masks=masks, no_er=no_er, network=pipeline.choose_file(embedding, backbone), device=device, workers=workers,
+        quiet=quiet,
+    )  # fmt: skip
+    _tell(outcome, quiet, as_json)
+
+
 @app.command()
 def submit(
     data: Data = DATA,

@@ -1,4 +1,4 @@
-"""The story: simulate, embed, extract, fit, importances, submit, report. One function a command, in reading order."""
+"""The story: simulate, embed, extract, fit, importances, predict, submit, report. One function a command, in order."""
 
 from dataclasses import asdict
 from functools import partial
@@ -14,6 +14,7 @@ from engine.progress import progress
 from engine.run_folder import Outcome, RunFolder
 from features._device import device_names
 from features._embedder import backbone, own_network
+from features._images import find_fields
 from features._portrait_shards import ShownCells
 from features._settings import ExtractSettings, NetworkFile
 from features._shards import plan_shards
@@ -25,8 +26,10 @@ from models.matrix import read_matrix
 from models.prior_shift import shift
 from models.settings import FitSettings
 from simulate import simulate as simulate_fields
-from stages import embedding, explaining, extraction, fitting, submission
+from stages import embedding, explaining, extraction, fitting, overlays, predicting, prediction_lines, submission
+from stages.evidence import gather_evidence
 from stages.export import reading, write_table, writer_of
+from stages.new_fields import settings_like
 from stages.report import report_run
 from stages.submission import Calls
 from stages.tables import flat_table
@@ -85,11 +88,17 @@ def choose_network(
     embedding_file: Path | None, backbone_file: Path | None, *, channels: str, side: int, mean: str, sd: str
 ) -> NetworkFile | None:
     """The network that `extract` adds, if any: what `embed` wrote, or the user's own."""
-    if embedding_file and backbone_file:
-        raise UsageError("--embedding and --backbone were both given; expected one network. Leave one of them out.")
+    choose_file(embedding_file, backbone_file)
     if embedding_file:
         return own_network(embedding_file)
     return backbone(backbone_file, channels, side, mean, sd) if backbone_file else None
+
+
+def choose_file(embedding_file: Path | None, backbone_file: Path | None) -> Path | None:
+    """The one of them that was given, if any."""
+    if embedding_file and backbone_file:
+        raise UsageError("--embedding and --backbone were both given; expected one network. Leave one of them out.")
+    return embedding_file or backbone_file
 
 
 def extract(
@@ -113,7 +122,7 @@ def extract(
         columns = extraction.write_columns(folder, settings)
         for of_split in shards.values():
             extraction.pool_split(folder, of_split, columns, workers, quiet)
-        n_failed = extraction.collect_failures(folder, every)
+        n_failed = extraction.collect_failures(folder.failures, every)
         folder.note("extract", asdict(settings) | {"data": str(data)})
     n_fields, n_cells = extraction.count_cells(every)
     n_columns = int((columns["compartment"] != "Image").sum())
@@ -184,6 +193,34 @@ def importances(run: Path, organelle: str | None, *, plot: Path | None, top: int
     lines.append(f"table in {folder.importance}")
     facts = {"importance": str(folder.importance), "plot": str(plot) if plot else None}
     return Outcome(tuple(lines), f"python cli.py report --run {run}", facts)
+
+
+def predict(
+    images: Path, run: Path, *, out: Path | None, pictures: Path | None, label_images: Path | None, coverage: float,
+    neighbours: int, masks: Path | None, no_er: bool, network: Path | None, device: str, workers: int, quiet: bool,
+) -> Outcome:  # fmt: skip
+    """New fields -> cells -> features -> calls, sets, cells that speak for them, reasons, neighbours, pictures."""
+    folder, results = RunFolder(run), RunFolder(out or run / "predicted")
+    files = predicting.PredictionFiles(results.root)
+    workers = workers or default_workers()
+    fitted = load(folder.models)
+    devices = extraction.choose_devices(device, quiet)
+    settings = settings_like(folder, no_er=no_er, masks=masks, network=network, device=devices[0].partition(":")[0])
+    source = find_fields(images)
+    with locked(results.root):
+        shards = plan_shards(source, predicting.SPLIT, settings, results.features)
+        extraction.remove_strays(results, shards)
+        extraction.compile_kernels(workers, quiet)
+        extraction.measure_missing(source, shards, settings, devices, workers, quiet)
+        n_failed = extraction.collect_failures(files.failures, shards)
+        columns = extraction.write_columns(results, settings)
+        evidence, training = gather_evidence(folder, fitted, columns, coverage, neighbours)
+        told = predicting.interpret_all(shards, evidence, training, workers, quiet)
+        predicting.write_tables(files, told)
+        if pictures or label_images:
+            overlays.draw_all(source, settings, told, pictures, label_images, workers, quiet)
+        results.note("predict", asdict(settings) | {"images": str(images), "run": str(run), "coverage": coverage})
+    return prediction_lines.outcome(told, files, evidence.sets, pictures, label_images, n_failed, images, run)
 
 
 def submit(data: Path, run: Path, *, prior_shift: str) -> Outcome:

@@ -31,12 +31,12 @@ from features import binary_pattern, granularity, proximity, radial, relation, s
 from features._channels import ER, MICROTUBULES, PROTEIN
 from features._crops import find_maxima, make_crops
 from features._portraits import PortraitSettings, cut_portraits
-from stages.pictures import brightened, in_colours
+from stages.drawing import brightened, in_colour
 
 
 def the_cell(view: View) -> np.ndarray:
     """The cell among its neighbours, in HPA's colours."""
-    whole = in_colours(view.cells.pixels[0]).clip(0, 255).astype(np.uint8)[..., ::-1]
+    whole = in_colour(view.cells.pixels[0]).clip(0, 255).astype(np.uint8)[..., ::-1]
     return enlarged(view, whole[view.window])
 
 

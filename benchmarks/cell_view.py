@@ -13,7 +13,7 @@ import numpy as np
 
 from features._cells import Cells
 from features._channels import Channel
-from stages.pictures import outlines
+from stages.drawing import edges
 
 MARGIN = 14  # px around the cell
 SCALE = 4  # px of a map for each px of the field
@@ -73,7 +73,7 @@ def enlarged(view: View, image: np.ndarray) -> np.ndarray:
     large = cv2.resize(image, size, interpolation=cv2.INTER_NEAREST)
     for mask in (view.cell, view.nucleus):
         smooth = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_CUBIC) > 0.5
-        large[cv2.dilate(outlines(smooth.astype(int)).astype(np.uint8), np.ones((2, 2))) > 0] = WHITE
+        large[cv2.dilate(edges(smooth.astype(int)).astype(np.uint8), np.ones((2, 2))) > 0] = WHITE
     return large
 
 

@@ -30,7 +30,7 @@ from models.labels import ORGANELLES
 from simulate._cell_lines import CELL_LINES
 from simulate._field import draw_field
 from simulate._plan import FieldPlan, Style
-from stages.pictures import brightened, in_colours, outlines
+from stages.drawing import brightened, edges, in_colour
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 LARGEST = 195_000  # bytes
@@ -55,7 +55,7 @@ def field_of(organelle: str, number: int, line: str = "A-431") -> np.ndarray:
 
 def coloured(pixels: np.ndarray) -> np.ndarray:
     """HPA's colours as RGB uint8."""
-    return in_colours(pixels).clip(0, 255).astype(np.uint8)[..., ::-1].copy()
+    return in_colour(pixels).clip(0, 255).astype(np.uint8)[..., ::-1].copy()
 
 
 def draw_outlines() -> plt.Figure:
@@ -66,7 +66,7 @@ def draw_outlines() -> plt.Figure:
     drawn = plain // 2
     for labels, colour in ((found.cells, (255, 255, 255)), (found.nuclei, (86, 200, 255))):
         large = cv2.resize(labels, plain.shape[1::-1], interpolation=cv2.INTER_NEAREST)
-        drawn[cv2.dilate(outlines(large).astype(np.uint8), np.ones((3, 3))) > 0] = colour
+        drawn[cv2.dilate(edges(large).astype(np.uint8), np.ones((3, 3))) > 0] = colour
     titles = ("a field: microtubules, protein, nucleus, ER", f"its {found.n} cells and their nuclei")
     return _panels([(title, "", image) for title, image in zip(titles, (plain, drawn), strict=True)], 2)
 

@@ -2,10 +2,11 @@
 
 import hashlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -75,6 +76,14 @@ def backbone(path: Path, channels: str, side: int, mean: str, sd: str) -> Networ
     if not np.isfinite(tried).all():
         raise _unusable(given, "gives values that are not finite", None)
     return replace(given, length=tried.shape[1])
+
+
+def recorded_network(path: Path, record: Mapping[str, Any]) -> NetworkFile | None:
+    """A network as it was described before (a `NetworkFile` as JSON), from a file; None if its content is another."""
+    if _digest(path) != record["digest"]:
+        return None
+    lists = {name: tuple(record[name]) for name in ("channels", "mean", "sd")}
+    return NetworkFile(**record | lists | {"path": str(path), "portrait": PortraitSettings(**record["portrait"])})
 
 
 def _painted_cells(side: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from engine.errors import FieldError, InputError
 from features._decode import UnreadableImageError, decode
 from features._segment import Segmentation
 
-_EXTENSIONS = ("png", "tif", "tiff")
+_EXTENSIONS = ("png", "tif", "tiff", "ome.tif")
 _LARGEST_ID = 2**31 - 1
 
 

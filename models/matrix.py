@@ -81,16 +81,62 @@ def pool_shard(cells_path: Path, fields_path: Path, columns: pd.DataFrame) -> tu
     values : ndarray of float32
         Its pooled cell features, then its field-level features.
     """
-    of_field = columns["compartment"] == "Image"
+    return read_shard(cells_path, fields_path, columns).pooled()
+
+
+@dataclass(frozen=True)
+class ShardTables:
+    """The tables of a shard, without the fields that failed. Made by `read_shard`.
+
+    Attributes
+    ----------
+    columns : DataFrame
+        The structured columns of both tables.
+    fields : DataFrame
+        One row a field.
+    cells : Table
+        One row a cell.
+    """
+
+    columns: pd.DataFrame
+    fields: pd.DataFrame
+    cells: pa.Table
+
+    @property
+    def _of_field(self) -> pd.Series:
+        return self.columns["compartment"] == "Image"
+
+    @property
+    def _field_index(self) -> np.ndarray:
+        """The row in `fields` of each cell."""
+        return pd.Index(self.fields["Metadata_Id"]).get_indexer(self.cells.column("Metadata_Id").to_pandas())
+
+    def pooled(self) -> tuple[pd.DataFrame, np.ndarray]:
+        """Metadata and values as `pool_shard` gives them, one row a field."""
+        metadata = self.fields[[name for name in self.fields.columns if name.startswith(_METADATA)]]
+        return metadata, self._matrix(self._field_index, np.arange(len(self.fields)))
+
+    def each_cell(self) -> tuple[pd.DataFrame, np.ndarray]:
+        """The same with one row a cell, as if it stood for its whole field: pools of this one cell."""
+        metadata = self.cells.select([name for name in self.cells.column_names if name.startswith(_METADATA)])
+        return metadata.to_pandas(), self._matrix(np.arange(self.cells.num_rows), self._field_index)
+
+    def _matrix(self, pool_of_cell: np.ndarray, field_of_row: np.ndarray) -> np.ndarray:
+        of_cell = self.columns[~self._of_field]
+        values = _values(self.cells.select(list(of_cell["name"])))
+        n = len(field_of_row)
+        pooled = [pool(values[:, kept], pool_of_cell, n, [name]) for name, kept in _kept(of_cell)]
+        whole_field = self.fields[list(self.columns.loc[self._of_field, "name"])].to_numpy(np.float32)
+        return np.concatenate([*pooled, whole_field[field_of_row]], axis=1)
+
+
+def read_shard(cells_path: Path, fields_path: Path, columns: pd.DataFrame) -> ShardTables:
+    """Read the tables of a shard; parameters as for `pool_shard`."""
     fields = pq.read_table(fields_path).to_pandas()
     fields = fields[fields["Metadata_Error"].isna()].reset_index(drop=True)
-    cells = pq.read_table(cells_path, columns=["Metadata_Id", *columns.loc[~of_field, "name"]])
-    index = pd.Index(fields["Metadata_Id"]).get_indexer(cells.column("Metadata_Id").to_pandas())
-    values = _values(cells.drop_columns("Metadata_Id"))
-    pooled = [pool(values[:, kept], index, len(fields), [name]) for name, kept in _kept(columns[~of_field])]
-    whole_field = fields[list(columns.loc[of_field, "name"])].to_numpy(np.float32)
-    metadata = fields[[name for name in fields.columns if name.startswith(_METADATA)]]
-    return metadata, np.concatenate([*pooled, whole_field], axis=1)
+    metadata = [name for name in pq.read_schema(cells_path).names if name.startswith(_METADATA)]
+    names = [*metadata, *columns.loc[columns["compartment"] != "Image", "name"]]
+    return ShardTables(columns, fields, pq.read_table(cells_path, columns=names))
 
 
 def matrix_columns(columns: pd.DataFrame) -> pd.DataFrame:

@@ -152,12 +152,12 @@ def pool_split(folder: RunFolder, shards: list[Shard], columns: pd.DataFrame, wo
     write_matrix(path, parts, columns, made_of)
 
 
-def collect_failures(folder: RunFolder, shards: list[Shard]) -> int:
+def collect_failures(path: Path, shards: list[Shard]) -> int:
     """Write failures.csv from all shards, sorted by split and id; gives their number."""
     names = ["Metadata_Id", "Metadata_Path", "Metadata_Stage", "Metadata_Error"]
     rows = pd.concat([pq.read_table(shard.fields_path, columns=names).to_pandas() for shard in shards])
     failed = rows[rows["Metadata_Error"].notna()]
-    write_csv(folder.failures, ("Id", "path", "stage", "error"), failed.to_numpy().tolist())
+    write_csv(path, ("Id", "path", "stage", "error"), failed.to_numpy().tolist())
     return len(failed)
 
 

@@ -101,10 +101,14 @@ def find_groups(data: Path, path: Path | None, ids: tuple[str, ...]) -> tuple[np
     return groups_from_ids(ids), "ids and near-identical fields"
 
 
+def hashes_of(metadata: pd.DataFrame) -> np.ndarray:
+    """The perceptual hashes among Metadata columns: uint64, shape (n_fields, 4)."""
+    return metadata[[name for name in metadata.columns if name.startswith("Metadata_Hash")]].to_numpy(np.uint64)
+
+
 def near_identical(metadata: pd.DataFrame) -> np.ndarray:
     """Pairs of rows of near-identical fields, from the perceptual hashes among their Metadata columns."""
-    names = [name for name in metadata.columns if name.startswith("Metadata_Hash")]
-    return duplicate_pairs(metadata[names].to_numpy(np.uint64), HASH_BITS_APART)
+    return duplicate_pairs(hashes_of(metadata), HASH_BITS_APART)
 
 
 def write_fit_tables(folder: RunFolder, fitted: Fitted, training: TrainingSet, simulated: bool) -> None:

@@ -12,13 +12,13 @@ from engine.files import read_json
 from engine.parallel import run_units
 from engine.progress import progress
 from engine.run_folder import RunFolder
-from features._channels import ER, MICROTUBULES, NUCLEUS, PROTEIN
-from features._images import FieldSource, read_field
-from features._masks import read_masks
-from features._segment import segment
+from features._batches import read_cells
+from features._channels import PROTEIN
+from features._images import FieldSource
 from models.doubts import examples
 from models.fitted import Fitted
 from models.report import Picture
+from stages.drawing import edges, in_colour
 from stages.extraction import find_splits
 
 EXAMPLES = 3
@@ -89,9 +89,7 @@ def take_pictures(
 def take_picture(source: FieldSource, field_id: str, settings: PictureSettings) -> tuple[str, bytes | None]:
     """One field's picture as JPEG; None where the images or masks can no longer be read."""
     try:
-        pixels = read_field(source, field_id, settings.no_er)
-        masks = Path(settings.masks) if settings.masks else None
-        found = read_masks(masks, field_id, pixels.shape[1:]) if masks else segment(pixels, field_id)
+        pixels, found = read_cells(source, field_id, settings.no_er, settings.masks)
     except FieldError:
         return field_id, None
     return field_id, draw(pixels, found.cells)
@@ -109,28 +107,10 @@ def draw(pixels: np.ndarray, cells: np.ndarray) -> bytes:
     top, left, side = _brightest_part(pixels[PROTEIN.index])
     part = (slice(top, top + side), slice(left, left + side))
     kind = cv2.INTER_AREA if side > SIDE else cv2.INTER_CUBIC
-    image = cv2.resize(in_colours(pixels)[part], (SIDE, SIDE), interpolation=kind).clip(0, 255).astype(np.uint8)
+    image = cv2.resize(in_colour(pixels)[part], (SIDE, SIDE), interpolation=kind).clip(0, 255).astype(np.uint8)
     shown = cv2.resize(cells[part], (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
-    image[outlines(shown)] = 255
+    image[edges(shown)] = 255
     return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
-
-
-def in_colours(pixels: np.ndarray) -> np.ndarray:
-    """A field in HPA's colours: microtubules red, protein green, nucleus blue, ER yellow; the protein stands out.
-
-    Parameters
-    ----------
-    pixels : ndarray of uint8 or uint16, shape (4, H, W)
-
-    Returns
-    -------
-    ndarray of float, shape (H, W, 3)
-        Blue, green, red, 0 to 255.
-    """
-    microtubules, protein, nucleus, er = (
-        brightened(pixels[channel.index]) for channel in (MICROTUBULES, PROTEIN, NUCLEUS, ER)
-    )
-    return np.dstack([0.8 * nucleus, np.maximum(protein, 0.3 * er), np.maximum(0.55 * microtubules, 0.3 * er)])
 
 
 def _brightest_part(protein: np.ndarray) -> tuple[int, int, int]:
@@ -140,19 +120,6 @@ def _brightest_part(protein: np.ndarray) -> tuple[int, int, int]:
     inside = sums[: protein.shape[0] - side + 1, : protein.shape[1] - side + 1]
     top, left = np.unravel_index(int(np.argmax(inside)), inside.shape)
     return int(top), int(left), side
-
-
-def brightened(plane: np.ndarray) -> np.ndarray:
-    """Float 0..255 with a gamma that shows dim cells; the brightest 0.3 % are white."""
-    return 255 * np.clip(plane / max(float(np.percentile(plane, 99.7)), 1.0), 0, 1) ** 0.7
-
-
-def outlines(labels: np.ndarray) -> np.ndarray:
-    """Pixels whose upper or left neighbour has another label."""
-    edge = np.zeros(labels.shape, bool)
-    edge[1:] |= labels[1:] != labels[:-1]
-    edge[:, 1:] |= labels[:, 1:] != labels[:, :-1]
-    return edge
 
 
 def _settings(folder: RunFolder) -> PictureSettings:

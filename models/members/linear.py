@@ -81,6 +81,11 @@ def score(model: Line, values: np.ndarray) -> np.ndarray:
     return _standardise(values, model.mean, model.scale) @ model.weight
 
 
+def terms(model: Line, values: np.ndarray) -> np.ndarray:
+    """What each column adds to the score: float32, shape (n, n_columns)."""
+    return _standardise(values, model.mean, model.scale) * model.weight
+
+
 def save(model: Line, path: Path) -> None:
     """Write JSON; a constant column has the scale null."""
     scale = [float(s) if np.isfinite(s) else None for s in model.scale]
