@@ -10,6 +10,7 @@ import pytest
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.impute import SimpleImputer
+from sklearn.metrics import f1_score
 from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -96,6 +97,8 @@ def test_labels_have_their_own_names_and_fields_may_carry_none(fitted):
     step = board[board.index.str.startswith("own thresholds")]["f1"].item()
     assert step == pytest.approx(board.loc[list(Y.columns), "f1"].mean(), abs=1e-6)
     assert step > 0.9
+    at_half = f1_score(Y, model.oof_probabilities_ >= 0.5, average="macro")
+    assert board.loc["threshold 0.5", "f1"] == pytest.approx(at_half, abs=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["several", "one"])
@@ -133,6 +136,7 @@ def test_in_a_pipeline_and_cross_validated(fitted):
     assert (np.where(Y["a"], p[:, 0], np.nan)[Y["a"] == 1] > p[Y["a"] == 0, 0].mean()).mean() > 0.9
     one = cross_val_predict(pipeline, X, Y["a"], cv=2, method="predict_proba")
     np.testing.assert_allclose(one.sum(1), 1, rtol=1e-6)
+    assert one[Y["a"] == 1, 1].mean() > 0.6 > 0.4 > one[Y["a"] == 0, 1].mean()
     pipeline.fit(X, Y, organelleclassifier__groups=groups)
     assert set(pipeline[-1].leaderboard_["name"]) >= {"grouped folds"}
 
