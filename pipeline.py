@@ -34,7 +34,7 @@ from stages.report import report_run
 from stages.submission import Calls
 from stages.tables import flat_table
 
-DEMO_FOLDS, DEMO_ROUNDS = 3, 60
+DEMO_FOLDS, DEMO_ROUNDS, DEMO_COVERAGE = 3, 60, 0.9
 """Few, so that the demo ends within minutes, and organelles of three antibodies can be learnt."""
 
 
@@ -275,8 +275,12 @@ def demo(folder: Path, *, fields: int, test_fields: int, device: str, workers: i
     )  # fmt: skip
     explained = importances(run, None, plot=run / "importances.png", top=1, workers=workers, quiet=quiet)
     reported = report(data, run, workers=workers, quiet=quiet)
+    predicted = predict(
+        data / "test", run, out=None, pictures=run / "overlays", label_images=None, coverage=DEMO_COVERAGE,
+        neighbours=3, masks=None, no_er=False, network=None, device=device, workers=workers, quiet=quiet,
+    )  # fmt: skip
     submitted = submit(data, run, prior_shift="none")
-    told = (extracted, fitted, explained, reported, submitted)
+    told = (extracted, fitted, explained, reported, predicted, submitted)
     facts = {key: value for outcome in told for key, value in outcome.facts.items()}
     lines = tuple(line for outcome in told for line in outcome.lines)
     return Outcome(lines, f'python cli.py importances "Golgi apparatus" --run {run}', facts, extracted.n_failed)
