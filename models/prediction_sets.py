@@ -64,8 +64,8 @@ class PredictionSets:
     def promise(self) -> str:
         """What the sets say, in a sentence."""
         return (
-            f"sets: of fields of a new antibody at least {100 * self.coverage:g} % of the true organelles are in the set, "
-            f"on average (chosen on {self.n_groups} groups of training fields)"
+            f"sets: of fields of a new antibody at least {100 * self.coverage:g} % of the true organelles are in the "
+            f"set, on average (chosen on {self.n_groups} groups of training fields)"
         )
 
     def of(self, probabilities: np.ndarray, calls: np.ndarray) -> np.ndarray:
