@@ -56,16 +56,16 @@ class PredictionSets:
         if self.n_groups >= self.groups_needed:
             return ""
         return (
-            f"a coverage of {self.coverage:.0%} needs at least {self.groups_needed} groups of training fields; this "
-            f"run has {self.n_groups}: each prediction set is all organelles. Ask for less with --coverage."
+            f"a coverage of {100 * self.coverage:g} % needs at least {self.groups_needed} groups of training fields; "
+            f"this run has {self.n_groups}: each prediction set is all organelles. Ask for less with --coverage."
         )
 
     @property
     def promise(self) -> str:
         """What the sets say, in a sentence."""
         return (
-            f"sets: of fields of a new antibody at least {self.coverage:.0%} of the true organelles are in the set, on "
-            f"average (chosen on {self.n_groups} groups of training fields)"
+            f"sets: of fields of a new antibody at least {100 * self.coverage:g} % of the true organelles are in the "
+            f"set, on average (chosen on {self.n_groups} groups of training fields)"
         )
 
     def of(self, probabilities: np.ndarray, calls: np.ndarray) -> np.ndarray:

@@ -57,7 +57,14 @@ def field_lines(told: Told, coverage: float) -> list[str]:
     """The first fields: calls, what else they could be, the cells that speak for the first call, the nearest field."""
     rows = told.predictions.head(FIELDS_SHOWN).to_dict("records")
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for heading in ("field", "called", f"could also be ({coverage:.0%} set)", "cells", "speak most", "most alike"):
+    for heading in (
+        "field",
+        "called",
+        f"could also be ({100 * coverage:g} % set)",
+        "cells",
+        "speak most",
+        "most alike",
+    ):
         table.add_column(heading, overflow="fold")
     for row in rows:
         cells = told.cells[told.cells["Id"] == row["Id"]]
