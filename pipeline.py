@@ -1,6 +1,6 @@
 """The story: simulate, embed, extract, fit, importances, submit, report. One function a command, in reading order."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from models.matrix import read_matrix
 from models.prior_shift import shift
 from models.settings import FitSettings
 from simulate import simulate as simulate_fields
-from stages import embedding, explaining, extraction, fitting, submission
+from stages import cleaning, embedding, explaining, extraction, fitting, submission
 from stages.report import report_run
 from stages.submission import Calls
 
@@ -139,8 +139,12 @@ def fit(
             matrix.values, matrix.columns, training.labels, training.groups, settings, folder.models, quiet
         )
         fitting.write_fit_tables(folder, fitted, training, (data / "simulated.json").is_file())
+        duplicates = cleaning.write_duplicates(folder, training)
+        suspects = cleaning.write_suspects(folder, fitted, training)
         folder.note("fit", settings.of_result() | {"data": str(data), "groups": training.groups_from})
-    return _fit_outcome(data, folder, fitted, training)
+    outcome = _fit_outcome(data, folder, fitted, training)
+    lines, facts = cleaning.lines_and_facts(folder, duplicates, suspects)
+    return replace(outcome, lines=outcome.lines + lines, facts=outcome.facts | facts)
 
 
 def _fit_outcome(data: Path, folder: RunFolder, fitted: Fitted, training: fitting.TrainingSet) -> Outcome:

@@ -3,6 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
+from sklearn.metrics import pairwise_distances_chunked
+
+from models.labels import ORGANELLES
+
+N_SIMILAR = 5
+"""So many similar fields are asked what labels they carry."""
+
+_LEAST = 1e-4  # probabilities nearer to 0 or 1 are all the same
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,77 @@ def suspects(labels: np.ndarray, probabilities: np.ndarray, evaluable: np.ndarra
         ]
         found += [Suspect(int(i), int(j), True, float(p[i]), without) for i in np.flatnonzero(mine & (p <= without))]
     return sorted(found, key=lambda s: (-abs(s.probability - s.usual), s.row, s.organelle))
+
+
+def suspects_table(
+    ids: tuple[str, ...], labels: np.ndarray, probabilities: np.ndarray, evaluable: np.ndarray, groups: np.ndarray
+) -> pd.DataFrame:
+    """The doubted labels as a table to review, the most doubtful first.
+
+    Beside each stands what the most similar fields say: those of other groups to which the models give the most similar
+    log-odds for all organelles.
+
+    Parameters
+    ----------
+    ids : tuple of str
+        n fields.
+    labels, probabilities, evaluable
+        As in `suspects`, of the 28 organelles.
+    groups : ndarray of int, shape (n,)
+
+    Returns
+    -------
+    DataFrame
+        Id, organelle, kind ("missing" or "wrong"), probability, usual, labels ("; " between), similar_with (of the
+        `similar` most similar fields so many carry the organelle), similar, most_similar (an Id, or ""), its labels.
+    """
+    found = suspects(labels, probabilities, evaluable)
+    rows = sorted({one.row for one in found})
+    near = dict(zip(rows, _similar(probabilities[:, evaluable], groups, np.array(rows, np.int64)), strict=True))
+    table = [
+        {
+            "Id": ids[one.row],
+            "organelle": ORGANELLES[one.organelle],
+            "kind": "wrong" if one.labelled else "missing",
+            "probability": one.probability,
+            "usual": one.usual,
+            "labels": names_of(labels[one.row]),
+            "similar_with": int(labels[near[one.row], one.organelle].sum()),
+            "similar": len(near[one.row]),
+            "most_similar": ids[near[one.row][0]] if len(near[one.row]) else "",
+            "most_similar_labels": names_of(labels[near[one.row][0]]) if len(near[one.row]) else "",
+        }
+        for one in found
+    ]
+    return pd.DataFrame(table, columns=SUSPECT_COLUMNS)
+
+
+SUSPECT_COLUMNS = [
+    "Id", "organelle", "kind", "probability", "usual", "labels", "similar_with", "similar", "most_similar",
+    "most_similar_labels",
+]  # fmt: skip
+
+
+def names_of(labels: np.ndarray) -> str:
+    """The organelles of one field (ndarray of bool, shape (28,)), "; " between."""
+    return "; ".join(ORGANELLES[j] for j in np.flatnonzero(labels))
+
+
+def _similar(probabilities: np.ndarray, groups: np.ndarray, rows: np.ndarray) -> list[np.ndarray]:
+    """For each of some rows the `N_SIMILAR` rows of other groups with the nearest log-odds, the nearest first."""
+    if not len(rows):
+        return []
+    p = probabilities.astype(np.float64).clip(_LEAST, 1 - _LEAST)
+    odds = np.log(p) - np.log1p(-p)
+
+    def nearest(distances: np.ndarray, start: int) -> list[np.ndarray]:
+        out = []
+        for row, distance in zip(rows[start:], distances):
+            order = np.argsort(distance, kind="stable")
+            out.append(order[groups[order] != groups[row]][:N_SIMILAR])
+        return out
+
+    return [near for part in pairwise_distances_chunked(odds[rows], odds, reduce_func=nearest) for near in part]
 
 
 def confusions(labels: np.ndarray, calls: np.ndarray) -> np.ndarray:

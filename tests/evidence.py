@@ -3,12 +3,14 @@
 import numpy as np
 import pandas as pd
 
+from models.doubts import suspects_table
+from models.duplicates import DUPLICATE_COLUMNS
 from models.feature_groups import make_groups
 from models.judge import split_row
 from models.labels import ORGANELLES
 from models.leaderboard import add_intervals, assemble, organelle_rows, step_row
 from models.matrix import matrix_columns
-from models.report import DuplicatePair, Evidence, Failure, Picture
+from models.report import Evidence, Failure, Picture
 
 RARE = 27
 JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9")
@@ -69,7 +71,9 @@ def some_evidence(n: int = 300, prefix: str = "field", simulated: bool = False, 
         labels=labels, probabilities=probabilities, calls=calls, fold=fold, groups=groups, evaluable=evaluable,
         leaderboard=assemble(board, others, "grouped").table, columns=columns,
         importance=some_importance(columns, [ORGANELLES[j] for j in np.flatnonzero(evaluable)], rng),
+        suspects=suspects_table(tuple(np.array(ids)[inner]), *parts[:2], evaluable, groups[inner]),
+        duplicates=pd.DataFrame([(ids[0], ids[1], "train", 3, "no", "joined")], columns=DUPLICATE_COLUMNS),
+        cells=rng.poisson(18, n).astype(np.float32),
         failures=(Failure(f"{prefix}-9999", "read", f"field {prefix}-9999: channel ER is missing."),),
-        duplicates=(DuplicatePair(ids[0], ids[1], "train", 3, False),),
         pictures={0: (Picture(int(np.flatnonzero(inner)[0]), "hit", JPEG),)} if with_pictures else {},
     )  # fmt: skip

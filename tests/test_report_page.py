@@ -113,8 +113,9 @@ def test_a_run_that_learnt_nothing_still_has_a_page(tmp_path):
     board.loc[board["kind"] == "organelle", scores] = np.nan
     board.loc[board["kind"] == "organelle", "evaluable"] = 0.0
     empty = replace(
-        evidence, evaluable=np.zeros(28, bool), importance=evidence.importance.head(0), failures=(), duplicates=()
-    )
+        evidence, evaluable=np.zeros(28, bool), importance=evidence.importance.head(0), failures=(),
+        suspects=evidence.suspects.head(0), duplicates=evidence.duplicates.head(0),
+    )  # fmt: skip
     page = Page(written(tmp_path, empty)).text
     assert "No organelle had enough positive fields" in page
     assert "None found by the perceptual hashes" in page
