@@ -20,7 +20,9 @@ from features._shards import plan_shards
 from models.fit import fit as fit_models
 from models.fitted import Fitted, load
 from models.importance import ImportanceSettings
+from models.importance_plot import check_form
 from models.importance_plot import plot as draw_importance
+from models.labels import find_organelle
 from models.matrix import read_matrix
 from models.prior_shift import shift
 from models.settings import FitSettings
@@ -170,6 +172,9 @@ def _fit_outcome(data: Path, folder: RunFolder, fitted: Fitted, training: fittin
 
 def importances(run: Path, organelle: str | None, *, plot: Path | None, top: int, workers: int, quiet: bool) -> Outcome:
     """Boosters -> what drives each organelle; measured once for a fit."""
+    organelle = find_organelle(organelle) if organelle is not None else None
+    if plot is not None:
+        check_form(plot)
     folder = RunFolder(run)
     fitted = load(folder.models)
     with locked(run):

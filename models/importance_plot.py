@@ -11,13 +11,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from engine.errors import UsageError
 from engine.files import whole
-from models.importance import find_organelle, top
+from models.importance import find_learnt, top
 from models.labels import ORGANELLES
 from models.words import channel_in_words, compartment_in_words, family_in_words
 
 PLAIN_TEXT = {"svg.fonttype": "none", "svg.hashsalt": "importance", "font.family": "sans-serif"}
 """Text stays text in an SVG, and the same picture gives the same bytes."""
+
+FORMS = (".png", ".svg", ".pdf")
 
 CHANNEL_COLOURS = {"Microtubules": "#c8102e", "Protein": "#1a8f3a", "Nucleus": "#1f4fd8", "ER": "#c9a400"}
 """HPA's colours, dark enough for white paper."""
@@ -39,12 +42,23 @@ def plot(importance: pd.DataFrame, path: Path, organelle: str | None = None) -> 
 
     Raises
     ------
+    UsageError
+        If the ending is another.
     InputError
-        If the organelle is unknown or had too few positives to be learnt.
+        If the organelle had too few positives to be learnt.
     """
+    check_form(path)
     figure = heat_map(importance) if organelle is None else bars(importance, organelle)
     with whole(path) as temporary, mpl.rc_context(PLAIN_TEXT):
-        figure.savefig(temporary, format=path.suffix.removeprefix(".") or "png", dpi=150, metadata=_undated(path))
+        figure.savefig(temporary, format=path.suffix.removeprefix("."), dpi=150, metadata=_undated(path))
+
+
+def check_form(path: Path) -> None:
+    """Raise UsageError unless the ending of a picture's path is one that can be drawn."""
+    if path.suffix not in FORMS:
+        raise UsageError(
+            f"--plot {path}: a picture ends in {', '.join(FORMS)} (found {path.suffix or 'no ending'}). Rename it."
+        )
 
 
 def svg(figure: Figure, name: str) -> str:
@@ -94,7 +108,7 @@ def _shares(importance: pd.DataFrame, level: str) -> pd.DataFrame:
 
 def bars(importance: pd.DataFrame, organelle: str) -> Figure:
     """Families, channels and compartments of one organelle: gain beside what permuting the group costs."""
-    name = find_organelle(importance, organelle)
+    name = find_learnt(importance, organelle)
     levels = ("family", "channel", "compartment")
     tables = [top(importance, name, level, _MAX_BARS).iloc[::-1] for level in levels]
     heights = [len(table) + 0.8 for table in tables]

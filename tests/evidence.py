@@ -47,15 +47,19 @@ def some_importance(columns: pd.DataFrame, names: list[str], rng: np.random.Gene
     return pd.concat(parts, ignore_index=True)
 
 
-def some_evidence(n: int = 300, prefix: str = "field", simulated: bool = False, with_pictures: bool = True) -> Evidence:
+def some_evidence(
+    n: int = 300, prefix: str = "field", simulated: bool = False, with_pictures: bool = True,
+    all_learnt: bool = False,
+) -> Evidence:  # fmt: skip
     """Evidence of n fields, whose ids, errors and run start with `prefix`."""
     rng = np.random.default_rng(5)
     labels = rng.random((n, 28)) < np.geomspace(0.4, 0.02, 28)
-    labels[:, RARE] = np.arange(n) < 2
+    evaluable = (np.arange(28) != RARE) | all_learnt
+    if not all_learnt:
+        labels[:, RARE] = np.arange(n) < 2
     odds = rng.normal(size=labels.shape) + 2.2 * labels - 1.5
     probabilities = (1 / (1 + np.exp(-odds))).astype(np.float32)
     calls = probabilities > 0.5
-    evaluable = np.arange(28) != RARE
     groups, fold = np.arange(n) // 2, (np.arange(n) // 2 % 6 - 1).astype(np.int8)
     inner = fold >= 0
     parts = labels[inner], probabilities[inner], calls[inner]

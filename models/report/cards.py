@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 
 from models.doubts import confusions, names_of
-from models.feature_groups import block_names
 from models.labels import ORGANELLES
 from models.report import sentences
 from models.report.curves import polyline, precision_recall, reliability
 from models.report.evidence import Evidence, Picture
-from models.words import block_in_words, channel_in_words, columns_in_words, compartment_in_words, family_in_words
+from models.words import blocks_in_words, channel_in_words, columns_in_words, compartment_in_words, family_in_words
 
 N_FEATURES, N_BLOCKS, N_GROUPS, N_CONFUSED = 8, 6, 6, 3
 
@@ -95,7 +94,7 @@ def make_cards(evidence: Evidence) -> list[Card]:
     confused = confusions(evidence.labels[rows], evidence.calls[rows])
     scores = evidence.leaderboard[evidence.leaderboard["kind"] == "organelle"].set_index("name")
     words, columns = columns_in_words(evidence.columns), evidence.columns.set_index("name")
-    blocks, leading = _blocks(evidence.columns), _leading(evidence.importance)
+    blocks, leading = blocks_in_words(evidence.columns), _leading(evidence.importance)
     return [
         _card(evidence, int(j), scores, confused, leading, words, columns, blocks)
         for j in np.flatnonzero(evidence.evaluable)
@@ -165,12 +164,6 @@ def _feature(row: dict[str, Any], words: dict[str, str], columns: pd.DataFrame) 
         words[name], name, family_in_words(column["family"]), tuple(column["channels"].split()),
         compartment_in_words(column["compartment"]), float(row["gain_mean"]), float(row["shap_mean"]),
     )  # fmt: skip
-
-
-def _blocks(columns: pd.DataFrame) -> dict[str, str]:
-    """The words of each block."""
-    named = zip(block_names(columns), columns["compartment"], columns["family"], columns["channels"], strict=True)
-    return {block: block_in_words(compartment, family, channels) for block, compartment, family, channels in named}
 
 
 def _most(counts: np.ndarray) -> tuple[tuple[str, int], ...]:

@@ -28,8 +28,9 @@ def cost(groups: Sequence[tuple[str, float]], precision: float) -> str:
 
 def cells(pools: Sequence[tuple[str, float]]) -> str:
     """Say on which cells it shows; (pool, share of the gain) each, the largest first."""
-    told = [f"{_POOLS.get(pool, pool)} ({_percent(share)})" for pool, share in pools if share >= _LEAST_SHARE]
-    return f"It shows in {_listed(told)}." if told else ""
+    large = [(_POOLS.get(pool, pool), share) for pool, share in pools if share >= _LEAST_SHARE]
+    told = [f"{_percent(share)} is read from {words}" for words, share in large]
+    return f"Of the gain {_listed(told)}." if told else ""
 
 
 def sureness(labels: np.ndarray, calls: np.ndarray) -> str:
