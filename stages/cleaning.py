@@ -81,7 +81,7 @@ def read_duplicates(folder: RunFolder) -> pd.DataFrame:
 
 def read_suspects(folder: RunFolder) -> pd.DataFrame:
     """What `write_suspects` wrote; raises InputError where there is nothing."""
-    numbers = {"probability": float, "usual": float, "similar_with": int, "similar": int}
+    numbers = {"probability": float, "usual": float, "doubt": float, "similar_with": int, "similar": int}
     return _read(folder.suspects, numbers)
 
 

@@ -85,8 +85,8 @@ def organelle_lines(folder: RunFolder, importance: pd.DataFrame, organelle: str,
     columns = matrix_columns(read_columns(folder))
     said = {"family": family_in_words, "channel": channel_in_words, "compartment": compartment_in_words}
     lines = [
-        f"{find_learnt(importance, organelle)}: share of the gain, average precision lost when the group is permuted, "
-        "mean SHAP; each ± over folds"
+        f"{find_learnt(importance, organelle)}: share of the gain and average precision lost when the group is "
+        "permuted, each ± over the folds; mean SHAP"
     ]
     for level, in_words in said.items():
         lines += [f"by {level}:", *_told(top(importance, organelle, level, n), in_words)]

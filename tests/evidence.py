@@ -13,6 +13,7 @@ from models.matrix import matrix_columns
 from models.report import Evidence, Failure, Picture
 
 RARE = 27
+LARGE_JPEG = 40_000  # bytes, more than pictures of crowded real fields have
 JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9")
 
 

@@ -72,6 +72,7 @@ def test_a_flipped_label_is_told_with_its_similar_fields(planted, rng):
     labels = np.zeros((n, 28), bool)
     labels[:20, 7] = labels[20:, 23] = True
     p = np.where(labels, 0.9, 0.05) + rng.uniform(-0.03, 0.03, labels.shape)
+    p[3, 23] = 0.01
     labels[3] = labels[25]  # carries Mitochondria now, looks like the Golgi fields
     ids = tuple(f"f{i:02}" for i in range(n))
     fitted = SimpleNamespace(

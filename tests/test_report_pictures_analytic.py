@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from evidence import LARGE_JPEG
 from features._images import FieldSource, find_fields
 from models.report import PICTURE_SIDE
 from stages.pictures import PictureSettings, draw, take_picture
@@ -79,4 +80,4 @@ def test_a_real_field_has_one(shared_data):
     field_id, jpeg = take_picture(source, source.ids[0], PictureSettings())
     assert field_id == source.ids[0]
     assert decoded(jpeg).shape == (PICTURE_SIDE, PICTURE_SIDE, 3)
-    assert len(jpeg) < 50_000
+    assert len(jpeg) < LARGE_JPEG
