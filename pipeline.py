@@ -1,6 +1,6 @@
 """The story: simulate, embed, extract, fit, importances, predict, submit, report. One function a command, in order."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -21,12 +21,24 @@ from features._shards import plan_shards
 from models.fit import fit as fit_models
 from models.fitted import Fitted, load
 from models.importance import ImportanceSettings
+from models.importance_plot import check_form
 from models.importance_plot import plot as draw_importance
+from models.labels import find_organelle
 from models.matrix import read_matrix
 from models.prior_shift import shift
 from models.settings import FitSettings
 from simulate import simulate as simulate_fields
-from stages import embedding, explaining, extraction, fitting, overlays, predicting, prediction_lines, submission
+from stages import (
+    cleaning,
+    embedding,
+    explaining,
+    extraction,
+    fitting,
+    overlays,
+    predicting,
+    prediction_lines,
+    submission,
+)
 from stages.evidence import gather_evidence
 from stages.export import reading, write_table, writer_of
 from stages.new_fields import settings_like
@@ -150,8 +162,12 @@ def fit(
             matrix.values, matrix.columns, training.labels, training.groups, settings, folder.models, quiet
         )
         fitting.write_fit_tables(folder, fitted, training, (data / "simulated.json").is_file())
+        duplicates = cleaning.write_duplicates(folder, training)
+        suspects = cleaning.write_suspects(folder, fitted, training)
         folder.note("fit", settings.of_result() | {"data": str(data), "groups": training.groups_from})
-    return _fit_outcome(data, folder, fitted, training)
+    outcome = _fit_outcome(data, folder, fitted, training)
+    lines, facts = cleaning.lines_and_facts(folder, duplicates, suspects)
+    return replace(outcome, lines=outcome.lines + lines, facts=outcome.facts | facts)
 
 
 def _fit_outcome(data: Path, folder: RunFolder, fitted: Fitted, training: fitting.TrainingSet) -> Outcome:
@@ -177,6 +193,9 @@ def _fit_outcome(data: Path, folder: RunFolder, fitted: Fitted, training: fittin
 
 def importances(run: Path, organelle: str | None, *, plot: Path | None, top: int, workers: int, quiet: bool) -> Outcome:
     """Boosters -> what drives each organelle; measured once for a fit."""
+    organelle = find_organelle(organelle) if organelle is not None else None
+    if plot is not None:
+        check_form(plot)
     folder = RunFolder(run)
     fitted = load(folder.models)
     with locked(run):

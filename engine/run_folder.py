@@ -77,6 +77,16 @@ class RunFolder:
         return self.root / "metrics.json"
 
     @property
+    def duplicates(self) -> Path:
+        """Pairs of near-identical fields, within and between the splits."""
+        return self.root / "duplicates.csv"
+
+    @property
+    def suspects(self) -> Path:
+        """Labels that models which have not seen the field disagree with."""
+        return self.root / "suspects.csv"
+
+    @property
     def importance(self) -> Path:
         """What drives each organelle."""
         return self.root / "importance.parquet"

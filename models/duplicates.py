@@ -3,6 +3,10 @@
 import numba
 import numpy as np
 
+DUPLICATE_COLUMNS = ["first", "second", "where", "bits", "same_labels", "groups"]
+"""Of a table of pairs: two Ids; "train", "test" or "train and test"; bits of the hashes that differ; and for training
+fields, "yes" or "no" for equal labels, and "same" or "joined": in one group already, or only by their hashes."""
+
 
 def join(groups: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     """Unite the groups of paired fields.

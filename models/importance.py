@@ -29,7 +29,7 @@ from models.explain import EXPLAINED
 from models.feature_groups import GROUP_LEVELS, Groups, make_groups
 from models.fitted import Fitted
 from models.held_out import Boosters, FoldFields, FoldImportance, measure_fold, sample_fields
-from models.labels import ORGANELLES
+from models.labels import ORGANELLES, find_organelle
 from models.matrix import FieldMatrix
 
 LEVELS: tuple[str, ...] = ("feature", *GROUP_LEVELS)
@@ -189,7 +189,7 @@ def top(
     importance : DataFrame
         As `measure_importance` gives it.
     organelle : str
-        Upper and lower case do not matter.
+        As `find_organelle` takes it.
     level : str
         One of `LEVELS`.
     n : int
@@ -199,30 +199,27 @@ def top(
 
     Raises
     ------
+    UsageError
+        If the organelle is unknown.
     InputError
-        If the organelle is unknown or had too few positives to be learnt.
+        If it had too few positives to be learnt.
     """
     if level not in LEVELS:
         raise ValueError(f"level {level!r} is not one of {', '.join(LEVELS)}")
-    mine = importance[
-        (importance["organelle"] == find_organelle(importance, organelle)) & (importance["level"] == level)
-    ]
+    mine = importance[(importance["organelle"] == find_learnt(importance, organelle)) & (importance["level"] == level)]
     return mine.sort_values(by, ascending=False, kind="stable", na_position="last").head(n).reset_index(drop=True)
 
 
-def find_organelle(importance: pd.DataFrame, organelle: str) -> str:
+def find_learnt(importance: pd.DataFrame, organelle: str) -> str:
     """The organelle's full name; raises as `top` does."""
-    wanted = organelle.strip().casefold()
-    found = [name for name in ORGANELLES if name.casefold() == wanted]
-    if not found:
-        raise InputError(f"{organelle!r} is no organelle. Choose one of: {', '.join(ORGANELLES)}.")
-    measured = set(importance["organelle"])
-    if found[0] not in measured:
+    name = find_organelle(organelle)
+    measured = set(importance["organelle"].unique())
+    if name not in measured:
         raise InputError(
-            f"{found[0]} had too few positive fields to be learnt in this run, so nothing drives it. Learnt were: "
+            f"{name} had too few positive fields to be learnt in this run, so nothing drives it. Learnt were: "
             f"{', '.join(name for name in ORGANELLES if name in measured) or 'none'}."
         )
-    return found[0]
+    return name
 
 
 def write_importance(path: Path, importance: pd.DataFrame, made_of: str) -> None:

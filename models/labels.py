@@ -7,12 +7,13 @@ are no independent evidence (one antibody, one plate, one cell): a fold never sp
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from engine.errors import InputError
+from engine.errors import InputError, UsageError
 
 ORGANELLES: tuple[str, ...] = (
     "Nucleoplasm",
@@ -45,6 +46,30 @@ ORGANELLES: tuple[str, ...] = (
     "Rods & rings",
 )
 """The 28 organelles in Kaggle's order: label number 0 is Nucleoplasm."""
+
+
+def find_organelle(name: str) -> str:
+    """An organelle's full name; upper and lower case do not matter, and a part that only one name has is enough.
+
+    Raises
+    ------
+    UsageError
+        If no organelle or several are meant; names the nearest.
+    """
+    wanted = " ".join(name.split()).casefold()
+    known = {one.casefold(): one for one in ORGANELLES}
+    parts = [full for key, full in known.items() if wanted and wanted in key]
+    if wanted in known or len(parts) == 1:
+        return known.get(wanted) or parts[0]
+    if parts:
+        raise UsageError(f"{name!r} may be {_either(parts)}. Write the whole name.")
+    near = [known[key] for key in get_close_matches(wanted, known, n=3, cutoff=0.5)]
+    hint = f"Did you mean {_either(near)}?" if near else f"Choose one of: {', '.join(ORGANELLES)}."
+    raise UsageError(f"{name!r} is no organelle. {hint}")
+
+
+def _either(names: Sequence[str]) -> str:
+    return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def folder_name(organelle: int, names: Sequence[str] = ORGANELLES) -> str:

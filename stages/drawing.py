@@ -27,8 +27,8 @@ def in_colour(pixels: np.ndarray) -> np.ndarray:
     microtubules, protein, nucleus, er = (
         brightened(pixels[channel.index]) for channel in (MICROTUBULES, PROTEIN, NUCLEUS, ER)
     )
-    red = np.maximum(0.55 * microtubules, 0.3 * er)
-    green = np.maximum(protein, 0.3 * er)
+    red = np.maximum(0.5 * microtubules, 0.4 * er)
+    green = np.maximum(protein, 0.4 * er)
     return np.dstack([0.8 * nucleus, green, red])
 
 

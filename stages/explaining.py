@@ -15,7 +15,7 @@ from engine.run_folder import RunFolder
 from models.fitted import Fitted
 from models.importance import (
     ImportanceSettings,
-    find_organelle,
+    find_learnt,
     importance_made_of,
     measure_importance,
     read_importance,
@@ -24,7 +24,7 @@ from models.importance import (
 )
 from models.labels import ORGANELLES
 from models.matrix import FieldMatrix, matrix_columns, read_matrix
-from models.words import channel_in_words, columns_in_words, compartment_in_words, family_in_words
+from models.words import blocks_in_words, channel_in_words, columns_in_words, compartment_in_words, family_in_words
 from stages.fitting import read_columns
 
 
@@ -81,15 +81,30 @@ def all_lines(importance: pd.DataFrame, fitted: Fitted) -> list[str]:
 
 
 def organelle_lines(folder: RunFolder, importance: pd.DataFrame, organelle: str, n: int) -> list[str]:
-    """For the terminal: one organelle's families, channels and compartments, then its features in words."""
-    words = columns_in_words(matrix_columns(read_columns(folder)))
+    """For the terminal: one organelle's groups, then its features, all in words."""
+    columns = matrix_columns(read_columns(folder))
     said = {"family": family_in_words, "channel": channel_in_words, "compartment": compartment_in_words}
-    lines = [f"{find_organelle(importance, organelle)}: share of gain, and average precision lost without the group"]
+    lines = [
+        f"{find_learnt(importance, organelle)}: share of the gain and average precision lost when the group is "
+        "permuted, each ± over the folds; mean SHAP"
+    ]
     for level, in_words in said.items():
-        lines.append(f"by {level}:")
-        for row in top(importance, organelle, level, n).itertuples():
-            lines.append(f"  {row.gain_mean:6.1%}  {row.permutation_mean:+.3f}  {in_words(row.what)}")
-    lines.append("by feature (share of gain):")
-    for row in top(importance, organelle, "feature", n).itertuples():
-        lines.append(f"  {row.gain_mean:6.1%}  {words[row.what]}  [{row.what}]")
+        lines += [f"by {level}:", *_told(top(importance, organelle, level, n), in_words)]
+    lines += ["family, channel and compartment together:"]
+    lines += _told(top(importance, organelle, "block", n), blocks_in_words(columns).__getitem__)
+    lines += ["by feature:", *_told(top(importance, organelle, "feature", n), columns_in_words(columns).__getitem__)]
+    return lines
+
+
+def _told(rows: pd.DataFrame, in_words: Callable[[str], str]) -> list[str]:
+    """A line a row: measures that were taken, then words; a feature's words end with its name."""
+    lines = []
+    for row in rows.itertuples():
+        lost = ""
+        if not np.isnan(row.permutation_mean):
+            lost = f"  {row.permutation_mean:+.3f} ± {row.permutation_sd:.3f}"
+        name = f"  [{row.what}]" if row.level == "feature" else ""
+        lines.append(
+            f"  {row.gain_mean:6.1%} ± {row.gain_sd:5.1%}{lost}  {row.shap_mean:5.2f}  {in_words(row.what)}{name}"
+        )
     return lines

@@ -36,6 +36,8 @@ class TrainingSet:
         Fields of one number share a fold.
     groups_from : str
         What the groups were made of, in words.
+    groups_given : ndarray of int64, shape (n_fields,)
+        The groups before near-identical fields were joined.
     duplicates : ndarray of int64, shape (n_pairs, 2)
         Rows of near-identical fields.
     n_unmeasured : int
@@ -46,6 +48,7 @@ class TrainingSet:
     labels: np.ndarray
     groups: np.ndarray
     groups_from: str
+    groups_given: np.ndarray
     duplicates: np.ndarray
     n_unmeasured: int
 
@@ -89,7 +92,7 @@ def read_training_set(data: Path, folder: RunFolder, groups: Path | None, covari
     numbers, said = find_groups(data, groups, matrix.ids)
     pairs = near_identical(matrix.metadata)
     unmeasured = sum(field not in measured for field in labels.ids)
-    return TrainingSet(matrix, labels.of(matrix.ids), join(numbers, pairs), said, pairs, unmeasured)
+    return TrainingSet(matrix, labels.of(matrix.ids), join(numbers, pairs), said, numbers, pairs, unmeasured)
 
 
 def find_groups(data: Path, path: Path | None, ids: tuple[str, ...]) -> tuple[np.ndarray, str]:

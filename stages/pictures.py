@@ -17,15 +17,16 @@ from features._channels import PROTEIN
 from features._images import FieldSource
 from models.doubts import examples
 from models.fitted import Fitted
-from models.report import Picture
+from models.report import PICTURE_SIDE, Picture
 from stages.drawing import edges, in_colour
 from stages.extraction import find_splits
 
 EXAMPLES = 3
 """Hits, missed fields and false calls that are shown of each organelle."""
 
-SIDE = 200  # px of a picture
 _QUALITY = 82  # of the JPEG
+_CELLS_ACROSS = 5.5  # at least, of the median area
+_OUTLINE = 0.7  # of white; thin and sheer, so that the signal below stays visible
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,9 @@ def take_picture(source: FieldSource, field_id: str, settings: PictureSettings) 
 
 
 def draw(pixels: np.ndarray, cells: np.ndarray) -> bytes:
-    """The half of a field where the protein is brightest, with white outlines, as JPEG.
+    """The part of a field where the protein is brightest, with white outlines, as JPEG.
+
+    It is half as wide as the field, or narrower where cells are small, so that about 20 of them can be seen.
 
     Parameters
     ----------
@@ -104,18 +107,24 @@ def draw(pixels: np.ndarray, cells: np.ndarray) -> bytes:
     cells : ndarray of int32, shape (H, W)
         Labels.
     """
-    top, left, side = _brightest_part(pixels[PROTEIN.index])
+    top, left, side = _brightest_part(pixels[PROTEIN.index], _side(cells))
     part = (slice(top, top + side), slice(left, left + side))
-    kind = cv2.INTER_AREA if side > SIDE else cv2.INTER_CUBIC
-    image = cv2.resize(in_colour(pixels)[part], (SIDE, SIDE), interpolation=kind).clip(0, 255).astype(np.uint8)
-    shown = cv2.resize(cells[part], (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
-    image[edges(shown)] = 255
+    size, kind = (PICTURE_SIDE, PICTURE_SIDE), cv2.INTER_AREA if side > PICTURE_SIDE else cv2.INTER_CUBIC
+    image = cv2.resize(in_colour(pixels)[part], size, interpolation=kind).clip(0, 255).astype(np.uint8)
+    edge = edges(cv2.resize(cells[part], size, interpolation=cv2.INTER_NEAREST))
+    image[edge] = _OUTLINE * 255 + (1 - _OUTLINE) * image[edge]
     return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
 
 
-def _brightest_part(protein: np.ndarray) -> tuple[int, int, int]:
-    """Top, left and side of the square of half the field's size that holds most protein."""
-    side = max(min(protein.shape) // 2, 1)
+def _side(cells: np.ndarray) -> int:
+    """Width of the part to show: px."""
+    half, areas = max(min(cells.shape) // 2, 1), np.bincount(cells.ravel())[1:]
+    wide = _CELLS_ACROSS * float(np.sqrt(np.median(areas[areas > 0]))) if areas.any() else half
+    return min(half, max(int(wide), PICTURE_SIDE // 2))
+
+
+def _brightest_part(protein: np.ndarray, side: int) -> tuple[int, int, int]:
+    """Top, left and side of the square that holds most protein."""
     sums = cv2.boxFilter(protein.astype(np.float32), -1, (side, side), anchor=(0, 0), normalize=False)
     inside = sums[: protein.shape[0] - side + 1, : protein.shape[1] - side + 1]
     top, left = np.unravel_index(int(np.argmax(inside)), inside.shape)

@@ -83,7 +83,7 @@ def test_run_folder_holds_what_the_readme_promises(demo):
     promised = (
         "config.json", "features/columns.parquet", "features/train.parquet", "features/test.parquet",
         "features/failures.csv", "folds.parquet", "oof.parquet", "leaderboard.csv", "metrics.json",
-        "importance.parquet", "report.html", "predictions.parquet", "submission.csv",
+        "duplicates.csv", "suspects.csv", "importance.parquet", "report.html", "predictions.parquet", "submission.csv",
     )  # fmt: skip
     assert [name for name in promised if not (run_folder / name).is_file()] == []
     assert {"extract", "fit", "submit"} <= set(json.loads((run_folder / "config.json").read_text()))
