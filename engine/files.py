@@ -85,6 +85,12 @@ def digest(content: Any) -> str:
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file, so that damage to it is noticed."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def digest_sources(folder: Path) -> str:
     """A short hash of the Python sources under a folder, so that results of other code are not taken for ours."""
     sha = hashlib.sha256()

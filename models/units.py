@@ -3,12 +3,14 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from engine.files import read_json
+from engine.files import content_hash, made_from, read_json
 from models.labels import folder_name
 from models.members import member
+from models.trees import REMEDY, unusable
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Unit:
     fold: int
 
     def file(self, suffix: str) -> Path:
-        """A file of this unit, e.g. 08_Peroxisomes/xgboost_fold3.ubj."""
+        """A file of this unit, e.g. 08_Peroxisomes/xgboost_fold3.json."""
         return self.folder / folder_name(self.organelle) / f"{self.member}_fold{self.fold}{suffix}"
 
     @property
@@ -43,7 +45,21 @@ class Unit:
         """Whether all is on disk and was made from the same."""
         if not (self.note.is_file() and self.scores.is_file() and self.model.is_file()):
             return False
-        return read_json(self.note)["key"] == key
+        return made_from(self.note) == key
+
+    def load(self, n_columns: int) -> Any:
+        """The model, to score values of this many columns.
+
+        Raises
+        ------
+        InputError
+            If its file is missing, not the one that was fitted, or not as its member writes it.
+        """
+        model = member(self.member).load(self.model, n_columns)
+        note = read_json(self.note, REMEDY)
+        if not isinstance(note, dict) or note.get("model") != content_hash(self.model):
+            raise unusable(self.model, "has changed since it was fitted (its hash is not the one in its note)")
+        return model
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+from models.trees import read_model, unusable
+
 SUFFIX = ".json"
 VERSION = "ridge 1"
 RARE_STRENGTHS = (0.0,)
@@ -87,11 +89,19 @@ def save(model: Line, path: Path) -> None:
     path.write_text(json.dumps({"mean": model.mean.tolist(), "scale": scale, "weight": model.weight.tolist()}))
 
 
-def load(path: Path) -> Line:
-    """Read what `save` wrote."""
-    content = json.loads(path.read_text())
-    scale = [np.inf if s is None else s for s in content["scale"]]
-    return Line(*(np.array(part, np.float32) for part in (content["mean"], scale, content["weight"])))
+def load(path: Path, n_columns: int) -> Line:
+    """Read what `save` wrote; raises InputError if it is not as `save` left it."""
+    try:
+        content = json.loads(read_model(path))
+        scale = [np.inf if s is None else s for s in content["scale"]]
+        line = Line(*(np.array(part, np.float32) for part in (content["mean"], scale, content["weight"])))
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise unusable(path, f"cannot be used ({error})") from error
+    if any(part.shape != (n_columns,) for part in vars(line).values()):
+        raise unusable(path, f"has not one number for each of {n_columns} columns")
+    if not (np.isfinite(line.mean).all() and np.isfinite(line.weight).all() and (line.scale > 0).all()):
+        raise unusable(path, "holds a number that is not finite, or a scale that is not positive")
+    return line
 
 
 def _standardise(values: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
