@@ -11,7 +11,7 @@ from engine.files import read_json
 from engine.lock import locked
 from engine.parallel import default_workers
 from engine.progress import progress
-from engine.run_folder import Outcome, RunFolder
+from engine.run_folder import Outcome, RunFolder, open_run
 from features._device import device_names
 from features._embedder import backbone, own_network
 from features._portrait_shards import ShownCells
@@ -52,7 +52,7 @@ def embed(
     from features._network import save_network
     from features._torch_device import use
 
-    folder = RunFolder(run)
+    folder = open_run(run)
     workers = workers or default_workers()
     settings = TrainingSettings(seed=seed)
     place = use(device, workers)
@@ -95,7 +95,7 @@ def extract(
     network: NetworkFile | None = None,
 ) -> Outcome:  # fmt: skip
     """Fields -> cells -> features -> one pooled row a field; goes on where an earlier run stopped."""
-    folder = RunFolder(run)
+    folder = open_run(run)
     workers = workers or default_workers()
     devices = extraction.choose_devices(device, quiet)
     settings = ExtractSettings(no_er, str(masks) if masks else None, devices[0].partition(":")[0], network)
@@ -127,7 +127,7 @@ def fit(
     device: str, workers: int, seed: int, quiet: bool,
 ) -> Outcome:  # fmt: skip
     """Matrix and labels -> folds -> first level -> stack -> calibration -> thresholds -> leaderboard."""
-    folder = RunFolder(run)
+    folder = open_run(run)
     training = fitting.read_training_set(data, folder, groups, covariates)
     settings = FitSettings(
         n_folds=n_folds, rounds=rounds, seed=seed,
@@ -166,7 +166,7 @@ def _fit_outcome(data: Path, folder: RunFolder, fitted: Fitted, training: fittin
 
 def importances(run: Path, organelle: str | None, *, plot: Path | None, top: int, workers: int, quiet: bool) -> Outcome:
     """Boosters -> what drives each organelle; measured once for a fit."""
-    folder = RunFolder(run)
+    folder = open_run(run)
     fitted = load(folder.models)
     with locked(run):
         settings = ImportanceSettings(workers=workers or default_workers())
@@ -186,7 +186,7 @@ def importances(run: Path, organelle: str | None, *, plot: Path | None, top: int
 
 def submit(data: Path, run: Path, *, prior_shift: str) -> Outcome:
     """Predict the test fields and write them in Kaggle's order."""
-    folder = RunFolder(run)
+    folder = open_run(run)
     fitted = load(folder.models)
     test = read_matrix(folder.matrix("test"), fitting.read_columns(folder))
     predicted = fitted.predict(test.named(fitted.columns))
@@ -206,12 +206,12 @@ def submit(data: Path, run: Path, *, prior_shift: str) -> Outcome:
     return Outcome(tuple(lines), f'{command} -f {folder.submission} -m "hpa-boost"', facts)
 
 
-def report(data: Path, run: Path, *, workers: int, quiet: bool) -> Outcome:
+def report(data: Path, run: Path, *, masks: Path | None, workers: int, quiet: bool) -> Outcome:
     """Everything in the run folder -> one page for people."""
-    folder = RunFolder(run)
+    folder = open_run(run)
     fitted = load(folder.models)
     with locked(run):
-        page = report_run(folder, fitted, data, workers or default_workers(), quiet)
+        page = report_run(folder, fitted, data, masks, workers or default_workers(), quiet)
     return Outcome((f"report in {page}",), f"python cli.py submit --data {data} --run {run}", {"report": str(page)})
 
 
@@ -225,7 +225,7 @@ def demo(folder: Path, *, fields: int, test_fields: int, device: str, workers: i
         device=device, workers=workers, seed=seed, quiet=quiet,
     )  # fmt: skip
     explained = importances(run, None, plot=run / "importances.png", top=1, workers=workers, quiet=quiet)
-    reported = report(data, run, workers=workers, quiet=quiet)
+    reported = report(data, run, masks=None, workers=workers, quiet=quiet)
     submitted = submit(data, run, prior_shift="none")
     told = (extracted, fitted, explained, reported, submitted)
     facts = {key: value for outcome in told for key, value in outcome.facts.items()}

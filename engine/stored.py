@@ -111,7 +111,7 @@ def read_array(path: Path, dtype: type, shape: tuple[int | None, ...], remedy: s
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
         fits = isinstance(array, np.ndarray) and array.dtype == np.dtype(dtype) and len(array.shape) == len(shape)
-    except (ValueError, OSError, EOFError, SyntaxError, TypeError, OverflowError, RecursionError) as error:
+    except Exception as error:  # NumPy reads the header as Python and raises whatever that raises
         raise _unusable(path, f"it is no array ({shown(str(error), 200)})", remedy) from error
     if not fits or any(wanted not in (None, found) for wanted, found in zip(shape, array.shape, strict=True)):
         wanted = " x ".join("n" if length is None else str(length) for length in shape)

@@ -1,4 +1,4 @@
-"""Trees of a booster's file, checked before a library follows them: no index leads out of an array or round in a circle.
+"""Trees of a booster's file, checked before a library follows them: no index leads out of an array or in a circle.
 
 The libraries' readers are made for files of their own; one made to harm them could make them read beyond a field's
 values or never come to a leaf.

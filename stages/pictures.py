@@ -1,5 +1,6 @@
 """Small pictures of fields for the report: HPA's colours, cell outlines white, where the protein is brightest."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,14 +31,33 @@ _QUALITY = 82  # of the JPEG
 
 @dataclass(frozen=True)
 class PictureSettings:
-    """How the fields were read when they were measured."""
+    """How the fields are read and outlined.
+
+    Attributes
+    ----------
+    no_er : bool
+        They were measured without an ER channel.
+    masks : str or None
+        Folder of label images, as the user names it now. The path that a run folder notes is never followed: the run
+        may be a stranger's, and the path lead anywhere.
+    outlined : bool
+        False where the fields were measured with masks and none are named: other outlines would mislead.
+    """
 
     no_er: bool = False
     masks: str | None = None
+    outlined: bool = True
 
 
 def take_pictures(
-    folder: RunFolder, data: Path, ids: Sequence[str], labels: np.ndarray, fitted: Fitted, workers: int, quiet: bool
+    folder: RunFolder,
+    data: Path,
+    masks: Path | None,
+    ids: Sequence[str],
+    labels: np.ndarray,
+    fitted: Fitted,
+    workers: int,
+    quiet: bool,
 ) -> dict[int, tuple[Picture, ...]]:
     """Pictures of the surest hits and worst errors of each organelle.
 
@@ -46,6 +66,8 @@ def take_pictures(
     folder : RunFolder
     data : Path
         With the images; without them there are no pictures.
+    masks : Path or None
+        Folder of label images, for the outlines of fields that were measured with such.
     ids : sequence of str
         Training fields.
     labels : ndarray of bool, shape (n_fields, 28)
@@ -70,7 +92,7 @@ def take_pictures(
         for j in np.flatnonzero(fitted.evaluable)
     }
     wanted = sorted({ids[rows[one.row]] for of_organelle in chosen.values() for one in of_organelle} & set(source.ids))
-    settings, taken = _settings(folder), {}
+    settings, taken = _settings(folder, masks), {}
     units = [(source.part([field_id]), field_id, settings) for field_id in wanted]
     with progress("pictures", len(units), "fields", quiet) as bar:
         for field_id, jpeg in run_units(take_picture, units, workers):
@@ -91,6 +113,8 @@ def take_picture(source: FieldSource, field_id: str, settings: PictureSettings) 
     try:
         pixels = read_field(source, field_id, settings.no_er)
         masks = Path(settings.masks) if settings.masks else None
+        if not settings.outlined:
+            return field_id, draw(pixels, np.zeros(pixels.shape[1:], np.int32))
         found = read_masks(masks, field_id, pixels.shape[1:]) if masks else segment(pixels, field_id)
     except FieldError:
         return field_id, None
@@ -143,7 +167,12 @@ def _edges(labels: np.ndarray) -> np.ndarray:
     return edge
 
 
-def _settings(folder: RunFolder) -> PictureSettings:
+def _settings(folder: RunFolder, masks: Path | None) -> PictureSettings:
     path = folder.features / "settings.json"
     known = read_json(path) if path.is_file() else {}
-    return PictureSettings(known.get("no_er", False), known.get("masks"))
+    if not isinstance(known, dict) or not isinstance(known.get("no_er", False), bool):
+        raise InputError(f"{path} does not hold the settings of an extraction. Run python cli.py extract again.")
+    outlined = bool(masks) or not known.get("masks")
+    if not outlined:
+        print("pictures without outlines: the cells came from masks; name their folder with --masks", file=sys.stderr)  # noqa: T201
+    return PictureSettings(known.get("no_er", False), str(masks) if masks else None, outlined)
