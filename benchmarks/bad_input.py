@@ -1,6 +1,6 @@
 """Bad input, counted: a corpus and random mutations through readers and commands, each in a child with limits.
 
-    python benchmarks/bad_input.py [--fuzz N] [--seed S] [--only PART]
+    python benchmarks/bad_input.py [--fuzz N] [--seed S] [--only PART ...]
 
 Prints a table of parts and outcomes; what crashes, hangs, floods the memory, raises anything but our own errors or says
 something else than expected is BAD, is listed below the table, and makes the exit code 1.
@@ -29,12 +29,12 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import cv2  # noqa: E402
-import hostile_images as images  # noqa: E402
-import hostile_runs as runs  # noqa: E402
-import hostile_tables as tables  # noqa: E402
 import numpy as np  # noqa: E402
 
 import cli  # noqa: E402
+import hostile_images as images  # noqa: E402
+import hostile_runs as runs  # noqa: E402
+import hostile_tables as tables  # noqa: E402
 from engine.errors import HpaError  # noqa: E402
 from features._decode import decode  # noqa: E402
 from features._image_file import UnreadableImageError  # noqa: E402
@@ -46,6 +46,7 @@ from stages.submission import read_wanted  # noqa: E402
 MEMORY = 3 * 2**30  # bytes of addresses beyond what is taken at the start
 SECONDS = 120  # for a batch of cases
 BATCH = 200
+PARTS = ("images", "tables", "decoders", "zips", "models", "runs", "commands")
 READ, SENTENCE, BAD = "read", "sentence", "BAD"
 
 Case = tuple[str, Callable[[Path], str]]
@@ -167,7 +168,10 @@ def image_cases() -> Iterator[Case]:
 
 def table_cases() -> Iterator[Case]:
     """The corpus of tables, through the readers of train.csv, groups.csv and sample_submission.csv."""
-    readers = {"Target": read_labels, "Group": lambda p: read_groups(p, ["f1"]), "Predicted": lambda p: read_wanted(p, [])}
+    readers: dict[str, Callable[[Path], object]] = {
+        "Target": read_labels, "Group": lambda path: read_groups(path, ["f1"]),
+        "Predicted": lambda path: read_wanted(path, []),
+    }  # fmt: skip
 
     def read(folder: Path, content: bytes, column: str) -> str:
         (folder / "t.csv").write_bytes(content)
@@ -218,7 +222,8 @@ def mutated(seeds: dict[str, bytes], n: int, seed: int, act: Callable[[bytes], o
 def zip_and_table_seeds() -> dict[str, bytes]:
     """Files that are read by a path."""
     with tempfile.TemporaryDirectory() as folder:
-        packed = images.zipped(Path(folder) / "t.zip", {f"f1_{c}.png": images.png(images.plane()) for c in images.COLOURS})
+        members = {f"f1_{colour}.png": images.png(images.plane()) for colour in images.COLOURS}
+        packed = images.zipped(Path(folder) / "t.zip", members)
     return {"zip": bytes(packed), "train.csv": b'Id,Target\n"f1",0 7\nf2,25\nf3,1\n'}
 
 
@@ -246,7 +251,8 @@ def model_cases(run: Path, n: int, seed: int) -> Iterator[Case]:
 
         def one(folder: Path, path: Path = path, k: int = k) -> str:
             spoilt = folder / path.name
-            spoilt.write_text(runs.spoil_words(path.read_text(), random.Random(f"{seed} model {k}")), encoding="latin-1")
+            words = runs.spoil_words(path.read_text(), random.Random(f"{seed} model {k}"))
+            spoilt.write_text(words, encoding="latin-1")
             kind = member(path.name.partition("_")[0])
             if not np.isfinite(kind.score(kind.load(spoilt, n_columns), values)).all():
                 raise AssertionError("scores that are not finite")
@@ -291,8 +297,9 @@ def command_cases(data: Path, run: Path) -> Iterator[Case]:
 
     for name, column in (("train.csv", "Target"), ("groups.csv", "Group"), ("sample_submission.csv", "Predicted")):
         for case, content, words in tables.ANY:
+            spoilt = tables.of_column(content, column)
             if words:
-                yield f"{name}, {case}", lambda f, n=name, c=tables.of_column(content, column): table(f, n, c)
+                yield f"{name}, {case}", lambda f, n=name, c=spoilt: table(f, n, c)
 
     def extract(folder: Path) -> str:
         expected = {}
@@ -307,7 +314,16 @@ def command_cases(data: Path, run: Path) -> Iterator[Case]:
             words = case[1] if isinstance(case, tuple) else case.words
             expected |= {named if named != "f1" else f"case{k:02}": words} if words else {}
             shutil.rmtree(folder / "one")
-        arguments = ["extract", "--data", str(folder / "data"), "--run", str(folder / "run"), "--workers", "1", "--quiet"]
+        arguments = [
+            "extract",
+            "--data",
+            str(folder / "data"),
+            "--run",
+            str(folder / "run"),
+            "--workers",
+            "1",
+            "--quiet",
+        ]
         told(arguments, 3)
         failures = (folder / "run/features/failures.csv").read_text(encoding="utf-8")
         missing = [words for words in expected.values() if words not in failures]
@@ -323,12 +339,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fuzz", type=int, default=2000, help="mutations of each part (a tenth of it for whole runs)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", choices=("images", "tables", "decoders", "zips", "models", "runs", "commands"))
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS))
     asked = parser.parse_args()
     n, seed = asked.fuzz, asked.seed
     with tempfile.TemporaryDirectory() as folder:
         data, run = Path(folder, "data"), Path(folder, "run")
-        if asked.only in (None, "models", "runs", "commands"):
+        if {"models", "runs", "commands"} & set(asked.only):
             built = in_child([("run", lambda _: (runs.small_run(Path(folder)), READ)[-1])])
             assert built[0] == [(READ, "")], built
         parts = {
@@ -340,10 +356,12 @@ def main() -> int:
             "runs": ("run folders with a spoilt file", lambda: run_cases(data, run, -(-n // 10), seed)),
             "commands": ("commands (exit code 4; extract 3)", lambda: command_cases(data, run)),
         }
-        print("| part | cases | sentence | read | BAD | peak memory | time |\n| --- | --: | --: | --: | --: | --: | --: |")
+        print(
+            "| part | cases | sentence | used | BAD | peak memory | time |\n| --- | --: | --: | --: | --: | --: | --: |"
+        )
         bad = []
         for name, (title, cases) in parts.items():
-            if asked.only in (None, name):
+            if name in asked.only:
                 part = run_part(title, cases())
                 print(part.row(), flush=True)
                 bad += part.bad

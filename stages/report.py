@@ -54,6 +54,8 @@ def report_run(folder: RunFolder, fitted: Fitted, data: Path, masks: Path | None
             f"{folder.folds} has {len(groups)} rows, the fit {len(fitted.fold)}, the features {len(matrix.ids)}; "
             f"expected the same fields in all. {_REMEDY}"
         )
+    if (fitted.evaluable & ~labels[fitted.fold >= 0].any(0)).any():
+        raise InputError(f"{folder.oof} has no field with an organelle that the fit has learnt. {_REMEDY}")
     evidence = Evidence(
         name=f"Run {folder.root.name}",
         simulated=_simulated(folder),

@@ -159,7 +159,8 @@ FOLDERS = (
     Case("PNG of 1 bit", instead(lambda: png((plane() > 99) * np.uint8(255), cv2.IMWRITE_PNG_BILEVEL, 1)), ACCEPTED),
     Case("PNG, RGB of one colour", instead(lambda: png(one_colour(plane()))), ACCEPTED),
     Case("PNG, RGB of three colours", instead(lambda: png(three_colours(plane()))), "is a colour image"),
-    Case("PNG, RGBA of three colours", instead(lambda: png(np.dstack([three_colours(plane()), plane()]))), "is a colour"),
+    Case("PNG, RGBA of three colours", instead(lambda: png(np.dstack([three_colours(plane()), plane()]))),
+         "is a colour image"),
     Case("PNG, constant", instead(lambda: png(np.full(SHAPE, 7, np.uint8))), ACCEPTED),
     Case("PNG of 1 x 1 px", instead(lambda: png(np.ones((1, 1), np.uint8))), "is too small (1 x 1"),
     Case("PNG of another size", instead(lambda: png(np.ones((65, 80), np.uint8))), "Give all channels of a field"),
@@ -183,8 +184,8 @@ FOLDERS = (
     Case("folder named like an image", other(Path.mkdir), "channel Protein is missing"),
     Case("pipe named like an image", other(os.mkfifo), "is no ordinary file"),
     Case("link to /dev/zero", other(lambda path: path.symlink_to("/dev/zero")), "is no ordinary file"),
-    Case("link to itself", other(lambda path: path.symlink_to(path)), "cannot be read (Too many levels"),
-    Case("link to nowhere", other(lambda path: path.symlink_to("nowhere")), "cannot be read (No such file"),
+    Case("link to itself", other(lambda path: path.symlink_to(path)), "cannot be read ("),
+    Case("link to nowhere", other(lambda path: path.symlink_to("nowhere")), "cannot be read ("),
     Case("link to its own folder", other(lambda path: path.symlink_to(path.parent)), "channel Protein is missing"),
     Case("sparse file of 3 GB", other(sparse), "has 3,221,225,472 bytes"),
 )  # fmt: skip
@@ -236,7 +237,8 @@ NAMES = (
     ("-1", "which a spreadsheet runs"), ("@SUM(1)", "which a spreadsheet runs"), ("a\nb", "not printed (U+000A)"),
     ("a\tb", "not printed (U+0009)"), ("a\\b", "reads like a path"), ("x" * 201, "has 201 characters"),
     (" a", "starts or ends with a space"), ("a\u202egnp", "not printed (U+202E)"), ("\udcff", "not printed (U+DCFF)"),
-    ("é", ACCEPTED), ("e\u0301", ACCEPTED), ("F1", ACCEPTED), ("a,b", ACCEPTED), ('a"b', ACCEPTED), ("{{7*7}}", ACCEPTED),
+    ("é", ACCEPTED), ("e\u0301", ACCEPTED), ("F1", ACCEPTED), ("a,b", ACCEPTED), ('a"b', ACCEPTED),
+    ("{{7*7}}", ACCEPTED),
 )  # fmt: skip
 """Ids, as they stand in file names, and what is said of them."""
 
@@ -331,7 +333,7 @@ ZIPS = (
     Case("zip, wrong checksum", _spoilt(lambda d: d.rindex(b"PK\x01\x02", 0, d.rindex(b"f1_green")) + 16, b"\1\2"),
          "its size or checksum is wrong"),
     Case("zip, directory damaged", _spoilt(lambda d: d.index(b"PK\x01\x02"), b"XXXX"), "directory is damaged"),
-    Case("zip, header damaged", _spoilt(lambda d: d.rindex(b"PK\x03\x04"), b"XXXX"), "the zip is damaged or encrypted"),
-    Case("zip cut in half", lambda path: path.write_bytes(zipped(path, _members())[:900]) and None, "nor a readable zip"),
+    Case("zip, header damaged", _spoilt(lambda d: d.rindex(b"PK\x03\x04"), b"XXXX"), "the zip is damaged or"),
+    Case("zip cut in half", lambda path: path.write_bytes(zipped(path, _members())[:900]) and None, "nor a readable"),
     Case("zip of nothing", lambda path: zipped(path, {}) and None, "holds no field"),
 )  # fmt: skip

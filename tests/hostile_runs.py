@@ -94,8 +94,8 @@ def spoil_bytes(content: bytes, chance: random.Random) -> bytes:
     return bytes(spoilt)
 
 
-_VALUES = (None, -1, 0, 1, 2**31, 2**70, 1e308, float("nan"), float("inf"), "", HOSTILE, "../../etc/passwd", [], {}, True,
-           [[]], "x" * 5000, 0.5)  # fmt: skip
+_VALUES = (None, -1, 0, 1, 2**31, 2**70, 1e308, float("nan"), float("inf"), "", HOSTILE, "../../etc/passwd", [], {},
+           True, [[]], "x" * 5000, 0.5)  # fmt: skip
 
 
 def spoil_json(content: Any, chance: random.Random) -> Any:
@@ -128,7 +128,9 @@ def spoil_table(table: pd.DataFrame, chance: random.Random) -> pd.DataFrame:
         return table.assign(**{name: chance.choice((HOSTILE, 1, 1.5, None, True, "=1", float("inf"), -5))})
     values = list(table[name])
     if values:
-        values[chance.randrange(len(values))] = chance.choice((None, values[0]) if way == 5 else (np.inf, -1, 2**40, 1e30))
+        values[chance.randrange(len(values))] = chance.choice(
+            (None, values[0]) if way == 5 else (np.inf, -1, 2**40, 1e30)
+        )
     try:
         return table.assign(**{name: pd.Series(values, dtype=table[name].dtype)})
     except (TypeError, ValueError, OverflowError):
@@ -184,5 +186,3 @@ def spoil_words(text: str, chance: random.Random) -> str:
 def copied(run: Path, to: Path) -> Path:
     """A copy of a run, to be spoilt."""
     return Path(shutil.copytree(run, to))
-
-

@@ -4,13 +4,15 @@ ACCEPTED = ""
 BOM = b"\xef\xbb\xbf"
 
 IDS = (
-    ("formula =", '"=cmd|\'/C calc\'!A0"', "a spreadsheet runs as a formula"), ("formula +", "+1", "a spreadsheet runs"),
+    ("formula =", '"=cmd|\'/C calc\'!A0"', "a spreadsheet runs as a formula"),
+    ("formula +", "+1", "a spreadsheet runs"),
     ("formula -", "-1", "a spreadsheet runs"), ("formula @", "@SUM(1)", "a spreadsheet runs"),
     ("formula after spaces", "  =1", "a spreadsheet runs"), ("path ..", "../../etc/passwd", "reads like a path"),
     ("path, absolute", "/etc/passwd", "reads like a path"), ("path, backslash", "a\\b", "reads like a path"),
     ("line break", '"a\nb"', "not printed (U+000A)"), ("NUL", "a\0b", "not printed (U+0000)"),
     ("right-to-left mark", "a\u202egnp", "not printed (U+202E)"), ("300 characters", "x" * 300, "has 300 characters"),
-    ("empty", "", "is empty"), ("script", "<script>alert(1)</script>", "reads like a path"), ("comma", '"a,b"', ACCEPTED),
+    ("empty", "", "is empty"), ("script", "<script>alert(1)</script>", "reads like a path"),
+    ("comma", '"a,b"', ACCEPTED),
     ("quote", '"a""b"', ACCEPTED), ("composed é", "é", ACCEPTED), ("decomposed é", "e\u0301", ACCEPTED),
     ("another case", "F1", ACCEPTED),
 )  # fmt: skip
@@ -23,7 +25,8 @@ ANY = (
     ("empty lines", b"\nId,{}\n\nf1,0\n\n", ACCEPTED), ("further columns", b"Id,x,{}\nf1,y,0\n", ACCEPTED),
     ("UTF-16", "Id,{}\nf1,0\n".encode("utf-16"), "not UTF-8"), ("Latin-1", b"Id,{}\nf\xe9,0\n", "not UTF-8"),
     ("binary", bytes(range(256)), "not UTF-8"), ("quote left open", b'Id,{}\n"f1,0\n', "unexpected end of data"),
-    ("text after a quote", b'Id,{}\n"f1"x,0\n', "expected after"), ("no Id", b"Ident,{}\nf1,0\n", "column Id is missing"),
+    ("text after a quote", b'Id,{}\n"f1"x,0\n', "expected after"),
+    ("no Id", b"Ident,{}\nf1,0\n", "column Id is missing"),
     ("two Id columns", b"Id,Id,{}\nf1,f1,0\n", "column Id comes more than once"),
     ("a cell too many", b"Id,{}\nf1,0,1\n", "line 2: found 3 cells, expected 2"),
     ("a cell too few", b"Id,{}\nf1\n", "line 2: found 1 cells, expected 2"),

@@ -8,6 +8,7 @@ import lightgbm
 import numpy as np
 
 from models.members.lgb_file import read_checked
+from models.trees import unusable
 
 SUFFIX = ".txt"
 VERSION = f"lightgbm {lightgbm.__version__}"
@@ -67,4 +68,8 @@ def save(model: lightgbm.Booster, path: Path) -> None:
 
 def load(path: Path, n_columns: int) -> lightgbm.Booster:
     """Read LightGBM's text format; raises InputError if it is not as `save` left it."""
-    return lightgbm.Booster(model_str=read_checked(path, n_columns))
+    content = read_checked(path, n_columns)
+    try:
+        return lightgbm.Booster(model_str=content)
+    except lightgbm.basic.LightGBMError as error:
+        raise unusable(path, "cannot be read by LightGBM") from error

@@ -93,15 +93,17 @@ def load(path: Path, n_columns: int) -> Line:
     """Read what `save` wrote; raises InputError if it is not as `save` left it."""
     try:
         content = json.loads(read_model(path))
-        scale = [np.inf if s is None else s for s in content["scale"]]
-        line = Line(*(np.array(part, np.float32) for part in (content["mean"], scale, content["weight"])))
+        parts = [np.array(content[name], np.float64) for name in ("mean", "scale", "weight")]  # null becomes NaN
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise unusable(path, f"cannot be used ({error})") from error
-    if any(part.shape != (n_columns,) for part in vars(line).values()):
+    if any(part.shape != (n_columns,) for part in parts):
         raise unusable(path, f"has not one number for each of {n_columns} columns")
-    if not (np.isfinite(line.mean).all() and np.isfinite(line.weight).all() and (line.scale > 0).all()):
+    mean, scale, weight = parts
+    scale = np.where(np.isnan(scale), 1.0, scale)
+    if not all((abs(part) <= np.finfo(np.float32).max).all() for part in (mean, scale, weight)) or (scale <= 0).any():
         raise unusable(path, "holds a number that is not finite, or a scale that is not positive")
-    return line
+    scale = np.where(np.isnan(parts[1]), np.inf, scale)
+    return Line(*(part.astype(np.float32) for part in (mean, scale, weight)))
 
 
 def _standardise(values: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:

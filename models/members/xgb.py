@@ -17,6 +17,7 @@ import numpy as np
 import xgboost
 
 from models.members.xgb_file import read_checked
+from models.trees import unusable
 
 SUFFIX = ".json"
 VERSION = f"xgboost {xgboost.__version__}"
@@ -147,5 +148,9 @@ def save(model: xgboost.Booster, path: Path) -> None:
 def load(path: Path, n_columns: int) -> xgboost.Booster:
     """Read XGBoost's JSON; raises InputError if it is not as `save` left it."""
     booster = xgboost.Booster({"nthread": 1})
-    booster.load_model(bytearray(read_checked(path, n_columns)))
+    content = read_checked(path, n_columns)
+    try:
+        booster.load_model(bytearray(content))
+    except xgboost.core.XGBoostError as error:
+        raise unusable(path, "cannot be read by XGBoost") from error
     return booster

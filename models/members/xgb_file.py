@@ -16,6 +16,7 @@ _WHOLE = ("left_children", "right_children", "parents", "split_indices", "split_
 _REAL = ("base_weights", "loss_changes", "split_conditions", "sum_hessian")
 _CATEGORIES = ("categories", "categories_nodes", "categories_segments", "categories_sizes")
 _TREE = {*_WHOLE, *_REAL, *_CATEGORIES, "id", "tree_param"}
+_LARGEST = np.finfo(np.float32).max
 _ROOT = 2**31 - 1  # the parent of a root
 
 
@@ -95,8 +96,8 @@ def _check_trees(trees: list[dict[str, Any]], n_columns: int) -> None:
         _expect("number of a tree", tree["id"], k)
         _expect("tree_param", tree["tree_param"], param)
     whole = {name: _joined((tree[name] for tree in trees), int) for name in _WHOLE}
-    real = {name: _joined((tree[name] for tree in trees), float).astype(np.float32) for name in _REAL}
-    if not all(np.isfinite(values).all() for values in real.values()):
+    real = {name: _joined((tree[name] for tree in trees), float) for name in _REAL}
+    if not all((abs(values) <= _LARGEST).all() for values in real.values()):
         raise ValueError("a number is not finite")
     if not ((whole["split_indices"] >= 0) & (whole["split_indices"] < n_columns)).all():
         raise ValueError("a split asks for a column that is not there")
@@ -108,7 +109,7 @@ def _check_trees(trees: list[dict[str, Any]], n_columns: int) -> None:
 def _joined(parts: Iterable[list], kind: type) -> np.ndarray:
     """The numbers of all trees in one array; raises where something else stands among them."""
     values = [value for part in parts for value in part]
-    if not {type(value) for value in values} <= {int, kind}:
+    if not {type(value) for value in values} <= {kind}:
         raise ValueError("something else stands where a number should")
     return np.array(values, np.int64 if kind is int else np.float64)
 
