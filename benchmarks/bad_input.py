@@ -44,7 +44,7 @@ from models.members import member  # noqa: E402
 from stages.submission import read_wanted  # noqa: E402
 
 MEMORY = 3 * 2**30  # bytes of addresses beyond what is taken at the start
-SECONDS = 120  # for a batch of cases
+SECONDS = 120  # for a case
 BATCH = 200
 PARTS = ("images", "tables", "decoders", "zips", "models", "runs", "commands")
 READ, SENTENCE, BAD = "read", "sentence", "BAD"
@@ -111,10 +111,10 @@ def _work(batch: list[Case], write: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     os.dup2(2, 1)
-    signal.alarm(SECONDS)
     warnings.simplefilter("ignore")
     cv2.setNumThreads(1)
     for _, act in batch:
+        signal.alarm(SECONDS)
         with tempfile.TemporaryDirectory() as folder:
             told = _outcome(act, Path(folder))
         os.write(write, (json.dumps(told) + "\n").encode())

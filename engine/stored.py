@@ -62,7 +62,8 @@ def read_table(path: Path, columns: Mapping[str, str], remedy: str = AGAIN) -> p
             raise _unusable(path, f"it says it has {n_rows:,} rows, in {path.stat().st_size:,} bytes", remedy)
     texts = [name for name, kind in columns.items() if kind == "text"]
     try:
-        table = pq.read_table(path, columns=list(columns), read_dictionary=texts)
+        # Without metadata: pandas would believe the kinds of columns that it says there.
+        table = pq.read_table(path, columns=list(columns), read_dictionary=texts).replace_schema_metadata(None)
         table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         raise _unusable(path, f"it is damaged ({shown(str(error), 200)})", remedy) from error

@@ -163,7 +163,7 @@ def _zip_members(path: Path) -> Iterator[Member]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [info for info in archive.infolist() if not info.is_dir()]
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError, struct.error) as error:
+    except (zipfile.BadZipFile, ValueError, IndexError, NotImplementedError, OverflowError, struct.error) as error:
         raise InputError(f"{path}: the zip's directory is damaged ({error}). Download the zip again.") from error
     for info in members:
         yield Member(

@@ -319,6 +319,12 @@ def _spoilt(place: Callable[[bytearray], int], value: bytes) -> Callable[[Path],
     return spoil
 
 
+def _nameless(path: Path) -> None:
+    """zipfile itself stumbles over a name that begins with a zero byte."""
+    data = zipped(path, {"x_red.png": b"x"} | _members())
+    path.write_bytes(data.replace(b"x_red.png", b"\0_red.png"))
+
+
 ZIPS = (
     Case("zip of four PNG", lambda path: zipped(path, _members()) and None, ACCEPTED),
     Case("zip, ../../ in names", _packed(lambda m: {f"../../{k}": v for k, v in m.items()}), ACCEPTED),
@@ -333,6 +339,7 @@ ZIPS = (
     Case("zip, wrong checksum", _spoilt(lambda d: d.rindex(b"PK\x01\x02", 0, d.rindex(b"f1_green")) + 16, b"\1\2"),
          "its size or checksum is wrong"),
     Case("zip, directory damaged", _spoilt(lambda d: d.index(b"PK\x01\x02"), b"XXXX"), "directory is damaged"),
+    Case("zip, a member without a name", _nameless, "directory is damaged"),
     Case("zip, header damaged", _spoilt(lambda d: d.rindex(b"PK\x03\x04"), b"XXXX"), "the zip is damaged or"),
     Case("zip cut in half", lambda path: path.write_bytes(zipped(path, _members())[:900]) and None, "nor a readable"),
     Case("zip of nothing", lambda path: zipped(path, {}) and None, "holds no field"),
