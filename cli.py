@@ -268,12 +268,17 @@ def submit(
 
 @app.command()
 def report(
-    data: Data = DATA, run: Run = RUN, workers: Workers = 0, quiet: Quiet = False, as_json: Json = False
+    data: Data = DATA,
+    run: Run = RUN,
+    masks: Masks = None,
+    workers: Workers = 0,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Write report.html, one self-contained file."""
     import pipeline
 
-    _tell(pipeline.report(data, run, workers=workers, quiet=quiet), quiet, as_json)
+    _tell(pipeline.report(data, run, masks=masks, workers=workers, quiet=quiet), quiet, as_json)
 
 
 @app.command()

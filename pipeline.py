@@ -11,7 +11,7 @@ from engine.files import read_json
 from engine.lock import locked
 from engine.parallel import default_workers
 from engine.progress import progress
-from engine.run_folder import Outcome, RunFolder
+from engine.run_folder import Outcome, RunFolder, open_run
 from features._device import device_names
 from features._embedder import backbone, own_network
 from features._images import find_fields
@@ -69,7 +69,7 @@ def embed(
     from features._network import save_network
     from features._torch_device import use
 
-    folder = RunFolder(run)
+    folder = open_run(run)
     workers = workers or default_workers()
     settings = TrainingSettings(seed=seed)
     place = use(device, workers)
@@ -118,7 +118,7 @@ def extract(
     network: NetworkFile | None = None,
 ) -> Outcome:  # fmt: skip
     """Fields -> cells -> features -> one pooled row a field; goes on where an earlier run stopped."""
-    folder = RunFolder(run)
+    folder = open_run(run)
     workers = workers or default_workers()
     devices = extraction.choose_devices(device, quiet)
     settings = ExtractSettings(no_er, str(masks) if masks else None, devices[0].partition(":")[0], network)
@@ -150,7 +150,7 @@ def fit(
     device: str, workers: int, seed: int, quiet: bool,
 ) -> Outcome:  # fmt: skip
     """Matrix and labels -> folds -> first level -> stack -> calibration -> thresholds -> leaderboard."""
-    folder = RunFolder(run)
+    folder = open_run(run)
     training = fitting.read_training_set(data, folder, groups, covariates)
     settings = FitSettings(
         n_folds=n_folds, rounds=rounds, seed=seed,
@@ -196,7 +196,7 @@ def importances(run: Path, organelle: str | None, *, plot: Path | None, top: int
     organelle = find_organelle(organelle) if organelle is not None else None
     if plot is not None:
         check_form(plot)
-    folder = RunFolder(run)
+    folder = open_run(run)
     fitted = load(folder.models)
     with locked(run):
         settings = ImportanceSettings(workers=workers or default_workers())
@@ -219,7 +219,7 @@ def predict(
     neighbours: int, masks: Path | None, no_er: bool, network: Path | None, device: str, workers: int, quiet: bool,
 ) -> Outcome:  # fmt: skip
     """New fields -> cells -> features -> calls, sets, cells that speak for them, reasons, neighbours, pictures."""
-    folder, results = RunFolder(run), RunFolder(out or run / "predicted")
+    folder, results = open_run(run), RunFolder(out or run / "predicted")
     files = predicting.PredictionFiles(results.root)
     workers = workers or default_workers()
     fitted = load(folder.models)
@@ -244,7 +244,7 @@ def predict(
 
 def submit(data: Path, run: Path, *, prior_shift: str) -> Outcome:
     """Predict the test fields and write them in Kaggle's order."""
-    folder = RunFolder(run)
+    folder = open_run(run)
     fitted = load(folder.models)
     test = read_matrix(folder.matrix("test"), fitting.read_columns(folder))
     predicted = fitted.predict(test.named(fitted.columns))
@@ -264,19 +264,19 @@ def submit(data: Path, run: Path, *, prior_shift: str) -> Outcome:
     return Outcome(tuple(lines), f'{command} -f {folder.submission} -m "hpa-boost"', facts)
 
 
-def report(data: Path, run: Path, *, workers: int, quiet: bool) -> Outcome:
+def report(data: Path, run: Path, *, masks: Path | None, workers: int, quiet: bool) -> Outcome:
     """Everything in the run folder -> one page for people."""
-    folder = RunFolder(run)
+    folder = open_run(run)
     fitted = load(folder.models)
     with locked(run):
-        page = report_run(folder, fitted, data, workers or default_workers(), quiet)
+        page = report_run(folder, fitted, data, masks, workers or default_workers(), quiet)
     return Outcome((f"report in {page}",), f"python cli.py submit --data {data} --run {run}", {"report": str(page)})
 
 
 def export(run: Path, file: Path, *, level: str, split: str, quiet: bool) -> Outcome:
     """The cells or fields of a run -> one file that other tools read."""
     writer = writer_of(file)
-    table = flat_table(RunFolder(run), level, split)
+    table = flat_table(open_run(run), level, split)
     write_table(file, table, writer, quiet)
     facts = {"file": str(file), "level": level, "rows": table.n_rows, "columns": len(table.columns)}
     lines = (f"{table.n_rows} {level}, {len(table.columns)} features in {file}",)
@@ -293,7 +293,7 @@ def demo(folder: Path, *, fields: int, test_fields: int, device: str, workers: i
         device=device, workers=workers, seed=seed, quiet=quiet,
     )  # fmt: skip
     explained = importances(run, None, plot=run / "importances.png", top=1, workers=workers, quiet=quiet)
-    reported = report(data, run, workers=workers, quiet=quiet)
+    reported = report(data, run, masks=None, workers=workers, quiet=quiet)
     predicted = predict(
         data / "test", run, out=None, pictures=run / "overlays", label_images=None, coverage=DEMO_COVERAGE,
         neighbours=3, masks=None, no_er=False, network=None, device=device, workers=workers, quiet=quiet,

@@ -1,6 +1,7 @@
 """One command at a time writes to a run folder."""
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,9 @@ def locked(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / ".lock").open("w")
+        # A link in place of the lock could lead to a file of the user's, which must not be emptied.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        file = os.fdopen(os.open(folder / ".lock", flags, 0o666), "w")
     except OSError as error:
         raise InputError(
             f"run folder {folder} cannot be written ({error.strerror}). Name another with --run DIR."

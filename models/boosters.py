@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from engine.files import digest, read_json, whole, write_json
+from engine.files import content_hash, digest, made_from, whole, write_json
 from engine.parallel import run_units
 from engine.progress import Progress
+from engine.stored import read_array
 from models.members import member
 from models.settings import FitSettings
 from models.units import Training, Unit
-from models.weights import Strengths, choose_strengths, row_weights
+from models.weights import Strengths, choose_strengths, read_strengths, row_weights
 
 _WATCH_SECONDS = 0.5
 
@@ -90,7 +91,9 @@ def train_first_level(
         inputs.rmdir()
     scores = np.full((*training.labels.shape, len(settings.members)), np.nan, np.float32)
     for unit in units:
-        scores[training.fold == unit.fold, unit.organelle, settings.members.index(unit.member)] = np.load(unit.scores)
+        tested = training.fold == unit.fold
+        mine = read_array(unit.scores, np.float32, (int(tested.sum()),))
+        scores[tested, unit.organelle, settings.members.index(unit.member)] = mine
     return scores
 
 
@@ -131,9 +134,8 @@ def fit_one(
         kind.save(model, path)
     with whole(unit.scores) as path, path.open("wb") as file:
         np.save(file, kind.score(model, training.values[unseen]))
-    write_json(
-        unit.note, {"key": key, "strength": strength, "rounds": settings.rounds, "n_positive": int(labels.sum())}
-    )
+    made = {"key": key, "model": content_hash(unit.model)}
+    write_json(unit.note, made | {"strength": strength, "rounds": settings.rounds, "n_positive": int(labels.sum())})
 
 
 def _parts(fold: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -157,8 +159,8 @@ def _strengths(
 ) -> Strengths:
     """The fold's choice, from disk if it was made before from the same."""
     path = weights_path(unit.folder, unit.member, unit.fold)
-    if path.is_file() and read_json(path)["key"] == key:
-        return Strengths(**read_json(path)["strengths"])
+    if made_from(path) == key:
+        return read_strengths(path)
     strengths = choose_strengths(kind, training, seen, settings)
     write_json(path, {"key": key, "strengths": vars(strengths)})
     return strengths
@@ -172,7 +174,7 @@ def weights_path(folder: Path, name: str, fold: int) -> Path:
 def chosen_strengths(folder: Path, name: str, n_folds: int) -> list[Strengths]:
     """The choices of all folds, as far as they were made."""
     paths = [weights_path(folder, name, k) for k in range(n_folds)]
-    return [Strengths(**read_json(path)["strengths"]) for path in paths if path.is_file()]
+    return [read_strengths(path) for path in paths if path.is_file()]
 
 
 def _batches(missing: Sequence[Unit], inputs: Path, settings: FitSettings, keys: dict[str, str]) -> Iterator[tuple]:

@@ -39,15 +39,6 @@ class Chain:
         return {name: {k: v if isinstance(v, str) else v.tolist() for k, v in vars(part).items()}
                 for name, part in parts.items()}  # fmt: skip
 
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "Chain":
-        """What `to_json` gave."""
-        kinds = {"stack": Stack, "calibration": Calibration, "thresholds": Thresholds}
-        return cls(*(
-            kind(**{k: v if isinstance(v, str) else np.array(v, np.float64) for k, v in content[name].items()})
-            for name, kind in kinds.items()
-        ))  # fmt: skip
-
 
 @dataclass(frozen=True)
 class Nested:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from engine.errors import InputError
-from engine.files import digest, read_json
+from engine.files import digest, made_from
 from engine.progress import Progress, progress
 from models.align import fit_alignment
 from models.boosters import chosen_strengths, evaluable, train_first_level, unit_keys
@@ -91,7 +91,7 @@ def fit(
     _check(matrix, columns, labels, groups, settings)
     design = make_design(matrix, labels, groups, settings)
     key = digest([settings.of_result(), unit_keys(design.training, settings), list(columns["name"]), _sources()])
-    if (folder / "fit.json").is_file() and read_json(folder / "fit.json")["key"] == key:
+    if made_from(folder / "fit.json") == key:
         return load(folder)
     (folder / "fit.json").unlink(missing_ok=True)
     with _shown(design, settings, quiet) as shown:

@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import InputError
-from engine.files import read_json, whole, write_json
+from engine.files import whole, write_json
+from engine.stored import read_array
 from models.align import Alignment
 from models.chain import Chain
+from models.fit_file import REMEDY, read_fit_file
 from models.leaderboard import Leaderboard
 from models.members import member
 from models.settings import FitSettings
@@ -120,18 +122,23 @@ def load(folder: Path) -> Fitted:
     Raises
     ------
     InputError
-        If there is none in the folder.
+        If there is none in the folder, or a file of it is not as a fit leaves it.
     """
-    if not (folder / "fit.json").is_file():
-        raise InputError(f"no finished fit in {folder} (fit.json is missing). Run: python cli.py fit")
-    content = read_json(folder / "fit.json")
-    settings = {name: tuple(v) if isinstance(v, list) else v for name, v in content["settings"].items()}
-    arrays = (np.load(folder / f"oof_{name}.npy") for name in ("fold", "members", "probabilities", "calls"))
-    alignment = Alignment(**{name: np.array(part) for name, part in content["alignment"].items()})
+    fit = read_fit_file(folder)
+    path = folder / "oof_fold.npy"
+    fold = read_array(path, np.int8, (None,), REMEDY)
+    n, n_labels, n_members = len(fold), len(fit.settings.organelles), len(fit.settings.members)
+    if n and not -1 <= fold.min() <= fold.max() < fit.settings.n_folds:
+        raise InputError(f"{path} holds folds that the fit has not. {REMEDY}")
+    members = read_array(folder / "oof_members.npy", np.float32, (n, n_labels, n_members), REMEDY)
+    path = folder / "oof_probabilities.npy"
+    probabilities = read_array(path, np.float32, (n, n_labels), REMEDY)
+    if not ((probabilities >= 0) & (probabilities <= 1)).all():
+        raise InputError(f"{path} holds a number that is no probability. {REMEDY}")
+    calls = read_array(folder / "oof_calls.npy", bool, (n, n_labels), REMEDY)
     return Fitted(
-        folder, FitSettings(**settings), tuple(content["columns"]), np.array(content["evaluable"], bool),
-        np.array(content["prior"]), alignment, Chain.from_json(content["chain"]), *arrays,
-        Leaderboard.load(folder / "leaderboard.csv", content["folds"]),
+        folder, fit.settings, fit.columns, fit.evaluable, fit.prior, fit.alignment, fit.chain, fold, members,
+        probabilities, calls, Leaderboard.load(folder / "leaderboard.csv", fit.folds),
     )  # fmt: skip
 
 
@@ -151,9 +158,8 @@ def ensemble_scores(
         for i, j in enumerate(organelles):
             for m, name in enumerate(settings.members):
                 kind = member(name)
-                scores[:, i, m] = kind.score(
-                    kind.load(Unit(folder, int(j), name, k, settings.organelles).model), matrix
-                )
+                model = Unit(folder, int(j), name, k, settings.organelles).load(matrix.shape[1])
+                scores[:, i, m] = kind.score(model, matrix)
         total += alignment.apply(scores, k)
     return total / settings.n_folds
 

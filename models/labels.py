@@ -11,9 +11,10 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
+from engine.csv_table import read_csv_table
 from engine.errors import InputError, UsageError
+from engine.ids import shown
 
 ORGANELLES: tuple[str, ...] = (
     "Nucleoplasm",
@@ -46,6 +47,8 @@ ORGANELLES: tuple[str, ...] = (
     "Rods & rings",
 )
 """The 28 organelles in Kaggle's order: label number 0 is Nucleoplasm."""
+
+_LABEL = re.compile(r"[0-9]{1,9}")
 
 
 def find_organelle(name: str) -> str:
@@ -123,12 +126,12 @@ def read_labels(path: Path) -> Labels:
     InputError
         If the file or a column is missing, an Id comes twice, or a Target is empty or holds an unknown label.
     """
-    table = _read_table(path, ("Id", "Target"), "Kaggle's train.csv has the columns Id and Target")
-    _refuse_duplicates(path, table["Id"])
-    matrix = np.zeros((len(table), len(ORGANELLES)), bool)
-    for i, (field, target) in enumerate(zip(table["Id"], table["Target"])):
-        matrix[i, _label_numbers(path, i + 2, field, target)] = True
-    return Labels(tuple(table["Id"]), matrix)
+    table = read_csv_table(path, ("Id", "Target"), "Kaggle's train.csv has the columns Id and Target")
+    ids, targets = table.cells["Id"], table.cells["Target"]
+    matrix = np.zeros((len(ids), len(ORGANELLES)), bool)
+    for i, (line, field, target) in enumerate(zip(table.lines, ids, targets, strict=True)):
+        matrix[i, _label_numbers(path, line, field, target)] = True
+    return Labels(ids, matrix)
 
 
 def _label_numbers(path: Path, line: int, field: str, target: str) -> list[int]:
@@ -140,9 +143,9 @@ def _label_numbers(path: Path, line: int, field: str, target: str) -> list[int]:
             "row out if the field has none."
         )
     for token in tokens:
-        if not (token.isascii() and token.isdigit() and int(token) < len(ORGANELLES)):
+        if not (_LABEL.fullmatch(token) and int(token) < len(ORGANELLES)):
             raise InputError(
-                f"{where}: unknown label {token!r}. Labels are whole numbers from 0 ({ORGANELLES[0]}) to "
+                f"{where}: unknown label {shown(token)!r}. Labels are whole numbers from 0 ({ORGANELLES[0]}) to "
                 f"{len(ORGANELLES) - 1} ({ORGANELLES[-1]}), with spaces between."
             )
     return [int(token) for token in tokens]
@@ -168,11 +171,10 @@ def read_groups(path: Path, ids: Sequence[str]) -> np.ndarray:
     InputError
         If the file or a column is missing, an Id comes twice, or no field is named.
     """
-    table = _read_table(path, ("Id", "Group"), "a table of groups has the columns Id and Group")
-    _refuse_duplicates(path, table["Id"])
-    group_of = dict(zip(table["Id"], table["Group"]))
+    table = read_csv_table(path, ("Id", "Group"), "a table of groups has the columns Id and Group")
+    group_of = dict(zip(table.cells["Id"], table.cells["Group"], strict=True))
     if len(ids) and not any(field in group_of for field in ids):
-        example = f" (the table starts with {table['Id'][0]}, the fields with {ids[0]})" if len(table) else ""
+        example = f" (the table starts with {next(iter(group_of))}, the fields with {ids[0]})" if group_of else ""
         raise InputError(
             f"{path}: none of the {len(ids)} fields is named in it{example}. Give the table that belongs to these "
             "fields, or leave it out."
@@ -195,27 +197,3 @@ def groups_from_ids(ids: Sequence[str]) -> np.ndarray:
 def _numbered(keys: Sequence[object]) -> np.ndarray:
     seen: dict[object, int] = {}
     return np.array([seen.setdefault(key, len(seen)) for key in keys], np.int64)
-
-
-def _read_table(path: Path, columns: tuple[str, ...], form: str) -> pd.DataFrame:
-    if not path.is_file():
-        raise InputError(f"{path} does not exist. Name the folder that holds it with --data DIR; {form}.")
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(f"{path} cannot be read as a csv table ({str(error).strip()}); {form}.") from error
-    table.columns = [name.strip() for name in table.columns]
-    missing = [name for name in columns if name not in table]
-    if missing:
-        raise InputError(
-            f"{path}: column {missing[0]} is missing (found {', '.join(table.columns)}); {form}. Rename the columns."
-        )
-    return table.assign(**{name: table[name].str.strip() for name in columns})
-
-
-def _refuse_duplicates(path: Path, ids: pd.Series) -> None:
-    again = ids.duplicated()
-    if again.any():
-        field = ids[again].iloc[0]
-        lines = ", ".join(str(i + 2) for i in np.flatnonzero(ids == field))
-        raise InputError(f"{path}: Id {field} comes more than once (lines {lines}). Keep one row per field.")

@@ -11,9 +11,12 @@ import pyarrow.parquet as pq
 
 from engine.errors import InputError
 from engine.files import whole
+from engine.stored import check_ids, read_names, read_table
 from models.pool import pool, pooled_columns
 
 _METADATA = "Metadata_"
+_ID = f"{_METADATA}Id"
+_REMEDY = "Remove it, and run python cli.py extract again."
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class FieldMatrix:
     Attributes
     ----------
     metadata : DataFrame
-        Metadata_Id, Metadata_Split, hashes and the like; sorted by id.
+        Metadata_Id and the perceptual hashes; sorted by id.
     values : ndarray of float32, shape (n_fields, n_columns)
         NaN where a value does not exist.
     columns : DataFrame
@@ -205,6 +208,21 @@ def read_matrix(path: Path, columns: pd.DataFrame) -> FieldMatrix:
     if not path.is_file():
         raise InputError(f"{path} is missing: no features have been extracted for it. Run python cli.py extract first.")
     described = matrix_columns(columns)
-    table = pq.read_table(path)
-    metadata = table.select([name for name in table.column_names if name.startswith(_METADATA)]).to_pandas()
+    about = _metadata(path)
+    table = read_table(path, about | dict.fromkeys(described["name"], "number"), _REMEDY)
+    metadata = table.select(list(about)).to_pandas()
+    check_ids(path, metadata[_ID].tolist(), _REMEDY)
     return FieldMatrix(metadata, _values(table.select(list(described["name"]))), described)
+
+
+def read_hashes(path: Path) -> pd.DataFrame:
+    """The ids of a matrix's fields and their perceptual hashes, without the features; raises as `read_matrix` does."""
+    table = read_table(path, _metadata(path), _REMEDY).to_pandas()
+    check_ids(path, table[_ID].tolist(), _REMEDY)
+    return table
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    """What is read of a matrix beside the features: the id, and whatever hashes there are."""
+    hashes = [name for name in read_names(path, _REMEDY) if name.startswith(f"{_METADATA}Hash")]
+    return {_ID: "text"} | dict.fromkeys(hashes, "whole number")

@@ -39,7 +39,7 @@ def log_odds_contributions(fitted: Fitted, organelle: int, values: np.ndarray) -
     for m, name in enumerate(fitted.settings.members):
         weight = stack.weight[i, m] / stack.spread[i, m]
         for k in range(n_folds):
-            model, spread = member(name).load(Unit(fitted.folder, organelle, name, k).model), alignment.spread[k, i, m]
+            model, spread = Unit(fitted.folder, organelle, name, k).load(values.shape[1]), alignment.spread[k, i, m]
             total += weight / n_folds / spread * contributions(name, model, values)
             score += weight / n_folds / spread * (member(name).score(model, values) - alignment.centre[k, i, m])
         score -= weight * stack.centre[i, m]

@@ -3,12 +3,14 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from engine.files import read_json
+from engine.files import content_hash, made_from, read_json
 from models.labels import ORGANELLES, folder_name
 from models.members import member
+from models.trees import REMEDY, unusable
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,21 @@ class Unit:
         """Whether all is on disk and was made from the same."""
         if not (self.note.is_file() and self.scores.is_file() and self.model.is_file()):
             return False
-        return read_json(self.note)["key"] == key
+        return made_from(self.note) == key
+
+    def load(self, n_columns: int) -> Any:
+        """The model, to score values of this many columns.
+
+        Raises
+        ------
+        InputError
+            If its file is missing, not the one that was fitted, or not as its member writes it.
+        """
+        model = member(self.member).load(self.model, n_columns)
+        note = read_json(self.note, REMEDY)
+        if not isinstance(note, dict) or note.get("model") != content_hash(self.model):
+            raise unusable(self.model, "has changed since it was fitted (its hash is not the one in its note)")
+        return model
 
 
 @dataclass(frozen=True)

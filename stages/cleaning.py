@@ -4,15 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 from engine.errors import InputError
 from engine.files import whole
+from engine.ids import shown
 from engine.run_folder import RunFolder
 from features._field import hamming
 from models.doubts import suspects_table
 from models.duplicates import DUPLICATE_COLUMNS, duplicate_pairs
 from models.fitted import Fitted
+from models.matrix import read_hashes
 from stages.fitting import HASH_BITS_APART, TrainingSet, hashes_of
 
 
@@ -21,9 +22,7 @@ def write_duplicates(folder: RunFolder, training: TrainingSet) -> pd.DataFrame:
     ids, split = list(training.matrix.ids), ["train"] * len(training.labels)
     hashes = [hashes_of(training.matrix.metadata)]
     if folder.matrix("test").is_file():
-        names = pq.read_schema(folder.matrix("test")).names
-        wanted = [name for name in names if name == "Metadata_Id" or name.startswith("Metadata_Hash")]
-        test = pq.read_table(folder.matrix("test"), columns=wanted).to_pandas()
+        test = read_hashes(folder.matrix("test"))
         ids += list(test["Metadata_Id"])
         split += ["test"] * len(test)
         hashes.append(hashes_of(test))
@@ -88,4 +87,7 @@ def read_suspects(folder: RunFolder) -> pd.DataFrame:
 def _read(path: Path, numbers: dict[str, type]) -> pd.DataFrame:
     if not path.is_file():
         raise InputError(f"{path} is missing: an older version fitted this run. Run python cli.py fit again.")
-    return pd.read_csv(path, dtype=str, keep_default_na=False).astype(numbers)
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False).astype(numbers)
+    except (KeyError, ValueError, OverflowError) as error:  # pandas' own errors are ValueErrors
+        raise InputError(f"{path} cannot be used ({shown(str(error), 200)}). Run python cli.py fit again.") from error

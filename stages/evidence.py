@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
+from engine.errors import InputError
 from engine.run_folder import RunFolder
+from engine.stored import read_table
+from models.fit_file import REMEDY
 from models.fitted import Fitted
 from models.matrix import FieldMatrix, matrix_columns
 from models.neighbours import Space, fit_space
@@ -62,7 +64,9 @@ def gather_evidence(
     n_neighbours : int
     """
     matrix, labels = read_fitted_fields(folder)
-    groups = pq.read_table(folder.folds).column("group").to_numpy()
+    groups = read_table(folder.folds, {"group": "whole number"}, REMEDY).column("group").to_numpy()
+    if len(groups) != len(fitted.fold):
+        raise InputError(f"{folder.folds} has {len(groups)} rows, the fit {len(fitted.fold)}. {REMEDY}")
     sets = fit_sets(fitted.probabilities, labels, fitted.calls, groups, coverage)
     space = fit_space(matrix.named(fitted.columns), fitted_columns(fitted, columns))
     hashes = hashes_of(matrix.metadata)

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 import models
-from engine.files import digest, digest_sources, read_json
+from engine.errors import InputError
+from engine.files import digest, digest_sources, made_from
 from engine.progress import progress
 from engine.run_folder import RunFolder
+from engine.stored import read_table
 from models.fitted import Fitted
 from models.importance import (
     ImportanceSettings,
@@ -27,11 +28,17 @@ from models.matrix import FieldMatrix, matrix_columns, read_matrix
 from models.words import blocks_in_words, channel_in_words, columns_in_words, compartment_in_words, family_in_words
 from stages.fitting import read_columns
 
+_REMEDY = "Run python cli.py fit again."
+
 
 def read_fitted_fields(folder: RunFolder) -> tuple[FieldMatrix, np.ndarray]:
     """The training fields of a run and their labels (bool, shape (n_fields, 28)), as they were fitted on."""
     matrix = read_matrix(folder.matrix("train"), read_columns(folder))
-    labels = pq.read_table(folder.oof, columns=[f"{name} label" for name in ORGANELLES])
+    labels = read_table(folder.oof, {f"{name} label": "truth" for name in ORGANELLES}, _REMEDY)
+    if len(labels) != len(matrix.values):
+        raise InputError(
+            f"{folder.oof} has {len(labels)} rows for {len(matrix.values)} fields with features. {_REMEDY}"
+        )
     return matrix, np.stack([column.to_numpy() for column in labels.columns], axis=1)
 
 
@@ -52,7 +59,7 @@ def importance_of(
     settings = replace(settings, seed=fitted.settings.seed)
     made_of = _made_of(folder, settings)
     if importance_made_of(folder.importance) == made_of:
-        return read_importance(folder.importance)
+        return read_importance(folder.importance, matrix_columns(read_columns(folder)))
     matrix, labels = fitted_fields()
     with progress("importances", fitted.settings.n_folds, "folds", quiet) as bar:
         importance = measure_importance(fitted, matrix, labels, settings, bar)
@@ -64,7 +71,7 @@ def _made_of(folder: RunFolder, settings: ImportanceSettings) -> str:
     """A hash of the fit, of how it is looked at, and of the code that looks."""
     how = {name: value for name, value in asdict(settings).items() if name != "workers"}
     code = digest_sources(Path(models.__file__).parent)
-    return digest([read_json(folder.models / "fit.json")["key"], how, code])
+    return digest([made_from(folder.models / "fit.json"), how, code])
 
 
 def all_lines(importance: pd.DataFrame, fitted: Fitted) -> list[str]:

@@ -65,6 +65,7 @@ def remember_settings(folder: RunFolder, settings: ExtractSettings) -> None:
     path = folder.features / "settings.json"
     today = {key: _brief(value) for key, value in settings.made_with().items()}
     before = read_json(path) if path.is_file() else today
+    before = before if isinstance(before, dict) else {}
     changed = [f"{key}: {before.get(key)} -> {now}" for key, now in today.items() if before.get(key) != now]
     if changed:
         print(f"settings differ from the earlier run ({'; '.join(changed)}): measuring again", file=sys.stderr)  # noqa: T201

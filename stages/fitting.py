@@ -1,5 +1,6 @@
 """What a fit is given and what it leaves behind: rows with labels, groups that share a fold, tables of the result."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pyarrow.parquet as pq
 
 from engine.errors import InputError
 from engine.files import whole
+from engine.ids import shown
 from engine.run_folder import RunFolder
+from engine.stored import read_table
 from models.duplicates import duplicate_pairs, join
 from models.fitted import Fitted
 from models.labels import ORGANELLES, groups_from_ids, read_groups, read_labels
@@ -22,6 +25,13 @@ HASH_BITS_APART = 32
 
 Unrelated real fields differ in 73 bits or more; copies with other gain, size or compression in up to 23, noisy in 33.
 """
+
+
+_TOKEN, _SEVERAL = re.compile(r"[A-Za-z0-9.\-]{1,100}"), re.compile(r"[A-Za-z0-9.\- ]{0,300}")
+_TOKENS = {
+    "name": re.compile(r"[A-Za-z0-9.\-_]{1,500}"), "compartment": _TOKEN, "family": _TOKEN, "feature": _TOKEN,
+    "channels": _SEVERAL, "parameters": _SEVERAL,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -59,11 +69,17 @@ def read_columns(folder: RunFolder) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If nothing was extracted yet.
+        If nothing was extracted yet, or the table is not as `extract` wrote it.
     """
+    path, remedy = folder.columns, "Run python cli.py extract again."
     if not folder.columns.is_file():
         raise InputError(f"{folder.columns} is missing: nothing was extracted yet. Run python cli.py extract first.")
-    return pq.read_table(folder.columns).to_pandas()
+    frame = read_table(path, dict.fromkeys(_TOKENS, "text") | {"covariate": "truth"}, remedy).to_pandas()
+    odd = [text for name in _TOKENS for text in frame[name] if not _TOKENS[name].fullmatch(text)]
+    if odd or frame["name"].duplicated().any():
+        found = f"found {shown(odd[0])!r}" if odd else "a name comes twice"
+        raise InputError(f"{path} does not hold columns of features ({found}). {remedy}")
+    return frame
 
 
 def read_training_set(data: Path, folder: RunFolder, groups: Path | None, covariates: bool) -> TrainingSet:

@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.errors import InputError
 from engine.files import read_json
-from engine.run_folder import RunFolder
+from engine.run_folder import RunFolder, read_config
 from features._embedder import recorded_network
 from features._settings import ExtractSettings, NetworkFile
 
@@ -37,13 +37,21 @@ def settings_like(
     path = folder.features / "settings.json"
     if not path.is_file():
         raise InputError(f"{path} is missing: nothing was extracted yet. Run python cli.py extract first.")
-    known = read_json(path)
+    known = _known(path)
     chosen = ExtractSettings(
         known["no_er"] or no_er, _masks(folder, known["masks"], masks), device, _network(folder, known, network)
     )
     for sentence in _differences(known, chosen):
         print(sentence, file=sys.stderr)  # noqa: T201
     return chosen
+
+
+def _known(path: Path) -> dict[str, Any]:
+    """What extract wrote of its settings."""
+    known, kinds = read_json(path), {"no_er": bool, "masks": str | None, "network": str | None, "code": str}
+    if not (isinstance(known, dict) and all(k in known and isinstance(known[k], kinds[k]) for k in kinds)):
+        raise InputError(f"{path} does not hold the settings of an extraction. Run python cli.py extract again.")
+    return known
 
 
 def _differences(known: dict[str, Any], chosen: ExtractSettings) -> list[str]:
@@ -61,14 +69,12 @@ def _differences(known: dict[str, Any], chosen: ExtractSettings) -> list[str]:
 
 
 def _masks(folder: RunFolder, recorded: str | None, given: Path | None) -> str | None:
-    if given is not None or recorded is None:
-        return str(given) if given is not None else None
-    if not Path(recorded).is_dir():
+    if given is None and recorded is not None:  # never followed: a run folder may come from a stranger
         raise InputError(
-            f"the run in {folder.root} was extracted with masks from {recorded}, which is not there. Give those of the "
-            "new fields with --masks DIR."
+            f"the run in {folder.root} was extracted with masks made elsewhere. Give those of the new fields with "
+            "--masks DIR."
         )
-    return recorded
+    return str(given) if given is not None else None
 
 
 def _network(folder: RunFolder, known: dict[str, Any], given: Path | None) -> NetworkFile | None:
@@ -78,7 +84,7 @@ def _network(folder: RunFolder, known: dict[str, Any], given: Path | None) -> Ne
         raise InputError(f"the run in {folder.root} was extracted without a network: leave {given} out.")
     if wanted is None:
         return None
-    record = (read_json(folder.config) if folder.config.is_file() else {}).get("extract", {}).get("network") or {}
+    record = read_config(folder.config).get("extract", {}).get("network") or {}
     if f"{record.get('kind')} {record.get('digest')}" != wanted:
         raise InputError(
             f"{folder.config} does not describe the network ({wanted}) that the run was extracted with. Run python "

@@ -1,5 +1,6 @@
 """Small pictures of fields for the report: HPA's colours, cell outlines white, where the protein is brightest."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from engine.progress import progress
 from engine.run_folder import RunFolder
 from features._batches import read_cells
 from features._channels import PROTEIN
-from features._images import FieldSource
+from features._images import FieldSource, read_field
 from models.doubts import examples
 from models.fitted import Fitted
 from models.report import PICTURE_SIDE, Picture
@@ -31,14 +32,33 @@ _OUTLINE = 0.7  # of white; thin and sheer, so that the signal below stays visib
 
 @dataclass(frozen=True)
 class PictureSettings:
-    """How the fields were read when they were measured."""
+    """How the fields are read and outlined.
+
+    Attributes
+    ----------
+    no_er : bool
+        They were measured without an ER channel.
+    masks : str or None
+        Folder of label images, as the user names it now. The path that a run folder notes is never followed: the run
+        may be a stranger's, and the path lead anywhere.
+    outlined : bool
+        False where the fields were measured with masks and none are named: other outlines would mislead.
+    """
 
     no_er: bool = False
     masks: str | None = None
+    outlined: bool = True
 
 
 def take_pictures(
-    folder: RunFolder, data: Path, ids: Sequence[str], labels: np.ndarray, fitted: Fitted, workers: int, quiet: bool
+    folder: RunFolder,
+    data: Path,
+    masks: Path | None,
+    ids: Sequence[str],
+    labels: np.ndarray,
+    fitted: Fitted,
+    workers: int,
+    quiet: bool,
 ) -> dict[int, tuple[Picture, ...]]:
     """Pictures of the surest hits and worst errors of each organelle.
 
@@ -47,6 +67,8 @@ def take_pictures(
     folder : RunFolder
     data : Path
         With the images; without them there are no pictures.
+    masks : Path or None
+        Folder of label images, for the outlines of fields that were measured with such.
     ids : sequence of str
         Training fields.
     labels : ndarray of bool, shape (n_fields, 28)
@@ -71,7 +93,7 @@ def take_pictures(
         for j in np.flatnonzero(fitted.evaluable)
     }
     wanted = sorted({ids[rows[one.row]] for of_organelle in chosen.values() for one in of_organelle} & set(source.ids))
-    settings, taken = _settings(folder), {}
+    settings, taken = _settings(folder, masks), {}
     units = [(source.part([field_id]), field_id, settings) for field_id in wanted]
     with progress("pictures", len(units), "fields", quiet) as bar:
         for field_id, jpeg in run_units(take_picture, units, workers):
@@ -90,6 +112,9 @@ def take_pictures(
 def take_picture(source: FieldSource, field_id: str, settings: PictureSettings) -> tuple[str, bytes | None]:
     """One field's picture as JPEG; None where the images or masks can no longer be read."""
     try:
+        if not settings.outlined:
+            pixels = read_field(source, field_id, settings.no_er)
+            return field_id, draw(pixels, np.zeros(pixels.shape[1:], np.int32))
         pixels, found = read_cells(source, field_id, settings.no_er, settings.masks)
     except FieldError:
         return field_id, None
@@ -131,7 +156,12 @@ def _brightest_part(protein: np.ndarray, side: int) -> tuple[int, int, int]:
     return int(top), int(left), side
 
 
-def _settings(folder: RunFolder) -> PictureSettings:
+def _settings(folder: RunFolder, masks: Path | None) -> PictureSettings:
     path = folder.features / "settings.json"
     known = read_json(path) if path.is_file() else {}
-    return PictureSettings(known.get("no_er", False), known.get("masks"))
+    if not isinstance(known, dict) or not isinstance(known.get("no_er", False), bool):
+        raise InputError(f"{path} does not hold the settings of an extraction. Run python cli.py extract again.")
+    outlined = bool(masks) or not known.get("masks")
+    if not outlined:
+        print("pictures without outlines: the cells came from masks; name their folder with --masks", file=sys.stderr)  # noqa: T201
+    return PictureSettings(known.get("no_er", False), str(masks) if masks else None, outlined)

@@ -52,7 +52,9 @@ def test_a_member_learns_saves_and_repeats_itself(name, rng, tmp_path):
         assert average_precision(training.labels[unseen, j], scores) > 0.6
         path = tmp_path / f"{j}{kind.SUFFIX}"
         kind.save(model, path)
-        np.testing.assert_array_equal(kind.score(kind.load(path), training.values[unseen]), scores)
+        np.testing.assert_array_equal(
+            kind.score(kind.load(path, training.values.shape[1]), training.values[unseen]), scores
+        )
         kind.train(prepared, ~mine, row_weights(mine, 0.5), 5, seed=6)
         again = kind.train(prepared, mine, row_weights(mine, 0.0), 60, seed=5)
         kind.save(again, tmp_path / "again")

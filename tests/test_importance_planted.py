@@ -152,13 +152,16 @@ def test_measures_that_are_switched_off_are_nan(planted):
     assert table["gain_mean"].notna().all()
 
 
-def test_table_survives_the_disk(importance, tmp_path):
+def test_table_survives_the_disk(planted, importance, tmp_path):
+    columns = planted[1].columns
     assert importance_made_of(tmp_path / "importance.parquet") is None
     write_importance(tmp_path / "importance.parquet", importance, "this fit")
     assert importance_made_of(tmp_path / "importance.parquet") == "this fit"
-    pd.testing.assert_frame_equal(read_importance(tmp_path / "importance.parquet"), importance, check_dtype=False)
-    with pytest.raises(InputError, match="importances have not been measured"):
-        read_importance(tmp_path / "nothing.parquet")
+    pd.testing.assert_frame_equal(
+        read_importance(tmp_path / "importance.parquet", columns), importance, check_dtype=False
+    )
+    with pytest.raises(InputError, match="is missing"):
+        read_importance(tmp_path / "nothing.parquet", columns)
 
 
 def test_sampled_fields_keep_the_rare_and_stand_for_all(rng):

@@ -2,7 +2,7 @@
 
 A member module has SUFFIX, VERSION, SETTINGS, RARE_STRENGTHS and COMMON_STRENGTHS (of class weights, to try), and
 `prepare(values, device)`, `train(prepared, labels, weights, rounds, seed)`, `score(model, values)`, `save(model, path)`
-and `load(path)`.
+and `load(path, n_columns)`, which believes nothing that the file says without a check.
 """
 
 from importlib import import_module

@@ -7,6 +7,9 @@ from typing import Any
 import lightgbm
 import numpy as np
 
+from models.members.lgb_file import read_checked
+from models.trees import unusable
+
 SUFFIX = ".txt"
 VERSION = f"lightgbm {lightgbm.__version__}"
 RARE_STRENGTHS = (0.5, 0.0)
@@ -63,6 +66,10 @@ def save(model: lightgbm.Booster, path: Path) -> None:
     model.save_model(os.fspath(path))
 
 
-def load(path: Path) -> lightgbm.Booster:
-    """Read LightGBM's text format."""
-    return lightgbm.Booster(model_file=os.fspath(path))
+def load(path: Path, n_columns: int) -> lightgbm.Booster:
+    """Read LightGBM's text format; raises InputError if it is not as `save` left it."""
+    content = read_checked(path, n_columns)
+    try:
+        return lightgbm.Booster(model_str=content)
+    except lightgbm.basic.LightGBMError as error:
+        raise unusable(path, "cannot be read by LightGBM") from error

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+from models.trees import read_model, unusable
+
 SUFFIX = ".json"
 VERSION = "ridge 1"
 RARE_STRENGTHS = (0.0,)
@@ -92,11 +94,21 @@ def save(model: Line, path: Path) -> None:
     path.write_text(json.dumps({"mean": model.mean.tolist(), "scale": scale, "weight": model.weight.tolist()}))
 
 
-def load(path: Path) -> Line:
-    """Read what `save` wrote."""
-    content = json.loads(path.read_text())
-    scale = [np.inf if s is None else s for s in content["scale"]]
-    return Line(*(np.array(part, np.float32) for part in (content["mean"], scale, content["weight"])))
+def load(path: Path, n_columns: int) -> Line:
+    """Read what `save` wrote; raises InputError if it is not as `save` left it."""
+    try:
+        content = json.loads(read_model(path))
+        parts = [np.array(content[name], np.float64) for name in ("mean", "scale", "weight")]  # null becomes NaN
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise unusable(path, f"cannot be used ({error})") from error
+    if any(part.shape != (n_columns,) for part in parts):
+        raise unusable(path, f"has not one number for each of {n_columns} columns")
+    mean, scale, weight = parts
+    scale = np.where(np.isnan(scale), 1.0, scale)
+    if not all((abs(part) <= np.finfo(np.float32).max).all() for part in (mean, scale, weight)) or (scale <= 0).any():
+        raise unusable(path, "holds a number that is not finite, or a scale that is not positive")
+    scale = np.where(np.isnan(parts[1]), np.inf, scale)
+    return Line(*(part.astype(np.float32) for part in (mean, scale, weight)))
 
 
 def _standardise(values: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:

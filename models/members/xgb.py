@@ -16,7 +16,10 @@ from typing import Any
 import numpy as np
 import xgboost
 
-SUFFIX = ".ubj"
+from models.members.xgb_file import read_checked
+from models.trees import unusable
+
+SUFFIX = ".json"
 VERSION = f"xgboost {xgboost.__version__}"
 RARE_STRENGTHS = (0.0, 0.5)
 COMMON_STRENGTHS = (0.0, 0.5)
@@ -138,12 +141,16 @@ def score(model: xgboost.Booster, values: np.ndarray) -> np.ndarray:
 
 
 def save(model: xgboost.Booster, path: Path) -> None:
-    """Write XGBoost's binary JSON."""
-    path.write_bytes(model.save_raw("ubj"))
+    """Write XGBoost's JSON: a tenth larger than its binary form, and it can be checked before XGBoost reads it."""
+    path.write_bytes(model.save_raw("json"))
 
 
-def load(path: Path) -> xgboost.Booster:
-    """Read XGBoost's binary JSON."""
+def load(path: Path, n_columns: int) -> xgboost.Booster:
+    """Read XGBoost's JSON; raises InputError if it is not as `save` left it."""
     booster = xgboost.Booster({"nthread": 1})
-    booster.load_model(bytearray(path.read_bytes()))
+    content = read_checked(path, n_columns)
+    try:
+        booster.load_model(bytearray(content))
+    except xgboost.core.XGBoostError as error:
+        raise unusable(path, "cannot be read by XGBoost") from error
     return booster
