@@ -92,7 +92,7 @@ def fit(
     design = make_design(matrix, labels, groups, settings)
     key = digest([settings.of_result(), unit_keys(design.training, settings), list(columns["name"]), _sources()])
     if made_from(folder / "fit.json") == key:
-        return load(folder)
+        return load(folder, settings.organelles)
     (folder / "fit.json").unlink(missing_ok=True)
     with _shown(design, settings, quiet) as shown:
         first = train_first_level(design.training, design.organelles, range(settings.n_folds), settings, folder, shown)

@@ -11,6 +11,7 @@ from engine.stored import read_array
 from models.align import Alignment
 from models.chain import Chain
 from models.fit_file import REMEDY, read_fit_file
+from models.labels import ORGANELLES
 from models.leaderboard import Leaderboard
 from models.members import member
 from models.settings import FitSettings
@@ -116,8 +117,14 @@ class Fitted:
         write_json(self.folder / "fit.json", content)
 
 
-def load(folder: Path) -> Fitted:
+def load(folder: Path, organelles: tuple[str, ...] | None = ORGANELLES) -> Fitted:
     """Read a finished fit.
+
+    Parameters
+    ----------
+    folder : Path
+    organelles : tuple of str or None
+        What its labels must stand for; None for anything.
 
     Raises
     ------
@@ -125,9 +132,15 @@ def load(folder: Path) -> Fitted:
         If there is none in the folder, or a file of it is not as a fit leaves it.
     """
     fit = read_fit_file(folder)
+    names = fit.settings.organelles
+    if organelles is not None and names != organelles:
+        raise InputError(
+            f"the fit in {folder} is of {len(names)} labels of its own ({names[0]} ...), not of the {len(organelles)} "
+            "organelles. Open it from Python: OrganelleClassifier.load (docs/python.md)."
+        )
     path = folder / "oof_fold.npy"
     fold = read_array(path, np.int8, (None,), REMEDY)
-    n, n_labels, n_members = len(fold), len(fit.settings.organelles), len(fit.settings.members)
+    n, n_labels, n_members = len(fold), len(names), len(fit.settings.members)
     if n and not -1 <= fold.min() <= fold.max() < fit.settings.n_folds:
         raise InputError(f"{path} holds folds that the fit has not. {REMEDY}")
     members = read_array(folder / "oof_members.npy", np.float32, (n, n_labels, n_members), REMEDY)
@@ -138,7 +151,7 @@ def load(folder: Path) -> Fitted:
     calls = read_array(folder / "oof_calls.npy", bool, (n, n_labels), REMEDY)
     return Fitted(
         folder, fit.settings, fit.columns, fit.evaluable, fit.prior, fit.alignment, fit.chain, fold, members,
-        probabilities, calls, Leaderboard.load(folder / "leaderboard.csv", fit.folds),
+        probabilities, calls, Leaderboard.load(folder / "leaderboard.csv", fit.folds, names),
     )  # fmt: skip
 
 

@@ -57,13 +57,13 @@ class Leaderboard:
             self.table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
 
     @classmethod
-    def load(cls, path: Path, folds: str) -> "Leaderboard":
-        """Read what `save` wrote; raises InputError if it is missing or another table."""
+    def load(cls, path: Path, folds: str, organelles: Sequence[str] = ORGANELLES) -> "Leaderboard":
+        """Read what `save` wrote; raises InputError if it is missing or another table, or of other organelles."""
         try:
             if path.stat().st_size > LARGEST:
                 raise ValueError(f"it has {path.stat().st_size:,} bytes")
             table = pd.read_csv(path, keep_default_na=False, na_values=[""], index_col=False)
-            _check(table)
+            _check(table, organelles)
         except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
             raise InputError(f"{path} cannot be used: {error}. Run python cli.py fit again.") from error
         return cls(table, folds)
@@ -94,7 +94,7 @@ class Leaderboard:
         }
 
 
-def _check(table: pd.DataFrame) -> None:
+def _check(table: pd.DataFrame, organelles: Sequence[str]) -> None:
     """Raise ValueError unless it is a leaderboard."""
     names = _column_names()
     if tuple(table.columns) != names:
@@ -103,7 +103,7 @@ def _check(table: pd.DataFrame) -> None:
         values = table[name]
         if not pd.api.types.is_numeric_dtype(values) or np.isinf(values.to_numpy(np.float64)).any():
             raise ValueError(f"its column {name} holds something else than finite numbers")
-    known = {"organelle": list(ORGANELLES), "macro": list(_MACROS)}
+    known = {"organelle": list(organelles), "macro": list(_MACROS)}
     if (
         not table["kind"].isin([*known, "step", "split"]).all()
         or not table["name"].map(lambda x: isinstance(x, str)).all()

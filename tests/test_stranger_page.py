@@ -5,14 +5,19 @@ import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 
 from evidence import some_evidence
 from hostile_runs import HOSTILE
-from models.report import DuplicatePair, Evidence, Failure, write_report
+from models.doubts import SUSPECT_COLUMNS
+from models.duplicates import DUPLICATE_COLUMNS
+from models.report import Evidence, Failure, write_report
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
+_NUMBERS = {"probability", "usual", "doubt", "similar_with", "similar", "kind"}
+_TEXTS = [name for name in SUSPECT_COLUMNS if name not in _NUMBERS]
 
 
 def hostile_evidence() -> Evidence:
@@ -37,7 +42,8 @@ def hostile_evidence() -> Evidence:
         columns=columns,
         importance=importance[~blocks],
         failures=(Failure(HOSTILE, HOSTILE, HOSTILE),),
-        duplicates=(DuplicatePair(HOSTILE, HOSTILE, HOSTILE, 1, None),),
+        duplicates=pd.DataFrame([dict.fromkeys(DUPLICATE_COLUMNS, HOSTILE) | {"bits": 1}]),
+        suspects=pd.concat([evidence.suspects, evidence.suspects.head(1).assign(**dict.fromkeys(_TEXTS, HOSTILE))]),
     )
 
 
