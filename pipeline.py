@@ -18,7 +18,7 @@ from features._portrait_shards import ShownCells
 from features._settings import ExtractSettings, NetworkFile
 from features._shards import plan_shards
 from models.fit import fit as fit_models
-from models.fitted import Fitted, load
+from models.fitted import Fitted
 from models.importance import ImportanceSettings
 from models.importance_plot import plot as draw_importance
 from models.matrix import read_matrix
@@ -136,8 +136,9 @@ def fit(
     with locked(run):
         matrix = training.matrix
         fitted = fit_models(
-            matrix.values, matrix.columns, training.labels, training.groups, settings, folder.models, quiet
-        )
+            matrix.values, matrix.columns, training.labels, training.groups, settings, folder.models, quiet,
+            stale=fitting.fit_tables(folder),
+        )  # fmt: skip
         fitting.write_fit_tables(folder, fitted, training, (data / "simulated.json").is_file())
         folder.note("fit", settings.of_result() | {"data": str(data), "groups": training.groups_from})
     return _fit_outcome(data, folder, fitted, training)
@@ -167,7 +168,7 @@ def _fit_outcome(data: Path, folder: RunFolder, fitted: Fitted, training: fittin
 def importances(run: Path, organelle: str | None, *, plot: Path | None, top: int, workers: int, quiet: bool) -> Outcome:
     """Boosters -> what drives each organelle; measured once for a fit."""
     folder = RunFolder(run)
-    fitted = load(folder.models)
+    fitted = fitting.finished_fit(folder)
     with locked(run):
         settings = ImportanceSettings(workers=workers or default_workers())
         fields = partial(explaining.read_fitted_fields, folder)
@@ -187,7 +188,7 @@ def importances(run: Path, organelle: str | None, *, plot: Path | None, top: int
 def submit(data: Path, run: Path, *, prior_shift: str) -> Outcome:
     """Predict the test fields and write them in Kaggle's order."""
     folder = RunFolder(run)
-    fitted = load(folder.models)
+    fitted = fitting.finished_fit(folder)
     test = read_matrix(folder.matrix("test"), fitting.read_columns(folder))
     predicted = fitted.predict(test.named(fitted.columns))
     calls = Calls(test.ids, *shift(prior_shift, *predicted, fitted.prior, fitted.evaluable))
@@ -209,7 +210,7 @@ def submit(data: Path, run: Path, *, prior_shift: str) -> Outcome:
 def report(data: Path, run: Path, *, workers: int, quiet: bool) -> Outcome:
     """Everything in the run folder -> one page for people."""
     folder = RunFolder(run)
-    fitted = load(folder.models)
+    fitted = fitting.finished_fit(folder)
     with locked(run):
         page = report_run(folder, fitted, data, workers or default_workers(), quiet)
     return Outcome((f"report in {page}",), f"python cli.py submit --data {data} --run {run}", {"report": str(page)})

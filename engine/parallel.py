@@ -5,6 +5,8 @@ from typing import Any
 
 import joblib
 
+from engine.workers import run_in_processes
+
 
 def default_workers() -> int:
     """Cores this process may use."""
@@ -30,9 +32,7 @@ def run_units(function: Callable[..., Any], units: Iterable[tuple], workers: int
         for unit in units:
             yield _single_threaded(function, unit)
         return
-    with joblib.parallel_config(backend="loky", n_jobs=workers, inner_max_num_threads=1):
-        parallel = joblib.Parallel(return_as="generator_unordered", pre_dispatch="2*n_jobs")
-        yield from parallel(joblib.delayed(_single_threaded)(function, unit) for unit in units)
+    yield from run_in_processes(_single_threaded, ((function, unit) for unit in units), workers)
 
 
 def _single_threaded(function: Callable[..., Any], unit: tuple) -> Any:

@@ -65,6 +65,7 @@ def fit(
     settings: FitSettings,
     folder: Path,
     quiet: bool = False,
+    stale: Sequence[Path] = (),
 ) -> Fitted:
     """Fit everything, going on from what is already finished in the folder.
 
@@ -82,6 +83,8 @@ def fit(
         For the models, fit.json and the out-of-fold arrays.
     quiet : bool
         Show no progress.
+    stale : sequence of Path
+        Tables of an earlier fit; removed with its fit.json if there is something to fit, so that the two never mix.
 
     Raises
     ------
@@ -94,7 +97,8 @@ def fit(
     key = digest([settings.of_result(), unit_keys(design.training, settings), list(columns["name"]), _sources()])
     if (folder / "fit.json").is_file() and read_json(folder / "fit.json")["key"] == key:
         return load(folder)
-    (folder / "fit.json").unlink(missing_ok=True)
+    for path in (folder / "fit.json", *stale):
+        path.unlink(missing_ok=True)
     with _shown(design, settings, quiet) as shown:
         first = train_first_level(design.training, design.organelles, range(settings.n_folds), settings, folder, shown)
         leak = _leak(design, first, settings, folder, shown)

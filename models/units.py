@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.files import read_json
+from engine.files import read_json, write_array
 from models.labels import folder_name
 from models.members import member
 
@@ -74,9 +74,8 @@ class Training:
 
     def save(self, folder: Path) -> None:
         """Write the arrays for the workers."""
-        folder.mkdir(parents=True, exist_ok=True)
         for name, array in vars(self).items():
-            np.save(folder / f"{name}.npy", array)
+            write_array(folder / f"{name}.npy", array)
 
     @classmethod
     def load(cls, folder: Path) -> "Training":

@@ -12,7 +12,7 @@ from engine.errors import InputError
 from engine.files import whole
 from engine.run_folder import RunFolder
 from models.duplicates import duplicate_pairs, join
-from models.fitted import Fitted
+from models.fitted import Fitted, load
 from models.labels import ORGANELLES, groups_from_ids, read_groups, read_labels
 from models.leaderboard import Leaderboard
 from models.matrix import FieldMatrix, read_matrix
@@ -105,6 +105,26 @@ def near_identical(metadata: pd.DataFrame) -> np.ndarray:
     """Pairs of rows of near-identical fields, from the perceptual hashes among their Metadata columns."""
     names = [name for name in metadata.columns if name.startswith("Metadata_Hash")]
     return duplicate_pairs(metadata[names].to_numpy(np.uint64), HASH_BITS_APART)
+
+
+def fit_tables(folder: RunFolder) -> tuple[Path, ...]:
+    """The tables of a fit, beside its models, in the order in which they are written."""
+    return folder.folds, folder.oof, folder.leaderboard, folder.metrics
+
+
+def finished_fit(folder: RunFolder) -> Fitted:
+    """The fit of a run.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it was stopped before its tables were written.
+    """
+    fitted = load(folder.models)
+    for path in fit_tables(folder):
+        if not path.is_file():
+            raise InputError(f"{path} is missing: the fit was stopped before its end. Run: python cli.py fit")
+    return fitted
 
 
 def write_fit_tables(folder: RunFolder, fitted: Fitted, training: TrainingSet, simulated: bool) -> None:

@@ -60,7 +60,7 @@ def score(model: lightgbm.Booster, values: np.ndarray) -> np.ndarray:
 
 def save(model: lightgbm.Booster, path: Path) -> None:
     """Write LightGBM's text format."""
-    model.save_model(os.fspath(path))
+    path.write_text(model.model_to_string(), encoding="utf-8")
 
 
 def load(path: Path) -> lightgbm.Booster:
