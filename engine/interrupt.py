@@ -14,6 +14,9 @@ SENTENCE = "interrupted: what was finished is kept; the same command goes on fro
 GRACE = 5.0
 """Seconds that a command has to end by itself; then, or at a second Ctrl-C, it is ended where it stands."""
 
+_UNSAID = "ignore:resource_tracker:UserWarning"
+"""What the process that tidies up behind killed workers would say about each semaphore that it removes."""
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _came = threading.Event()
 _held = threading.Event()
@@ -25,6 +28,8 @@ def heed_signals() -> None:
     One that is ignored already (nohup, a job in the background) stays ignored. A long call into a library cannot delay
     the end, and a KeyboardInterrupt that a library swallows does not prevent it: a thread is told by the system itself.
     """
+    known = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = f"{known},{_UNSAID}" if known else _UNSAID
     mine, theirs = os.pipe()
     os.set_blocking(theirs, False)
     signal.set_wakeup_fd(theirs, warn_on_full_buffer=False)

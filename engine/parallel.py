@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import joblib
+from threadpoolctl import threadpool_limits
 
 from engine.workers import run_in_processes
 
@@ -30,7 +31,9 @@ def run_units(function: Callable[..., Any], units: Iterable[tuple], workers: int
     """
     if workers == 1:
         for unit in units:
-            yield _single_threaded(function, unit)
+            with threadpool_limits(1):  # what the environment of worker processes says
+                result = _single_threaded(function, unit)
+            yield result
         return
     yield from run_in_processes(_single_threaded, ((function, unit) for unit in units), workers)
 

@@ -1,5 +1,6 @@
 """Worker processes on this machine: they end with the command, and the work of one that is killed is done again."""
 
+import multiprocessing.resource_tracker
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+from joblib.externals.loky.backend import resource_tracker
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from engine.errors import MachineError
@@ -102,6 +104,8 @@ def _results(function: Callable[..., Any], feed: _Feed, workers: int) -> Iterato
         backend="loky", n_jobs=workers, inner_max_num_threads=1, initializer=_end_with, initargs=(me,)
     ):
         parallel = joblib.Parallel(return_as="generator_unordered", pre_dispatch="2*n_jobs")
+        for tracker in (multiprocessing.resource_tracker, resource_tracker):
+            tracker.ensure_running()  # starting one lets signals through again
         with uninterrupted():
             results = parallel(
                 joblib.delayed(_done_by_worker)(number, function, unit, me, folder) for number, unit in feed.units()
