@@ -47,7 +47,7 @@ class Starter:
         return int(self.process.stdout.readline())
 
 
-@dataclass(frozen=True)
+@dataclass
 class Stage:
     """A command between two states of the run folder.
 
@@ -58,17 +58,19 @@ class Stage:
         From run folder and number of workers to a command line.
     other : tuple of str
         Options that make it another result.
-    before, after : Path
-        The run folder as the command finds and leaves it, undisturbed.
+    before : Path
+        The run folder as the command finds it.
+    after : dict of int to Path
+        As one worker and as two leave it, undisturbed. Only embed, whose sums depend on their number, differs.
     seconds : float
-        How long it takes.
+        How long one worker took when it was last seen to end undisturbed.
     """
 
     name: str
     arguments: Callable[[Path, int], list[str]]
     other: tuple[str, ...]
     before: Path
-    after: Path
+    after: dict[int, Path]
     seconds: float
 
 
@@ -80,6 +82,7 @@ class Round:
     stage: Stage
     run: Path
     chance: np.random.Generator
+    n_workers: int = 1
     seen: str = ""
     complaints: list[str] = field(default_factory=list)
 
@@ -101,28 +104,31 @@ class Round:
         return self.log.read_text(errors="replace") if self.log.is_file() else ""
 
     def start(self, *options: str, workers: int | None = None) -> int:
-        """Start the command; without a number of workers, one or two are drawn."""
-        n = workers or int(self.chance.integers(1, 3))
-        return self.starter.start([*self.stage.arguments(self.run, n), *options], self.log, self.mark)
+        """Start the command; without a number of workers it has two in a quarter of the rounds, else one."""
+        self.n_workers = workers or int(self.chance.choice([1, 2], p=[0.75, 0.25]))
+        return self.starter.start([*self.stage.arguments(self.run, self.n_workers), *options], self.log, self.mark)
 
     def moment(self, process: int) -> bool:
         """Wait for a drawn moment of the command; False if it ended before.
 
         Half of the moments are drawn evenly over its undisturbed time, three tenths are just after a drawn one of the
-        files that it writes has appeared, and two tenths are in its last tenth.
+        files that it writes has appeared, and two tenths are in its last tenth; with two workers all are after a file.
         """
-        kind = self.chance.choice(["time", "file", "end"], p=[0.5, 0.3, 0.2])
-        until = time.monotonic() + PATIENCE
+        kind = self.chance.choice(["time", "file", "end"], p=[0.5, 0.3, 0.2]) if self.n_workers == 1 else "file"
+        begun = time.monotonic()
         if kind == "file":
-            new = [path for path in files(self.stage.after) if path not in files(self.stage.before)]
+            until = begun + PATIENCE
+            new = sorted(files(self.stage.after[1]).keys() - files(self.stage.before).keys())
             wanted = self.run / (self.chance.choice(new) if new else "config.json")
-            before = _stamp(wanted)
-            while alive(process) and time.monotonic() < until and _stamp(wanted) == before:
-                time.sleep(0.002)
         else:
-            low = 0.9 if kind == "end" else 0.0
-            time.sleep(self.stage.seconds * self.chance.uniform(low, 1.0))
-        return alive(process)
+            until = begun + self.stage.seconds * self.chance.uniform(0.9 if kind == "end" else 0.0, 1.0)
+            wanted = self.run / "nothing"
+        before = _stamp(wanted)
+        while (running := alive(process)) and time.monotonic() < until and _stamp(wanted) == before:
+            time.sleep(0.002)
+        if not running and self.n_workers == 1:
+            self.stage.seconds = time.monotonic() - begun
+        return running
 
     def look_after(self, process: int, allowed: set[int], sentences: Sequence[str]) -> int:
         """Wait for the end; check exit code, sentence, that there is no traceback and that no worker is left."""
@@ -144,13 +150,14 @@ class Round:
     def again(self) -> None:
         """Run the command undisturbed: it must complete, and leave what an undisturbed one leaves, byte by byte."""
         log = self.run.parent / "again.log"
-        code = self.starter.run(self.stage.arguments(self.run, 1), log)
+        n_workers = self.n_workers if self.stage.after[1] != self.stage.after[2] else 1
+        code = self.starter.run(self.stage.arguments(self.run, n_workers), log)
         self.check(code == 0, f"the next run ended with {code}: {log.read_text()[-200:]!r}")
         self.compare()
 
     def compare(self) -> None:
         """Check the run folder against the undisturbed one."""
-        found, expected = files(self.run), files(self.stage.after)
+        found, expected = files(self.run), files(self.stage.after[self.n_workers])
         self.check(found.keys() <= expected.keys(), f"too many: {sorted(found.keys() - expected.keys())[:3]}")
         self.check(expected.keys() <= found.keys(), f"missing: {sorted(expected.keys() - found.keys())[:3]}")
         differ = [name for name in found if name in expected and found[name] != expected[name]]

@@ -11,7 +11,6 @@ the disks.
 import argparse
 import contextlib
 import os
-import platform
 import shutil
 import signal
 import subprocess
@@ -95,7 +94,7 @@ def two_at_once(round_: Round) -> None:
     first = round_.start()
     round_.moment(first)
     log = round_.run.parent / "second.log"
-    second = round_.starter.start(round_.stage.arguments(round_.run, 1), log, round_.mark)
+    second = round_.starter.start(round_.stage.arguments(round_.run, round_.n_workers), log, round_.mark)
     code = round_.starter.wait(second)
     round_.look_after(first, {0}, ())
     refused = code == 4 and "in use by another hpa-boost command" in log.read_text()
@@ -107,7 +106,7 @@ def two_at_once(round_: Round) -> None:
 
 def full_disk(round_: Round) -> None:
     """A disk that has room for a drawn part of what the command writes."""
-    there, wanted = _pages(round_.stage.before), _pages(round_.stage.after)
+    there, wanted = _pages(round_.stage.before), _pages(round_.stage.after[1])
     room = there + int(round_.chance.uniform(0.02, 0.95) * (wanted - there)) + 64
     shutil.rmtree(round_.run)
     round_.run.mkdir()
@@ -153,8 +152,8 @@ def _pages(folder: Path) -> int:
 
 
 def prepare(starter: Starter, folder: Path) -> list[Stage]:
-    """Simulate fields, run all commands undisturbed one after the other, and keep the run folder between them."""
-    data, run, log = folder / "data", folder / "undisturbed" / "run", folder / "undisturbed.log"
+    """Simulate fields, run all commands undisturbed, each on what the one before it left."""
+    data, log = folder / "data", folder / "undisturbed.log"
     drawn = ["simulate", str(data), "--fields", "24", "--test-fields", "4", "--size", "96", "--workers", "1"]
     quick = {
         "extract": (["--data", str(data), "--device", "cpu"], ["--no-er"]),
@@ -166,22 +165,27 @@ def prepare(starter: Starter, folder: Path) -> list[Stage]:
     }
 
     def arguments(name: str) -> Callable[[Path, int], list[str]]:
-        if name == "submit":
-            return lambda run, n: [name, "--run", str(run), *quick[name][0]]
-        same_bytes = {"embed": 2}  # for any number of workers, but for embed, whose sums depend on it
-        workers = lambda n: ["--workers", str(same_bytes.get(name, n))]  # noqa: E731
+        workers = (lambda n: []) if name == "submit" else (lambda n: ["--workers", str(n)])
         return lambda run, n: [name, "--run", str(run), *quick[name][0], *workers(n)]
 
+    def undisturbed(name: str, before: Path, n_workers: int) -> Path:
+        after = folder / "after" / f"{name}-{n_workers}" / "run"
+        shutil.copytree(before, after)
+        _must(starter.run(arguments(name)(after, n_workers), log), log)
+        return after
+
     _must(starter.run(drawn, log), log)
-    run.mkdir(parents=True)
+    before = folder / "empty"
+    before.mkdir()
     stages = []
     for name, (_, other) in quick.items():
-        before, after = folder / "before" / name / "run", folder / "after" / name / "run"
-        shutil.copytree(run, before)
         begun = time.monotonic()
-        _must(starter.run(arguments(name)(run, 2), log), log)
-        stages.append(Stage(name, arguments(name), tuple(other), before, after, time.monotonic() - begun))
-        shutil.copytree(run, after)
+        after = undisturbed(name, before, 1)
+        seconds = time.monotonic() - begun
+        with_two = undisturbed(name, before, 2) if name == "embed" else after
+        stages.append(Stage(name, arguments(name), tuple(other), before, {1: after, 2: with_two}, seconds))
+        print(f"{name}, undisturbed: {seconds:.1f} s", file=sys.stderr, flush=True)
+        before = after
     return stages
 
 
@@ -244,9 +248,7 @@ def main() -> int:
     bad = sum(n for word, n in seen.items() if word.startswith(BAD))
     struck = seen.total() - seen[SKIPPED]
     minutes = (time.monotonic() - begun) / 60
-    print(
-        f"\n{struck} faults, {bad} with a bad end; {platform.machine()}, {os.cpu_count()} cores, {minutes:.0f} minutes."
-    )
+    print(f"\n{struck} faults, {bad} with a bad end; {os.cpu_count()} cores, {minutes:.0f} minutes.")
     return int(bad > 0)
 
 

@@ -1,6 +1,7 @@
 """What the machine refuses (a full disk, a read-only folder, more memory), in sentences for people."""
 
 import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -13,8 +14,8 @@ def refusal(error: OSError | MemoryError) -> str:
     """Say what could not be done, where, and what helps."""
     if isinstance(error, MemoryError):
         return f"memory ran out ({error}). {_KEPT} Run it again with fewer --workers, or free memory."
-    what = str(error.filename or "a file")
-    reason = error.strerror or str(error)
+    what = str(error.filename) if error.filename else f"a file ({error})"
+    reason = os.strerror(error.errno) if error.errno else str(error)
     if error.errno in _FULL:
         return f"{what} could not be written: {reason}{_free(what)}. {_KEPT} Free space, or use another disk."
     if error.errno in _FORBIDDEN:
