@@ -8,8 +8,10 @@ from typing import Annotated, Any, Literal
 import typer
 
 from engine.errors import HpaError
+from engine.interrupt import INTERRUPTED, SENTENCE, end, heed_signals, was_interrupted
+from engine.machine import refusal
 
-SOME_FAILED, INTERRUPTED = 3, 130
+SOME_FAILED, UNUSABLE = 3, 4
 
 app = typer.Typer(
     add_completion=False,
@@ -312,16 +314,32 @@ def _tell(outcome: Any, quiet: bool, as_json: bool) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; exit code 0 done, 1 a bug, 2 usage, 3 some fields failed, 4 input unusable, 130 interrupted."""
     try:
+        code = _run(arguments)
+    except BaseException:  # what an interruption breaks on its way is no bug
+        if not was_interrupted():
+            raise
+        code = INTERRUPTED
+    if code == INTERRUPTED:
+        print(SENTENCE, file=sys.stderr)
+    return code
+
+
+def _run(arguments: list[str] | None) -> int:
+    try:
         app(arguments)
     except HpaError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    except SystemExit as end:
-        if end.code == INTERRUPTED:
-            print("interrupted: what was finished is kept; the same command goes on from there.", file=sys.stderr)
-        return int(end.code or 0)
+    except (OSError, MemoryError) as error:
+        if was_interrupted():
+            raise
+        print(f"error: {refusal(error)}", file=sys.stderr)
+        return UNUSABLE
+    except SystemExit as ended:
+        return int(ended.code or 0)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    heed_signals()
+    end(main())

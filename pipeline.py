@@ -19,7 +19,7 @@ from features._portrait_shards import ShownCells
 from features._settings import ExtractSettings, NetworkFile
 from features._shards import plan_shards
 from models.fit import fit as fit_models
-from models.fitted import Fitted, load
+from models.fitted import Fitted
 from models.importance import ImportanceSettings
 from models.importance_plot import check_form
 from models.importance_plot import plot as draw_importance
@@ -159,8 +159,9 @@ def fit(
     with locked(run):
         matrix = training.matrix
         fitted = fit_models(
-            matrix.values, matrix.columns, training.labels, training.groups, settings, folder.models, quiet
-        )
+            matrix.values, matrix.columns, training.labels, training.groups, settings, folder.models, quiet,
+            stale=fitting.fit_tables(folder),
+        )  # fmt: skip
         fitting.write_fit_tables(folder, fitted, training, (data / "simulated.json").is_file())
         duplicates = cleaning.write_duplicates(folder, training)
         suspects = cleaning.write_suspects(folder, fitted, training)
@@ -197,7 +198,7 @@ def importances(run: Path, organelle: str | None, *, plot: Path | None, top: int
     if plot is not None:
         check_form(plot)
     folder = open_run(run)
-    fitted = load(folder.models)
+    fitted = fitting.finished_fit(folder)
     with locked(run):
         settings = ImportanceSettings(workers=workers or default_workers())
         fields = partial(explaining.read_fitted_fields, folder)
@@ -222,11 +223,11 @@ def predict(
     folder, results = open_run(run), RunFolder(out or run / "predicted")
     files = predicting.PredictionFiles(results.root)
     workers = workers or default_workers()
-    fitted = load(folder.models)
+    fitted = fitting.finished_fit(folder)
     devices = extraction.choose_devices(device, quiet)
     settings = settings_like(folder, no_er=no_er, masks=masks, network=network, device=devices[0].partition(":")[0])
     source = find_fields(images)
-    with locked(results.root):
+    with locked(out or run):
         shards = plan_shards(source, predicting.SPLIT, settings, results.features)
         extraction.remove_strays(results, shards)
         extraction.compile_kernels(workers, quiet)
@@ -245,7 +246,7 @@ def predict(
 def submit(data: Path, run: Path, *, prior_shift: str) -> Outcome:
     """Predict the test fields and write them in Kaggle's order."""
     folder = open_run(run)
-    fitted = load(folder.models)
+    fitted = fitting.finished_fit(folder)
     test = read_matrix(folder.matrix("test"), fitting.read_columns(folder))
     predicted = fitted.predict(test.named(fitted.columns))
     calls = Calls(test.ids, *shift(prior_shift, *predicted, fitted.prior, fitted.evaluable))
@@ -267,7 +268,7 @@ def submit(data: Path, run: Path, *, prior_shift: str) -> Outcome:
 def report(data: Path, run: Path, *, masks: Path | None, workers: int, quiet: bool) -> Outcome:
     """Everything in the run folder -> one page for people."""
     folder = open_run(run)
-    fitted = load(folder.models)
+    fitted = fitting.finished_fit(folder)
     with locked(run):
         page = report_run(folder, fitted, data, masks, workers or default_workers(), quiet)
     return Outcome((f"report in {page}",), f"python cli.py submit --data {data} --run {run}", {"report": str(page)})

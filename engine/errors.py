@@ -4,6 +4,7 @@ HpaError
 ├── UsageError   2  the command line asks for something that does not exist
 ├── InputError   4  a file or folder is missing or unusable
 │   └── FieldError  one field cannot be used: recorded in failures.csv, the run goes on
+└── MachineError 4  the machine does not give what the command needs, e.g. memory
 """
 
 
@@ -21,6 +22,12 @@ class UsageError(HpaError):
 
 class InputError(HpaError):
     """A file or folder is missing or cannot be used."""
+
+    exit_code = 4
+
+
+class MachineError(HpaError):
+    """The machine does not give what the command needs; what was finished is kept."""
 
     exit_code = 4
 

@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import joblib
+from threadpoolctl import threadpool_limits
+
+from engine.workers import run_in_processes
 
 
 def default_workers() -> int:
@@ -28,11 +31,11 @@ def run_units(function: Callable[..., Any], units: Iterable[tuple], workers: int
     """
     if workers == 1:
         for unit in units:
-            yield _single_threaded(function, unit)
+            with threadpool_limits(1):  # what the environment of worker processes says
+                result = _single_threaded(function, unit)
+            yield result
         return
-    with joblib.parallel_config(backend="loky", n_jobs=workers, inner_max_num_threads=1):
-        parallel = joblib.Parallel(return_as="generator_unordered", pre_dispatch="2*n_jobs")
-        yield from parallel(joblib.delayed(_single_threaded)(function, unit) for unit in units)
+    yield from run_in_processes(_single_threaded, ((function, unit) for unit in units), workers)
 
 
 def _single_threaded(function: Callable[..., Any], unit: tuple) -> Any:

@@ -5,6 +5,7 @@ from. A unit whose note carries today's hash is not done again. Values are prepa
 per member and fold and shared by the organelles.
 """
 
+import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.files import content_hash, digest, made_from, whole, write_json
+from engine.files import content_hash, digest, made_from, whole, write_array, write_json
 from engine.parallel import run_units
 from engine.progress import Progress
 from engine.stored import read_array
@@ -24,6 +25,8 @@ from models.units import Training, Unit
 from models.weights import Strengths, choose_strengths, read_strengths, row_weights
 
 _WATCH_SECONDS = 0.5
+_INPUTS = ".inputs-"
+"""The folder of arrays that workers read begins so and ends with their hash, so that no worker reads another fit's."""
 
 
 def evaluable(labels: np.ndarray, groups: np.ndarray, fold: np.ndarray) -> np.ndarray:
@@ -78,23 +81,28 @@ def train_first_level(
     ]
     missing = [unit for unit in units if not unit.is_finished(keys[unit.member])]
     progress.advance(len(units) - len(missing))
+    _remove_inputs(folder)
     if missing:
         for unit in missing:
             unit.note.unlink(missing_ok=True)
-        inputs = folder / ".inputs"
+        inputs = folder / f"{_INPUTS}{training.key()[:16]}"
         training.save(inputs)
         with _counted([unit.note for unit in missing], progress):
             for _ in run_units(_fit_several, _batches(missing, inputs, settings, keys), settings.workers):
                 pass
-        for path in inputs.iterdir():
-            path.unlink()
-        inputs.rmdir()
+        _remove_inputs(folder)
     scores = np.full((*training.labels.shape, len(settings.members)), np.nan, np.float32)
     for unit in units:
         tested = training.fold == unit.fold
         mine = read_array(unit.scores, np.float32, (int(tested.sum()),))
         scores[tested, unit.organelle, settings.members.index(unit.member)] = mine
     return scores
+
+
+def _remove_inputs(folder: Path) -> None:
+    """Remove the arrays that workers read, also those of a fit that was killed."""
+    for inputs in folder.glob(f"{_INPUTS}*"):
+        shutil.rmtree(inputs)
 
 
 def unit_keys(training: Training, settings: FitSettings) -> dict[str, str]:
@@ -132,8 +140,7 @@ def fit_one(
     model = kind.train(prepared, labels, row_weights(labels, strength), settings.rounds, seed)
     with whole(unit.model) as path:
         kind.save(model, path)
-    with whole(unit.scores) as path, path.open("wb") as file:
-        np.save(file, kind.score(model, training.values[unseen]))
+    write_array(unit.scores, kind.score(model, training.values[unseen]))
     made = {"key": key, "model": content_hash(unit.model)}
     write_json(unit.note, made | {"strength": strength, "rounds": settings.rounds, "n_positive": int(labels.sum())})
 
@@ -151,7 +158,8 @@ def _fit_several(units: Sequence[Unit], inputs: Path, settings: FitSettings, key
     strengths = _strengths(kind, training, units[0], seen, settings, key)
     prepared = kind.prepare(training.values[seen], settings.device)
     for unit in units:
-        fit_one(kind, prepared, training, unit, settings, strengths, key)
+        if not unit.is_finished(key):  # by a worker that was killed before its job was done
+            fit_one(kind, prepared, training, unit, settings, strengths, key)
 
 
 def _strengths(

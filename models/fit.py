@@ -64,6 +64,7 @@ def fit(
     settings: FitSettings,
     folder: Path,
     quiet: bool = False,
+    stale: Sequence[Path] = (),
 ) -> Fitted:
     """Fit everything, going on from what is already finished in the folder.
 
@@ -81,6 +82,8 @@ def fit(
         For the models, fit.json and the out-of-fold arrays.
     quiet : bool
         Show no progress.
+    stale : sequence of Path
+        Tables of an earlier fit; removed with its fit.json if there is something to fit, so that the two never mix.
 
     Raises
     ------
@@ -93,7 +96,8 @@ def fit(
     key = digest([settings.of_result(), unit_keys(design.training, settings), list(columns["name"]), _sources()])
     if made_from(folder / "fit.json") == key:
         return load(folder, settings.organelles)
-    (folder / "fit.json").unlink(missing_ok=True)
+    for path in (folder / "fit.json", *stale):
+        path.unlink(missing_ok=True)
     with _shown(design, settings, quiet) as shown:
         first = train_first_level(design.training, design.organelles, range(settings.n_folds), settings, folder, shown)
         leak = _leak(design, first, settings, folder, shown)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import InputError
-from engine.files import whole, write_json
+from engine.files import write_array, write_json
 from engine.stored import read_array
 from models.align import Alignment
 from models.chain import Chain
@@ -101,8 +101,7 @@ class Fitted:
         """Write fit.json, the arrays and leaderboard.csv beside the models; fit.json comes last."""
         arrays = {"fold": self.fold, "members": self.members, "probabilities": self.probabilities, "calls": self.calls}
         for name, array in arrays.items():
-            with whole(self.folder / f"oof_{name}.npy") as path, path.open("wb") as file:
-                np.save(file, array)
+            write_array(self.folder / f"oof_{name}.npy", array)
         self.leaderboard.save(self.folder / "leaderboard.csv")
         content = {
             "key": key,

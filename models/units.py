@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.files import content_hash, made_from, read_json
+from engine.files import content_hash, made_from, read_json, write_array
 from models.labels import ORGANELLES, folder_name
 from models.members import member
 from models.trees import REMEDY, unusable
@@ -91,9 +91,8 @@ class Training:
 
     def save(self, folder: Path) -> None:
         """Write the arrays for the workers."""
-        folder.mkdir(parents=True, exist_ok=True)
         for name, array in vars(self).items():
-            np.save(folder / f"{name}.npy", array)
+            write_array(folder / f"{name}.npy", array)
 
     @classmethod
     def load(cls, folder: Path) -> "Training":

@@ -61,7 +61,10 @@ def choose_devices(name: str, quiet: bool) -> tuple[str, ...]:
 
 
 def remember_settings(folder: RunFolder, settings: ExtractSettings) -> None:
-    """Keep the settings beside the shards, and say which differ from those of an earlier run."""
+    """Keep the settings beside the shards; if they differ from an earlier run's, say how, and remove its matrices.
+
+    So matrices of two settings are never there together, wherever a run is stopped.
+    """
     path = folder.features / "settings.json"
     today = {key: _brief(value) for key, value in settings.made_with().items()}
     before = read_json(path) if path.is_file() else today
@@ -69,6 +72,8 @@ def remember_settings(folder: RunFolder, settings: ExtractSettings) -> None:
     changed = [f"{key}: {before.get(key)} -> {now}" for key, now in today.items() if before.get(key) != now]
     if changed:
         print(f"settings differ from the earlier run ({'; '.join(changed)}): measuring again", file=sys.stderr)  # noqa: T201
+        for split in SPLITS:
+            folder.matrix(split).unlink(missing_ok=True)
     write_json(path, today)
 
 

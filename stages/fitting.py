@@ -15,7 +15,7 @@ from engine.ids import shown
 from engine.run_folder import RunFolder
 from engine.stored import read_table
 from models.duplicates import duplicate_pairs, join
-from models.fitted import Fitted
+from models.fitted import Fitted, load
 from models.labels import ORGANELLES, groups_from_ids, read_groups, read_labels
 from models.leaderboard import Leaderboard
 from models.matrix import FieldMatrix, read_matrix
@@ -128,6 +128,26 @@ def hashes_of(metadata: pd.DataFrame) -> np.ndarray:
 def near_identical(metadata: pd.DataFrame) -> np.ndarray:
     """Pairs of rows of near-identical fields, from the perceptual hashes among their Metadata columns."""
     return duplicate_pairs(hashes_of(metadata), HASH_BITS_APART)
+
+
+def fit_tables(folder: RunFolder) -> tuple[Path, ...]:
+    """The tables of a fit, beside its models, in the order in which they are written."""
+    return folder.folds, folder.oof, folder.leaderboard, folder.metrics, folder.duplicates, folder.suspects
+
+
+def finished_fit(folder: RunFolder) -> Fitted:
+    """The fit of a run.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it was stopped before its tables were written.
+    """
+    fitted = load(folder.models)
+    for path in fit_tables(folder):
+        if not path.is_file():
+            raise InputError(f"{path} is missing: the fit was stopped before its end. Run: python cli.py fit")
+    return fitted
 
 
 def write_fit_tables(folder: RunFolder, fitted: Fitted, training: TrainingSet, simulated: bool) -> None:

@@ -1,6 +1,5 @@
 """LightGBM, one model an organelle, on values that are binned once."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +62,7 @@ def score(model: lightgbm.Booster, values: np.ndarray) -> np.ndarray:
 
 def save(model: lightgbm.Booster, path: Path) -> None:
     """Write LightGBM's text format."""
-    model.save_model(os.fspath(path))
+    path.write_text(model.model_to_string(), encoding="utf-8")
 
 
 def load(path: Path, n_columns: int) -> lightgbm.Booster:

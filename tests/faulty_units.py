@@ -1,0 +1,45 @@
+"""Units of work that are killed, or watch what holds them: workers import them by name."""
+
+import fcntl
+import os
+import signal
+import time
+from pathlib import Path
+
+from threadpoolctl import threadpool_info
+
+
+def die_once(folder: Path, number: int) -> int:
+    """A unit whose worker is killed at its first try."""
+    mine = folder / f"{number}"
+    if number == 3 and not mine.exists():
+        mine.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    mine.write_text("done")
+    return number
+
+
+def die(number: int) -> int:
+    if number == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def long_unit(folder: Path) -> None:
+    (folder / "begun").touch()
+    time.sleep(60)
+
+
+def folder_is_held(folder: Path) -> bool:
+    with (folder / ".workers").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def linear_algebra_threads() -> int:
+    import numpy  # noqa: F401
+
+    return max(library["num_threads"] for library in threadpool_info())
