@@ -3,11 +3,11 @@
 import csv
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 
 @contextmanager
@@ -17,7 +17,7 @@ def whole(path: Path) -> Iterator[Path]:
     A kill at any moment leaves either the old file or the new one, never a part. The folder is made if absent.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")  # two machines may have one process id
     try:
         yield temporary
         temporary.replace(path)

@@ -11,6 +11,11 @@ from engine.files import read_json, write_json
 _PACKAGES = ("numpy", "numba", "scikit-image", "opencv-python-headless", "scikit-learn", "lightgbm", "pyarrow", "torch")
 
 
+def package_versions() -> dict[str, str]:
+    """The versions of Python and of the packages that results depend on."""
+    return {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES}
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """The files of one run, by name."""
@@ -99,8 +104,7 @@ class RunFolder:
     def note(self, command: str, settings: dict[str, Any]) -> None:
         """Write a command's settings and the versions it ran with into config.json, beside the other commands'."""
         config = read_json(self.config) if self.config.is_file() else {}
-        packages = {name: version(name) for name in _PACKAGES}
-        config[command] = settings | {"versions": {"python": platform.python_version()} | packages}
+        config[command] = settings | {"versions": package_versions()}
         write_json(self.config, config)
 
 

@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from engine.arrays import handed_over
 from engine.files import digest, read_json, whole, write_json
+from engine.memory import give_back
 from engine.parallel import run_units
 from engine.progress import Progress
 from models.members import member
@@ -78,14 +80,10 @@ def train_first_level(
     if missing:
         for unit in missing:
             unit.note.unlink(missing_ok=True)
-        inputs = folder / ".inputs"
-        training.save(inputs)
-        with _counted([unit.note for unit in missing], progress):
+        counted = _counted([unit.note for unit in missing], progress)
+        with handed_over(folder / ".inputs", **vars(training)) as inputs, counted:
             for _ in run_units(_fit_several, _batches(missing, inputs, settings, keys), settings.workers):
                 pass
-        for path in inputs.iterdir():
-            path.unlink()
-        inputs.rmdir()
     scores = np.full((*training.labels.shape, len(settings.members)), np.nan, np.float32)
     for unit in units:
         scores[training.fold == unit.fold, unit.organelle, settings.members.index(unit.member)] = np.load(unit.scores)
@@ -145,7 +143,8 @@ def _fit_several(units: Sequence[Unit], inputs: Path, settings: FitSettings, key
     kind = member(units[0].member)
     seen, _ = _parts(training.fold, units[0].fold)
     strengths = _strengths(kind, training, units[0], seen, settings, key)
-    prepared = kind.prepare(training.values[seen], settings.device)
+    prepared = kind.prepare(training.of(seen), settings.device)
+    give_back()
     for unit in units:
         fit_one(kind, prepared, training, unit, settings, strengths, key)
 

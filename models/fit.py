@@ -147,7 +147,7 @@ def _conclude(
     prior = (labels[inner].sum(0) + 0.5) / (inner.sum() + 1)
     alignment = fit_alignment(first[inner][:, able], fold[inner], settings.n_folds)
     members = alignment.apply(first[inner][:, able], fold[inner])
-    nested = fit_nested(members, labels[inner][:, able], fold[inner], settings.workers)
+    nested = fit_nested(members, labels[inner][:, able], fold[inner], folder / ".inputs", settings.workers)
     shown.advance()
     chain = fit_chain(members, labels[inner][:, able], fold[inner])
     shown.advance()

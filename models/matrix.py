@@ -1,6 +1,7 @@
 """The field matrix: the cells of each field pooled, beside what is measured on the field as a whole."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from engine.errors import InputError
 from engine.files import whole
 from models.pool import pool, pooled_columns
 
+ROWS_A_GROUP = 4096  # of the matrix on disk: 65 MB
+COLUMNS_AT_ONCE = 512  # that are read
 _METADATA = "Metadata_"
 
 
@@ -45,6 +48,8 @@ class FieldMatrix:
 
     def select(self, keep: np.ndarray) -> "FieldMatrix":
         """The columns where `keep` (bool) is true."""
+        if keep.all():
+            return self
         return FieldMatrix(self.metadata, self.values[:, keep], self.columns[keep].reset_index(drop=True))
 
     def named(self, names: Sequence[str]) -> np.ndarray:
@@ -61,7 +66,7 @@ class FieldMatrix:
                 f"column {names[int(np.argmax(at < 0))]} is missing among the {len(self.columns)} of the matrix: it "
                 "was extracted with other settings than the fit. Run python cli.py extract and fit again."
             )
-        return self.values[:, at]
+        return self.values if np.array_equal(at, np.arange(len(self.columns))) else self.values[:, at]
 
 
 def pool_shard(cells_path: Path, fields_path: Path, columns: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
@@ -113,25 +118,58 @@ def _kept(of_cell: pd.DataFrame) -> tuple[tuple[str, np.ndarray], ...]:
 
 def _values(table: pa.Table) -> np.ndarray:
     values = np.empty((table.num_rows, table.num_columns), np.float32)
+    _fill(values, table)
+    return values
+
+
+def _fill(values: np.ndarray, table: pa.Table) -> None:
     for k, column in enumerate(table.columns):
         values[:, k] = column.to_numpy()
-    return values
 
 
 def write_matrix(
     path: Path, parts: Iterable[tuple[pd.DataFrame, np.ndarray]], columns: pd.DataFrame, made_of: str
 ) -> None:
-    """Write pooled shards as one table, sorted by id; `made_of` says from what, for `matrix_made_of`."""
-    parts = list(parts)
-    metadata = pd.concat([part for part, _ in parts], ignore_index=True)
-    order = np.argsort(metadata["Metadata_Id"].to_numpy(str), kind="stable")
-    values = np.ascontiguousarray(np.concatenate([values for _, values in parts])[order].T)
-    named = {name: values[k] for k, name in enumerate(matrix_columns(columns)["name"])}
-    table = pa.Table.from_pandas(metadata.iloc[order], preserve_index=False)
-    for name, column in named.items():
-        table = table.append_column(name, pa.array(column))
-    with whole(path) as temporary:
-        pq.write_table(table.replace_schema_metadata({b"made of": made_of}), temporary, use_dictionary=False)
+    """Write pooled shards as one table, some thousand rows at a time; `made_of` says from what, for `matrix_made_of`.
+
+    Parameters
+    ----------
+    parts : iterable
+        What `pool_shard` gives, in the order of the ids.
+    columns : DataFrame
+        As given to `pool_shard`.
+    """
+    names = list(matrix_columns(columns)["name"])
+    with whole(path) as temporary, ExitStack() as stack:
+        writer = None
+        for metadata, values in _gathered(parts):
+            table = pa.Table.from_pandas(metadata, preserve_index=False)
+            by_column = np.ascontiguousarray(values.T)
+            named = pa.Table.from_arrays([pa.array(column) for column in by_column], names)
+            table = pa.Table.from_arrays([*table.columns, *named.columns], [*table.column_names, *names])
+            if writer is None:
+                schema = table.schema.with_metadata({b"made of": made_of})
+                writer = stack.enter_context(pq.ParquetWriter(temporary, schema, use_dictionary=False))
+            writer.write_table(table.cast(writer.schema))
+
+
+def _gathered(parts: Iterable[tuple[pd.DataFrame, np.ndarray]]) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
+    """Parts put together to some thousand rows each; one without rows if there are none at all."""
+    waiting: list[tuple[pd.DataFrame, np.ndarray]] = []
+    written = 0
+    for part in parts:
+        waiting.append(part)
+        n_rows = sum(len(metadata) for metadata, _ in waiting)
+        if n_rows >= ROWS_A_GROUP:
+            yield _joined(waiting)
+            written, waiting = written + n_rows, []
+    if waiting and (not written or any(len(metadata) for metadata, _ in waiting)):
+        yield _joined(waiting)
+
+
+def _joined(parts: list[tuple[pd.DataFrame, np.ndarray]]) -> tuple[pd.DataFrame, np.ndarray]:
+    metadata = pd.concat([metadata for metadata, _ in parts], ignore_index=True)
+    return metadata, np.concatenate([values for _, values in parts])
 
 
 def matrix_made_of(path: Path) -> str | None:
@@ -142,14 +180,16 @@ def matrix_made_of(path: Path) -> str | None:
         return None
 
 
-def read_matrix(path: Path, columns: pd.DataFrame) -> FieldMatrix:
-    """Read a matrix.
+def read_matrix(path: Path, columns: pd.DataFrame, covariates: bool = True) -> FieldMatrix:
+    """Read a matrix, piece by piece, so that it is in memory once.
 
     Parameters
     ----------
     path : Path
     columns : DataFrame
         The structured columns of the run (columns.parquet).
+    covariates : bool
+        Read the columns that depend on how a field was acquired, too.
 
     Raises
     ------
@@ -159,6 +199,17 @@ def read_matrix(path: Path, columns: pd.DataFrame) -> FieldMatrix:
     if not path.is_file():
         raise InputError(f"{path} is missing: no features have been extracted for it. Run python cli.py extract first.")
     described = matrix_columns(columns)
-    table = pq.read_table(path)
-    metadata = table.select([name for name in table.column_names if name.startswith(_METADATA)]).to_pandas()
-    return FieldMatrix(metadata, _values(table.select(list(described["name"]))), described)
+    if not covariates:
+        described = described[~described["covariate"].to_numpy(bool)].reset_index(drop=True)
+    names = list(described["name"])
+    with pq.ParquetFile(path) as file:
+        metadata = file.read([name for name in file.schema.names if name.startswith(_METADATA)]).to_pandas()
+        values = np.empty((len(metadata), len(names)), np.float32)
+        start = 0
+        for group in range(file.num_row_groups):
+            stop = start + file.metadata.row_group(group).num_rows
+            for k in range(0, len(names), COLUMNS_AT_ONCE):
+                some = names[k : k + COLUMNS_AT_ONCE]
+                _fill(values[start:stop, k : k + COLUMNS_AT_ONCE], file.read_row_group(group, some).select(some))
+            start = stop
+    return FieldMatrix(metadata, values, described)
