@@ -55,7 +55,7 @@ def run_units(function: Callable[..., Any], units: Iterable[tuple], workers: int
         Processes.
     """
     if cluster := opened():
-        yield from cluster.run(_on_cluster, ((function, unit) for unit in units))
+        yield from cluster.run(_single_threaded, ((function, unit) for unit in units))
         return
     if workers == 1:
         for unit in units:
@@ -67,15 +67,10 @@ def run_units(function: Callable[..., Any], units: Iterable[tuple], workers: int
 
 
 def _single_threaded(function: Callable[..., Any], unit: tuple) -> Any:
+    """One unit, wherever it runs: BLAS adds in another order with another number of threads."""
     import cv2
-
-    cv2.setNumThreads(1)
-    return function(*unit)
-
-
-def _on_cluster(function: Callable[..., Any], unit: tuple) -> Any:
-    """A unit in a process that others have started: they may not have kept BLAS and OpenMP to one thread."""
     from threadpoolctl import threadpool_limits
 
+    cv2.setNumThreads(1)
     with threadpool_limits(1):
-        return _single_threaded(function, unit)
+        return function(*unit)

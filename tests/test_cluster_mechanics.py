@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
+from threadpoolctl import threadpool_info
 
 import pipeline
 from engine import cluster as cluster_module
@@ -110,6 +111,19 @@ def test_a_million_units_wait_here_and_not_at_the_scheduler(address, tmp_path):
             assert taken - done <= AHEAD * n_workers
             results.append(result)
     assert sorted(results) == [math.isqrt(k) for k in range(60)]
+
+
+def test_every_unit_keeps_to_one_thread(address, tmp_path):
+    """Several BLAS threads once gave the linear member other bytes with one worker than with two."""
+
+    def threads(workers: int) -> set[int]:
+        (libraries,) = run_units(threadpool_info, [()], workers)
+        assert libraries
+        return {library["num_threads"] for library in libraries}
+
+    assert threads(1) == threads(2) == {1}
+    with on_cluster(address, tmp_path, []):
+        assert threads(1) == {1}
 
 
 def test_units_run_here_again_when_the_block_is_over(address, tmp_path):
