@@ -31,6 +31,12 @@ Data = Annotated[Path, typer.Option("--data", help="Folder with train.csv, train
 Run = Annotated[Path, typer.Option("--run", help="Folder for all results.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda[:N].")]
 Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0 means all cores.", show_default=True)]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        help="Run on the Dask cluster of this scheduler, e.g. tcp://host:8786 (docs/scale.md).", show_default="none"
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same bytes.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 Json = Annotated[bool, typer.Option("--json", help="End with one machine-readable line on stdout.")]
@@ -115,6 +121,7 @@ def extract(
     backbone_sd: Annotated[str, typer.Option(help="As --backbone-mean.")] = "1",
     device: Device = "auto",
     workers: Workers = 0,
+    scheduler: Scheduler = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -125,8 +132,9 @@ def extract(
         embedding, backbone, channels=backbone_channels, side=backbone_size, mean=backbone_mean, sd=backbone_sd
     )
     outcome = pipeline.extract(
-        data, run, no_er=no_er, masks=masks, device=device, workers=workers, quiet=quiet, network=network
-    )
+        data, run, no_er=no_er, masks=masks, device=device, workers=workers, quiet=quiet, network=network,
+        scheduler=scheduler,
+    )  # fmt: skip
     _tell(outcome, quiet, as_json)
 
 
@@ -144,6 +152,7 @@ def embed(
     ] = None,
     device: Device = "auto",
     workers: Workers = 0,
+    scheduler: Scheduler = None,
     seed: Seed = 0,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -153,7 +162,7 @@ def embed(
 
     outcome = pipeline.embed(
         data, run, groups=groups, no_er=no_er, masks=masks, device=device, steps=steps, minutes=minutes,
-        workers=workers, seed=seed, quiet=quiet,
+        workers=workers, seed=seed, quiet=quiet, scheduler=scheduler,
     )  # fmt: skip
     _tell(outcome, quiet, as_json)
 
@@ -170,6 +179,7 @@ def fit(
     ] = False,
     device: Device = "auto",
     workers: Workers = 0,
+    scheduler: Scheduler = None,
     seed: Seed = 0,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -179,7 +189,7 @@ def fit(
 
     outcome = pipeline.fit(
         data, run, groups=groups, n_folds=folds, rounds=rounds, covariates=not no_covariates,
-        device=device, workers=workers, seed=seed, quiet=quiet,
+        device=device, workers=workers, seed=seed, quiet=quiet, scheduler=scheduler,
     )  # fmt: skip
     _tell(outcome, quiet, as_json)
 
@@ -191,13 +201,17 @@ def importances(
     plot: Annotated[Path | None, typer.Option(help="Draw a picture to this file.")] = None,
     top: Annotated[int, typer.Option(min=1, help="Rows to show.")] = 15,
     workers: Workers = 0,
+    scheduler: Scheduler = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """What drives each organelle: by family, channel, compartment and single feature."""
     import pipeline
 
-    _tell(pipeline.importances(run, organelle, plot=plot, top=top, workers=workers, quiet=quiet), quiet, as_json)
+    outcome = pipeline.importances(
+        run, organelle, plot=plot, top=top, workers=workers, quiet=quiet, scheduler=scheduler
+    )
+    _tell(outcome, quiet, as_json)
 
 
 @app.command(

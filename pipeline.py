@@ -9,7 +9,7 @@ import numpy as np
 from engine.errors import UsageError
 from engine.files import read_json
 from engine.lock import locked
-from engine.parallel import default_workers
+from engine.parallel import default_workers, workers_for
 from engine.progress import progress
 from engine.run_folder import Outcome, RunFolder, open_run
 from features._device import device_names
@@ -62,23 +62,25 @@ def simulate(data: Path, *, fields: int, test_fields: int, size: int, workers: i
 
 def embed(
     data: Path, run: Path, *, groups: Path | None, no_er: bool, masks: Path | None, device: str, steps: int,
-    minutes: float | None, workers: int, seed: int, quiet: bool,
+    minutes: float | None, workers: int, seed: int, quiet: bool, scheduler: str | None = None,
 ) -> Outcome:  # fmt: skip
     """Fields -> cells -> a network that has learnt, without labels, which cells are of one field."""
     from features._contrastive import TrainingSettings
     from features._network import save_network
     from features._torch_device import use
 
+    data, run, masks = _absolute(scheduler, data, run, masks)
     folder = open_run(run)
-    workers = workers or default_workers()
     settings = TrainingSettings(seed=seed)
-    place = use(device, workers)
+    place = use(device, workers or default_workers())
     sources = extraction.find_splits(data)
     with locked(run):
         reading = ExtractSettings(no_er, str(masks) if masks else None, "cpu")
         per_field = embedding.cells_a_field(sum(len(source.ids) for source in sources.values()))
         shown = ShownCells(reading, settings.network.portrait, per_field)
-        portraits = embedding.gather(embedding.cut_out(sources, shown, folder.portraits, workers, quiet), shown)
+        with workers_for(workers, scheduler, run, [data, masks]) as n_workers:
+            shards = embedding.cut_out(sources, shown, folder.portraits, n_workers, quiet)
+        portraits = embedding.gather(shards, shown)
         numbers, said = embedding.group_numbers(portraits, data, groups)
         checkpoint = folder.portraits / "checkpoint.safetensors"
         training, loss = embedding.train(
@@ -102,8 +104,8 @@ def choose_network(
     """The network that `extract` adds, if any: what `embed` wrote, or the user's own."""
     choose_file(embedding_file, backbone_file)
     if embedding_file:
-        return own_network(embedding_file)
-    return backbone(backbone_file, channels, side, mean, sd) if backbone_file else None
+        return own_network(embedding_file.absolute())
+    return backbone(backbone_file.absolute(), channels, side, mean, sd) if backbone_file else None
 
 
 def choose_file(embedding_file: Path | None, backbone_file: Path | None) -> Path | None:
@@ -115,15 +117,16 @@ def choose_file(embedding_file: Path | None, backbone_file: Path | None) -> Path
 
 def extract(
     data: Path, run: Path, *, no_er: bool, masks: Path | None, device: str, workers: int, quiet: bool,
-    network: NetworkFile | None = None,
+    network: NetworkFile | None = None, scheduler: str | None = None,
 ) -> Outcome:  # fmt: skip
     """Fields -> cells -> features -> one pooled row a field; goes on where an earlier run stopped."""
+    data, run, masks = _absolute(scheduler, data, run, masks)
     folder = open_run(run)
-    workers = workers or default_workers()
-    devices = extraction.choose_devices(device, quiet)
+    devices = extraction.choose_devices(_device(device, scheduler), quiet)
     settings = ExtractSettings(no_er, str(masks) if masks else None, devices[0].partition(":")[0], network)
     sources = extraction.find_splits(data)
-    with locked(run):
+    needed = [data, masks, Path(network.path) if network else None]
+    with locked(run), workers_for(workers, scheduler, run, needed) as workers:
         extraction.remember_settings(folder, settings)
         shards = {split: plan_shards(source, split, settings, folder.features) for split, source in sources.items()}
         every = [shard for of_split in shards.values() for shard in of_split]
@@ -147,16 +150,15 @@ def extract(
 
 def fit(
     data: Path, run: Path, *, groups: Path | None, n_folds: int, rounds: int, covariates: bool,
-    device: str, workers: int, seed: int, quiet: bool,
+    device: str, workers: int, seed: int, quiet: bool, scheduler: str | None = None,
 ) -> Outcome:  # fmt: skip
     """Matrix and labels -> folds -> first level -> stack -> calibration -> thresholds -> leaderboard."""
+    data, run = _absolute(scheduler, data, run)
     folder = open_run(run)
     training = fitting.read_training_set(data, folder, groups, covariates)
-    settings = FitSettings(
-        n_folds=n_folds, rounds=rounds, seed=seed,
-        device=device_names(device)[0], workers=workers or default_workers(),
-    )  # fmt: skip
-    with locked(run):
+    place = device_names(_device(device, scheduler))[0]
+    with locked(run), workers_for(workers, scheduler, run, []) as workers:
+        settings = FitSettings(n_folds=n_folds, rounds=rounds, seed=seed, device=place, workers=workers)
         matrix = training.matrix
         fitted = fit_models(
             matrix.values, matrix.columns, training.labels, training.groups, settings, folder.models, quiet,
@@ -192,15 +194,19 @@ def _fit_outcome(data: Path, folder: RunFolder, fitted: Fitted, training: fittin
     return Outcome(tuple(lines), f"python cli.py report --data {data} --run {folder.root}", facts)
 
 
-def importances(run: Path, organelle: str | None, *, plot: Path | None, top: int, workers: int, quiet: bool) -> Outcome:
+def importances(
+    run: Path, organelle: str | None, *, plot: Path | None, top: int, workers: int, quiet: bool,
+    scheduler: str | None = None,
+) -> Outcome:  # fmt: skip
     """Boosters -> what drives each organelle; measured once for a fit."""
     organelle = find_organelle(organelle) if organelle is not None else None
     if plot is not None:
         check_form(plot)
+    (run,) = _absolute(scheduler, run)
     folder = open_run(run)
     fitted = fitting.finished_fit(folder)
-    with locked(run):
-        settings = ImportanceSettings(workers=workers or default_workers())
+    with locked(run), workers_for(workers, scheduler, run, []) as workers:
+        settings = ImportanceSettings(workers=workers)
         fields = partial(explaining.read_fitted_fields, folder)
         importance = explaining.importance_of(folder, fitted, fields, settings, quiet)
     if organelle is None:
@@ -304,3 +310,17 @@ def demo(folder: Path, *, fields: int, test_fields: int, device: str, workers: i
     facts = {key: value for outcome in told for key, value in outcome.facts.items()}
     lines = tuple(line for outcome in told for line in outcome.lines)
     return Outcome(lines, f'python cli.py importances "Golgi apparatus" --run {run}', facts, extracted.n_failed)
+
+
+def _absolute(scheduler: str | None, *paths: Path | None) -> tuple[Path | None, ...]:
+    """Paths as other machines are told them; as they were given where all is done here."""
+    return tuple(path.absolute() if scheduler and path else path for path in paths)
+
+
+def _device(name: str, scheduler: str | None) -> str:
+    """The device asked for; the workers of a cluster measure and fit on their CPUs."""
+    if scheduler and name not in ("auto", "cpu"):
+        raise UsageError(
+            f"--device {name} does not go with --scheduler: a cluster works on CPUs. Leave one of them out."
+        )
+    return "cpu" if scheduler else name

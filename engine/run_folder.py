@@ -15,6 +15,11 @@ from engine.ids import shown
 _PACKAGES = ("numpy", "numba", "scikit-image", "opencv-python-headless", "scikit-learn", "lightgbm", "pyarrow", "torch")
 
 
+def package_versions() -> dict[str, str]:
+    """The versions of Python and of the packages that results depend on."""
+    return {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES}
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """The files of one run, by name."""
@@ -113,8 +118,7 @@ class RunFolder:
     def note(self, command: str, settings: dict[str, Any]) -> None:
         """Write a command's settings and the versions it ran with into config.json, beside the other commands'."""
         config = read_config(self.config)
-        packages = {name: version(name) for name in _PACKAGES}
-        config[command] = settings | {"versions": {"python": platform.python_version()} | packages}
+        config[command] = settings | {"versions": package_versions()}
         write_json(self.config, config)
 
 

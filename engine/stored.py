@@ -4,7 +4,7 @@ A run folder may come from a stranger, or from a disk that was full. What stands
 small file that claims to hold billions of rows is refused before anything is made room for.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,6 +20,7 @@ _UNPACKED = 64  # times a file's size that its table may have; what we write has
 _SMALL = 2**24  # bytes that any table may have
 _LONGEST = 1000  # characters of a text
 _WIDTH = 8  # bytes of a value, at most
+_COLUMNS_AT_ONCE = 512  # that are read
 
 _KINDS: Mapping[str, Callable[[pa.DataType], bool]] = MappingProxyType({
     "text": lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind),
@@ -53,13 +54,7 @@ def read_table(path: Path, columns: Mapping[str, str], remedy: str = AGAIN) -> p
         If the file is missing, damaged, larger than its size on disk can be, or lacks a column of this kind.
     """
     with _opened(path, remedy) as file:
-        schema, n_rows = file.schema_arrow, file.metadata.num_rows
-        for name, kind in columns.items():
-            if name not in schema.names or not _KINDS[kind](schema.field(name).type):
-                found = schema.field(name).type if name in schema.names else "no such column"
-                raise _unusable(path, f"its column {shown(name)} should hold {kind} (found {found})", remedy)
-        if n_rows * len(columns) * _WIDTH > _UNPACKED * path.stat().st_size + _SMALL:
-            raise _unusable(path, f"it says it has {n_rows:,} rows, in {path.stat().st_size:,} bytes", remedy)
+        _look(path, file, columns, remedy)
     texts = [name for name, kind in columns.items() if kind == "text"]
     try:
         # Without metadata: pandas would believe the kinds of columns that it says there.
@@ -68,6 +63,50 @@ def read_table(path: Path, columns: Mapping[str, str], remedy: str = AGAIN) -> p
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         raise _unusable(path, f"it is damaged ({shown(str(error), 200)})", remedy) from error
     return _checked(path, table, columns, remedy)
+
+
+def read_numbers(path: Path, names: Sequence[str], remedy: str = AGAIN) -> np.ndarray:
+    """Read columns of numbers piece by piece, so that they are in memory once.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_rows, n_names)
+        NaN where there is none.
+
+    Raises
+    ------
+    InputError
+        As `read_table` does.
+    """
+    with _opened(path, remedy) as file:
+        _look(path, file, dict.fromkeys(names, "number"), remedy)
+        values, start = np.empty((file.metadata.num_rows, len(names)), np.float32), 0
+        for group in range(file.num_row_groups):
+            stop = start + file.metadata.row_group(group).num_rows
+            for k in range(0, len(names), _COLUMNS_AT_ONCE):
+                some = names[k : k + _COLUMNS_AT_ONCE]
+                try:
+                    table = file.read_row_group(group, some).select(some)
+                    for c, column in enumerate(table.columns, start=k):
+                        values[start:stop, c] = column.to_numpy()
+                except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+                    raise _unusable(path, f"it is damaged ({shown(str(error), 200)})", remedy) from error
+            start = stop
+    infinite = np.isinf(values).any(0)
+    if infinite.any():
+        raise _unusable(path, f"its column {shown(names[int(np.argmax(infinite))])} holds an infinite number", remedy)
+    return values
+
+
+def _look(path: Path, file: pq.ParquetFile, columns: Mapping[str, str], remedy: str) -> None:
+    """Raise InputError if the table lacks a column of its kind, or says that it is larger than it can be."""
+    schema, n_rows = file.schema_arrow, file.metadata.num_rows
+    for name, kind in columns.items():
+        if name not in schema.names or not _KINDS[kind](schema.field(name).type):
+            found = schema.field(name).type if name in schema.names else "no such column"
+            raise _unusable(path, f"its column {shown(name)} should hold {kind} (found {found})", remedy)
+    if n_rows * len(columns) * _WIDTH > _UNPACKED * path.stat().st_size + _SMALL:
+        raise _unusable(path, f"it says it has {n_rows:,} rows, in {path.stat().st_size:,} bytes", remedy)
 
 
 def _opened(path: Path, remedy: str) -> pq.ParquetFile:

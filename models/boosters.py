@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from engine.arrays import handed_over
 from engine.files import content_hash, digest, made_from, whole, write_array, write_json
+from engine.memory import give_back
 from engine.parallel import run_units
 from engine.progress import Progress
 from engine.stored import read_array
@@ -25,7 +27,7 @@ from models.units import Training, Unit
 from models.weights import Strengths, choose_strengths, read_strengths, row_weights
 
 _WATCH_SECONDS = 0.5
-_INPUTS = ".inputs-"
+INPUTS = ".inputs-"
 """The folder of arrays that workers read begins so and ends with their hash, so that no worker reads another fit's."""
 
 
@@ -85,12 +87,10 @@ def train_first_level(
     if missing:
         for unit in missing:
             unit.note.unlink(missing_ok=True)
-        inputs = folder / f"{_INPUTS}{training.key()[:16]}"
-        training.save(inputs)
-        with _counted([unit.note for unit in missing], progress):
+        counted = _counted([unit.note for unit in missing], progress)
+        with handed_over(folder / f"{INPUTS}{training.key()[:16]}", **vars(training)) as inputs, counted:
             for _ in run_units(_fit_several, _batches(missing, inputs, settings, keys), settings.workers):
                 pass
-        _remove_inputs(folder)
     scores = np.full((*training.labels.shape, len(settings.members)), np.nan, np.float32)
     for unit in units:
         tested = training.fold == unit.fold
@@ -101,7 +101,7 @@ def train_first_level(
 
 def _remove_inputs(folder: Path) -> None:
     """Remove the arrays that workers read, also those of a fit that was killed."""
-    for inputs in folder.glob(f"{_INPUTS}*"):
+    for inputs in folder.glob(f"{INPUTS}*"):
         shutil.rmtree(inputs)
 
 
@@ -156,7 +156,8 @@ def _fit_several(units: Sequence[Unit], inputs: Path, settings: FitSettings, key
     kind = member(units[0].member)
     seen, _ = _parts(training.fold, units[0].fold)
     strengths = _strengths(kind, training, units[0], seen, settings, key)
-    prepared = kind.prepare(training.values[seen], settings.device)
+    prepared = kind.prepare(training.of(seen), settings.device)
+    give_back()
     for unit in units:
         if not unit.is_finished(key):  # by a worker that was killed before its job was done
             fit_one(kind, prepared, training, unit, settings, strengths, key)

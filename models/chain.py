@@ -1,10 +1,12 @@
 """Stack, calibration and thresholds as one: fitted on out-of-fold scores, and judged on folds it has not seen."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from engine.arrays import handed_over, taken
 from engine.parallel import run_units
 from models import calibrate, stack, thresholds
 from models.calibrate import Calibration, fit_calibration
@@ -83,11 +85,22 @@ def fit_chain(members: np.ndarray, labels: np.ndarray, fold: np.ndarray, at_leas
 
 
 def fit_nested(
-    members: np.ndarray, labels: np.ndarray, fold: np.ndarray, workers: int = 1, at_least_one: bool = True
+    members: np.ndarray, labels: np.ndarray, fold: np.ndarray, inputs: Path, workers: int = 1, at_least_one: bool = True
 ) -> Nested:
-    """Fit a chain without each fold in turn and apply it to that fold; parameters as for `fit_chain`."""
+    """Fit a chain without each fold in turn and apply it to that fold.
+
+    Parameters
+    ----------
+    members, labels, fold, at_least_one
+        As for `fit_chain`.
+    inputs : Path
+        Folder in which they are handed to the workers.
+    workers : int
+        Processes.
+    """
     folds = np.unique(fold).tolist()
-    chains = dict(run_units(_fit_without, [(members, labels, fold, k, at_least_one) for k in folds], workers))
+    with handed_over(inputs, members=members, labels=labels, fold=fold):
+        chains = dict(run_units(_fit_without, [(inputs, k, at_least_one) for k in folds], workers))
     mean, scores, p, threshold = (np.empty(labels.shape) for _ in range(4))
     for k in folds:
         rest, mine, chain = fold != k, fold == k, chains[k]
@@ -99,8 +112,7 @@ def fit_nested(
     return Nested(mean, scores, p, threshold, chosen)
 
 
-def _fit_without(
-    members: np.ndarray, labels: np.ndarray, fold: np.ndarray, k: int, at_least_one: bool
-) -> tuple[int, Chain]:
+def _fit_without(inputs: Path, k: int, at_least_one: bool) -> tuple[int, Chain]:
+    members, labels, fold = (taken(inputs, name) for name in ("members", "labels", "fold"))
     rest = fold != k
     return k, fit_chain(members[rest], labels[rest], fold[rest], at_least_one)

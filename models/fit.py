@@ -12,7 +12,7 @@ from engine.errors import InputError
 from engine.files import digest, made_from
 from engine.progress import Progress, progress
 from models.align import fit_alignment
-from models.boosters import chosen_strengths, evaluable, train_first_level, unit_keys
+from models.boosters import INPUTS, chosen_strengths, evaluable, train_first_level, unit_keys
 from models.chain import Nested, fit_chain, fit_nested
 from models.fitted import Fitted, conclude, ensemble_scores, load, widen
 from models.folds import make_folds, split_off
@@ -150,9 +150,10 @@ def _conclude(
     prior = (labels[inner].sum(0) + 0.5) / (inner.sum() + 1)
     alignment = fit_alignment(first[inner][:, able], fold[inner], settings.n_folds)
     members = alignment.apply(first[inner][:, able], fold[inner])
-    nested = fit_nested(members, labels[inner][:, able], fold[inner], settings.workers, settings.at_least_one)
+    known, inputs = labels[inner][:, able], folder / f"{INPUTS}nested"
+    nested = fit_nested(members, known, fold[inner], inputs, settings.workers, settings.at_least_one)
     shown.advance()
-    chain = fit_chain(members, labels[inner][:, able], fold[inner], settings.at_least_one)
+    chain = fit_chain(members, known, fold[inner], settings.at_least_one)
     shown.advance()
     aligned = np.full_like(first, np.nan)
     aligned[np.ix_(inner, able)] = members

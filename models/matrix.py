@@ -1,6 +1,7 @@
 """The field matrix: the cells of each field pooled, beside what is measured on the field as a whole."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import pyarrow.parquet as pq
 
 from engine.errors import InputError
 from engine.files import whole
-from engine.stored import check_ids, read_names, read_table
+from engine.stored import check_ids, read_names, read_numbers, read_table
 from models.pool import pool, pooled_columns
 
+ROWS_A_GROUP = 4096  # of the matrix on disk: 65 MB
 _METADATA = "Metadata_"
 _ID = f"{_METADATA}Id"
 _REMEDY = "Remove it, and run python cli.py extract again."
@@ -48,6 +50,8 @@ class FieldMatrix:
 
     def select(self, keep: np.ndarray) -> "FieldMatrix":
         """The columns where `keep` (bool) is true."""
+        if keep.all():
+            return self
         return FieldMatrix(self.metadata, self.values[:, keep], self.columns[keep].reset_index(drop=True))
 
     def named(self, names: Sequence[str]) -> np.ndarray:
@@ -64,7 +68,7 @@ class FieldMatrix:
                 f"column {names[int(np.argmax(at < 0))]} is missing among the {len(self.columns)} of the matrix: it "
                 "was extracted with other settings than the fit. Run python cli.py extract and fit again."
             )
-        return self.values[:, at]
+        return self.values if np.array_equal(at, np.arange(len(self.columns))) else self.values[:, at]
 
 
 def pool_shard(cells_path: Path, fields_path: Path, columns: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
@@ -170,17 +174,46 @@ def _values(table: pa.Table) -> np.ndarray:
 def write_matrix(
     path: Path, parts: Iterable[tuple[pd.DataFrame, np.ndarray]], columns: pd.DataFrame, made_of: str
 ) -> None:
-    """Write pooled shards as one table, sorted by id; `made_of` says from what, for `matrix_made_of`."""
-    parts = list(parts)
-    metadata = pd.concat([part for part, _ in parts], ignore_index=True)
-    order = np.argsort(metadata["Metadata_Id"].to_numpy(str), kind="stable")
-    values = np.ascontiguousarray(np.concatenate([values for _, values in parts])[order].T)
-    named = {name: values[k] for k, name in enumerate(matrix_columns(columns)["name"])}
-    table = pa.Table.from_pandas(metadata.iloc[order], preserve_index=False)
-    for name, column in named.items():
-        table = table.append_column(name, pa.array(column))
-    with whole(path) as temporary:
-        pq.write_table(table.replace_schema_metadata({b"made of": made_of}), temporary, use_dictionary=False)
+    """Write pooled shards as one table, some thousand rows at a time; `made_of` says from what, for `matrix_made_of`.
+
+    Parameters
+    ----------
+    parts : iterable
+        What `pool_shard` gives, in the order of the ids.
+    columns : DataFrame
+        As given to `pool_shard`.
+    """
+    names = list(matrix_columns(columns)["name"])
+    with whole(path) as temporary, ExitStack() as stack:
+        writer = None
+        for metadata, values in _gathered(parts):
+            table = pa.Table.from_pandas(metadata, preserve_index=False)
+            by_column = np.ascontiguousarray(values.T)
+            named = pa.Table.from_arrays([pa.array(column) for column in by_column], names)
+            table = pa.Table.from_arrays([*table.columns, *named.columns], [*table.column_names, *names])
+            if writer is None:
+                schema = table.schema.with_metadata({b"made of": made_of})
+                writer = stack.enter_context(pq.ParquetWriter(temporary, schema, use_dictionary=False))
+            writer.write_table(table.cast(writer.schema))
+
+
+def _gathered(parts: Iterable[tuple[pd.DataFrame, np.ndarray]]) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
+    """Parts put together to some thousand rows each; one without rows if there are none at all."""
+    waiting: list[tuple[pd.DataFrame, np.ndarray]] = []
+    written = 0
+    for part in parts:
+        waiting.append(part)
+        n_rows = sum(len(metadata) for metadata, _ in waiting)
+        if n_rows >= ROWS_A_GROUP:
+            yield _joined(waiting)
+            written, waiting = written + n_rows, []
+    if waiting and (not written or any(len(metadata) for metadata, _ in waiting)):
+        yield _joined(waiting)
+
+
+def _joined(parts: list[tuple[pd.DataFrame, np.ndarray]]) -> tuple[pd.DataFrame, np.ndarray]:
+    metadata = pd.concat([metadata for metadata, _ in parts], ignore_index=True)
+    return metadata, np.concatenate([values for _, values in parts])
 
 
 def matrix_made_of(path: Path) -> str | None:
@@ -191,14 +224,16 @@ def matrix_made_of(path: Path) -> str | None:
         return None
 
 
-def read_matrix(path: Path, columns: pd.DataFrame) -> FieldMatrix:
-    """Read a matrix.
+def read_matrix(path: Path, columns: pd.DataFrame, covariates: bool = True) -> FieldMatrix:
+    """Read a matrix, piece by piece, so that it is in memory once.
 
     Parameters
     ----------
     path : Path
     columns : DataFrame
         The structured columns of the run (columns.parquet).
+    covariates : bool
+        Read the columns that depend on how a field was acquired, too.
 
     Raises
     ------
@@ -208,21 +243,15 @@ def read_matrix(path: Path, columns: pd.DataFrame) -> FieldMatrix:
     if not path.is_file():
         raise InputError(f"{path} is missing: no features have been extracted for it. Run python cli.py extract first.")
     described = matrix_columns(columns)
-    about = _metadata(path)
-    table = read_table(path, about | dict.fromkeys(described["name"], "number"), _REMEDY)
-    metadata = table.select(list(about)).to_pandas()
-    check_ids(path, metadata[_ID].tolist(), _REMEDY)
-    return FieldMatrix(metadata, _values(table.select(list(described["name"]))), described)
+    if not covariates:
+        described = described[~described["covariate"].to_numpy(bool)].reset_index(drop=True)
+    metadata = read_hashes(path)
+    return FieldMatrix(metadata, read_numbers(path, list(described["name"]), _REMEDY), described)
 
 
 def read_hashes(path: Path) -> pd.DataFrame:
     """The ids of a matrix's fields and their perceptual hashes, without the features; raises as `read_matrix` does."""
-    table = read_table(path, _metadata(path), _REMEDY).to_pandas()
+    hashes = [name for name in read_names(path, _REMEDY) if name.startswith(f"{_METADATA}Hash")]
+    table = read_table(path, {_ID: "text"} | dict.fromkeys(hashes, "whole number"), _REMEDY).to_pandas()
     check_ids(path, table[_ID].tolist(), _REMEDY)
     return table
-
-
-def _metadata(path: Path) -> dict[str, str]:
-    """What is read of a matrix beside the features: the id, and whatever hashes there are."""
-    hashes = [name for name in read_names(path, _REMEDY) if name.startswith(f"{_METADATA}Hash")]
-    return {_ID: "text"} | dict.fromkeys(hashes, "whole number")

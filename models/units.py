@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.files import content_hash, made_from, read_json, write_array
+from engine.arrays import taken
+from engine.files import content_hash, made_from, read_json
 from models.labels import ORGANELLES, folder_name
 from models.members import member
 from models.trees import REMEDY, unusable
@@ -89,12 +90,39 @@ class Training:
             sha.update(np.ascontiguousarray(array).data)
         return sha.hexdigest()
 
-    def save(self, folder: Path) -> None:
-        """Write the arrays for the workers."""
-        for name, array in vars(self).items():
-            write_array(folder / f"{name}.npy", array)
-
     @classmethod
     def load(cls, folder: Path) -> "Training":
-        """Read what `save` wrote; the values stay on disk until they are used."""
-        return cls(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in cls.__dataclass_fields__))
+        """Read what was handed over in a folder; the values stay on disk until they are used."""
+        return cls(*(taken(folder, name) for name in cls.__dataclass_fields__))
+
+    def of(self, rows: np.ndarray) -> "Rows":
+        """The values of some rows, none of them read yet."""
+        return Rows(self.values, rows)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of a matrix on disk; copied part by part where they are used, never as a whole.
+
+    Attributes
+    ----------
+    values : ndarray of float32, shape (n_fields, n_columns)
+    rows : ndarray of int, shape (n,)
+    """
+
+    values: np.ndarray
+    rows: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return len(self.rows), self.values.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, part: slice | tuple[slice, slice | np.ndarray]) -> np.ndarray:
+        """A slice of the rows, and perhaps columns of it: an array of its own."""
+        rows, columns = part if isinstance(part, tuple) else (part, slice(None))
+        numbers = np.arange(self.values.shape[1])[columns] if isinstance(columns, slice) else columns
+        return self.values[np.ix_(self.rows[rows], numbers)]

@@ -100,7 +100,7 @@ def choose_strengths(kind: ModuleType, training: Training, seen: np.ndarray, set
         return Strengths(**first, pilot={})
     labels, groups = np.asarray(training.labels[seen]), np.asarray(training.groups[seen])
     tests = split_off(labels, groups, PILOT_TEST_SHARE, settings.seed)
-    prepared = kind.prepare(training.values[seen[~tests]], settings.device)
+    prepared = kind.prepare(training.of(seen[~tests]), settings.device)
     unseen = training.values[seen[tests]]
     rounds = max(round(PILOT_ROUNDS * settings.rounds), 1)
     pilot: dict[str, dict[str, float]] = {}

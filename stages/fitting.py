@@ -100,11 +100,9 @@ def read_training_set(data: Path, folder: RunFolder, groups: Path | None, covari
     InputError
         If a table is missing or does not fit.
     """
-    matrix = read_matrix(folder.matrix("train"), read_columns(folder))
+    matrix = read_matrix(folder.matrix("train"), read_columns(folder), covariates)
     labels = read_labels(data / "train.csv")
     measured = set(matrix.ids)
-    if not covariates:
-        matrix = matrix.select(~matrix.columns["covariate"].to_numpy())
     numbers, said = find_groups(data, groups, matrix.ids)
     pairs = near_identical(matrix.metadata)
     unmeasured = sum(field not in measured for field in labels.ids)
