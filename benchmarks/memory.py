@@ -2,9 +2,9 @@
 
     python benchmarks/memory.py --labels TRAIN.CSV [--fields 31072] [--large 8] [--commands] [--workers 2]
 
-First the pieces, each in a process of its own: writing and reading the matrix, and a worker's job of each member, that is
-a fold of one organelle. Then, with --commands, whole commands as a user types them. The images are simulated 3072 px
-TIFF fields; the matrix has the real labels, this version's columns and synthetic values (see synthetic.py). Only some
+First the pieces, each in a process of its own: writing and reading the matrix, and a job of a worker for each member: a
+fold of one organelle. With --commands also whole commands as a user types them. The images are simulated 3072 px TIFF
+fields; the matrix has the real labels, this version's columns and synthetic values (see synthetic.py). Only some
 organelles are learnt and few rounds: a fit's peak does not depend on how many there are.
 
 Two peaks a process: "own" is memory that is its alone; "resident" counts files mapped into memory too (libraries, the

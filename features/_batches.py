@@ -127,7 +127,9 @@ class Launched:
 
 def stacked(batch: list[ReadField]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pixels and labels of a batch as `make_cells` takes them: ids run on from field to field."""
-    numbers = np.cumsum([0] + [int(field.images[1].max(initial=0)) for field in batch])
+    if len(batch) == 1:  # no copy: a field of 3072 px is 75 MB and its labels as much
+        return tuple(image[None] for image in batch[0].images)
+    numbers = np.cumsum([0] + [int(field.images[1].max(initial=0)) for field in batch]).tolist()
     pixels = np.stack([field.images[0] for field in batch])
     cell_labels, nucleus_labels = (
         np.stack([np.where(field.images[k] > 0, field.images[k] + n, 0) for field, n in zip(batch, numbers)])

@@ -62,6 +62,25 @@ def test_a_member_learns_saves_and_repeats_itself(name, rng, tmp_path):
 
 
 @pytest.mark.parametrize("name", MEMBERS)
+def test_values_read_in_pieces_and_kept_on_disk_give_the_same_model(name, rng, tmp_path, monkeypatch):
+    kind, training = member(name), training_set(rng)
+    training.values[rng.random(training.values.shape) < 0.6] = 0  # as many equal values as LightGBM would bundle
+    seen = np.flatnonzero(training.fold != 0)
+    mine = training.labels[seen, 0]
+
+    def trained(values) -> bytes:
+        kind.save(kind.train(kind.prepare(values, "cpu"), mine, row_weights(mine, 0.5), 12, seed=5), tmp_path / "model")
+        return (tmp_path / "model").read_bytes()
+
+    whole = trained(training.values[seen])
+    monkeypatch.setattr(kind, "COLUMNS_AT_ONCE", 5, raising=False)
+    monkeypatch.setattr(xgb, "BYTES_IN_MEMORY", 0)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert trained(training.of(seen)) == whole
+    assert not list(tmp_path.glob("hpa-boost-*")), "the blocks stay on disk"
+
+
+@pytest.mark.parametrize("name", MEMBERS)
 def test_nothing_to_learn_from_gives_one_finite_score(name):
     kind, values = member(name), np.full((30, 3), np.nan, np.float32)
     values[:, 0] = 2
