@@ -20,13 +20,14 @@ from engine.ids import LONGEST, inert, shown, why_no_id
 from features._embedder import _numbers
 from features._images import _split_name, find_fields, read_field
 from features._masks import read_masks
-from hostile_images import FOLDERS, NAMES, SHAPE, ZIPS, damaged_lzw, good_field, plane, tiff
+from hostile_images import FOLDERS, NAMES, SHAPE, damaged_lzw, good_field, plane, tiff
 from hostile_tables import ANY, IDS, TARGETS, of_column, of_id
+from hostile_zips import ZIPS
 from models.labels import read_groups, read_labels
 from stages.submission import read_wanted
 
 ROOT = Path(__file__).resolve().parents[1]
-QUICK = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+QUICK = settings(max_examples=40, deadline=None, derandomize=True, database=None)
 READERS = {
     "Target": read_labels,
     "Group": lambda path: read_groups(path, ["f1"]),
@@ -256,8 +257,8 @@ def test_any_names_in_a_zip_are_listed_or_refused(tmp_path_factory, names):
         said(caught.value)
 
 
-def test_a_thousand_mutations_in_a_child_with_limits_of_memory_and_time():
-    command = [sys.executable, "benchmarks/bad_input.py", "--only", "decoders", "--fuzz", "1000", "--seed", "0"]
+def test_mutations_in_a_child_with_limits_of_memory_and_time():
+    command = [sys.executable, "benchmarks/bad_input.py", "--only", "decoders", "--fuzz", "480", "--seed", "0"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "| mutated images | 1000 |" in ended.stdout
+    assert "| mutated images | 480 |" in ended.stdout
