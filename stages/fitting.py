@@ -130,7 +130,7 @@ def near_identical(metadata: pd.DataFrame) -> np.ndarray:
 
 def fit_tables(folder: RunFolder) -> tuple[Path, ...]:
     """The tables of a fit, beside its models, in the order in which they are written."""
-    return folder.folds, folder.oof, folder.leaderboard, folder.metrics, folder.duplicates, folder.suspects
+    return folder.folds, folder.oof, folder.leaderboard, folder.metrics
 
 
 def finished_fit(folder: RunFolder) -> Fitted:
