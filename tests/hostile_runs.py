@@ -20,7 +20,7 @@ from features._table import Column, columns_frame
 from models.fit import fit
 from models.matrix import matrix_columns, write_matrix
 from models.settings import FitSettings
-from stages import fitting
+from stages import cleaning, fitting
 
 HOSTILE = """"><script>document.body.dataset.owned = 1</script><img src=x onerror="document.body.dataset.owned = 2">"""
 
@@ -62,6 +62,8 @@ def _fit(data: Path, folder: RunFolder) -> None:
     matrix = training.matrix
     fitted = fit(matrix.values, matrix.columns, training.labels, training.groups, settings, folder.models, quiet=True)
     fitting.write_fit_tables(folder, fitted, training, simulated=True)
+    cleaning.write_duplicates(folder, training)
+    cleaning.write_suspects(folder, fitted, training)
     folder.note("fit", settings.of_result() | {"data": str(data), "groups": training.groups_from})
 
 

@@ -84,7 +84,7 @@ def test_a_link_in_place_of_the_lock_does_not_empty_what_it_leads_to(tmp_path):
 def test_the_masks_that_a_run_notes_are_not_read(run, tmp_path, capsys, monkeypatch):
     (run / "features" / "settings.json").write_text(json.dumps({"no_er": False, "masks": str(tmp_path / "secret")}))
     good_field(tmp_path / "train")
-    monkeypatch.setattr("stages.pictures.read_masks", lambda *_: pytest.fail("a stranger's path was followed"))
+    monkeypatch.setattr("features._batches.read_masks", lambda *_: pytest.fail("a stranger's path was followed"))
     settings = _settings(RunFolder(run), None)
     assert "pictures without outlines" in capsys.readouterr().err
     assert take_picture(find_fields(tmp_path / "train"), "f1", settings)[1].startswith(b"\xff\xd8")
