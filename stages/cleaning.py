@@ -9,7 +9,7 @@ from engine.errors import InputError
 from engine.files import whole
 from engine.ids import shown
 from engine.run_folder import RunFolder
-from features._field import hamming
+from features._field import hamming, turned
 from models.doubts import suspects_table
 from models.duplicates import DUPLICATE_COLUMNS, duplicate_pairs
 from models.fitted import Fitted
@@ -27,9 +27,10 @@ def write_duplicates(folder: RunFolder, training: TrainingSet) -> pd.DataFrame:
         split += ["test"] * len(test)
         hashes.append(hashes_of(test))
     together = np.concatenate(hashes)
+    views = turned(together)
     rows = [
-        (ids[i], ids[j], *_told(training, split, i, j), int(hamming(together[i], together[j]).sum()))
-        for i, j in duplicate_pairs(together, HASH_BITS_APART)
+        (ids[i], ids[j], *_told(training, split, i, j), int(hamming(views[:, i], together[j]).sum(1).min()))
+        for i, j in duplicate_pairs(together, HASH_BITS_APART, views)
     ]
     columns = ["first", "second", "where", "same_labels", "groups", "bits"]
     table = pd.DataFrame(rows, columns=columns).sort_values(["bits", "first", "second"], kind="stable")

@@ -14,6 +14,7 @@ from engine.files import whole
 from engine.ids import shown
 from engine.run_folder import RunFolder
 from engine.stored import read_table
+from features._field import turned
 from models.duplicates import duplicate_pairs, join
 from models.fitted import Fitted, load
 from models.labels import ORGANELLES, groups_from_ids, read_groups, read_labels
@@ -124,8 +125,9 @@ def hashes_of(metadata: pd.DataFrame) -> np.ndarray:
 
 
 def near_identical(metadata: pd.DataFrame) -> np.ndarray:
-    """Pairs of rows of near-identical fields, from the perceptual hashes among their Metadata columns."""
-    return duplicate_pairs(hashes_of(metadata), HASH_BITS_APART)
+    """Pairs of rows of near-identical fields, also mirrored or turned, from the hashes among their Metadata columns."""
+    hashes = hashes_of(metadata)
+    return duplicate_pairs(hashes, HASH_BITS_APART, turned(hashes))
 
 
 def fit_tables(folder: RunFolder) -> tuple[Path, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from features._field import hamming
+from features._field import hamming, turned
 from models.cell_scores import above_median, stacked_score
 from models.feature_groups import block_names
 from models.labels import ORGANELLES
@@ -146,9 +146,9 @@ def _why(fields: _Fields, evidence: Evidence) -> pd.DataFrame:
 
 def _neighbours(fields: _Fields, evidence: Evidence) -> pd.DataFrame:
     """The nearest training fields, and every near-identical one that is not among them."""
-    distances, rows = evidence.space.distances(fields.values), []
+    distances, views, rows = evidence.space.distances(fields.values), turned(fields.hashes), []
     for i, near in enumerate(nearest(distances, evidence.n_neighbours)):
-        bits = hamming(fields.hashes[i], evidence.hashes).sum(1)
+        bits = hamming(views[:, i, None], evidence.hashes).sum(2).min(0)
         further = np.setdiff1d(np.flatnonzero(bits <= HASH_BITS_APART), near)
         for rank, t in enumerate((*near, *further[np.argsort(distances[i, further], kind="stable")]), start=1):
             identical = bool(bits[t] <= HASH_BITS_APART)

@@ -27,10 +27,10 @@ def metadata(fields: dict[str, np.ndarray]) -> pd.DataFrame:
 
 @pytest.fixture
 def planted(rng, tmp_path):
-    """Six training fields, the third and fifth of them copies of others, and three of the test, one a dimmer copy."""
+    """Six training fields, the third a copy, the fifth a turned one; three of the test, one of them a dimmer copy."""
     fields = {f"f{k}": (np.kron(rng.random((4, 16, 16)), np.ones((8, 8))) * 255).astype(np.uint8) for k in range(9)}
     fields["f2"] = fields["f0"].copy()
-    fields["f4"] = (fields["f1"] * 0.7).astype(np.uint8)
+    fields["f4"] = np.rot90((fields["f1"] * 0.7).astype(np.uint8), axes=(1, 2))
     fields["f7"] = (fields["f3"] * 0.8).astype(np.uint8)
     train = metadata({name: fields[name] for name in ("f0", "f1", "f2", "f3", "f4", "f5")})
     test = metadata({name: fields[name] for name in ("f6", "f7", "f8")})
