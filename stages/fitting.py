@@ -24,7 +24,8 @@ from models.matrix import FieldMatrix, read_matrix
 HASH_BITS_APART = 32
 """Fields whose four 64-bit hashes differ in no more bits than this, together, are taken for near-identical.
 
-Unrelated real fields differ in 73 bits or more (59 if mirrored and turned too); copies with other gain, size or compression in up to 23, noisy in 33.
+Unrelated real fields differ in 73 bits or more, in 59 over all mirrored and turned views; copies with other gain, size
+or compression in up to 23, noisy in 33.
 """
 
 
