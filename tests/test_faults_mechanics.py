@@ -280,3 +280,31 @@ def test_removing_parts_leaves_finished_files(tmp_path):
         (tmp_path / name).touch()
     remove_parts(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "a.parquet"]
+
+
+DYING = """
+import sys, time
+from engine.interrupt import end, heed_signals
+
+class Slow:
+    def __del__(self):
+        print("taken down", flush=True)
+        time.sleep(1)
+
+heed_signals()
+slow = Slow()
+del slow
+time.sleep(3)
+end(0)
+"""
+
+
+def test_a_signal_that_comes_while_an_object_is_taken_down_is_not_lost():
+    running = subprocess.Popen(
+        [sys.executable, "-c", DYING], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert running.stdout.readline() == "taken down\n"
+    running.send_signal(signal.SIGTERM)
+    _, said = running.communicate(timeout=20)
+    assert running.returncode == 130
+    assert said.strip() == KEPT
