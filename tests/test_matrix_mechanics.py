@@ -44,7 +44,7 @@ def test_a_matrix_in_several_pieces_is_the_same(columns, shard, tmp_path, monkey
     shards = [(metadata.assign(Metadata_Id=[f"{k}{i}" for i in metadata["Metadata_Id"]]), values + k) for k in range(5)]
     nothing = (metadata[:0], values[:0])
     monkeypatch.setattr("models.matrix.ROWS_A_GROUP", 3)
-    monkeypatch.setattr("models.matrix.COLUMNS_AT_ONCE", 2)
+    monkeypatch.setattr("engine.stored._COLUMNS_AT_ONCE", 2)
     write_matrix(tmp_path / "train.parquet", [nothing, *shards, nothing], columns, "these")
     assert pq.ParquetFile(tmp_path / "train.parquet").num_row_groups == 3
     matrix = read_matrix(tmp_path / "train.parquet", columns)
