@@ -6,6 +6,7 @@ with a process number or with how that process ended. A fork ends as `python cli
 
 import json
 import os
+import signal
 import sys
 from typing import Any
 
@@ -52,6 +53,7 @@ def _become(wish: dict[str, Any]) -> None:
     for stream in (1, 2):
         os.dup2(log, stream)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored where the starter runs in the background
     heed_signals()
     end(cli.main(wish["arguments"]))
 

@@ -157,7 +157,7 @@ def prepare(starter: Starter, folder: Path) -> list[Stage]:
     drawn = ["simulate", str(data), "--fields", "24", "--test-fields", "4", "--size", "96", "--workers", "1"]
     quick = {
         "extract": (["--data", str(data), "--device", "cpu"], ["--no-er"]),
-        "embed": (["--data", str(data), "--device", "cpu", "--steps", "2"], ["--seed", "7"]),
+        "embed": (["--data", str(data), "--device", "cpu", "--steps", "1"], ["--seed", "7"]),
         "fit": (["--data", str(data), "--device", "cpu", "--folds", "3", "--rounds", "3"], ["--rounds", "4"]),
         "importances": ([], []),
         "report": (["--data", str(data)], []),

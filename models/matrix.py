@@ -126,10 +126,9 @@ def write_matrix(
     metadata = pd.concat([part for part, _ in parts], ignore_index=True)
     order = np.argsort(metadata["Metadata_Id"].to_numpy(str), kind="stable")
     values = np.ascontiguousarray(np.concatenate([values for _, values in parts])[order].T)
-    named = {name: values[k] for k, name in enumerate(matrix_columns(columns)["name"])}
-    table = pa.Table.from_pandas(metadata.iloc[order], preserve_index=False)
-    for name, column in named.items():
-        table = table.append_column(name, pa.array(column))
+    fields = pa.Table.from_pandas(metadata.iloc[order], preserve_index=False)
+    named = dict(zip(fields.column_names, fields.columns, strict=True))
+    table = pa.table(named | {name: values[k] for k, name in enumerate(matrix_columns(columns)["name"])})
     with whole(path) as temporary:
         pq.write_table(table.replace_schema_metadata({b"made of": made_of}), temporary, use_dictionary=False)
 
