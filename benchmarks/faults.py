@@ -241,7 +241,7 @@ def main() -> int:
     options = parser.parse_args()
     outcomes: Outcomes = {}
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory() as name, contextlib.suppress(KeyboardInterrupt):
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, contextlib.suppress(KeyboardInterrupt):
         strike_all(Starter(), Path(name), options, outcomes)
     print(table(outcomes))
     seen = sum(outcomes.values(), Counter())

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
+from typing import Any
 
 INTERRUPTED = 130
 SENTENCE = "interrupted: what was finished is kept; the same command goes on from there."
@@ -37,6 +38,15 @@ def heed_signals() -> None:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _raise)
     threading.Thread(target=_end_after_grace, args=(mine,), daemon=True).start()
+
+    def swallowed(what: Any) -> None:
+        """Python drops exceptions in finalisers; one that should have ended the command ends it here."""
+        if issubclass(what.exc_type, KeyboardInterrupt):
+            os.write(theirs, b"!")
+        else:
+            sys.__unraisablehook__(what)
+
+    sys.unraisablehook = swallowed
 
 
 def was_interrupted() -> bool:
