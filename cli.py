@@ -31,6 +31,12 @@ Data = Annotated[Path, typer.Option("--data", help="Folder with train.csv, train
 Run = Annotated[Path, typer.Option("--run", help="Folder for all results.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda[:N].")]
 Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0 means all cores.", show_default=True)]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        help="Run on the Dask cluster of this scheduler, e.g. tcp://host:8786 (docs/scale.md).", show_default="none"
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same bytes.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 Json = Annotated[bool, typer.Option("--json", help="End with one machine-readable line on stdout.")]
@@ -43,6 +49,8 @@ Groups = Annotated[
     typer.Option(help="csv with Id,Group: fields of a group share a fold, never told apart. Default: DATA/groups.csv."),
 ]
 PriorShift = Literal["none", "em", "match"]
+Level = Literal["cells", "fields"]
+Split = Literal["train", "test", "both"]
 
 DATA, RUN = Path("data"), Path("runs/default")
 
@@ -113,6 +121,7 @@ def extract(
     backbone_sd: Annotated[str, typer.Option(help="As --backbone-mean.")] = "1",
     device: Device = "auto",
     workers: Workers = 0,
+    scheduler: Scheduler = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -123,8 +132,9 @@ def extract(
         embedding, backbone, channels=backbone_channels, side=backbone_size, mean=backbone_mean, sd=backbone_sd
     )
     outcome = pipeline.extract(
-        data, run, no_er=no_er, masks=masks, device=device, workers=workers, quiet=quiet, network=network
-    )
+        data, run, no_er=no_er, masks=masks, device=device, workers=workers, quiet=quiet, network=network,
+        scheduler=scheduler,
+    )  # fmt: skip
     _tell(outcome, quiet, as_json)
 
 
@@ -142,6 +152,7 @@ def embed(
     ] = None,
     device: Device = "auto",
     workers: Workers = 0,
+    scheduler: Scheduler = None,
     seed: Seed = 0,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -151,7 +162,7 @@ def embed(
 
     outcome = pipeline.embed(
         data, run, groups=groups, no_er=no_er, masks=masks, device=device, steps=steps, minutes=minutes,
-        workers=workers, seed=seed, quiet=quiet,
+        workers=workers, seed=seed, quiet=quiet, scheduler=scheduler,
     )  # fmt: skip
     _tell(outcome, quiet, as_json)
 
@@ -168,6 +179,7 @@ def fit(
     ] = False,
     device: Device = "auto",
     workers: Workers = 0,
+    scheduler: Scheduler = None,
     seed: Seed = 0,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -177,7 +189,7 @@ def fit(
 
     outcome = pipeline.fit(
         data, run, groups=groups, n_folds=folds, rounds=rounds, covariates=not no_covariates,
-        device=device, workers=workers, seed=seed, quiet=quiet,
+        device=device, workers=workers, seed=seed, quiet=quiet, scheduler=scheduler,
     )  # fmt: skip
     _tell(outcome, quiet, as_json)
 
@@ -189,13 +201,65 @@ def importances(
     plot: Annotated[Path | None, typer.Option(help="Draw a picture to this file.")] = None,
     top: Annotated[int, typer.Option(min=1, help="Rows to show.")] = 15,
     workers: Workers = 0,
+    scheduler: Scheduler = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """What drives each organelle: by family, channel, compartment and single feature."""
     import pipeline
 
-    _tell(pipeline.importances(run, organelle, plot=plot, top=top, workers=workers, quiet=quiet), quiet, as_json)
+    outcome = pipeline.importances(
+        run, organelle, plot=plot, top=top, workers=workers, quiet=quiet, scheduler=scheduler
+    )
+    _tell(outcome, quiet, as_json)
+
+
+@app.command(
+    help="""Calls, sets and reasons for new fields with a fitted run: what, on which cells, how sure, why, like what.
+
+    [bold]A folder:[/bold]         python cli.py predict my_fields --run runs/default
+
+    [bold]With pictures:[/bold]    python cli.py predict my_fields.zip --overlays overlays --label-images masks
+
+    Fields are measured with the settings the run was extracted with. predictions.csv has calls, sets and \
+probabilities; cells.csv the cells that speak for a call (an order within a field, not calibrated); \
+why.csv the features that speak for and against it; neighbours.csv the most similar training fields.
+
+    The set holds the calls and what else a field could be. Over fields of new antibodies that are drawn like the \
+training ones, the expected share of true organelles that it misses is at most 1 - coverage (conformal risk control \
+over groups). That is not promised for each single organelle, nor for other microscopes, stains or cell lines, and \
+it is approximate, as the models that predict are not quite those that it was measured with.
+    """
+)
+def predict(
+    images: Annotated[Path, typer.Argument(help="Folder or zip of <Id>_{red,green,blue,yellow} images.")],
+    run: Run = RUN,
+    out: Annotated[Path | None, typer.Option(help="Folder for the tables.", show_default="RUN/predicted")] = None,
+    overlays: Annotated[Path | None, typer.Option(help="Folder for a PNG of each field, cells outlined.")] = None,
+    label_images: Annotated[Path | None, typer.Option(help="Folder for OME-TIFF label images.")] = None,
+    coverage: Annotated[
+        float, typer.Option(min=0.01, max=0.999, help="Share of true organelles that a set should hold.")
+    ] = 0.9,
+    neighbours: Annotated[int, typer.Option(min=0, help="Training fields to name for each field.")] = 5,
+    masks: Masks = None,
+    no_er: NoER = False,
+    embedding: Annotated[
+        Path | None, typer.Option(help="The run's network, where it is not RUN/embedding.safetensors.")
+    ] = None,
+    backbone: Annotated[Path | None, typer.Option(help="The same, where it was a network of your own.")] = None,
+    device: Device = "auto",
+    workers: Workers = 0,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    import pipeline
+
+    outcome = pipeline.predict(
+        images, run, out=out, pictures=overlays, label_images=label_images, coverage=coverage, neighbours=neighbours,
+        masks=masks, no_er=no_er, network=pipeline.choose_file(embedding, backbone), device=device, workers=workers,
+        quiet=quiet,
+    )  # fmt: skip
+    _tell(outcome, quiet, as_json)
 
 
 @app.command()
@@ -220,12 +284,32 @@ def submit(
 
 @app.command()
 def report(
-    data: Data = DATA, run: Run = RUN, workers: Workers = 0, quiet: Quiet = False, as_json: Json = False
+    data: Data = DATA,
+    run: Run = RUN,
+    masks: Masks = None,
+    workers: Workers = 0,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Write report.html, one self-contained file."""
     import pipeline
 
-    _tell(pipeline.report(data, run, workers=workers, quiet=quiet), quiet, as_json)
+    _tell(pipeline.report(data, run, masks=masks, workers=workers, quiet=quiet), quiet, as_json)
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="File to write; .h5ad (AnnData), .csv, .csv.gz or .parquet tells how.")],
+    level: Annotated[Level, typer.Option(help="One row a cell, or one row a field: its cells pooled.")] = "cells",
+    split: Annotated[Split, typer.Option(help="Which fields; both means those that are there.")] = "both",
+    run: Run = RUN,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Write the cells or fields of a run into one file that other tools read."""
+    import pipeline
+
+    _tell(pipeline.export(run, file, level=level, split=split, quiet=quiet), quiet, as_json)
 
 
 def _tell(outcome: Any, quiet: bool, as_json: bool) -> None:

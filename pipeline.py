@@ -1,6 +1,6 @@
-"""The story: simulate, embed, extract, fit, importances, submit, report. One function a command, in reading order."""
+"""The story: simulate, embed, extract, fit, importances, predict, submit, report. One function a command, in order."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -9,27 +9,44 @@ import numpy as np
 from engine.errors import UsageError
 from engine.files import read_json
 from engine.lock import locked
-from engine.parallel import default_workers
+from engine.parallel import default_workers, workers_for
 from engine.progress import progress
-from engine.run_folder import Outcome, RunFolder
+from engine.run_folder import Outcome, RunFolder, open_run
 from features._device import device_names
 from features._embedder import backbone, own_network
+from features._images import find_fields
 from features._portrait_shards import ShownCells
 from features._settings import ExtractSettings, NetworkFile
 from features._shards import plan_shards
 from models.fit import fit as fit_models
 from models.fitted import Fitted
 from models.importance import ImportanceSettings
+from models.importance_plot import check_form
 from models.importance_plot import plot as draw_importance
+from models.labels import find_organelle
 from models.matrix import read_matrix
 from models.prior_shift import shift
 from models.settings import FitSettings
 from simulate import simulate as simulate_fields
-from stages import embedding, explaining, extraction, fitting, submission
+from stages import (
+    cleaning,
+    embedding,
+    explaining,
+    extraction,
+    fitting,
+    overlays,
+    predicting,
+    prediction_lines,
+    submission,
+)
+from stages.evidence import gather_evidence
+from stages.export import reading, write_table, writer_of
+from stages.new_fields import settings_like
 from stages.report import report_run
 from stages.submission import Calls
+from stages.tables import flat_table
 
-DEMO_FOLDS, DEMO_ROUNDS = 3, 60
+DEMO_FOLDS, DEMO_ROUNDS, DEMO_COVERAGE = 3, 60, 0.9
 """Few, so that the demo ends within minutes, and organelles of three antibodies can be learnt."""
 
 
@@ -45,23 +62,25 @@ def simulate(data: Path, *, fields: int, test_fields: int, size: int, workers: i
 
 def embed(
     data: Path, run: Path, *, groups: Path | None, no_er: bool, masks: Path | None, device: str, steps: int,
-    minutes: float | None, workers: int, seed: int, quiet: bool,
+    minutes: float | None, workers: int, seed: int, quiet: bool, scheduler: str | None = None,
 ) -> Outcome:  # fmt: skip
     """Fields -> cells -> a network that has learnt, without labels, which cells are of one field."""
     from features._contrastive import TrainingSettings
     from features._network import save_network
     from features._torch_device import use
 
-    folder = RunFolder(run)
-    workers = workers or default_workers()
+    data, run, masks = _absolute(scheduler, data, run, masks)
+    folder = open_run(run)
     settings = TrainingSettings(seed=seed)
-    place = use(device, workers)
+    place = use(device, workers or default_workers())
     sources = extraction.find_splits(data)
     with locked(run):
         reading = ExtractSettings(no_er, str(masks) if masks else None, "cpu")
         per_field = embedding.cells_a_field(sum(len(source.ids) for source in sources.values()))
         shown = ShownCells(reading, settings.network.portrait, per_field)
-        portraits = embedding.gather(embedding.cut_out(sources, shown, folder.portraits, workers, quiet), shown)
+        with workers_for(workers, scheduler, run, [data, masks]) as n_workers:
+            shards = embedding.cut_out(sources, shown, folder.portraits, n_workers, quiet)
+        portraits = embedding.gather(shards, shown)
         numbers, said = embedding.group_numbers(portraits, data, groups)
         checkpoint = folder.portraits / "checkpoint.safetensors"
         training, loss = embedding.train(
@@ -83,24 +102,31 @@ def choose_network(
     embedding_file: Path | None, backbone_file: Path | None, *, channels: str, side: int, mean: str, sd: str
 ) -> NetworkFile | None:
     """The network that `extract` adds, if any: what `embed` wrote, or the user's own."""
+    choose_file(embedding_file, backbone_file)
+    if embedding_file:
+        return own_network(embedding_file.absolute())
+    return backbone(backbone_file.absolute(), channels, side, mean, sd) if backbone_file else None
+
+
+def choose_file(embedding_file: Path | None, backbone_file: Path | None) -> Path | None:
+    """The one of them that was given, if any."""
     if embedding_file and backbone_file:
         raise UsageError("--embedding and --backbone were both given; expected one network. Leave one of them out.")
-    if embedding_file:
-        return own_network(embedding_file)
-    return backbone(backbone_file, channels, side, mean, sd) if backbone_file else None
+    return embedding_file or backbone_file
 
 
 def extract(
     data: Path, run: Path, *, no_er: bool, masks: Path | None, device: str, workers: int, quiet: bool,
-    network: NetworkFile | None = None,
+    network: NetworkFile | None = None, scheduler: str | None = None,
 ) -> Outcome:  # fmt: skip
     """Fields -> cells -> features -> one pooled row a field; goes on where an earlier run stopped."""
-    folder = RunFolder(run)
-    workers = workers or default_workers()
-    devices = extraction.choose_devices(device, quiet)
+    data, run, masks = _absolute(scheduler, data, run, masks)
+    folder = open_run(run)
+    devices = extraction.choose_devices(_device(device, scheduler), quiet)
     settings = ExtractSettings(no_er, str(masks) if masks else None, devices[0].partition(":")[0], network)
     sources = extraction.find_splits(data)
-    with locked(run):
+    needed = [data, masks, Path(network.path) if network else None]
+    with locked(run), workers_for(workers, scheduler, run, needed) as workers:
         extraction.remember_settings(folder, settings)
         shards = {split: plan_shards(source, split, settings, folder.features) for split, source in sources.items()}
         every = [shard for of_split in shards.values() for shard in of_split]
@@ -111,7 +137,7 @@ def extract(
         columns = extraction.write_columns(folder, settings)
         for of_split in shards.values():
             extraction.pool_split(folder, of_split, columns, workers, quiet)
-        n_failed = extraction.collect_failures(folder, every)
+        n_failed = extraction.collect_failures(folder.failures, every)
         folder.note("extract", asdict(settings) | {"data": str(data)})
     n_fields, n_cells = extraction.count_cells(every)
     n_columns = int((columns["compartment"] != "Image").sum())
@@ -124,24 +150,27 @@ def extract(
 
 def fit(
     data: Path, run: Path, *, groups: Path | None, n_folds: int, rounds: int, covariates: bool,
-    device: str, workers: int, seed: int, quiet: bool,
+    device: str, workers: int, seed: int, quiet: bool, scheduler: str | None = None,
 ) -> Outcome:  # fmt: skip
     """Matrix and labels -> folds -> first level -> stack -> calibration -> thresholds -> leaderboard."""
-    folder = RunFolder(run)
+    data, run = _absolute(scheduler, data, run)
+    folder = open_run(run)
     training = fitting.read_training_set(data, folder, groups, covariates)
-    settings = FitSettings(
-        n_folds=n_folds, rounds=rounds, seed=seed,
-        device=device_names(device)[0], workers=workers or default_workers(),
-    )  # fmt: skip
-    with locked(run):
+    place = device_names(_device(device, scheduler))[0]
+    with locked(run), workers_for(workers, scheduler, run, []) as workers:
+        settings = FitSettings(n_folds=n_folds, rounds=rounds, seed=seed, device=place, workers=workers)
         matrix = training.matrix
         fitted = fit_models(
             matrix.values, matrix.columns, training.labels, training.groups, settings, folder.models, quiet,
-            stale=fitting.fit_tables(folder),
+            stale=(*fitting.fit_tables(folder), folder.duplicates, folder.suspects),
         )  # fmt: skip
         fitting.write_fit_tables(folder, fitted, training, (data / "simulated.json").is_file())
+        duplicates = cleaning.write_duplicates(folder, training)
+        suspects = cleaning.write_suspects(folder, fitted, training)
         folder.note("fit", settings.of_result() | {"data": str(data), "groups": training.groups_from})
-    return _fit_outcome(data, folder, fitted, training)
+    outcome = _fit_outcome(data, folder, fitted, training)
+    lines, facts = cleaning.lines_and_facts(folder, duplicates, suspects)
+    return replace(outcome, lines=outcome.lines + lines, facts=outcome.facts | facts)
 
 
 def _fit_outcome(data: Path, folder: RunFolder, fitted: Fitted, training: fitting.TrainingSet) -> Outcome:
@@ -165,12 +194,19 @@ def _fit_outcome(data: Path, folder: RunFolder, fitted: Fitted, training: fittin
     return Outcome(tuple(lines), f"python cli.py report --data {data} --run {folder.root}", facts)
 
 
-def importances(run: Path, organelle: str | None, *, plot: Path | None, top: int, workers: int, quiet: bool) -> Outcome:
+def importances(
+    run: Path, organelle: str | None, *, plot: Path | None, top: int, workers: int, quiet: bool,
+    scheduler: str | None = None,
+) -> Outcome:  # fmt: skip
     """Boosters -> what drives each organelle; measured once for a fit."""
-    folder = RunFolder(run)
+    organelle = find_organelle(organelle) if organelle is not None else None
+    if plot is not None:
+        check_form(plot)
+    (run,) = _absolute(scheduler, run)
+    folder = open_run(run)
     fitted = fitting.finished_fit(folder)
-    with locked(run):
-        settings = ImportanceSettings(workers=workers or default_workers())
+    with locked(run), workers_for(workers, scheduler, run, []) as workers:
+        settings = ImportanceSettings(workers=workers)
         fields = partial(explaining.read_fitted_fields, folder)
         importance = explaining.importance_of(folder, fitted, fields, settings, quiet)
     if organelle is None:
@@ -185,9 +221,37 @@ def importances(run: Path, organelle: str | None, *, plot: Path | None, top: int
     return Outcome(tuple(lines), f"python cli.py report --run {run}", facts)
 
 
+def predict(
+    images: Path, run: Path, *, out: Path | None, pictures: Path | None, label_images: Path | None, coverage: float,
+    neighbours: int, masks: Path | None, no_er: bool, network: Path | None, device: str, workers: int, quiet: bool,
+) -> Outcome:  # fmt: skip
+    """New fields -> cells -> features -> calls, sets, cells that speak for them, reasons, neighbours, pictures."""
+    folder, results = open_run(run), RunFolder(out or run / "predicted")
+    files = predicting.PredictionFiles(results.root)
+    workers = workers or default_workers()
+    fitted = fitting.finished_fit(folder)
+    devices = extraction.choose_devices(device, quiet)
+    settings = settings_like(folder, no_er=no_er, masks=masks, network=network, device=devices[0].partition(":")[0])
+    source = find_fields(images)
+    with locked(out or run):
+        shards = plan_shards(source, predicting.SPLIT, settings, results.features)
+        extraction.remove_strays(results, shards)
+        extraction.compile_kernels(workers, quiet)
+        extraction.measure_missing(source, shards, settings, devices, workers, quiet)
+        n_failed = extraction.collect_failures(files.failures, shards)
+        columns = extraction.write_columns(results, settings)
+        evidence, training = gather_evidence(folder, fitted, columns, coverage, neighbours)
+        told = predicting.interpret_all(shards, evidence, training, workers, quiet)
+        predicting.write_tables(files, told)
+        if pictures or label_images:
+            overlays.draw_all(source, settings, told, pictures, label_images, workers, quiet)
+        results.note("predict", asdict(settings) | {"images": str(images), "run": str(run), "coverage": coverage})
+    return prediction_lines.outcome(told, files, evidence.sets, pictures, label_images, n_failed, images, run)
+
+
 def submit(data: Path, run: Path, *, prior_shift: str) -> Outcome:
     """Predict the test fields and write them in Kaggle's order."""
-    folder = RunFolder(run)
+    folder = open_run(run)
     fitted = fitting.finished_fit(folder)
     test = read_matrix(folder.matrix("test"), fitting.read_columns(folder))
     predicted = fitted.predict(test.named(fitted.columns))
@@ -207,13 +271,23 @@ def submit(data: Path, run: Path, *, prior_shift: str) -> Outcome:
     return Outcome(tuple(lines), f'{command} -f {folder.submission} -m "hpa-boost"', facts)
 
 
-def report(data: Path, run: Path, *, workers: int, quiet: bool) -> Outcome:
+def report(data: Path, run: Path, *, masks: Path | None, workers: int, quiet: bool) -> Outcome:
     """Everything in the run folder -> one page for people."""
-    folder = RunFolder(run)
+    folder = open_run(run)
     fitted = fitting.finished_fit(folder)
     with locked(run):
-        page = report_run(folder, fitted, data, workers or default_workers(), quiet)
+        page = report_run(folder, fitted, data, masks, workers or default_workers(), quiet)
     return Outcome((f"report in {page}",), f"python cli.py submit --data {data} --run {run}", {"report": str(page)})
+
+
+def export(run: Path, file: Path, *, level: str, split: str, quiet: bool) -> Outcome:
+    """The cells or fields of a run -> one file that other tools read."""
+    writer = writer_of(file)
+    table = flat_table(open_run(run), level, split)
+    write_table(file, table, writer, quiet)
+    facts = {"file": str(file), "level": level, "rows": table.n_rows, "columns": len(table.columns)}
+    lines = (f"{table.n_rows} {level}, {len(table.columns)} features in {file}",)
+    return Outcome(lines, reading(file), facts)
 
 
 def demo(folder: Path, *, fields: int, test_fields: int, device: str, workers: int, seed: int, quiet: bool) -> Outcome:
@@ -226,9 +300,27 @@ def demo(folder: Path, *, fields: int, test_fields: int, device: str, workers: i
         device=device, workers=workers, seed=seed, quiet=quiet,
     )  # fmt: skip
     explained = importances(run, None, plot=run / "importances.png", top=1, workers=workers, quiet=quiet)
-    reported = report(data, run, workers=workers, quiet=quiet)
+    reported = report(data, run, masks=None, workers=workers, quiet=quiet)
+    predicted = predict(
+        data / "test", run, out=None, pictures=run / "overlays", label_images=None, coverage=DEMO_COVERAGE,
+        neighbours=3, masks=None, no_er=False, network=None, device=device, workers=workers, quiet=quiet,
+    )  # fmt: skip
     submitted = submit(data, run, prior_shift="none")
-    told = (extracted, fitted, explained, reported, submitted)
+    told = (extracted, fitted, explained, reported, predicted, submitted)
     facts = {key: value for outcome in told for key, value in outcome.facts.items()}
     lines = tuple(line for outcome in told for line in outcome.lines)
     return Outcome(lines, f'python cli.py importances "Golgi apparatus" --run {run}', facts, extracted.n_failed)
+
+
+def _absolute(scheduler: str | None, *paths: Path | None) -> tuple[Path | None, ...]:
+    """Paths as other machines are told them; as they were given where all is done here."""
+    return tuple(path.absolute() if scheduler and path else path for path in paths)
+
+
+def _device(name: str, scheduler: str | None) -> str:
+    """The device asked for; the workers of a cluster measure and fit on their CPUs."""
+    if scheduler and name not in ("auto", "cpu"):
+        raise UsageError(
+            f"--device {name} does not go with --scheduler: a cluster works on CPUs. Leave one of them out."
+        )
+    return "cpu" if scheduler else name

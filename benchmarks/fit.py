@@ -147,7 +147,7 @@ def our_rows(task: Task, fitted: Fitted, cost: Cost, n_fits: int) -> list[dict[s
     for name in fitted.settings.members:
         kind, alone = member(name), np.zeros(labels.shape, np.float32)
         for j in np.flatnonzero(fitted.evaluable):
-            alone[:, j] = kind.score(kind.load(Unit(fitted.folder, int(j), name, 0).model), values)
+            alone[:, j] = kind.score(Unit(fitted.folder, int(j), name, 0).load(values.shape[1]), values)
         rows.append(
             {
                 "way": f"ours: {name} of one fold",

@@ -47,9 +47,9 @@ def measure(work: Callable[..., Any], *arguments: Any) -> tuple[Any, Cost]:
     processor: dict[int, float] = {}
     peak = 0.0
     while not mine.poll(0.1):
-        family = _family(process.pid)
-        processor |= {pid: seconds for pid in family if (seconds := _processor_seconds(pid)) is not None}
-        peak = max(peak, sum(_memory_gb(pid) for pid in family))
+        alive = family(process.pid)
+        processor |= {pid: seconds for pid in alive if (seconds := _processor_seconds(pid)) is not None}
+        peak = max(peak, sum(_memory_gb(pid) for pid in alive))
         if not process.is_alive() and not mine.poll(0):
             raise RuntimeError(f"{work.__name__} ended without a result")
     result = mine.recv()
@@ -64,16 +64,16 @@ def _run(pipe: Any, work: Callable[..., Any], arguments: tuple) -> None:
     get_reusable_executor().shutdown(wait=True)
 
 
-def _family(root: int) -> list[int]:
+def family(root: int) -> list[int]:
     """A process and all its descendants."""
     parents = {}
     for path in Path("/proc").iterdir():
         if path.name.isdigit() and (fields := _stat(int(path.name))):
             parents[int(path.name)] = int(fields[1])
-    family = [root]
-    for pid in family:
-        family += [child for child, parent in parents.items() if parent == pid]
-    return family
+    found = [root]
+    for pid in found:
+        found += [child for child, parent in parents.items() if parent == pid]
+    return found
 
 
 def _stat(pid: int) -> list[str] | None:

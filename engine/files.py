@@ -12,6 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from engine.errors import InputError
+from engine.ids import inert
+
+LARGEST_JSON = 2**26  # bytes
+
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
@@ -60,26 +65,62 @@ def write_array(path: Path, array: np.ndarray) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write JSON, indented, keys in the given order; whole or absent."""
     with whole(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")  # a path need not be UTF-8
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+def read_json(path: Path, remedy: str = "Remove it, and run the command that wrote it again.") -> Any:
+    """Read a JSON file.
+
+    Raises
+    ------
+    InputError
+        If it is missing, too large or no JSON.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} is missing (expected a JSON file). {remedy}")
+    if path.stat().st_size > LARGEST_JSON:
+        raise InputError(f"{path} has {path.stat().st_size:,} bytes (expected at most {LARGEST_JSON:,}). {remedy}")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read as JSON ({error}). {remedy}") from error
+
+
+def made_from(path: Path) -> str | None:
+    """The key, a hash, that a JSON file says it was made from; None where there is no such file or it says nothing."""
+    if not path.is_file():
+        return None
+    try:
+        content = read_json(path)
+    except InputError:
+        return None
+    key = content.get("key") if isinstance(content, dict) else None
+    return key if isinstance(key, str) else None
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a csv table with one header line and \\n line ends; whole or absent."""
+    """Write a csv table with one header line and \\n line ends; whole or absent.
+
+    A cell that a spreadsheet would run as a formula gets an apostrophe before it. Ids never do: `engine.ids` refuses
+    such ids where they are read, so that all others are written as they are.
+    """
     with whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
-        writer.writerows(rows)
+        writer.writerows([inert(cell) for cell in row] for row in rows)
 
 
 def digest(content: Any) -> str:
     """A short hash of anything JSON can hold; equal content gives equal hashes on every machine."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file, so that damage to it is noticed."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digest_sources(folder: Path) -> str:

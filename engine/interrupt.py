@@ -8,7 +8,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
-from typing import Any
 
 INTERRUPTED = 130
 SENTENCE = "interrupted: what was finished is kept; the same command goes on from there."
@@ -37,16 +36,8 @@ def heed_signals() -> None:
     for number in _SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _raise)
+    sys.unraisablehook = _strike_again
     threading.Thread(target=_end_after_grace, args=(mine,), daemon=True).start()
-
-    def swallowed(what: Any) -> None:
-        """Python drops exceptions in finalisers; one that should have ended the command ends it here."""
-        if issubclass(what.exc_type, KeyboardInterrupt):
-            os.write(theirs, b"!")
-        else:
-            sys.__unraisablehook__(what)
-
-    sys.unraisablehook = swallowed
 
 
 def was_interrupted() -> bool:
@@ -85,6 +76,15 @@ def _raise(number: int, frame: FrameType | None) -> None:
     _came.set()
     if not _held.is_set():
         raise KeyboardInterrupt
+
+
+def _strike_again(lost: "sys.UnraisableHookArgs") -> None:
+    """A KeyboardInterrupt that came while an object was taken down is lost; a second signal ends the process."""
+    if lost.exc_type is KeyboardInterrupt:
+        _held.set()  # raised in here it would be lost as well
+        os.kill(os.getpid(), signal.SIGTERM)
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def _end_after_grace(told: int) -> None:

@@ -1,11 +1,13 @@
 """One command at a time writes to a run folder, its worker processes included."""
 
 import fcntl
+import os
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from pathlib import Path
+from typing import TextIO
 
 from engine.errors import InputError
 from engine.files import remove_parts
@@ -34,7 +36,7 @@ def locked(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / ".lock").open("w")
+        file = _opened(folder / ".lock")
     except OSError as error:
         raise InputError(
             f"run folder {folder} cannot be written ({error.strerror}). Name another with --run DIR."
@@ -68,7 +70,7 @@ def at_work(folder: Path | None) -> AbstractContextManager[object]:
 
 @contextmanager
 def _shared(folder: Path) -> Iterator[None]:
-    with _workers_file(folder).open("a") as file:
+    with _opened(folder / ".workers") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
         yield
 
@@ -76,7 +78,7 @@ def _shared(folder: Path) -> Iterator[None]:
 def _wait_for_workers(folder: Path) -> None:
     """Return when no worker of an earlier command is at work here."""
     patient_until = time.monotonic() + PATIENCE
-    with _workers_file(folder).open("a") as file:
+    with _opened(folder / ".workers") as file:
         while True:
             try:
                 return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -89,5 +91,7 @@ def _wait_for_workers(folder: Path) -> None:
             time.sleep(0.1)
 
 
-def _workers_file(folder: Path) -> Path:
-    return folder / ".workers"
+def _opened(path: Path) -> TextIO:
+    """A file to hold a lock on. A link in its place could lead to a file of the user's, which must not be emptied."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, 0o666), "w")

@@ -1,14 +1,23 @@
 """Where each result of a run lies, and what it was made with."""
 
+import os
 import platform
+import stat
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from engine.errors import InputError
 from engine.files import read_json, write_json
+from engine.ids import shown
 
 _PACKAGES = ("numpy", "numba", "scikit-image", "opencv-python-headless", "scikit-learn", "lightgbm", "pyarrow", "torch")
+
+
+def package_versions() -> dict[str, str]:
+    """The versions of Python and of the packages that results depend on."""
+    return {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES}
 
 
 @dataclass(frozen=True)
@@ -77,6 +86,16 @@ class RunFolder:
         return self.root / "metrics.json"
 
     @property
+    def duplicates(self) -> Path:
+        """Pairs of near-identical fields, within and between the splits."""
+        return self.root / "duplicates.csv"
+
+    @property
+    def suspects(self) -> Path:
+        """Labels that models which have not seen the field disagree with."""
+        return self.root / "suspects.csv"
+
+    @property
     def importance(self) -> Path:
         """What drives each organelle."""
         return self.root / "importance.parquet"
@@ -98,10 +117,40 @@ class RunFolder:
 
     def note(self, command: str, settings: dict[str, Any]) -> None:
         """Write a command's settings and the versions it ran with into config.json, beside the other commands'."""
-        config = read_json(self.config) if self.config.is_file() else {}
-        packages = {name: version(name) for name in _PACKAGES}
-        config[command] = settings | {"versions": {"python": platform.python_version()} | packages}
+        config = read_config(self.config)
+        config[command] = settings | {"versions": package_versions()}
         write_json(self.config, config)
+
+
+def read_config(path: Path) -> dict[str, dict[str, Any]]:
+    """What commands noted in config.json, by command; nothing where there is no such file."""
+    config = read_json(path) if path.is_file() else {}
+    if not isinstance(config, dict) or not all(isinstance(settings, dict) for settings in config.values()):
+        raise InputError(f"{path} does not hold settings by command. Remove it, and run the command again.")
+    return config
+
+
+def open_run(root: Path) -> RunFolder:
+    """The run in a folder, which may be a link, or not be there yet; nothing inside may lead out of it.
+
+    Commands write, replace and remove files in there: through a link in a stranger's run they would do so elsewhere.
+
+    Raises
+    ------
+    InputError
+        If there is a link in the folder, or a pipe, device or socket.
+    """
+    for folder, folders, files in os.walk(root):
+        for name in (*folders, *files):
+            path = Path(folder, name)
+            mode = path.lstat().st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                kind = "a link" if stat.S_ISLNK(mode) else "no ordinary file"
+                raise InputError(
+                    f"{shown(str(path), 300)} is {kind}; a run folder holds only files and folders of its own. "
+                    "Remove it (the run folder itself may be a link, or lie anywhere: --run DIR)."
+                )
+    return RunFolder(root)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from features._field import measure_field
 from features._images import FieldSource, read_field
 from features._masks import read_masks
 from features._portraits import cut_portraits
-from features._segment import segment
+from features._segment import Segmentation, segment
 from features._settings import ExtractSettings
 from features._table import Column
 
@@ -66,14 +66,23 @@ class MeasuredCells:
     values: np.ndarray
 
 
+def read_cells(source: FieldSource, field_id: str, no_er: bool, masks: str | None) -> tuple[np.ndarray, Segmentation]:
+    """The pixels of a field, uint8 or uint16 (4, H, W), and its cells: our own, or those of a folder of masks.
+
+    Raises
+    ------
+    FieldError
+        If it cannot be read or has no cells.
+    """
+    pixels = read_field(source, field_id, no_er)
+    found = segment(pixels, field_id) if masks is None else read_masks(Path(masks), field_id, pixels.shape[1:])
+    return pixels, found
+
+
 def read_one(source: FieldSource, field_id: str, settings: ExtractSettings) -> ReadField:
     """Read and segment one field and measure it as a whole; a field that cannot be is a row that says why."""
     try:
-        pixels = read_field(source, field_id, no_er=settings.no_er)
-        if settings.masks is None:
-            found = segment(pixels, field_id)
-        else:
-            found = read_masks(Path(settings.masks), field_id, pixels.shape[1:])
+        pixels, found = read_cells(source, field_id, settings.no_er, settings.masks)
     except FieldError as error:
         return ReadField(
             {
@@ -118,7 +127,9 @@ class Launched:
 
 def stacked(batch: list[ReadField]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pixels and labels of a batch as `make_cells` takes them: ids run on from field to field."""
-    numbers = np.cumsum([0] + [int(field.images[1].max(initial=0)) for field in batch])
+    if len(batch) == 1:  # no copy: a field of 3072 px is 75 MB and its labels as much
+        return tuple(image[None] for image in batch[0].images)
+    numbers = np.cumsum([0] + [int(field.images[1].max(initial=0)) for field in batch]).tolist()
     pixels = np.stack([field.images[0] for field in batch])
     cell_labels, nucleus_labels = (
         np.stack([np.where(field.images[k] > 0, field.images[k] + n, 0) for field, n in zip(batch, numbers)])

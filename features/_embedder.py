@@ -2,14 +2,16 @@
 
 import hashlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from engine.errors import InputError, UsageError
+from engine.ids import shown
 from features._channels import CHANNELS, ER
 from features._portraits import LARGEST, PortraitSettings
 from features._settings import ExtractSettings, NetworkFile
@@ -17,6 +19,7 @@ from features._table import Column
 
 Vectors = Callable[[np.ndarray], np.ndarray]
 _LONGEST = 8192  # numbers a cell
+_LARGEST_NUMBER = 1e6  # for --backbone-mean and --backbone-sd
 _AT_ONCE = 32  # portraits that a network of the user's own is given, unless it asks for another number
 
 
@@ -63,18 +66,26 @@ def backbone(path: Path, channels: str, side: int, mean: str, sd: str) -> Networ
     colours = tuple(channels.split(","))
     known = [channel.colour for channel in CHANNELS]
     if unknown := [colour for colour in colours if colour not in known]:
-        raise UsageError(f"--backbone-channels: {unknown[0]!r} is unknown; expected some of {','.join(known)}.")
-    shown = PortraitSettings(side=side, exponent=1.0)
+        raise UsageError(f"--backbone-channels: {shown(unknown[0])!r} is unknown; expected some of {','.join(known)}.")
+    portrait = PortraitSettings(side=side, exponent=1.0)
     given = NetworkFile(
-        str(path), _digest(path), kind, 0, shown, colours,
+        str(path), _digest(path), kind, 0, portrait, colours,
         _numbers("--backbone-mean", mean, len(colours)), _numbers("--backbone-sd", sd, len(colours)),
     )  # fmt: skip
-    if 0 in given.sd:
-        raise UsageError("--backbone-sd: 0 cannot be divided by; expected other numbers.")
+    if not all(abs(number) >= 1 / _LARGEST_NUMBER for number in given.sd):
+        raise UsageError(f"--backbone-sd: found {sd!r}; expected numbers from 1e-6, because they are divided by.")
     tried = open_network(given, "cpu")(_painted_cells(side))
     if not np.isfinite(tried).all():
         raise _unusable(given, "gives values that are not finite", None)
     return replace(given, length=tried.shape[1])
+
+
+def recorded_network(path: Path, record: Mapping[str, Any]) -> NetworkFile | None:
+    """A network as it was described before (a `NetworkFile` as JSON), from a file; None if its content is another."""
+    if _digest(path) != record["digest"]:
+        return None
+    lists = {name: tuple(record[name]) for name in ("channels", "mean", "sd")}
+    return NetworkFile(**record | lists | {"path": str(path), "portrait": PortraitSettings(**record["portrait"])})
 
 
 def _painted_cells(side: int) -> np.ndarray:
@@ -198,8 +209,8 @@ def _numbers(option: str, text: str, n: int) -> tuple[float, ...]:
         numbers = tuple(float(part) for part in text.split(","))
     except ValueError:
         numbers = ()
-    if len(numbers) not in (1, n) or not np.isfinite(numbers).all():
-        raise UsageError(f"{option}: found {text!r}; expected one number, or {n} with commas between.")
+    if len(numbers) not in (1, n) or not all(abs(number) <= _LARGEST_NUMBER for number in numbers):
+        raise UsageError(f"{option}: found {shown(text)!r}; expected one number, or {n} with commas between.")
     return numbers if len(numbers) == n else numbers * n
 
 

@@ -25,8 +25,8 @@ def field_columns() -> tuple[Column, ...]:
     Count: `Cells` is the number of cells, `Covered` the share of the field they cover, `Crowding` the area of as many
     median nuclei as a share of the field. Size: height of the field and median nucleus diameter in px. Quality:
     `Focus` is the standard deviation of the Laplacian over the mean, `Dark` and `Saturated` the shares of pixels at 0
-    and at the top of the range. Spectrum: the share of the variance in octave k of a Laplacian pyramid, the finest
-    first (Burt & Adelson 1983), for stains that are not flat.
+    and at the top of the range. Spectrum: the share of the variance in octave k, the finest first, of averages over
+    blocks of 2 x 2, 4 x 4 ... px (Haar), for stains that are not flat.
     """
     counts = tuple(Column(IMAGE, "Count", feature) for feature in ("Cells", "Covered", "Crowding"))
     sizes = tuple(Column(IMAGE, "Size", feature, covariate=True) for feature in ("Height", "NucleusDiameter"))

@@ -1,6 +1,7 @@
 """Fields from a folder or a zip as downloaded: four files a field, `<Id>_{red,green,blue,yellow}.{png,tif,jpg}`."""
 
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -10,12 +11,14 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from engine.errors import FieldError, InputError
+from engine.ids import LONGEST, shown, why_no_id
 from features._channels import CHANNELS, ER, Channel
-from features._decode import UnreadableImageError, decode
+from features._decode import check_start, decode
+from features._image_file import MAX_FILE, UnreadableImageError, read_file
 
 _EXTENSIONS = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 _COLOURS = tuple(channel.colour for channel in CHANNELS)
-_MAX_FILE = 2**31  # bytes; no image that passes the size check is larger
+_START = 4096  # bytes of a packed file that are looked at before the rest is unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class Member:
         Bytes in the zip and after unpacking.
     method : int
         The zip's compression (0 stored, 8 deflate).
+    checksum : int
+        CRC-32 of its content, as the zip has it.
     """
 
     name: str
@@ -39,6 +44,7 @@ class Member:
     packed: int = 0
     size: int = 0
     method: int = 0
+    checksum: int = 0
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,8 @@ class FieldSource:
     path : Path
         The folder or zip.
     files : dict of str to tuple of Member
-        The image files of each field, by id; ids are sorted.
+        The image files of each field, by id; ids are sorted. An id that is none (`engine.ids`) stands here as it can be
+        shown; reading such a field says what is wrong with it.
     """
 
     path: Path
@@ -67,7 +74,7 @@ class FieldSource:
 
     def locate(self, member: Member) -> str:
         """The member's path as shown to people."""
-        return str(self.path / member.name)
+        return shown(str(self.path / member.name), 1000)
 
 
 def find_fields(source: Path) -> FieldSource:
@@ -88,7 +95,7 @@ def find_fields(source: Path) -> FieldSource:
         raise InputError(
             f"{source} is missing (expected a folder or zip of images). Check the path, or give --data DIR."
         )
-    if not source.is_dir() and not zipfile.is_zipfile(source):
+    if not source.is_dir() and not (source.is_file() and zipfile.is_zipfile(source)):
         raise InputError(f"{source} is neither a folder nor a readable zip file. Download it again, or give a folder.")
     members = _folder_members(source) if source.is_dir() else _zip_members(source)
     files: dict[str, list[Member]] = {}
@@ -97,7 +104,7 @@ def find_fields(source: Path) -> FieldSource:
         n_seen += 1
         named = _split_name(member.name)
         if named:
-            files.setdefault(named[0], []).append(member)
+            files.setdefault(shown(named[0], LONGEST), []).append(member)
     if not files:
         raise InputError(
             f"{source} holds no field (looked for <Id>_red.png, _green, _blue, _yellow; found {n_seen:,} other files)."
@@ -152,10 +159,16 @@ def _folder_members(folder: Path) -> Iterator[Member]:
 
 
 def _zip_members(path: Path) -> Iterator[Member]:
-    with zipfile.ZipFile(path) as archive:
-        for info in archive.infolist():
-            if not info.is_dir():
-                yield Member(info.filename, info.header_offset, info.compress_size, info.file_size, info.compress_type)
+    """The files that a zip's directory names. Nothing is ever written under these names."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [info for info in archive.infolist() if not info.is_dir()]
+    except (zipfile.BadZipFile, ValueError, IndexError, NotImplementedError, OverflowError, struct.error) as error:
+        raise InputError(f"{path}: the zip's directory is damaged ({error}). Download the zip again.") from error
+    for info in members:
+        yield Member(
+            info.filename, info.header_offset, info.compress_size, info.file_size, info.compress_type, info.CRC
+        )
 
 
 def _split_name(name: str) -> tuple[str, str] | None:
@@ -168,7 +181,7 @@ def _split_name(name: str) -> tuple[str, str] | None:
 
 
 def _base(member: Member) -> str:
-    return PurePosixPath(member.name).name
+    return shown(PurePosixPath(member.name).name)
 
 
 def _describe(plane: np.ndarray) -> str:
@@ -179,7 +192,11 @@ def _choose(source: FieldSource, field_id: str, wanted: list[Channel]) -> dict[C
     """The one file of each wanted channel."""
     by_colour: dict[str, list[Member]] = {}
     for member in source.files.get(field_id, ()):
-        by_colour.setdefault(_split_name(member.name)[1], []).append(member)
+        named, colour = _split_name(member.name)
+        if reason := why_no_id(named):
+            message = f"field {shown(field_id)}: its id {reason}. Rename its files."
+            raise FieldError(message, field=field_id, path=source.locate(member))
+        by_colour.setdefault(colour, []).append(member)
     chosen = {}
     for channel in wanted:
         found = by_colour.get(channel.colour, [])
@@ -195,7 +212,7 @@ def _choose(source: FieldSource, field_id: str, wanted: list[Channel]) -> dict[C
         if len(found) > 1:
             raise FieldError(
                 f"field {field_id}: channel {channel.name} has {len(found)} files "
-                f"({' and '.join(m.name for m in found)}; expected one). Remove all but one.",
+                f"({' and '.join(shown(m.name) for m in found)}; expected one). Remove all but one.",
                 field=field_id,
                 path=source.locate(found[0]),
             )
@@ -216,23 +233,34 @@ def _read_plane(source: FieldSource, field_id: str, member: Member) -> np.ndarra
 
 
 def _read_bytes(source: Path, member: Member) -> bytes:
-    """The file's bytes. A zip is read at the member's offset, so that no worker parses the whole directory again."""
-    if member.offset < 0:
-        return (source / member.name).read_bytes()
-    if member.method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or member.size > _MAX_FILE:
+    return _unpack(source, member) if member.offset >= 0 else read_file(source / member.name)
+
+
+def _unpack(source: Path, member: Member) -> bytes:
+    """A member of a zip, read at its offset, so that no worker parses the whole directory again."""
+    known = member.method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+    if not known or max(member.size, member.packed) > MAX_FILE:
         raise UnreadableImageError(
             f"cannot be unpacked (zip method {member.method}, {member.size:,} bytes). Unpack the zip; give the folder."
         )
     with source.open("rb") as file:
-        file.seek(member.offset)
+        file.seek(min(member.offset, source.stat().st_size))
         header = file.read(30)
         file.seek(int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little"), os.SEEK_CUR)
         data = file.read(member.packed)
     if header[:4] != b"PK\x03\x04" or len(data) != member.packed or header[6] & 1:
         raise UnreadableImageError("cannot be unpacked (the zip is damaged or encrypted). Download the zip again.")
-    if member.method == zipfile.ZIP_STORED:
-        return data
+    if member.method == zipfile.ZIP_DEFLATED:
+        data = _inflate(data, member.size)
+    if (len(data), zlib.crc32(data)) != (member.size, member.checksum):
+        raise UnreadableImageError("cannot be unpacked (its size or checksum is wrong). Download the zip again.")
+    return data
+
+
+def _inflate(data: bytes, size: int) -> bytes:
+    """Unpack a deflated member, at most to its size and a byte; what is no image is refused by its first bytes."""
     try:
-        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, member.size + 1)
+        check_start(zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[:_START], _START))
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, size + 1)
     except zlib.error as error:
         raise UnreadableImageError(f"cannot be unpacked (zip: {error}). Download the zip again.") from error

@@ -1,16 +1,15 @@
 """Cells and nuclei outlined elsewhere (Cellpose, HPA-Cell-Segmentation, by hand), in place of our own."""
 
-import io
 from pathlib import Path
 
 import numpy as np
-import tifffile
 
 from engine.errors import FieldError, InputError
-from features._decode import UnreadableImageError, decode
+from features._decode import decode_labels
+from features._image_file import UnreadableImageError, read_file
 from features._segment import Segmentation
 
-_EXTENSIONS = ("png", "tif", "tiff")
+_EXTENSIONS = ("png", "tif", "tiff", "ome.tif")
 _LARGEST_ID = 2**31 - 1
 
 
@@ -78,32 +77,18 @@ def _read_labels(folder: Path, field_id: str, kind: str, shape: tuple[int, int])
         raise _unusable(field_id, paths[0], f"{reason} Give exactly one such file in {folder}.")
     path = found[0]
     try:
-        labels = _decode_labels(path.read_bytes())
+        labels = decode_labels(read_file(path))
     except UnreadableImageError as error:
         raise _unusable(field_id, path, f"{path.name} {error}") from error
+    except OSError as error:
+        reason = f"{path.name} cannot be read ({error.strerror or error}). Check the file and its permissions."
+        raise _unusable(field_id, path, reason) from error
+    if labels.min() < 0 or labels.max() > _LARGEST_ID:
+        found = f"{path.name} holds ids from {labels.min()} to {labels.max()} (expected 0 to {_LARGEST_ID:,})"
+        raise _unusable(field_id, path, f"{found}. Number the cells anew.")
     if labels.shape != shape:
         size, expected = (f"{side[1]} x {side[0]} px" for side in (labels.shape, shape))
         raise _unusable(field_id, path, f"{path.name} is {size} but the images are {expected}. Scale the mask to them.")
-    return labels
-
-
-def _decode_labels(data: bytes) -> np.ndarray:
-    """A label image; 32- and 64-bit integers are only found in TIFF."""
-    if not data.startswith((b"II", b"MM")):
-        return decode(data)
-    try:
-        labels = tifffile.imread(io.BytesIO(data))
-    except Exception:  # compressed in a way tifffile cannot read, or damaged: the image decoder says which
-        return decode(data)
-    if labels.ndim != 2 or labels.dtype.kind not in "iu":
-        raise UnreadableImageError(
-            f"holds {labels.dtype} values in {labels.ndim} dimensions (expected one plane of whole numbers). "
-            "Save the labels as integers."
-        )
-    if labels.min() < 0 or labels.max() > _LARGEST_ID:
-        raise UnreadableImageError(
-            f"holds ids from {labels.min()} to {labels.max()} (expected 0 to {_LARGEST_ID:,}). Number the cells anew."
-        )
     return labels
 
 

@@ -138,7 +138,7 @@ def read_tensors(path: Path, form: str) -> tuple[dict[str, torch.Tensor], dict[s
             if found != form:
                 raise _not_ours(path, f"says it holds {found!r}" if found else "does not say what it holds", form)
             return {name: file.get_tensor(name) for name in file.keys()}, note  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise _not_ours(path, f"cannot be read as safetensors ({error})", form) from error
 
 
@@ -162,7 +162,10 @@ def load_network(path: Path) -> EmbeddingNetwork:
         If the file is missing, of another form, or its tensors do not fit its settings or are not finite.
     """
     tensors, note = read_tensors(path, _FORM)
-    network = EmbeddingNetwork(_settings(path, note.get("settings")))
+    settings = _settings(path, note.get("settings"))
+    with torch.device("meta"):  # a network that takes no memory: a small file may describe a huge one
+        check_tensors(weights(EmbeddingNetwork(settings)), tensors, path, _FORM)
+    network = EmbeddingNetwork(settings)
     fill(network, tensors, path)
     return network.eval()
 

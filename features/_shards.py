@@ -81,9 +81,17 @@ def _fingerprint(source: FieldSource, ids: tuple[str, ...]) -> list[list[object]
     """What tells whether an image file has changed: name, size, time; in a zip name, place, sizes."""
     members = [member for i in ids for member in source.files[i]]
     if source.path.is_dir():
-        stats = [(source.path / member.name).stat() for member in members]
-        return [[member.name, stat.st_size, stat.st_mtime_ns] for member, stat in zip(members, stats, strict=True)]
+        return [[member.name, *_size_and_time(source.path / member.name)] for member in members]
     return [[member.name, member.offset, member.packed, member.size] for member in members]
+
+
+def _size_and_time(path: Path) -> tuple[int, int]:
+    """Of a file; of a link to nowhere -1, so that a file that comes to be there is noticed."""
+    try:
+        status = path.stat()
+    except OSError:
+        return -1, -1
+    return status.st_size, status.st_mtime_ns
 
 
 def measure_shard(source: FieldSource, shard: Shard, settings: ExtractSettings) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """Local binary patterns: how often a pixel is a dark spot, an edge, a line end, a plateau or nothing simple.
 
-Each pixel is compared with 8 points on a circle around it; what counts is how many are brighter and whether they lie in
-one piece, so that neither rotation nor exposure matters.
+Each pixel is compared with 8 points on a circle around it; what counts is how many are at least as bright and whether
+they lie in one piece, so that neither rotation nor exposure matters.
 """
 
 import numpy as np

@@ -15,16 +15,19 @@ from typing import Any
 
 import numpy as np
 
-from engine.files import digest, read_json, whole, write_array, write_json
+from engine.arrays import handed_over
+from engine.files import content_hash, digest, made_from, whole, write_array, write_json
+from engine.memory import give_back
 from engine.parallel import run_units
 from engine.progress import Progress
+from engine.stored import read_array
 from models.members import member
 from models.settings import FitSettings
 from models.units import Training, Unit
-from models.weights import Strengths, choose_strengths, row_weights
+from models.weights import Strengths, choose_strengths, read_strengths, row_weights
 
 _WATCH_SECONDS = 0.5
-_INPUTS = ".inputs-"
+INPUTS = ".inputs-"
 """The folder of arrays that workers read begins so and ends with their hash, so that no worker reads another fit's."""
 
 
@@ -75,28 +78,30 @@ def train_first_level(
         NaN for other organelles and for fields of other folds.
     """
     keys = unit_keys(training, settings)
-    units = [Unit(folder, j, name, k) for name in settings.members for k in folds for j in organelles]
+    units = [
+        Unit(folder, j, name, k, settings.organelles) for name in settings.members for k in folds for j in organelles
+    ]
     missing = [unit for unit in units if not unit.is_finished(keys[unit.member])]
     progress.advance(len(units) - len(missing))
     _remove_inputs(folder)
     if missing:
         for unit in missing:
             unit.note.unlink(missing_ok=True)
-        inputs = folder / f"{_INPUTS}{training.key()[:16]}"
-        training.save(inputs)
-        with _counted([unit.note for unit in missing], progress):
+        counted = _counted([unit.note for unit in missing], progress)
+        with handed_over(folder / f"{INPUTS}{training.key()[:16]}", **vars(training)) as inputs, counted:
             for _ in run_units(_fit_several, _batches(missing, inputs, settings, keys), settings.workers):
                 pass
-        _remove_inputs(folder)
     scores = np.full((*training.labels.shape, len(settings.members)), np.nan, np.float32)
     for unit in units:
-        scores[training.fold == unit.fold, unit.organelle, settings.members.index(unit.member)] = np.load(unit.scores)
+        tested = training.fold == unit.fold
+        mine = read_array(unit.scores, np.float32, (int(tested.sum()),))
+        scores[tested, unit.organelle, settings.members.index(unit.member)] = mine
     return scores
 
 
 def _remove_inputs(folder: Path) -> None:
     """Remove the arrays that workers read, also those of a fit that was killed."""
-    for inputs in folder.glob(f"{_INPUTS}*"):
+    for inputs in folder.glob(f"{INPUTS}*"):
         shutil.rmtree(inputs)
 
 
@@ -136,9 +141,8 @@ def fit_one(
     with whole(unit.model) as path:
         kind.save(model, path)
     write_array(unit.scores, kind.score(model, training.values[unseen]))
-    write_json(
-        unit.note, {"key": key, "strength": strength, "rounds": settings.rounds, "n_positive": int(labels.sum())}
-    )
+    made = {"key": key, "model": content_hash(unit.model)}
+    write_json(unit.note, made | {"strength": strength, "rounds": settings.rounds, "n_positive": int(labels.sum())})
 
 
 def _parts(fold: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -152,7 +156,8 @@ def _fit_several(units: Sequence[Unit], inputs: Path, settings: FitSettings, key
     kind = member(units[0].member)
     seen, _ = _parts(training.fold, units[0].fold)
     strengths = _strengths(kind, training, units[0], seen, settings, key)
-    prepared = kind.prepare(training.values[seen], settings.device)
+    prepared = kind.prepare(training.of(seen), settings.device)
+    give_back()
     for unit in units:
         if not unit.is_finished(key):  # by a worker that was killed before its job was done
             fit_one(kind, prepared, training, unit, settings, strengths, key)
@@ -163,8 +168,8 @@ def _strengths(
 ) -> Strengths:
     """The fold's choice, from disk if it was made before from the same."""
     path = weights_path(unit.folder, unit.member, unit.fold)
-    if path.is_file() and read_json(path)["key"] == key:
-        return Strengths(**read_json(path)["strengths"])
+    if made_from(path) == key:
+        return read_strengths(path)
     strengths = choose_strengths(kind, training, seen, settings)
     write_json(path, {"key": key, "strengths": vars(strengths)})
     return strengths
@@ -178,7 +183,7 @@ def weights_path(folder: Path, name: str, fold: int) -> Path:
 def chosen_strengths(folder: Path, name: str, n_folds: int) -> list[Strengths]:
     """The choices of all folds, as far as they were made."""
     paths = [weights_path(folder, name, k) for k in range(n_folds)]
-    return [Strengths(**read_json(path)["strengths"]) for path in paths if path.is_file()]
+    return [read_strengths(path) for path in paths if path.is_file()]
 
 
 def _batches(missing: Sequence[Unit], inputs: Path, settings: FitSettings, keys: dict[str, str]) -> Iterator[tuple]:

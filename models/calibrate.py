@@ -51,11 +51,15 @@ class Calibration:
 
     def apply(self, scores: np.ndarray) -> np.ndarray:
         """Probabilities: float64, the shape of `scores` (n_fields, n_organelles)."""
+        return probability(self.log_odds(scores))
+
+    def log_odds(self, scores: np.ndarray) -> np.ndarray:
+        """The same as log-odds."""
         x = self.slope * scores + self.intercept
         bent = np.empty_like(x)
         for j, (knots, rise, level) in enumerate(zip(self.knots, self.rise, self.level)):
             bent[:, j] = _pieces(x[:, j], knots) @ rise + level
-        return probability(bent)
+        return bent
 
 
 def fit_calibration(way: str, scores: np.ndarray, labels: np.ndarray) -> Calibration:

@@ -1,10 +1,12 @@
 """Stack, calibration and thresholds as one: fitted on out-of-fold scores, and judged on folds it has not seen."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from engine.arrays import handed_over, taken
 from engine.parallel import run_units
 from models import calibrate, stack, thresholds
 from models.calibrate import Calibration, fit_calibration
@@ -39,15 +41,6 @@ class Chain:
         return {name: {k: v if isinstance(v, str) else v.tolist() for k, v in vars(part).items()}
                 for name, part in parts.items()}  # fmt: skip
 
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "Chain":
-        """What `to_json` gave."""
-        kinds = {"stack": Stack, "calibration": Calibration, "thresholds": Thresholds}
-        return cls(*(
-            kind(**{k: v if isinstance(v, str) else np.array(v, np.float64) for k, v in content[name].items()})
-            for name, kind in kinds.items()
-        ))  # fmt: skip
-
 
 @dataclass(frozen=True)
 class Nested:
@@ -70,7 +63,7 @@ class Nested:
     chosen: tuple[tuple[str, str, str], ...]
 
 
-def fit_chain(members: np.ndarray, labels: np.ndarray, fold: np.ndarray) -> Chain:
+def fit_chain(members: np.ndarray, labels: np.ndarray, fold: np.ndarray, at_least_one: bool = True) -> Chain:
     """Choose and fit all steps; each is chosen and fitted on what the step before gives for unseen folds.
 
     Parameters
@@ -80,19 +73,34 @@ def fit_chain(members: np.ndarray, labels: np.ndarray, fold: np.ndarray) -> Chai
     labels : ndarray of bool, shape (n_fields, n_organelles)
     fold : ndarray of int, shape (n_fields,)
         At least two different.
+    at_least_one : bool
+        Whether a field without a call gets its most probable organelle.
     """
     way, scores = stack.choose_way(members, labels, fold)
     curve, p = calibrate.choose_way(scores, labels, fold)
-    cut = thresholds.choose_way(p, labels, fold)
+    cut = thresholds.choose_way(p, labels, fold, at_least_one)
     return Chain(
         fit_stack(way, members, labels), fit_calibration(curve, scores, labels), fit_thresholds(cut, p, labels)
     )
 
 
-def fit_nested(members: np.ndarray, labels: np.ndarray, fold: np.ndarray, workers: int = 1) -> Nested:
-    """Fit a chain without each fold in turn and apply it to that fold; parameters as for `fit_chain`."""
+def fit_nested(
+    members: np.ndarray, labels: np.ndarray, fold: np.ndarray, inputs: Path, workers: int = 1, at_least_one: bool = True
+) -> Nested:
+    """Fit a chain without each fold in turn and apply it to that fold.
+
+    Parameters
+    ----------
+    members, labels, fold, at_least_one
+        As for `fit_chain`.
+    inputs : Path
+        Folder in which they are handed to the workers.
+    workers : int
+        Processes.
+    """
     folds = np.unique(fold).tolist()
-    chains = dict(run_units(_fit_without, [(members, labels, fold, k) for k in folds], workers))
+    with handed_over(inputs, members=members, labels=labels, fold=fold):
+        chains = dict(run_units(_fit_without, [(inputs, k, at_least_one) for k in folds], workers))
     mean, scores, p, threshold = (np.empty(labels.shape) for _ in range(4))
     for k in folds:
         rest, mine, chain = fold != k, fold == k, chains[k]
@@ -104,6 +112,7 @@ def fit_nested(members: np.ndarray, labels: np.ndarray, fold: np.ndarray, worker
     return Nested(mean, scores, p, threshold, chosen)
 
 
-def _fit_without(members: np.ndarray, labels: np.ndarray, fold: np.ndarray, k: int) -> tuple[int, Chain]:
+def _fit_without(inputs: Path, k: int, at_least_one: bool) -> tuple[int, Chain]:
+    members, labels, fold = (taken(inputs, name) for name in ("members", "labels", "fold"))
     rest = fold != k
-    return k, fit_chain(members[rest], labels[rest], fold[rest])
+    return k, fit_chain(members[rest], labels[rest], fold[rest], at_least_one)

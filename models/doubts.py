@@ -3,6 +3,17 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
+from sklearn.metrics import pairwise_distances_chunked
+
+from models.labels import ORGANELLES
+from models.metrics import average_precision
+
+N_SIMILAR = 5
+"""So many similar fields are asked what labels they carry."""
+
+_EVEN = 0.5  # from here on the organelle is likelier there than not
+_LEAST = 1e-4  # probabilities nearer to 0 or 1 are all the same
 
 
 @dataclass(frozen=True)
@@ -20,6 +31,9 @@ class Suspect:
         Of the organelle.
     usual : float
         What the probability is on average where the label is the other way round.
+    doubt : float
+        From 0 to 1: the probability that the label is wrong, as the models have it, times the average precision with
+        which they tell the organelle.
     """
 
     row: int
@@ -27,6 +41,7 @@ class Suspect:
     labelled: bool
     probability: float
     usual: float
+    doubt: float
 
 
 @dataclass(frozen=True)
@@ -48,9 +63,10 @@ class Example:
 def suspects(labels: np.ndarray, probabilities: np.ndarray, evaluable: np.ndarray) -> list[Suspect]:
     """Labels that may be wrong or missing, the most doubtful first.
 
-    A label is doubted where the model is at least as sure of the opposite as it is, on average, of fields that carry
-    the opposite: confident learning for each organelle (Northcutt, Jiang, Chuang 2021, J. Artif. Intell. Res. 70).
-    They are ordered by how far they pass that mark.
+    A label is doubted where the model thinks the opposite likelier, and is at least as sure of it as it is, on average,
+    of fields that carry the opposite: confident learning for each organelle (Northcutt, Jiang, Chuang 2021, J. Artif.
+    Intell. Res. 70). The order weighs how sure the model is by how well it tells the organelle: the doubts of one that
+    is told badly come late.
 
     Parameters
     ----------
@@ -64,14 +80,86 @@ def suspects(labels: np.ndarray, probabilities: np.ndarray, evaluable: np.ndarra
         mine, p = labels[:, j], probabilities[:, j].astype(np.float64)
         if mine.all() or not mine.any():
             continue
-        with_label, without = float(p[mine].mean()), float(p[~mine].mean())
-        if with_label <= without:
-            continue
-        found += [
-            Suspect(int(i), int(j), False, float(p[i]), with_label) for i in np.flatnonzero(~mine & (p >= with_label))
-        ]
-        found += [Suspect(int(i), int(j), True, float(p[i]), without) for i in np.flatnonzero(mine & (p <= without))]
-    return sorted(found, key=lambda s: (-abs(s.probability - s.usual), s.row, s.organelle))
+        with_label, without, skill = float(p[mine].mean()), float(p[~mine].mean()), average_precision(mine, p)
+        missing = np.flatnonzero(~mine & (p >= max(with_label, _EVEN)))
+        wrong = np.flatnonzero(mine & (p <= without) & (p < _EVEN))
+        if with_label > without:
+            found += [Suspect(int(i), int(j), False, float(p[i]), with_label, skill * float(p[i])) for i in missing]
+            found += [Suspect(int(i), int(j), True, float(p[i]), without, skill * float(1 - p[i])) for i in wrong]
+    return sorted(found, key=lambda s: (-s.doubt, s.row, s.organelle))
+
+
+def suspects_table(
+    ids: tuple[str, ...], labels: np.ndarray, probabilities: np.ndarray, evaluable: np.ndarray, groups: np.ndarray
+) -> pd.DataFrame:
+    """The doubted labels as a table to review, the most doubtful first.
+
+    Beside each stands what the most similar fields say: those of other groups to which the models give the most similar
+    log-odds for all organelles.
+
+    Parameters
+    ----------
+    ids : tuple of str
+        n fields.
+    labels, probabilities, evaluable
+        As in `suspects`, of the 28 organelles.
+    groups : ndarray of int, shape (n,)
+
+    Returns
+    -------
+    DataFrame
+        Id, organelle, kind ("missing" or "wrong"), probability, usual, doubt, labels ("; " between), similar_with (so
+        many of the `similar` most similar fields carry the organelle), similar, most_similar (an Id, or ""),
+        most_similar_labels.
+    """
+    found = suspects(labels, probabilities, evaluable)
+    rows = sorted({one.row for one in found})
+    near = dict(zip(rows, _similar(probabilities[:, evaluable], groups, np.array(rows, np.int64)), strict=True))
+    table = [
+        {
+            "Id": ids[one.row],
+            "organelle": ORGANELLES[one.organelle],
+            "kind": "wrong" if one.labelled else "missing",
+            "probability": one.probability,
+            "usual": one.usual,
+            "doubt": one.doubt,
+            "labels": names_of(labels[one.row]),
+            "similar_with": int(labels[near[one.row], one.organelle].sum()),
+            "similar": len(near[one.row]),
+            "most_similar": ids[near[one.row][0]] if len(near[one.row]) else "",
+            "most_similar_labels": names_of(labels[near[one.row][0]]) if len(near[one.row]) else "",
+        }
+        for one in found
+    ]
+    return pd.DataFrame(table, columns=SUSPECT_COLUMNS)
+
+
+SUSPECT_COLUMNS = [
+    "Id", "organelle", "kind", "probability", "usual", "doubt", "labels", "similar_with", "similar", "most_similar",
+    "most_similar_labels",
+]  # fmt: skip
+
+
+def names_of(labels: np.ndarray) -> str:
+    """The organelles of one field (ndarray of bool, shape (28,)), "; " between."""
+    return "; ".join(ORGANELLES[j] for j in np.flatnonzero(labels))
+
+
+def _similar(probabilities: np.ndarray, groups: np.ndarray, rows: np.ndarray) -> list[np.ndarray]:
+    """For each of some rows the `N_SIMILAR` rows of other groups with the nearest log-odds, the nearest first."""
+    if not len(rows):
+        return []
+    p = probabilities.astype(np.float64).clip(_LEAST, 1 - _LEAST)
+    odds = np.log(p) - np.log1p(-p)
+
+    def nearest(distances: np.ndarray, start: int) -> list[np.ndarray]:
+        out = []
+        for row, distance in zip(rows[start:], distances):
+            order = np.argsort(distance, kind="stable")
+            out.append(order[groups[order] != groups[row]][:N_SIMILAR])
+        return out
+
+    return [near for part in pairwise_distances_chunked(odds[rows], odds, reduce_func=nearest) for near in part]
 
 
 def confusions(labels: np.ndarray, calls: np.ndarray) -> np.ndarray:

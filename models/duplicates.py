@@ -3,6 +3,10 @@
 import numba
 import numpy as np
 
+DUPLICATE_COLUMNS = ["first", "second", "where", "bits", "same_labels", "groups"]
+"""Of a table of pairs: two Ids; "train", "test" or "train and test"; bits of the hashes that differ; and for training
+fields, "yes" or "no" for equal labels, and "same" or "joined": in one group already, or only by their hashes."""
+
 
 def join(groups: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     """Unite the groups of paired fields.
@@ -24,7 +28,7 @@ def join(groups: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     return np.argsort(np.argsort(first))[inverse]
 
 
-def duplicate_pairs(hashes: np.ndarray, max_distance: int) -> np.ndarray:
+def duplicate_pairs(hashes: np.ndarray, max_distance: int, views: np.ndarray | None = None) -> np.ndarray:
     """Pairs of fields whose hashes differ in few bits.
 
     Parameters
@@ -33,6 +37,9 @@ def duplicate_pairs(hashes: np.ndarray, max_distance: int) -> np.ndarray:
         A field's perceptual hash, e.g. one word a channel.
     max_distance : int
         Most bits that may differ, over all words together.
+    views : ndarray of uint64, shape (n_views, n_fields, n_words), optional
+        Hashes that the fields would have if they were seen otherwise (mirrored, turned), as they are among them; one
+        view of a field has to be near another field's hash. As they are only, by default.
 
     Returns
     -------
@@ -42,7 +49,8 @@ def duplicate_pairs(hashes: np.ndarray, max_distance: int) -> np.ndarray:
     hashes = np.ascontiguousarray(hashes, np.uint64)
     if hashes.size == 0:
         return np.empty((0, 2), np.int64)
-    return np.array(_near(hashes, max_distance), np.int64).reshape(-1, 2)
+    views = hashes[None] if views is None else np.ascontiguousarray(views, np.uint64)
+    return np.array(_near(hashes, views, max_distance), np.int64).reshape(-1, 2)
 
 
 @numba.njit(cache=True)
@@ -64,19 +72,21 @@ def _unite(n, pairs):
 
 
 @numba.njit(cache=True)
-def _near(hashes, max_distance):
-    """All pairs, given up on as soon as the words so far differ too much."""
+def _near(hashes, views, max_distance):
+    """All pairs; a view is given up on as soon as the words so far differ too much."""
     found = [(0, 0)]
     found.clear()
     for i in range(len(hashes)):
         for j in range(i + 1, len(hashes)):
-            distance = 0
-            for w in range(hashes.shape[1]):
-                distance += _bits(hashes[i, w] ^ hashes[j, w])
-                if distance > max_distance:
+            for v in range(len(views)):
+                distance = 0
+                for w in range(hashes.shape[1]):
+                    distance += _bits(views[v, i, w] ^ hashes[j, w])
+                    if distance > max_distance:
+                        break
+                if distance <= max_distance:
+                    found.append((i, j))
                     break
-            if distance <= max_distance:
-                found.append((i, j))
     return found
 
 

@@ -1,6 +1,6 @@
-"""What a single booster says about its own columns: the gain of its splits, and TreeSHAP of its predictions.
+"""What a single model says about its own columns: the gain of a booster's splits, and what moved its predictions.
 
-Both libraries compute these themselves; here they only get one form.
+Both libraries compute these themselves; here they only get one form. The linear member's contributions are its terms.
 """
 
 from collections.abc import Callable
@@ -8,6 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+
+from models.members import linear
 
 EXPLAINED: tuple[str, ...] = ("lightgbm", "xgboost")
 """The members that are boosters; the linear member has neither gain nor trees."""
@@ -36,10 +38,12 @@ def gain(member: str, model: Any, n_columns: int) -> np.ndarray:
 def contributions(member: str, model: Any, values: np.ndarray) -> np.ndarray:
     """TreeSHAP: how far each column moved each field's log-odds from the average of the training fields.
 
+    Of the linear member: how far each moved its score, which is what TreeSHAP would say of independent columns.
+
     Parameters
     ----------
     member : str
-        One of `EXPLAINED`.
+        Any member.
     model
         As the member's `load` gives it.
     values : ndarray of float32, shape (n_fields, n_columns)
@@ -47,7 +51,7 @@ def contributions(member: str, model: Any, values: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of float64, shape (n_fields, n_columns)
-        Without the constant: a row and the constant sum to the field's log-odds.
+        Without the constant: a row and the constant sum to the field's log-odds (or score).
 
     References
     ----------
@@ -78,7 +82,11 @@ def _contributions_xgboost(model: Any, values: np.ndarray) -> np.ndarray:
     return model.predict(xgboost.DMatrix(values, nthread=1), pred_contribs=True)[:, :-1].astype(np.float64)
 
 
+def _contributions_linear(model: Any, values: np.ndarray) -> np.ndarray:
+    return linear.terms(model, values).astype(np.float64)
+
+
 _GAIN: MappingProxyType[str, Callable] = MappingProxyType({"lightgbm": _gain_lightgbm, "xgboost": _gain_xgboost})
 _CONTRIBUTIONS: MappingProxyType[str, Callable] = MappingProxyType(
-    {"lightgbm": _contributions_lightgbm, "xgboost": _contributions_xgboost}
+    {"lightgbm": _contributions_lightgbm, "xgboost": _contributions_xgboost, "linear": _contributions_linear}
 )

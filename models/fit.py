@@ -9,15 +9,14 @@ import numpy as np
 import pandas as pd
 
 from engine.errors import InputError
-from engine.files import digest, read_json
+from engine.files import digest, made_from
 from engine.progress import Progress, progress
 from models.align import fit_alignment
-from models.boosters import chosen_strengths, evaluable, train_first_level, unit_keys
+from models.boosters import INPUTS, chosen_strengths, evaluable, train_first_level, unit_keys
 from models.chain import Nested, fit_chain, fit_nested
 from models.fitted import Fitted, conclude, ensemble_scores, load, widen
 from models.folds import make_folds, split_off
 from models.judge import leak_rows, split_row, step_rows, weight_rows
-from models.labels import ORGANELLES
 from models.leaderboard import Leaderboard, add_intervals, assemble, organelle_rows
 from models.settings import FitSettings
 from models.units import Training
@@ -95,8 +94,8 @@ def fit(
     _check(matrix, columns, labels, groups, settings)
     design = make_design(matrix, labels, groups, settings)
     key = digest([settings.of_result(), unit_keys(design.training, settings), list(columns["name"]), _sources()])
-    if (folder / "fit.json").is_file() and read_json(folder / "fit.json")["key"] == key:
-        return load(folder)
+    if made_from(folder / "fit.json") == key:
+        return load(folder, settings.organelles)
     for path in (folder / "fit.json", *stale):
         path.unlink(missing_ok=True)
     with _shown(design, settings, quiet) as shown:
@@ -151,19 +150,24 @@ def _conclude(
     prior = (labels[inner].sum(0) + 0.5) / (inner.sum() + 1)
     alignment = fit_alignment(first[inner][:, able], fold[inner], settings.n_folds)
     members = alignment.apply(first[inner][:, able], fold[inner])
-    nested = fit_nested(members, labels[inner][:, able], fold[inner], settings.workers)
+    known, inputs = labels[inner][:, able], folder / f"{INPUTS}nested"
+    nested = fit_nested(members, known, fold[inner], inputs, settings.workers, settings.at_least_one)
     shown.advance()
-    chain = fit_chain(members, labels[inner][:, able], fold[inner])
+    chain = fit_chain(members, known, fold[inner], settings.at_least_one)
     shown.advance()
     aligned = np.full_like(first, np.nan)
     aligned[np.ix_(inner, able)] = members
     probabilities, calls = np.empty(labels.shape, np.float32), np.empty(labels.shape, bool)
-    probabilities[inner], calls[inner] = conclude(nested.probabilities, nested.threshold, able, prior)
+    probabilities[inner], calls[inner] = conclude(
+        nested.probabilities, nested.threshold, able, prior, settings.at_least_one
+    )
     if not inner.all():
         held_out = ensemble_scores(folder, settings, able, alignment, design.training.values[~inner])
         aligned[np.ix_(~inner, able)] = held_out
         threshold = chain.thresholds.threshold
-        probabilities[~inner], calls[~inner] = conclude(chain.probabilities(held_out), threshold, able, prior)
+        probabilities[~inner], calls[~inner] = conclude(
+            chain.probabilities(held_out), threshold, able, prior, settings.at_least_one
+        )
     board = _board(design, members, nested, probabilities, calls, [*_weights(folder, settings), *leak], settings)
     board = _with_thresholds(board, widen(chain.thresholds.threshold, able, np.nan))
     return Fitted(
@@ -177,14 +181,16 @@ def _board(
 ) -> Leaderboard:  # fmt: skip
     able, inner, training = design.evaluable, design.in_folds, design.training
     labels, p, mine = training.labels[inner], probabilities[inner], calls[inner]
-    organelles = organelle_rows(labels, p, mine, able)
+    names = settings.organelles
+    organelles = organelle_rows(labels, p, mine, able, names)
     rng = np.random.default_rng(settings.seed)
     organelles = add_intervals(organelles, labels, p, mine, training.groups[inner], settings.n_resamples, rng)
-    steps = step_rows(members, settings.members, nested, labels[:, able], mine[:, able]) if able.any() else []
-    splits = [split_row(f"{design.kind} folds", labels, p, mine, able)]
+    steps = step_rows(members, settings, nested, labels[:, able], mine[:, able]) if able.any() else []
+    splits = [split_row(f"{design.kind} folds", labels, p, mine, able, names)]
     if not inner.all():
         out = ~inner
-        splits.append(split_row("held-out groups", training.labels[out], probabilities[out], calls[out], able))
+        held_out = (training.labels[out], probabilities[out], calls[out])
+        splits.append(split_row("held-out groups", *held_out, able, names))
     return assemble(organelles, [*steps, *splits, *others], design.kind)
 
 
@@ -218,7 +224,7 @@ def _sources() -> str:
 def _check(
     matrix: np.ndarray, columns: pd.DataFrame, labels: np.ndarray, groups: np.ndarray, settings: FitSettings
 ) -> None:
-    expected = {"labels": (len(matrix), len(ORGANELLES)), "groups": (len(matrix),)}
+    expected = {"labels": (len(matrix), len(settings.organelles)), "groups": (len(matrix),)}
     found = {"labels": labels.shape, "groups": groups.shape}
     for name, shape in expected.items():
         if found[name] != shape:

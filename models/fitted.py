@@ -6,9 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import InputError
-from engine.files import read_json, write_array, write_json
+from engine.files import write_array, write_json
+from engine.stored import read_array
 from models.align import Alignment
 from models.chain import Chain
+from models.fit_file import REMEDY, read_fit_file
+from models.labels import ORGANELLES
 from models.leaderboard import Leaderboard
 from models.members import member
 from models.settings import FitSettings
@@ -77,7 +80,7 @@ class Fitted:
         -------
         probabilities : ndarray of float32, shape (n_fields, 28)
         calls : ndarray of bool, shape (n_fields, 28)
-            At least one a field.
+            At least one a field, unless the settings say that fields may carry none.
 
         Raises
         ------
@@ -91,7 +94,8 @@ class Fitted:
             )
         scores = ensemble_scores(self.folder, self.settings, self.evaluable, self.alignment, matrix)
         known = self.chain.probabilities(scores) if self.evaluable.any() else np.empty((len(matrix), 0))
-        return conclude(known, self.chain.thresholds.threshold, self.evaluable, self.prior)
+        threshold = self.chain.thresholds.threshold
+        return conclude(known, threshold, self.evaluable, self.prior, self.settings.at_least_one)
 
     def save(self, key: str) -> None:
         """Write fit.json, the arrays and leaderboard.csv beside the models; fit.json comes last."""
@@ -112,24 +116,41 @@ class Fitted:
         write_json(self.folder / "fit.json", content)
 
 
-def load(folder: Path) -> Fitted:
+def load(folder: Path, organelles: tuple[str, ...] | None = ORGANELLES) -> Fitted:
     """Read a finished fit.
+
+    Parameters
+    ----------
+    folder : Path
+    organelles : tuple of str or None
+        What its labels must stand for; None for anything.
 
     Raises
     ------
     InputError
-        If there is none in the folder.
+        If there is none in the folder, or a file of it is not as a fit leaves it.
     """
-    if not (folder / "fit.json").is_file():
-        raise InputError(f"no finished fit in {folder} (fit.json is missing). Run: python cli.py fit")
-    content = read_json(folder / "fit.json")
-    settings = content["settings"] | {"members": tuple(content["settings"]["members"])}
-    arrays = (np.load(folder / f"oof_{name}.npy") for name in ("fold", "members", "probabilities", "calls"))
-    alignment = Alignment(**{name: np.array(part) for name, part in content["alignment"].items()})
+    fit = read_fit_file(folder)
+    names = fit.settings.organelles
+    if organelles is not None and names != organelles:
+        raise InputError(
+            f"the fit in {folder} is of {len(names)} labels of its own ({names[0]} ...), not of the {len(organelles)} "
+            "organelles. Open it from Python: OrganelleClassifier.load (docs/python.md)."
+        )
+    path = folder / "oof_fold.npy"
+    fold = read_array(path, np.int8, (None,), REMEDY)
+    n, n_labels, n_members = len(fold), len(names), len(fit.settings.members)
+    if n and not -1 <= fold.min() <= fold.max() < fit.settings.n_folds:
+        raise InputError(f"{path} holds folds that the fit has not. {REMEDY}")
+    members = read_array(folder / "oof_members.npy", np.float32, (n, n_labels, n_members), REMEDY)
+    path = folder / "oof_probabilities.npy"
+    probabilities = read_array(path, np.float32, (n, n_labels), REMEDY)
+    if not ((probabilities >= 0) & (probabilities <= 1)).all():
+        raise InputError(f"{path} holds a number that is no probability. {REMEDY}")
+    calls = read_array(folder / "oof_calls.npy", bool, (n, n_labels), REMEDY)
     return Fitted(
-        folder, FitSettings(**settings), tuple(content["columns"]), np.array(content["evaluable"], bool),
-        np.array(content["prior"]), alignment, Chain.from_json(content["chain"]), *arrays,
-        Leaderboard.load(folder / "leaderboard.csv", content["folds"]),
+        folder, fit.settings, fit.columns, fit.evaluable, fit.prior, fit.alignment, fit.chain, fold, members,
+        probabilities, calls, Leaderboard.load(folder / "leaderboard.csv", fit.folds, names),
     )  # fmt: skip
 
 
@@ -149,13 +170,14 @@ def ensemble_scores(
         for i, j in enumerate(organelles):
             for m, name in enumerate(settings.members):
                 kind = member(name)
-                scores[:, i, m] = kind.score(kind.load(Unit(folder, int(j), name, k).model), matrix)
+                model = Unit(folder, int(j), name, k, settings.organelles).load(matrix.shape[1])
+                scores[:, i, m] = kind.score(model, matrix)
         total += alignment.apply(scores, k)
     return total / settings.n_folds
 
 
 def conclude(
-    probabilities: np.ndarray, threshold: np.ndarray, evaluable: np.ndarray, prior: np.ndarray
+    probabilities: np.ndarray, threshold: np.ndarray, evaluable: np.ndarray, prior: np.ndarray, at_least_one: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities and calls of all 28 organelles from those of the evaluable ones.
 
@@ -163,11 +185,12 @@ def conclude(
     ----------
     probabilities : ndarray of float64, shape (n_fields, n_evaluable)
     threshold : ndarray of float64, shape (n_evaluable,) or (n_fields, n_evaluable)
+    at_least_one : bool
+        Whether a field above no threshold is called for its most probable organelle.
     """
     full = widen(probabilities, evaluable, prior)
-    return full.astype(np.float32), call(
-        full, widen(np.broadcast_to(threshold, probabilities.shape), evaluable, np.nan)
-    )
+    threshold = widen(np.broadcast_to(threshold, probabilities.shape), evaluable, np.nan)
+    return full.astype(np.float32), call(full, threshold, at_least_one)
 
 
 def widen(values: np.ndarray, evaluable: np.ndarray, other: np.ndarray | float) -> np.ndarray:

@@ -32,9 +32,9 @@ class Boosters:
     centre: np.ndarray
     spread: np.ndarray
 
-    def load(self, organelle: int, fold: int) -> dict[str, Any]:
+    def load(self, organelle: int, fold: int, n_columns: int) -> dict[str, Any]:
         """The models of one organelle (0 to 27) that have not seen a fold."""
-        return {name: member(name).load(Unit(self.folder, organelle, name, fold).model) for name in self.names}
+        return {name: Unit(self.folder, organelle, name, fold).load(n_columns) for name in self.names}
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def measure_fold(
     names = ("gain", "permutation", "shap")
     by_feature = {name: np.full((len(fields.organelles), n_columns), np.nan) for name in names}
     by_group = {name: np.full((len(fields.organelles), n_groups), np.nan) for name in names}
-    models = [boosters.load(int(organelle), fields.fold) for organelle in fields.organelles]
+    models = [boosters.load(int(organelle), fields.fold, n_columns) for organelle in fields.organelles]
     for i, mine in enumerate(models):
         by_feature["gain"][i] = _known_mean([gain(name, model, n_columns) for name, model in mine.items()])
         by_group["gain"][i] = by_feature["gain"][i] @ groups.share

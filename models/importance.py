@@ -25,11 +25,12 @@ from engine.errors import InputError
 from engine.files import whole
 from engine.parallel import run_units
 from engine.progress import Progress
+from engine.stored import read_table
 from models.explain import EXPLAINED
-from models.feature_groups import GROUP_LEVELS, Groups, make_groups
+from models.feature_groups import GROUP_LEVELS, NO_STAIN, WHOLE_FIELD, Groups, block_names, make_groups
 from models.fitted import Fitted
 from models.held_out import Boosters, FoldFields, FoldImportance, measure_fold, sample_fields
-from models.labels import ORGANELLES
+from models.labels import ORGANELLES, find_organelle
 from models.matrix import FieldMatrix
 
 LEVELS: tuple[str, ...] = ("feature", *GROUP_LEVELS)
@@ -189,7 +190,7 @@ def top(
     importance : DataFrame
         As `measure_importance` gives it.
     organelle : str
-        Upper and lower case do not matter.
+        As `find_organelle` takes it.
     level : str
         One of `LEVELS`.
     n : int
@@ -199,30 +200,27 @@ def top(
 
     Raises
     ------
+    UsageError
+        If the organelle is unknown.
     InputError
-        If the organelle is unknown or had too few positives to be learnt.
+        If it had too few positives to be learnt.
     """
     if level not in LEVELS:
         raise ValueError(f"level {level!r} is not one of {', '.join(LEVELS)}")
-    mine = importance[
-        (importance["organelle"] == find_organelle(importance, organelle)) & (importance["level"] == level)
-    ]
+    mine = importance[(importance["organelle"] == find_learnt(importance, organelle)) & (importance["level"] == level)]
     return mine.sort_values(by, ascending=False, kind="stable", na_position="last").head(n).reset_index(drop=True)
 
 
-def find_organelle(importance: pd.DataFrame, organelle: str) -> str:
+def find_learnt(importance: pd.DataFrame, organelle: str) -> str:
     """The organelle's full name; raises as `top` does."""
-    wanted = organelle.strip().casefold()
-    found = [name for name in ORGANELLES if name.casefold() == wanted]
-    if not found:
-        raise InputError(f"{organelle!r} is no organelle. Choose one of: {', '.join(ORGANELLES)}.")
-    measured = set(importance["organelle"])
-    if found[0] not in measured:
+    name = find_organelle(organelle)
+    measured = set(importance["organelle"].unique())
+    if name not in measured:
         raise InputError(
-            f"{found[0]} had too few positive fields to be learnt in this run, so nothing drives it. Learnt were: "
+            f"{name} had too few positive fields to be learnt in this run, so nothing drives it. Learnt were: "
             f"{', '.join(name for name in ORGANELLES if name in measured) or 'none'}."
         )
-    return found[0]
+    return name
 
 
 def write_importance(path: Path, importance: pd.DataFrame, made_of: str) -> None:
@@ -234,13 +232,42 @@ def write_importance(path: Path, importance: pd.DataFrame, made_of: str) -> None
 
 def importance_made_of(path: Path) -> str | None:
     """What importances on disk were measured from, or None where there are none."""
-    if not path.is_file():
+    try:
+        return (pq.read_schema(path).metadata or {}).get(b"made of", b"").decode()
+    except (OSError, ValueError):
         return None
-    return pq.read_schema(path).metadata.get(b"made of", b"").decode()
 
 
-def read_importance(path: Path) -> pd.DataFrame:
-    """Read importance.parquet; raises InputError where there is none."""
-    if not path.is_file():
-        raise InputError(f"{path} is missing: importances have not been measured. Run python cli.py importances.")
-    return pq.read_table(path).to_pandas()
+def read_importance(path: Path, columns: pd.DataFrame) -> pd.DataFrame:
+    """Read importance.parquet.
+
+    Parameters
+    ----------
+    path : Path
+    columns : DataFrame
+        The structured columns that it is about.
+
+    Raises
+    ------
+    InputError
+        Where there is none, or it speaks of something else.
+    """
+    remedy = "Remove it, and run python cli.py importances."
+    numbers = [f"{name}_{end}" for name in MEASURES for end in ("mean", "sd")]
+    kinds = dict.fromkeys(("organelle", "level", "what"), "text") | dict.fromkeys(numbers, "number")
+    table = read_table(path, kinds, remedy).to_pandas()
+    known = _known(columns)
+    found = set(zip(table["level"], table["what"]))
+    if not set(table["organelle"]) <= set(ORGANELLES) or not found <= known:
+        raise InputError(f"{path} speaks of organelles or columns that the run has not. {remedy}")
+    return table
+
+
+def _known(columns: pd.DataFrame) -> set[tuple[str, str]]:
+    """Every level and what it may be asked of."""
+    channels = {name for names in columns["channels"] for name in names.split()} | {NO_STAIN}
+    whats = {
+        "feature": columns["name"], "block": block_names(columns), "family": columns["family"], "channel": channels,
+        "compartment": columns["compartment"], "pool": {name or WHOLE_FIELD for name in columns["pool"]},
+    }  # fmt: skip
+    return {(level, what) for level, names in whats.items() for what in names}

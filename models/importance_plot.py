@@ -1,21 +1,26 @@
 """Pictures of importances: a heat map of organelles against families, and bars for one organelle."""
 
 import os
+import re
 from io import StringIO
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from engine.errors import UsageError
 from engine.files import whole
-from models.importance import find_organelle, top
+from models.importance import find_learnt, top
 from models.labels import ORGANELLES
 from models.words import channel_in_words, compartment_in_words, family_in_words
 
 PLAIN_TEXT = {"svg.fonttype": "none", "svg.hashsalt": "importance", "font.family": "sans-serif"}
 """Text stays text in an SVG, and the same picture gives the same bytes."""
+
+FORMS = (".png", ".svg", ".pdf")
 
 CHANNEL_COLOURS = {"Microtubules": "#c8102e", "Protein": "#1a8f3a", "Nucleus": "#1f4fd8", "ER": "#c9a400"}
 """HPA's colours, dark enough for white paper."""
@@ -37,49 +42,73 @@ def plot(importance: pd.DataFrame, path: Path, organelle: str | None = None) -> 
 
     Raises
     ------
+    UsageError
+        If the ending is another.
     InputError
-        If the organelle is unknown or had too few positives to be learnt.
+        If the organelle had too few positives to be learnt.
     """
+    check_form(path)
     figure = heat_map(importance) if organelle is None else bars(importance, organelle)
     with whole(path) as temporary, mpl.rc_context(PLAIN_TEXT):
-        figure.savefig(temporary, format=path.suffix.removeprefix(".") or "png", dpi=150, metadata=_undated(path))
+        figure.savefig(temporary, format=path.suffix.removeprefix("."), dpi=150, metadata=_undated(path))
 
 
-def svg(figure: Figure) -> str:
-    """The figure as an <svg> element to put into a page."""
+def check_form(path: Path) -> None:
+    """Raise UsageError unless the ending of a picture's path is one that can be drawn."""
+    if path.suffix not in FORMS:
+        raise UsageError(
+            f"--plot {path}: a picture ends in {', '.join(FORMS)} (found {path.suffix or 'no ending'}). Rename it."
+        )
+
+
+def svg(figure: Figure, name: str) -> str:
+    """The figure as an <svg> element to put into a page; figures of different names share no id."""
     buffer = StringIO()
-    with mpl.rc_context(PLAIN_TEXT):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    with mpl.rc_context(PLAIN_TEXT | {"svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    return re.sub(r'<g id="[^"]*"', "<g", text[text.index("<svg") :])
 
 
 def heat_map(importance: pd.DataFrame) -> Figure:
-    """Gain shares, one row an organelle, one column a family; cividis, which colour-blind readers see alike."""
-    families = importance[importance["level"] == "family"]
-    table = families.pivot_table(index="organelle", columns="what", values="gain_mean", observed=True)
-    table = table.reindex([name for name in ORGANELLES if name in table.index])
-    table = table[table.mean().sort_values(ascending=False, kind="stable").index]
-    n_rows, n_columns = table.shape
-    figure = Figure(figsize=(3.2 + 0.62 * n_columns, max(3.6, 1.9 + 0.27 * n_rows)), layout="constrained")
-    axes = figure.add_subplot()
-    image = axes.imshow(100 * table.to_numpy(), cmap="cividis", aspect="auto", vmin=0)
-    axes.set_xticks(range(n_columns), [family_in_words(name) for name in table.columns], rotation=40, ha="right")
-    axes.set_yticks(range(n_rows), table.index)
-    axes.tick_params(length=0, labelsize=9)
-    half = 50 * float(table.to_numpy().max())
-    for i, row in enumerate(100 * table.to_numpy()):
-        for j, value in enumerate(row):
-            axes.text(j, i, f"{value:.0f}", ha="center", va="center", fontsize=7.5,
-                      color="black" if value > half else "white")  # fmt: skip
-    axes.spines[:].set_visible(False)
-    figure.colorbar(image, ax=axes, shrink=0.8, label="share of gain, %")
+    """Gain shares, a row an organelle, by family, channel, compartment; cividis suits colour-blind readers."""
+    tables = [_shares(importance, level) for level in _LABEL]
+    widths = [table.shape[1] for table in tables]
+    most = max(float(table.to_numpy().max()) for table in tables)
+    width, height = 3.4 + 0.37 * sum(widths), 1.75 + 0.23 * len(tables[0])
+    figure = Figure(figsize=(width, height))
+    axes = figure.subplots(1, len(tables) + 1, width_ratios=[*widths, 0.5])
+    figure.subplots_adjust(2.15 / width, 1.3 / height, 1 - 0.6 / width, 1 - 0.3 / height, wspace=0.06)
+    for one, table, (level, in_words) in zip(axes[:-1], tables, _LABEL.items(), strict=True):
+        image = one.imshow(table, cmap="cividis", aspect="auto", vmin=0, vmax=most)
+        one.set_xticks(range(table.shape[1]), [in_words(name) for name in table.columns])
+        one.tick_params("x", rotation=40)
+        for text in one.get_xticklabels():
+            text.set(ha="right", rotation_mode="anchor")
+        one.set_yticks([])
+        one.set_title(f"by {level}", fontsize=9, loc="left")
+        one.tick_params(length=0, labelsize=8.5)
+        one.spines[:].set_visible(False)
+        for (i, j), value in np.ndenumerate(table.to_numpy()):
+            if value >= 0.5:
+                one.text(j, i, f"{value:.0f}", ha="center", va="center", fontsize=7.5,
+                         color="black" if value > most / 2 else "white")  # fmt: skip
+    axes[0].set_yticks(range(len(tables[0])), tables[0].index)
+    figure.colorbar(image, cax=axes[-1], label="share of the gain, %")
     return figure
+
+
+def _shares(importance: pd.DataFrame, level: str) -> pd.DataFrame:
+    """Per cent of the gain, organelles in Kaggle's order, groups of the level from the largest on."""
+    rows = importance[importance["level"] == level]
+    table = 100 * rows.pivot_table(index="organelle", columns="what", values="gain_mean", observed=True)
+    table = table.reindex([name for name in ORGANELLES if name in table.index])
+    return table[table.mean().sort_values(ascending=False, kind="stable").index]
 
 
 def bars(importance: pd.DataFrame, organelle: str) -> Figure:
     """Families, channels and compartments of one organelle: gain beside what permuting the group costs."""
-    name = find_organelle(importance, organelle)
+    name = find_learnt(importance, organelle)
     levels = ("family", "channel", "compartment")
     tables = [top(importance, name, level, _MAX_BARS).iloc[::-1] for level in levels]
     heights = [len(table) + 0.8 for table in tables]

@@ -6,14 +6,16 @@ import numpy as np
 import pandas as pd
 
 from models.chain import Nested
+from models.labels import ORGANELLES
 from models.leaderboard import macro_row, organelle_rows, step_row
 from models.metrics import best_f1, brier, calibration_error, each, f1, log_loss, macro, macro_ap
+from models.settings import FitSettings
 from models.thresholds import best_threshold, call
 from models.weights import CLASSES, Strengths
 
 
 def step_rows(
-    members: np.ndarray, names: tuple[str, ...], nested: Nested, labels: np.ndarray, calls: np.ndarray
+    members: np.ndarray, settings: FitSettings, nested: Nested, labels: np.ndarray, calls: np.ndarray
 ) -> list[pd.DataFrame]:
     """One row a step: each member, their mean, the stack, the calibration, and the ways of cutting.
 
@@ -21,20 +23,21 @@ def step_rows(
     ----------
     members : ndarray, shape (n_fields, n_organelles, n_members)
         Out-of-fold scores of the evaluable organelles.
-    names : tuple of str
-        Of the members.
+    settings : FitSettings
     nested : Nested
     labels, calls : ndarray of bool, shape (n_fields, n_organelles)
     """
     p = nested.probabilities
-    rows = [step_row(f"member {name}", ap=macro_ap(labels, members[:, :, m])) for m, name in enumerate(names)]
+    rows = [
+        step_row(f"member {name}", ap=macro_ap(labels, members[:, :, m])) for m, name in enumerate(settings.members)
+    ]
     rows.append(step_row("mean of members", ap=macro_ap(labels, nested.mean)))
     rows.append(step_row(f"stack: {_ways(nested, 0)}", ap=macro_ap(labels, nested.scores)))
     quality = {"brier": brier, "log_loss": log_loss, "ece": calibration_error}
     calibrated = {name: macro(each(score, labels, p)) for name, score in quality.items()}
     rows.append(step_row(f"calibration: {_ways(nested, 1)}", ap=macro_ap(labels, p), **calibrated))
     for name, cut in (("threshold 0.5", 0.5), ("one threshold", best_threshold(p.ravel(), p.ravel()))):
-        rows.append(step_row(name, f1=_macro_f1(labels, call(p, np.full(p.shape[1], cut)))))
+        rows.append(step_row(name, f1=_macro_f1(labels, call(p, np.full(p.shape[1], cut), settings.at_least_one))))
     rows.append(step_row(f"own thresholds: {_ways(nested, 2)}", f1=_macro_f1(labels, calls)))
     rows.append(step_row("an oracle's thresholds", f1=macro(each(best_f1, labels, p))))
     return rows
@@ -54,10 +57,15 @@ def weight_rows(name: str, strengths: Sequence[Strengths]) -> list[pd.DataFrame]
 
 
 def split_row(
-    name: str, labels: np.ndarray, probabilities: np.ndarray, calls: np.ndarray, evaluable: np.ndarray
+    name: str,
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    calls: np.ndarray,
+    evaluable: np.ndarray,
+    organelles: Sequence[str] = ORGANELLES,
 ) -> pd.DataFrame:
     """Macro scores of one way of splitting; parameters as for `organelle_rows`."""
-    return macro_row("split", name, organelle_rows(labels, probabilities, calls, evaluable))
+    return macro_row("split", name, organelle_rows(labels, probabilities, calls, evaluable, organelles))
 
 
 def leak_rows(

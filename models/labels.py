@@ -4,14 +4,17 @@ Labels are Kaggle's: `Id,Target`, where Target holds label numbers 0 to 27 with 
 are no independent evidence (one antibody, one plate, one cell): a fold never splits a group.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from engine.errors import InputError
+from engine.csv_table import read_csv_table
+from engine.errors import InputError, UsageError
+from engine.ids import shown
 
 ORGANELLES: tuple[str, ...] = (
     "Nucleoplasm",
@@ -45,10 +48,36 @@ ORGANELLES: tuple[str, ...] = (
 )
 """The 28 organelles in Kaggle's order: label number 0 is Nucleoplasm."""
 
+_LABEL = re.compile(r"[0-9]{1,9}")
 
-def folder_name(organelle: int) -> str:
+
+def find_organelle(name: str) -> str:
+    """An organelle's full name; upper and lower case do not matter, and a part that only one name has is enough.
+
+    Raises
+    ------
+    UsageError
+        If no organelle or several are meant; names the nearest.
+    """
+    wanted = " ".join(name.split()).casefold()
+    known = {one.casefold(): one for one in ORGANELLES}
+    parts = [full for key, full in known.items() if wanted and wanted in key]
+    if wanted in known or len(parts) == 1:
+        return known.get(wanted) or parts[0]
+    if parts:
+        raise UsageError(f"{name!r} may be {_either(parts)}. Write the whole name.")
+    near = [known[key] for key in get_close_matches(wanted, known, n=3, cutoff=0.5)]
+    hint = f"Did you mean {_either(near)}?" if near else f"Choose one of: {', '.join(ORGANELLES)}."
+    raise UsageError(f"{name!r} is no organelle. {hint}")
+
+
+def _either(names: Sequence[str]) -> str:
+    return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def folder_name(organelle: int, names: Sequence[str] = ORGANELLES) -> str:
     """The folder of an organelle's models, e.g. 3 -> "03_Nucleoli_fibrillar_center"."""
-    return f"{organelle:02d}_" + ORGANELLES[organelle].replace(" & ", "_and_").replace(" ", "_")
+    return f"{organelle:02d}_" + re.sub(r"[^\w.-]+", "_", names[organelle].replace(" & ", "_and_"))
 
 
 @dataclass(frozen=True)
@@ -97,12 +126,12 @@ def read_labels(path: Path) -> Labels:
     InputError
         If the file or a column is missing, an Id comes twice, or a Target is empty or holds an unknown label.
     """
-    table = _read_table(path, ("Id", "Target"), "Kaggle's train.csv has the columns Id and Target")
-    _refuse_duplicates(path, table["Id"])
-    matrix = np.zeros((len(table), len(ORGANELLES)), bool)
-    for i, (field, target) in enumerate(zip(table["Id"], table["Target"])):
-        matrix[i, _label_numbers(path, i + 2, field, target)] = True
-    return Labels(tuple(table["Id"]), matrix)
+    table = read_csv_table(path, ("Id", "Target"), "Kaggle's train.csv has the columns Id and Target")
+    ids, targets = table.cells["Id"], table.cells["Target"]
+    matrix = np.zeros((len(ids), len(ORGANELLES)), bool)
+    for i, (line, field, target) in enumerate(zip(table.lines, ids, targets, strict=True)):
+        matrix[i, _label_numbers(path, line, field, target)] = True
+    return Labels(ids, matrix)
 
 
 def _label_numbers(path: Path, line: int, field: str, target: str) -> list[int]:
@@ -114,9 +143,9 @@ def _label_numbers(path: Path, line: int, field: str, target: str) -> list[int]:
             "row out if the field has none."
         )
     for token in tokens:
-        if not (token.isascii() and token.isdigit() and int(token) < len(ORGANELLES)):
+        if not (_LABEL.fullmatch(token) and int(token) < len(ORGANELLES)):
             raise InputError(
-                f"{where}: unknown label {token!r}. Labels are whole numbers from 0 ({ORGANELLES[0]}) to "
+                f"{where}: unknown label {shown(token)!r}. Labels are whole numbers from 0 ({ORGANELLES[0]}) to "
                 f"{len(ORGANELLES) - 1} ({ORGANELLES[-1]}), with spaces between."
             )
     return [int(token) for token in tokens]
@@ -142,11 +171,10 @@ def read_groups(path: Path, ids: Sequence[str]) -> np.ndarray:
     InputError
         If the file or a column is missing, an Id comes twice, or no field is named.
     """
-    table = _read_table(path, ("Id", "Group"), "a table of groups has the columns Id and Group")
-    _refuse_duplicates(path, table["Id"])
-    group_of = dict(zip(table["Id"], table["Group"]))
+    table = read_csv_table(path, ("Id", "Group"), "a table of groups has the columns Id and Group")
+    group_of = dict(zip(table.cells["Id"], table.cells["Group"], strict=True))
     if len(ids) and not any(field in group_of for field in ids):
-        example = f" (the table starts with {table['Id'][0]}, the fields with {ids[0]})" if len(table) else ""
+        example = f" (the table starts with {next(iter(group_of))}, the fields with {ids[0]})" if group_of else ""
         raise InputError(
             f"{path}: none of the {len(ids)} fields is named in it{example}. Give the table that belongs to these "
             "fields, or leave it out."
@@ -169,27 +197,3 @@ def groups_from_ids(ids: Sequence[str]) -> np.ndarray:
 def _numbered(keys: Sequence[object]) -> np.ndarray:
     seen: dict[object, int] = {}
     return np.array([seen.setdefault(key, len(seen)) for key in keys], np.int64)
-
-
-def _read_table(path: Path, columns: tuple[str, ...], form: str) -> pd.DataFrame:
-    if not path.is_file():
-        raise InputError(f"{path} does not exist. Name the folder that holds it with --data DIR; {form}.")
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(f"{path} cannot be read as a csv table ({str(error).strip()}); {form}.") from error
-    table.columns = [name.strip() for name in table.columns]
-    missing = [name for name in columns if name not in table]
-    if missing:
-        raise InputError(
-            f"{path}: column {missing[0]} is missing (found {', '.join(table.columns)}); {form}. Rename the columns."
-        )
-    return table.assign(**{name: table[name].str.strip() for name in columns})
-
-
-def _refuse_duplicates(path: Path, ids: pd.Series) -> None:
-    again = ids.duplicated()
-    if again.any():
-        field = ids[again].iloc[0]
-        lines = ", ".join(str(i + 2) for i in np.flatnonzero(ids == field))
-        raise InputError(f"{path}: Id {field} comes more than once (lines {lines}). Keep one row per field.")

@@ -1,5 +1,6 @@
 """Scores per organelle and over all, with intervals, in a table for people and a file for machines."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from engine.errors import InputError
 from engine.files import whole, write_json
 from models.labels import ORGANELLES
 from models.metrics import (
@@ -21,6 +23,8 @@ from models.metrics import (
 )
 
 FEW_POSITIVES = 50
+LARGEST = 2**24  # bytes
+_MACROS = ("all", f"{FEW_POSITIVES} positives or more")
 _SCORES = {
     "ap": average_precision, "f1": f1, "brier": brier, "log_loss": log_loss, "ece": calibration_error,
 }  # fmt: skip
@@ -53,9 +57,16 @@ class Leaderboard:
             self.table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
 
     @classmethod
-    def load(cls, path: Path, folds: str) -> "Leaderboard":
-        """Read what `save` wrote."""
-        return cls(pd.read_csv(path, keep_default_na=False, na_values=[""]), folds)
+    def load(cls, path: Path, folds: str, organelles: Sequence[str] = ORGANELLES) -> "Leaderboard":
+        """Read what `save` wrote; raises InputError if it is missing or another table, or of other organelles."""
+        try:
+            if path.stat().st_size > LARGEST:
+                raise ValueError(f"it has {path.stat().st_size:,} bytes")
+            table = pd.read_csv(path, keep_default_na=False, na_values=[""], index_col=False)
+            _check(table, organelles)
+        except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
+            raise InputError(f"{path} cannot be used: {error}. Run python cli.py fit again.") from error
+        return cls(table, folds)
 
     def save_metrics(self, path: Path, simulated: bool) -> None:
         """Write metrics.json: the same for machines; null where a score is not defined."""
@@ -69,8 +80,8 @@ class Leaderboard:
         return {
             "folds": self.folds,
             "simulated": simulated,
-            "macro": _plain(macros["all"], [*scores, "n_organelles"]),
-            "macro_50_positives": _plain(macros["50 positives or more"], [*scores, "n_organelles"]),
+            "macro": _plain(macros[_MACROS[0]], [*scores, "n_organelles"]),
+            "macro_50_positives": _plain(macros[_MACROS[1]], [*scores, "n_organelles"]),
             "organelles": {
                 row["name"]: _plain(row, [*scores, "n_positive", "threshold", *_interval_names()])
                 for row in organelles.to_dict("records")
@@ -83,8 +94,32 @@ class Leaderboard:
         }
 
 
+def _check(table: pd.DataFrame, organelles: Sequence[str]) -> None:
+    """Raise ValueError unless it is a leaderboard."""
+    names = _column_names()
+    if tuple(table.columns) != names:
+        raise ValueError(f"its columns are not {', '.join(names)}")
+    for name in names[2:]:
+        values = table[name]
+        if not pd.api.types.is_numeric_dtype(values) or np.isinf(values.to_numpy(np.float64)).any():
+            raise ValueError(f"its column {name} holds something else than finite numbers")
+    known = {"organelle": list(organelles), "macro": list(_MACROS)}
+    if (
+        not table["kind"].isin([*known, "step", "split"]).all()
+        or not table["name"].map(lambda x: isinstance(x, str)).all()
+    ):
+        raise ValueError("a row is of no known kind, or has no name")
+    for kind, expected in known.items():
+        if table.loc[table["kind"] == kind, "name"].tolist() != expected:
+            raise ValueError(f"it does not name each {kind} once, in order")
+
+
 def organelle_rows(
-    labels: np.ndarray, probabilities: np.ndarray, calls: np.ndarray, evaluable: np.ndarray
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    calls: np.ndarray,
+    evaluable: np.ndarray,
+    organelles: Sequence[str] = ORGANELLES,
 ) -> pd.DataFrame:
     """One row an organelle, without intervals and thresholds.
 
@@ -92,9 +127,11 @@ def organelle_rows(
     ----------
     labels, calls, probabilities : ndarray, shape (n_fields, 28)
     evaluable : ndarray of bool, shape (28,)
+    organelles : sequence of str
+        Their names.
     """
     rows = []
-    for j, name in enumerate(ORGANELLES):
+    for j, name in enumerate(organelles):
         row: dict[str, Any] = {"kind": "organelle", "name": name, "evaluable": float(evaluable[j])}
         row |= {"n_positive": float(labels[:, j].sum()), "chance_ap": float(labels[:, j].mean())}
         if evaluable[j] and labels[:, j].any():
@@ -136,7 +173,7 @@ def step_row(name: str, **scores: float) -> pd.DataFrame:
 def assemble(organelles: pd.DataFrame, others: list[pd.DataFrame], folds: str) -> Leaderboard:
     """The whole table: organelles, macro rows, then steps and splits."""
     common = organelles[organelles["n_positive"] >= FEW_POSITIVES]
-    macros = [macro_row("macro", "all", organelles), macro_row("macro", "50 positives or more", common)]
+    macros = [macro_row("macro", name, rows) for name, rows in zip(_MACROS, (organelles, common), strict=True)]
     records = [row for part in (organelles, *macros, *others) for row in part.to_dict("records")]
     return Leaderboard(pd.DataFrame(records, columns=list(_column_names())), folds)
 

@@ -1,6 +1,7 @@
 """The field matrix: the cells of each field pooled, beside what is measured on the field as a whole."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +12,13 @@ import pyarrow.parquet as pq
 
 from engine.errors import InputError
 from engine.files import whole
+from engine.stored import check_ids, read_names, read_numbers, read_table
 from models.pool import pool, pooled_columns
 
+ROWS_A_GROUP = 4096  # of the matrix on disk: 65 MB
 _METADATA = "Metadata_"
+_ID = f"{_METADATA}Id"
+_REMEDY = "Remove it, and run python cli.py extract again."
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,7 @@ class FieldMatrix:
     Attributes
     ----------
     metadata : DataFrame
-        Metadata_Id, Metadata_Split, hashes and the like; sorted by id.
+        Metadata_Id and the perceptual hashes; sorted by id.
     values : ndarray of float32, shape (n_fields, n_columns)
         NaN where a value does not exist.
     columns : DataFrame
@@ -45,6 +50,8 @@ class FieldMatrix:
 
     def select(self, keep: np.ndarray) -> "FieldMatrix":
         """The columns where `keep` (bool) is true."""
+        if keep.all():
+            return self
         return FieldMatrix(self.metadata, self.values[:, keep], self.columns[keep].reset_index(drop=True))
 
     def named(self, names: Sequence[str]) -> np.ndarray:
@@ -61,7 +68,7 @@ class FieldMatrix:
                 f"column {names[int(np.argmax(at < 0))]} is missing among the {len(self.columns)} of the matrix: it "
                 "was extracted with other settings than the fit. Run python cli.py extract and fit again."
             )
-        return self.values[:, at]
+        return self.values if np.array_equal(at, np.arange(len(self.columns))) else self.values[:, at]
 
 
 def pool_shard(cells_path: Path, fields_path: Path, columns: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
@@ -81,16 +88,62 @@ def pool_shard(cells_path: Path, fields_path: Path, columns: pd.DataFrame) -> tu
     values : ndarray of float32
         Its pooled cell features, then its field-level features.
     """
-    of_field = columns["compartment"] == "Image"
+    return read_shard(cells_path, fields_path, columns).pooled()
+
+
+@dataclass(frozen=True)
+class ShardTables:
+    """The tables of a shard, without the fields that failed. Made by `read_shard`.
+
+    Attributes
+    ----------
+    columns : DataFrame
+        The structured columns of both tables.
+    fields : DataFrame
+        One row a field.
+    cells : Table
+        One row a cell.
+    """
+
+    columns: pd.DataFrame
+    fields: pd.DataFrame
+    cells: pa.Table
+
+    @property
+    def _of_field(self) -> pd.Series:
+        return self.columns["compartment"] == "Image"
+
+    @property
+    def _field_index(self) -> np.ndarray:
+        """The row in `fields` of each cell."""
+        return pd.Index(self.fields["Metadata_Id"]).get_indexer(self.cells.column("Metadata_Id").to_pandas())
+
+    def pooled(self) -> tuple[pd.DataFrame, np.ndarray]:
+        """Metadata and values as `pool_shard` gives them, one row a field."""
+        metadata = self.fields[[name for name in self.fields.columns if name.startswith(_METADATA)]]
+        return metadata, self._matrix(self._field_index, np.arange(len(self.fields)))
+
+    def each_cell(self) -> tuple[pd.DataFrame, np.ndarray]:
+        """The same with one row a cell, as if it stood for its whole field: pools of this one cell."""
+        metadata = self.cells.select([name for name in self.cells.column_names if name.startswith(_METADATA)])
+        return metadata.to_pandas(), self._matrix(np.arange(self.cells.num_rows), self._field_index)
+
+    def _matrix(self, pool_of_cell: np.ndarray, field_of_row: np.ndarray) -> np.ndarray:
+        of_cell = self.columns[~self._of_field]
+        values = _values(self.cells.select(list(of_cell["name"])))
+        n = len(field_of_row)
+        pooled = [pool(values[:, kept], pool_of_cell, n, [name]) for name, kept in _kept(of_cell)]
+        whole_field = self.fields[list(self.columns.loc[self._of_field, "name"])].to_numpy(np.float32)
+        return np.concatenate([*pooled, whole_field[field_of_row]], axis=1)
+
+
+def read_shard(cells_path: Path, fields_path: Path, columns: pd.DataFrame) -> ShardTables:
+    """Read the tables of a shard; parameters as for `pool_shard`."""
     fields = pq.read_table(fields_path).to_pandas()
     fields = fields[fields["Metadata_Error"].isna()].reset_index(drop=True)
-    cells = pq.read_table(cells_path, columns=["Metadata_Id", *columns.loc[~of_field, "name"]])
-    index = pd.Index(fields["Metadata_Id"]).get_indexer(cells.column("Metadata_Id").to_pandas())
-    values = _values(cells.drop_columns("Metadata_Id"))
-    pooled = [pool(values[:, kept], index, len(fields), [name]) for name, kept in _kept(columns[~of_field])]
-    whole_field = fields[list(columns.loc[of_field, "name"])].to_numpy(np.float32)
-    metadata = fields[[name for name in fields.columns if name.startswith(_METADATA)]]
-    return metadata, np.concatenate([*pooled, whole_field], axis=1)
+    metadata = [name for name in pq.read_schema(cells_path).names if name.startswith(_METADATA)]
+    names = [*metadata, *columns.loc[columns["compartment"] != "Image", "name"]]
+    return ShardTables(columns, fields, pq.read_table(cells_path, columns=names))
 
 
 def matrix_columns(columns: pd.DataFrame) -> pd.DataFrame:
@@ -121,16 +174,46 @@ def _values(table: pa.Table) -> np.ndarray:
 def write_matrix(
     path: Path, parts: Iterable[tuple[pd.DataFrame, np.ndarray]], columns: pd.DataFrame, made_of: str
 ) -> None:
-    """Write pooled shards as one table, sorted by id; `made_of` says from what, for `matrix_made_of`."""
-    parts = list(parts)
-    metadata = pd.concat([part for part, _ in parts], ignore_index=True)
-    order = np.argsort(metadata["Metadata_Id"].to_numpy(str), kind="stable")
-    values = np.ascontiguousarray(np.concatenate([values for _, values in parts])[order].T)
-    fields = pa.Table.from_pandas(metadata.iloc[order], preserve_index=False)
-    named = dict(zip(fields.column_names, fields.columns, strict=True))
-    table = pa.table(named | {name: values[k] for k, name in enumerate(matrix_columns(columns)["name"])})
-    with whole(path) as temporary:
-        pq.write_table(table.replace_schema_metadata({b"made of": made_of}), temporary, use_dictionary=False)
+    """Write pooled shards as one table, some thousand rows at a time; `made_of` says from what, for `matrix_made_of`.
+
+    Parameters
+    ----------
+    parts : iterable
+        What `pool_shard` gives, in the order of the ids.
+    columns : DataFrame
+        As given to `pool_shard`.
+    """
+    names = list(matrix_columns(columns)["name"])
+    with whole(path) as temporary, ExitStack() as stack:
+        writer = None
+        for metadata, values in _gathered(parts):
+            table = pa.Table.from_pandas(metadata, preserve_index=False)
+            by_column = np.ascontiguousarray(values.T)
+            named = pa.Table.from_arrays([pa.array(column) for column in by_column], names)
+            table = pa.Table.from_arrays([*table.columns, *named.columns], [*table.column_names, *names])
+            if writer is None:
+                schema = table.schema.with_metadata({b"made of": made_of})
+                writer = stack.enter_context(pq.ParquetWriter(temporary, schema, use_dictionary=False))
+            writer.write_table(table.cast(writer.schema))
+
+
+def _gathered(parts: Iterable[tuple[pd.DataFrame, np.ndarray]]) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
+    """Parts put together to some thousand rows each; one without rows if there are none at all."""
+    waiting: list[tuple[pd.DataFrame, np.ndarray]] = []
+    written = 0
+    for part in parts:
+        waiting.append(part)
+        n_rows = sum(len(metadata) for metadata, _ in waiting)
+        if n_rows >= ROWS_A_GROUP:
+            yield _joined(waiting)
+            written, waiting = written + n_rows, []
+    if waiting and (not written or any(len(metadata) for metadata, _ in waiting)):
+        yield _joined(waiting)
+
+
+def _joined(parts: list[tuple[pd.DataFrame, np.ndarray]]) -> tuple[pd.DataFrame, np.ndarray]:
+    metadata = pd.concat([metadata for metadata, _ in parts], ignore_index=True)
+    return metadata, np.concatenate([values for _, values in parts])
 
 
 def matrix_made_of(path: Path) -> str | None:
@@ -141,14 +224,16 @@ def matrix_made_of(path: Path) -> str | None:
         return None
 
 
-def read_matrix(path: Path, columns: pd.DataFrame) -> FieldMatrix:
-    """Read a matrix.
+def read_matrix(path: Path, columns: pd.DataFrame, covariates: bool = True) -> FieldMatrix:
+    """Read a matrix, piece by piece, so that it is in memory once.
 
     Parameters
     ----------
     path : Path
     columns : DataFrame
         The structured columns of the run (columns.parquet).
+    covariates : bool
+        Read the columns that depend on how a field was acquired, too.
 
     Raises
     ------
@@ -158,6 +243,15 @@ def read_matrix(path: Path, columns: pd.DataFrame) -> FieldMatrix:
     if not path.is_file():
         raise InputError(f"{path} is missing: no features have been extracted for it. Run python cli.py extract first.")
     described = matrix_columns(columns)
-    table = pq.read_table(path)
-    metadata = table.select([name for name in table.column_names if name.startswith(_METADATA)]).to_pandas()
-    return FieldMatrix(metadata, _values(table.select(list(described["name"]))), described)
+    if not covariates:
+        described = described[~described["covariate"].to_numpy(bool)].reset_index(drop=True)
+    metadata = read_hashes(path)
+    return FieldMatrix(metadata, read_numbers(path, list(described["name"]), _REMEDY), described)
+
+
+def read_hashes(path: Path) -> pd.DataFrame:
+    """The ids of a matrix's fields and their perceptual hashes, without the features; raises as `read_matrix` does."""
+    hashes = [name for name in read_names(path, _REMEDY) if name.startswith(f"{_METADATA}Hash")]
+    table = read_table(path, {_ID: "text"} | dict.fromkeys(hashes, "whole number"), _REMEDY).to_pandas()
+    check_ids(path, table[_ID].tolist(), _REMEDY)
+    return table

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from models.labels import ORGANELLES
 from models.members import MEMBERS
 
 
@@ -25,6 +26,10 @@ class FitSettings:
         So many folds are also tried without regard to groups, to show what leaking groups would have pretended.
     n_resamples : int
         Bootstrap samples for the intervals.
+    organelles : tuple of str
+        What the columns of the labels stand for.
+    at_least_one : bool
+        A field above no threshold is called for its most probable organelle; False where fields may carry none.
     device : str
         "cpu" or "cuda[:N]", for XGBoost.
     workers : int
@@ -38,6 +43,8 @@ class FitSettings:
     held_out: float = 0.1
     random_folds: int = 2
     n_resamples: int = 200
+    organelles: tuple[str, ...] = ORGANELLES
+    at_least_one: bool = True
     device: str = "cpu"
     workers: int = 1
 

@@ -71,7 +71,7 @@ def best_threshold(probabilities: np.ndarray, target: np.ndarray) -> float:
     return float(probability((log_odds(p[ends[best]]) + log_odds(below)) / 2))
 
 
-def call(probabilities: np.ndarray, threshold: np.ndarray) -> np.ndarray:
+def call(probabilities: np.ndarray, threshold: np.ndarray, at_least_one: bool = True) -> np.ndarray:
     """Which organelles a field is called for; a field above no threshold gets its most probable organelle.
 
     Parameters
@@ -79,33 +79,37 @@ def call(probabilities: np.ndarray, threshold: np.ndarray) -> np.ndarray:
     probabilities : ndarray of float, shape (n_fields, n_organelles)
     threshold : ndarray of float, shape (n_organelles,)
         NaN for an organelle that has none.
+    at_least_one : bool
+        False leaves a field above no threshold without a call.
 
     Returns
     -------
     ndarray of bool, shape (n_fields, n_organelles)
-        At least one True a row.
+        At least one True a row, unless that was not asked for.
     """
     calls = probabilities >= threshold
     empty = np.flatnonzero(~calls.any(1))
-    if calls.shape[1]:
+    if at_least_one and calls.shape[1]:
         calls[empty, np.argmax(probabilities[empty], axis=1)] = True
     return calls
 
 
-def choose_way(probabilities: np.ndarray, labels: np.ndarray, fold: np.ndarray) -> str:
+def choose_way(probabilities: np.ndarray, labels: np.ndarray, fold: np.ndarray, at_least_one: bool = True) -> str:
     """The simplest way that no richer one beats by more than a standard error over folds, in cross-fitted macro F1."""
-    way, scores = WAYS[0], _by_fold(WAYS[0], probabilities, labels, fold)
+    way, scores = WAYS[0], _by_fold(WAYS[0], probabilities, labels, fold, at_least_one)
     for rival in WAYS[1:]:
-        rivals = _by_fold(rival, probabilities, labels, fold)
+        rivals = _by_fold(rival, probabilities, labels, fold, at_least_one)
         if is_better(rivals - scores):
             way, scores = rival, rivals
     return way
 
 
-def _by_fold(way: str, probabilities: np.ndarray, labels: np.ndarray, fold: np.ndarray) -> np.ndarray:
+def _by_fold(
+    way: str, probabilities: np.ndarray, labels: np.ndarray, fold: np.ndarray, at_least_one: bool
+) -> np.ndarray:
     scores = []
     for k in np.unique(fold):
         threshold = fit_thresholds(way, probabilities[fold != k], labels[fold != k]).threshold
-        calls = call(probabilities[fold == k], threshold)
+        calls = call(probabilities[fold == k], threshold, at_least_one)
         scores.append(macro([f1(labels[fold == k, j], calls[:, j]) for j in range(labels.shape[1])]))
     return np.array(scores)

@@ -3,12 +3,15 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from engine.files import read_json, write_array
-from models.labels import folder_name
+from engine.arrays import taken
+from engine.files import content_hash, made_from, read_json
+from models.labels import ORGANELLES, folder_name
 from models.members import member
+from models.trees import REMEDY, unusable
 
 
 @dataclass(frozen=True)
@@ -19,10 +22,11 @@ class Unit:
     organelle: int
     member: str
     fold: int
+    names: tuple[str, ...] = ORGANELLES
 
     def file(self, suffix: str) -> Path:
         """A file of this unit, e.g. 08_Peroxisomes/xgboost_fold3.ubj."""
-        return self.folder / folder_name(self.organelle) / f"{self.member}_fold{self.fold}{suffix}"
+        return self.folder / folder_name(self.organelle, self.names) / f"{self.member}_fold{self.fold}{suffix}"
 
     @property
     def note(self) -> Path:
@@ -43,7 +47,21 @@ class Unit:
         """Whether all is on disk and was made from the same."""
         if not (self.note.is_file() and self.scores.is_file() and self.model.is_file()):
             return False
-        return read_json(self.note)["key"] == key
+        return made_from(self.note) == key
+
+    def load(self, n_columns: int) -> Any:
+        """The model, to score values of this many columns.
+
+        Raises
+        ------
+        InputError
+            If its file is missing, not the one that was fitted, or not as its member writes it.
+        """
+        model = member(self.member).load(self.model, n_columns)
+        note = read_json(self.note, REMEDY)
+        if not isinstance(note, dict) or note.get("model") != content_hash(self.model):
+            raise unusable(self.model, "has changed since it was fitted (its hash is not the one in its note)")
+        return model
 
 
 @dataclass(frozen=True)
@@ -72,12 +90,39 @@ class Training:
             sha.update(np.ascontiguousarray(array).data)
         return sha.hexdigest()
 
-    def save(self, folder: Path) -> None:
-        """Write the arrays for the workers."""
-        for name, array in vars(self).items():
-            write_array(folder / f"{name}.npy", array)
-
     @classmethod
     def load(cls, folder: Path) -> "Training":
-        """Read what `save` wrote; the values stay on disk until they are used."""
-        return cls(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in cls.__dataclass_fields__))
+        """Read what was handed over in a folder; the values stay on disk until they are used."""
+        return cls(*(taken(folder, name) for name in cls.__dataclass_fields__))
+
+    def of(self, rows: np.ndarray) -> "Rows":
+        """The values of some rows, none of them read yet."""
+        return Rows(self.values, rows)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of a matrix on disk; copied part by part where they are used, never as a whole.
+
+    Attributes
+    ----------
+    values : ndarray of float32, shape (n_fields, n_columns)
+    rows : ndarray of int, shape (n,)
+    """
+
+    values: np.ndarray
+    rows: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return len(self.rows), self.values.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, part: slice | tuple[slice, slice | np.ndarray]) -> np.ndarray:
+        """A slice of the rows, and perhaps columns of it: an array of its own."""
+        rows, columns = part if isinstance(part, tuple) else (part, slice(None))
+        numbers = np.arange(self.values.shape[1])[columns] if isinstance(columns, slice) else columns
+        return self.values[np.ix_(self.rows[rows], numbers)]

@@ -5,10 +5,13 @@ ones: so the strength is chosen for each member, fold and class of organelle by 
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 
+from engine.errors import InputError
+from engine.files import read_json
 from models.folds import split_off
 from models.metrics import average_precision, macro
 from models.settings import FitSettings
@@ -42,6 +45,24 @@ class Strengths:
     def of(self, labels: np.ndarray) -> float:
         """The strength for an organelle with these labels."""
         return self.rare if labels.mean() < RARE_SHARE else self.common
+
+
+def read_strengths(path: Path) -> Strengths:
+    """Read a choice from its JSON file; raises InputError if it is none."""
+    content = read_json(path)
+    try:
+        chosen = content["strengths"]
+        pilot = {
+            name: {str(float(strength)): float(score) for strength, score in scores.items()}
+            for name, scores in chosen["pilot"].items()
+            if name in CLASSES
+        }
+        strengths = Strengths(float(chosen["rare"]), float(chosen["common"]), pilot)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{path} holds no choice of weights ({error}). Remove it, and fit again.") from error
+    if not (0 <= strengths.rare <= 1 and 0 <= strengths.common <= 1):
+        raise InputError(f"{path} holds strengths that are not from 0 to 1. Remove it, and fit again.")
+    return strengths
 
 
 def row_weights(labels: np.ndarray, strength: float) -> np.ndarray:
@@ -79,7 +100,7 @@ def choose_strengths(kind: ModuleType, training: Training, seen: np.ndarray, set
         return Strengths(**first, pilot={})
     labels, groups = np.asarray(training.labels[seen]), np.asarray(training.groups[seen])
     tests = split_off(labels, groups, PILOT_TEST_SHARE, settings.seed)
-    prepared = kind.prepare(training.values[seen[~tests]], settings.device)
+    prepared = kind.prepare(training.of(seen[~tests]), settings.device)
     unseen = training.values[seen[tests]]
     rounds = max(round(PILOT_ROUNDS * settings.rounds), 1)
     pilot: dict[str, dict[str, float]] = {}

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from models.feature_groups import NO_STAIN, WHOLE_FIELD
+from models.feature_groups import NO_STAIN, WHOLE_FIELD, block_names
 from models.phrases import BODIES, FAMILIES, PHRASES, POOLS, STAINS
 from models.phrases.parameters import PARAMETERS
 
@@ -84,6 +84,12 @@ def block_in_words(compartment: str, family: str, channels: str) -> str:
     stains = [STAINS.get(name, name) for name in channels.split()]
     of = f" of {' and '.join(stains)}" if stains else ""
     return f"{family_in_words(family)}{of} in {BODIES.get(compartment, compartment)}"
+
+
+def blocks_in_words(columns: pd.DataFrame) -> dict[str, str]:
+    """The words of each block of a matrix's columns by its name."""
+    named = zip(block_names(columns), columns["compartment"], columns["family"], columns["channels"], strict=True)
+    return {block: block_in_words(compartment, family, channels) for block, compartment, family, channels in named}
 
 
 def _phrase(family: str, feature: str, parameters: Sequence[str], stains: Sequence[str], body: str) -> str | None:

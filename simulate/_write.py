@@ -32,6 +32,8 @@ def prepare_folder(data: Path, settings: dict[str, int]) -> None:
         for split in ("train", "test"):
             for picture in (data / split).glob("sim-*.png"):
                 picture.unlink()
+            if (data / split).is_dir() and not any((data / split).iterdir()):
+                (data / split).rmdir()  # an empty folder of test fields would be taken for a mistake
     else:
         for name in REAL_FILES:
             if (data / name).exists():
@@ -39,8 +41,6 @@ def prepare_folder(data: Path, settings: dict[str, int]) -> None:
                     f"{data / name} is there, without {MARKER} beside it: it was not simulated and would be "
                     "overwritten. Name an empty folder."
                 )
-    for split in ("train", "test"):
-        (data / split).mkdir(parents=True, exist_ok=True)
     write_json(marker, mark)
 
 

@@ -6,16 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 import models
-from engine.files import digest, digest_sources, read_json
+from engine.errors import InputError
+from engine.files import digest, digest_sources, made_from
 from engine.progress import progress
 from engine.run_folder import RunFolder
+from engine.stored import read_table
 from models.fitted import Fitted
 from models.importance import (
     ImportanceSettings,
-    find_organelle,
+    find_learnt,
     importance_made_of,
     measure_importance,
     read_importance,
@@ -24,14 +25,20 @@ from models.importance import (
 )
 from models.labels import ORGANELLES
 from models.matrix import FieldMatrix, matrix_columns, read_matrix
-from models.words import channel_in_words, columns_in_words, compartment_in_words, family_in_words
+from models.words import blocks_in_words, channel_in_words, columns_in_words, compartment_in_words, family_in_words
 from stages.fitting import read_columns
+
+_REMEDY = "Run python cli.py fit again."
 
 
 def read_fitted_fields(folder: RunFolder) -> tuple[FieldMatrix, np.ndarray]:
     """The training fields of a run and their labels (bool, shape (n_fields, 28)), as they were fitted on."""
     matrix = read_matrix(folder.matrix("train"), read_columns(folder))
-    labels = pq.read_table(folder.oof, columns=[f"{name} label" for name in ORGANELLES])
+    labels = read_table(folder.oof, {f"{name} label": "truth" for name in ORGANELLES}, _REMEDY)
+    if len(labels) != len(matrix.values):
+        raise InputError(
+            f"{folder.oof} has {len(labels)} rows for {len(matrix.values)} fields with features. {_REMEDY}"
+        )
     return matrix, np.stack([column.to_numpy() for column in labels.columns], axis=1)
 
 
@@ -52,7 +59,7 @@ def importance_of(
     settings = replace(settings, seed=fitted.settings.seed)
     made_of = _made_of(folder, settings)
     if importance_made_of(folder.importance) == made_of:
-        return read_importance(folder.importance)
+        return read_importance(folder.importance, matrix_columns(read_columns(folder)))
     matrix, labels = fitted_fields()
     with progress("importances", fitted.settings.n_folds, "folds", quiet) as bar:
         importance = measure_importance(fitted, matrix, labels, settings, bar)
@@ -64,7 +71,7 @@ def _made_of(folder: RunFolder, settings: ImportanceSettings) -> str:
     """A hash of the fit, of how it is looked at, and of the code that looks."""
     how = {name: value for name, value in asdict(settings).items() if name != "workers"}
     code = digest_sources(Path(models.__file__).parent)
-    return digest([read_json(folder.models / "fit.json")["key"], how, code])
+    return digest([made_from(folder.models / "fit.json"), how, code])
 
 
 def all_lines(importance: pd.DataFrame, fitted: Fitted) -> list[str]:
@@ -81,15 +88,30 @@ def all_lines(importance: pd.DataFrame, fitted: Fitted) -> list[str]:
 
 
 def organelle_lines(folder: RunFolder, importance: pd.DataFrame, organelle: str, n: int) -> list[str]:
-    """For the terminal: one organelle's families, channels and compartments, then its features in words."""
-    words = columns_in_words(matrix_columns(read_columns(folder)))
+    """For the terminal: one organelle's groups, then its features, all in words."""
+    columns = matrix_columns(read_columns(folder))
     said = {"family": family_in_words, "channel": channel_in_words, "compartment": compartment_in_words}
-    lines = [f"{find_organelle(importance, organelle)}: share of gain, and average precision lost without the group"]
+    lines = [
+        f"{find_learnt(importance, organelle)}: share of the gain and average precision lost when the group is "
+        "permuted, each ± over the folds; mean SHAP"
+    ]
     for level, in_words in said.items():
-        lines.append(f"by {level}:")
-        for row in top(importance, organelle, level, n).itertuples():
-            lines.append(f"  {row.gain_mean:6.1%}  {row.permutation_mean:+.3f}  {in_words(row.what)}")
-    lines.append("by feature (share of gain):")
-    for row in top(importance, organelle, "feature", n).itertuples():
-        lines.append(f"  {row.gain_mean:6.1%}  {words[row.what]}  [{row.what}]")
+        lines += [f"by {level}:", *_told(top(importance, organelle, level, n), in_words)]
+    lines += ["family, channel and compartment together:"]
+    lines += _told(top(importance, organelle, "block", n), blocks_in_words(columns).__getitem__)
+    lines += ["by feature:", *_told(top(importance, organelle, "feature", n), columns_in_words(columns).__getitem__)]
+    return lines
+
+
+def _told(rows: pd.DataFrame, in_words: Callable[[str], str]) -> list[str]:
+    """A line a row: measures that were taken, then words; a feature's words end with its name."""
+    lines = []
+    for row in rows.itertuples():
+        lost = ""
+        if not np.isnan(row.permutation_mean):
+            lost = f"  {row.permutation_mean:+.3f} ± {row.permutation_sd:.3f}"
+        name = f"  [{row.what}]" if row.level == "feature" else ""
+        lines.append(
+            f"  {row.gain_mean:6.1%} ± {row.gain_sd:5.1%}{lost}  {row.shap_mean:5.2f}  {in_words(row.what)}{name}"
+        )
     return lines

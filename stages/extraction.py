@@ -13,7 +13,7 @@ import features
 from engine.errors import InputError
 from engine.files import digest, read_json, whole, write_csv, write_json
 from engine.parallel import run_units
-from engine.progress import progress
+from engine.progress import Progress, progress
 from engine.run_folder import RunFolder
 from features._batches import cell_columns
 from features._device import device_names, missing_for_a_gpu, open_device
@@ -68,6 +68,7 @@ def remember_settings(folder: RunFolder, settings: ExtractSettings) -> None:
     path = folder.features / "settings.json"
     today = {key: _brief(value) for key, value in settings.made_with().items()}
     before = read_json(path) if path.is_file() else today
+    before = before if isinstance(before, dict) else {}
     changed = [f"{key}: {before.get(key)} -> {now}" for key, now in today.items() if before.get(key) != now]
     if changed:
         print(f"settings differ from the earlier run ({'; '.join(changed)}): measuring again", file=sys.stderr)  # noqa: T201
@@ -148,21 +149,37 @@ def pool_split(folder: RunFolder, shards: list[Shard], columns: pd.DataFrame, wo
     path = folder.matrix(split)
     if matrix_made_of(path) == made_of:
         return
-    units = [(shard.cells_path, shard.fields_path, columns) for shard in shards]
-    with progress(f"pool {split}", len(units), "shards", quiet) as bar:
-        parts = []
-        for part in run_units(pool_shard, units, workers):
-            parts.append(part)
-            bar.advance()
-    write_matrix(path, parts, columns, made_of)
+    with progress(f"pool {split}", len(shards), "shards", quiet) as bar:
+        write_matrix(path, _pooled(shards, columns, workers, bar), columns, made_of)
 
 
-def collect_failures(folder: RunFolder, shards: list[Shard]) -> int:
+def _pooled(
+    shards: list[Shard], columns: pd.DataFrame, workers: int, bar: Progress
+) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
+    """The pooled shards in their order, which is that of the ids; those that end early wait."""
+    units = ((k, shard.cells_path, shard.fields_path, columns) for k, shard in enumerate(shards))
+    early: dict[int, tuple[pd.DataFrame, np.ndarray]] = {}
+    due = 0
+    for k, part in run_units(_pool_numbered, units, workers):
+        bar.advance()
+        early[k] = part
+        while due in early:
+            yield early.pop(due)
+            due += 1
+
+
+def _pool_numbered(
+    number: int, cells_path: Path, fields_path: Path, columns: pd.DataFrame
+) -> tuple[int, tuple[pd.DataFrame, np.ndarray]]:
+    return number, pool_shard(cells_path, fields_path, columns)
+
+
+def collect_failures(path: Path, shards: list[Shard]) -> int:
     """Write failures.csv from all shards, sorted by split and id; gives their number."""
     names = ["Metadata_Id", "Metadata_Path", "Metadata_Stage", "Metadata_Error"]
     rows = pd.concat([pq.read_table(shard.fields_path, columns=names).to_pandas() for shard in shards])
     failed = rows[rows["Metadata_Error"].notna()]
-    write_csv(folder.failures, ("Id", "path", "stage", "error"), failed.to_numpy().tolist())
+    write_csv(path, ("Id", "path", "stage", "error"), failed.to_numpy().tolist())
     return len(failed)
 
 

@@ -1,5 +1,6 @@
 """What a fit is given and what it leaves behind: rows with labels, groups that share a fold, tables of the result."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,10 @@ import pyarrow.parquet as pq
 
 from engine.errors import InputError
 from engine.files import whole
+from engine.ids import shown
 from engine.run_folder import RunFolder
+from engine.stored import read_table
+from features._field import turned
 from models.duplicates import duplicate_pairs, join
 from models.fitted import Fitted, load
 from models.labels import ORGANELLES, groups_from_ids, read_groups, read_labels
@@ -20,8 +24,16 @@ from models.matrix import FieldMatrix, read_matrix
 HASH_BITS_APART = 32
 """Fields whose four 64-bit hashes differ in no more bits than this, together, are taken for near-identical.
 
-Unrelated real fields differ in 73 bits or more; copies with other gain, size or compression in up to 23, noisy in 33.
+Unrelated real fields differ in 73 bits or more, in 59 over all mirrored and turned views; copies with other gain, size
+or compression in up to 23, noisy in 33.
 """
+
+
+_TOKEN, _SEVERAL = re.compile(r"[A-Za-z0-9.\-]{1,100}"), re.compile(r"[A-Za-z0-9.\- ]{0,300}")
+_TOKENS = {
+    "name": re.compile(r"[A-Za-z0-9.\-_]{1,500}"), "compartment": _TOKEN, "family": _TOKEN, "feature": _TOKEN,
+    "channels": _SEVERAL, "parameters": _SEVERAL,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -36,6 +48,8 @@ class TrainingSet:
         Fields of one number share a fold.
     groups_from : str
         What the groups were made of, in words.
+    groups_given : ndarray of int64, shape (n_fields,)
+        The groups before near-identical fields were joined.
     duplicates : ndarray of int64, shape (n_pairs, 2)
         Rows of near-identical fields.
     n_unmeasured : int
@@ -46,6 +60,7 @@ class TrainingSet:
     labels: np.ndarray
     groups: np.ndarray
     groups_from: str
+    groups_given: np.ndarray
     duplicates: np.ndarray
     n_unmeasured: int
 
@@ -56,11 +71,17 @@ def read_columns(folder: RunFolder) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If nothing was extracted yet.
+        If nothing was extracted yet, or the table is not as `extract` wrote it.
     """
+    path, remedy = folder.columns, "Run python cli.py extract again."
     if not folder.columns.is_file():
         raise InputError(f"{folder.columns} is missing: nothing was extracted yet. Run python cli.py extract first.")
-    return pq.read_table(folder.columns).to_pandas()
+    frame = read_table(path, dict.fromkeys(_TOKENS, "text") | {"covariate": "truth"}, remedy).to_pandas()
+    odd = [text for name in _TOKENS for text in frame[name] if not _TOKENS[name].fullmatch(text)]
+    if odd or frame["name"].duplicated().any():
+        found = f"found {shown(odd[0])!r}" if odd else "a name comes twice"
+        raise InputError(f"{path} does not hold columns of features ({found}). {remedy}")
+    return frame
 
 
 def read_training_set(data: Path, folder: RunFolder, groups: Path | None, covariates: bool) -> TrainingSet:
@@ -81,15 +102,13 @@ def read_training_set(data: Path, folder: RunFolder, groups: Path | None, covari
     InputError
         If a table is missing or does not fit.
     """
-    matrix = read_matrix(folder.matrix("train"), read_columns(folder))
+    matrix = read_matrix(folder.matrix("train"), read_columns(folder), covariates)
     labels = read_labels(data / "train.csv")
     measured = set(matrix.ids)
-    if not covariates:
-        matrix = matrix.select(~matrix.columns["covariate"].to_numpy())
     numbers, said = find_groups(data, groups, matrix.ids)
     pairs = near_identical(matrix.metadata)
     unmeasured = sum(field not in measured for field in labels.ids)
-    return TrainingSet(matrix, labels.of(matrix.ids), join(numbers, pairs), said, pairs, unmeasured)
+    return TrainingSet(matrix, labels.of(matrix.ids), join(numbers, pairs), said, numbers, pairs, unmeasured)
 
 
 def find_groups(data: Path, path: Path | None, ids: tuple[str, ...]) -> tuple[np.ndarray, str]:
@@ -101,10 +120,15 @@ def find_groups(data: Path, path: Path | None, ids: tuple[str, ...]) -> tuple[np
     return groups_from_ids(ids), "ids and near-identical fields"
 
 
+def hashes_of(metadata: pd.DataFrame) -> np.ndarray:
+    """The perceptual hashes among Metadata columns: uint64, shape (n_fields, 4)."""
+    return metadata[[name for name in metadata.columns if name.startswith("Metadata_Hash")]].to_numpy(np.uint64)
+
+
 def near_identical(metadata: pd.DataFrame) -> np.ndarray:
-    """Pairs of rows of near-identical fields, from the perceptual hashes among their Metadata columns."""
-    names = [name for name in metadata.columns if name.startswith("Metadata_Hash")]
-    return duplicate_pairs(metadata[names].to_numpy(np.uint64), HASH_BITS_APART)
+    """Pairs of rows of near-identical fields, also mirrored or turned, from the hashes among their Metadata columns."""
+    hashes = hashes_of(metadata)
+    return duplicate_pairs(hashes, HASH_BITS_APART, turned(hashes))
 
 
 def fit_tables(folder: RunFolder) -> tuple[Path, ...]:

@@ -4,22 +4,24 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
+from engine.errors import InputError
 from engine.files import read_json
-from engine.run_folder import RunFolder
-from features._field import hamming
-from models.duplicates import duplicate_pairs
+from engine.ids import shown
+from engine.run_folder import RunFolder, read_config
+from engine.stored import read_table
 from models.fitted import Fitted
 from models.importance import ImportanceSettings
 from models.matrix import FieldMatrix
-from models.report import DuplicatePair, Evidence, Failure, write_report
+from models.report import Evidence, Failure, write_report
+from stages.cleaning import read_duplicates, read_suspects
 from stages.explaining import importance_of, read_fitted_fields
-from stages.fitting import HASH_BITS_APART
 from stages.pictures import take_pictures
 
+_REMEDY = "Run python cli.py fit again."
 
-def report_run(folder: RunFolder, fitted: Fitted, data: Path, workers: int, quiet: bool) -> Path:
+
+def report_run(folder: RunFolder, fitted: Fitted, data: Path, masks: Path | None, workers: int, quiet: bool) -> Path:
     """Write report.html.
 
     Parameters
@@ -29,6 +31,8 @@ def report_run(folder: RunFolder, fitted: Fitted, data: Path, workers: int, quie
         Its finished fit.
     data : Path
         Folder with train.csv and the images; where they have gone, the page has no pictures.
+    masks : Path or None
+        Folder of label images, for the outlines of fields that were measured with such.
     workers : int
         Processes.
     quiet : bool
@@ -41,15 +45,21 @@ def report_run(folder: RunFolder, fitted: Fitted, data: Path, workers: int, quie
     """
     matrix, labels = read_fitted_fields(folder)
     importance = importance_of(folder, fitted, lambda: (matrix, labels), ImportanceSettings(workers=workers), quiet)
-    failures = _failures(folder)
-    groups = pq.read_table(folder.folds).column("group").to_numpy()
-    metrics = read_json(folder.metrics)
+    failures, cells = _failures(folder), _cells(matrix)
+    groups = read_table(folder.folds, {"group": "whole number"}, _REMEDY).column("group").to_numpy()
+    if not len(groups) == len(fitted.fold) == len(matrix.ids):
+        raise InputError(
+            f"{folder.folds} has {len(groups)} rows, the fit {len(fitted.fold)}, the features {len(matrix.ids)}; "
+            f"expected the same fields in all. {_REMEDY}"
+        )
+    if (fitted.evaluable & ~labels[fitted.fold >= 0].any(0)).any():
+        raise InputError(f"{folder.oof} has no field with an organelle that the fit has learnt. {_REMEDY}")
     evidence = Evidence(
         name=f"Run {folder.root.name}",
-        simulated=metrics["simulated"],
-        folds_kind=metrics["folds"],
-        groups_from=str(read_json(folder.config)["fit"]["groups"]),
-        facts=_facts(matrix, labels, groups, len(fitted.columns), len(failures)),
+        simulated=_simulated(folder),
+        folds_kind=fitted.leaderboard.folds,
+        groups_from=str(read_config(folder.config).get("fit", {}).get("groups", "unknown")),
+        facts=_facts(labels, cells, groups, len(fitted.columns), len(failures)),
         ids=matrix.ids,
         labels=labels,
         probabilities=fitted.probabilities,
@@ -60,52 +70,51 @@ def report_run(folder: RunFolder, fitted: Fitted, data: Path, workers: int, quie
         leaderboard=fitted.leaderboard.table,
         columns=matrix.columns,
         importance=importance,
+        suspects=read_suspects(folder),
+        duplicates=read_duplicates(folder),
+        cells=cells,
         failures=failures,
-        duplicates=_duplicates(folder, matrix, labels),
-        pictures=take_pictures(folder, data, matrix.ids, labels, fitted, workers, quiet),
+        pictures=take_pictures(folder, data, masks, matrix.ids, labels, fitted, workers, quiet),
     )
     return write_report(folder.report, evidence)
 
 
+def _cells(matrix: FieldMatrix) -> np.ndarray | None:
+    """Cells of each field, where they were counted."""
+    count = (matrix.columns["family"] == "Count") & (matrix.columns["feature"] == "Cells")
+    return matrix.values[:, int(np.flatnonzero(count)[0])] if count.any() else None
+
+
 def _facts(
-    matrix: FieldMatrix, labels: np.ndarray, groups: np.ndarray, n_columns: int, n_failed: int
+    labels: np.ndarray, cells: np.ndarray | None, groups: np.ndarray, n_columns: int, n_failed: int
 ) -> dict[str, str]:
     """The data in numbers."""
-    facts = {"training fields": f"{len(matrix.ids):,}", "groups": f"{len(np.unique(groups)):,}"}
-    count = (matrix.columns["family"] == "Count") & (matrix.columns["feature"] == "Cells")
-    if count.any():
-        cells = matrix.values[:, np.flatnonzero(count)[0]]
-        facts |= {"cells": f"{int(np.nansum(cells)):,}", "cells a field": f"{int(np.nanmedian(cells))} (median)"}
+    facts = {"training fields": f"{len(labels):,}", "groups": f"{len(np.unique(groups)):,}"}
+    if cells is not None and np.isfinite(cells).any():
+        known = cells[np.isfinite(cells)]
+        facts |= {
+            "cells": f"{int(known.sum(dtype=np.float64)):,}",
+            "cells a field": f"{int(np.median(known))} (median)",
+        }
     facts |= {"labels a field": f"{labels.sum(1).mean():.2f}", "features": f"{n_columns:,}"}
     facts["could not be used"] = f"{n_failed:,}"
     return facts
 
 
+def _simulated(folder: RunFolder) -> bool:
+    metrics = read_json(folder.metrics, _REMEDY)
+    simulated = metrics.get("simulated") if isinstance(metrics, dict) else None
+    if not isinstance(simulated, bool):
+        raise InputError(f"{folder.metrics} does not say whether the fields are simulated. {_REMEDY}")
+    return simulated
+
+
 def _failures(folder: RunFolder) -> tuple[Failure, ...]:
     if not folder.failures.is_file():
         return ()
-    table = pd.read_csv(folder.failures, dtype=str, keep_default_na=False)
-    return tuple(Failure(row.Id, row.stage, row.error) for row in table.itertuples())
-
-
-def _duplicates(folder: RunFolder, train: FieldMatrix, labels: np.ndarray) -> tuple[DuplicatePair, ...]:
-    """Near-identical fields within and between the splits, those with the fewest bits apart first."""
-    ids, split, hashes = list(train.ids), ["train"] * len(train.ids), _hashes(train.metadata)
-    if folder.matrix("test").is_file():
-        names = pq.read_schema(folder.matrix("test")).names
-        wanted = [name for name in names if name == "Metadata_Id" or name.startswith("Metadata_Hash")]
-        test = pq.read_table(folder.matrix("test"), columns=wanted).to_pandas()
-        ids += list(test["Metadata_Id"])
-        split += ["test"] * len(test)
-        hashes = np.concatenate([hashes, _hashes(test)])
-    pairs = []
-    for i, j in duplicate_pairs(hashes, HASH_BITS_APART):
-        where = split[i] if split[i] == split[j] else "train and test"
-        same = bool((labels[i] == labels[j]).all()) if split[i] == split[j] == "train" else None
-        pairs.append(DuplicatePair(ids[i], ids[j], where, int(hamming(hashes[i], hashes[j]).sum()), same))
-    return tuple(sorted(pairs, key=lambda pair: (pair.bits, pair.first, pair.second)))
-
-
-def _hashes(metadata: pd.DataFrame) -> np.ndarray:
-    names = [name for name in metadata.columns if name.startswith("Metadata_Hash")]
-    return metadata[names].to_numpy(np.uint64)
+    remedy = "Run python cli.py extract again."
+    try:
+        table = pd.read_csv(folder.failures, dtype=str, keep_default_na=False, index_col=False)
+        return tuple(Failure(*map(str, row)) for row in table[["Id", "stage", "error"]].itertuples(index=False))
+    except (KeyError, ValueError) as error:  # pandas' own errors are ValueErrors
+        raise InputError(f"{folder.failures} cannot be used ({shown(str(error), 200)}). {remedy}") from error

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from engine.errors import InputError
+from engine.csv_table import read_csv_table
 from engine.files import whole, write_csv
 from models.labels import ORGANELLES
 
@@ -45,21 +44,12 @@ def read_wanted(path: Path, ids: Sequence[str]) -> list[str]:
     Raises
     ------
     InputError
-        If the file has no Id column or names an id twice.
+        If the file has no Id column, or an id is unusable or comes twice.
     """
     if not path.is_file():
         return list(ids)
-    table = pd.read_csv(path, dtype=str, encoding="utf-8-sig", keep_default_na=False)
-    if "Id" not in table:
-        raise InputError(
-            f"{path}: column Id is missing (found {', '.join(table.columns)}). Download the file from Kaggle again."
-        )
-    double = table["Id"][table["Id"].duplicated()]
-    if len(double):
-        raise InputError(
-            f"{path}: Id {double.iloc[0]} comes twice; expected once. Download the file from Kaggle again."
-        )
-    return table["Id"].tolist()
+    table = read_csv_table(path, ("Id",), "Kaggle's sample_submission.csv has the columns Id and Predicted")
+    return list(table.cells["Id"])
 
 
 def write_submission(path: Path, wanted: list[str], calls: Calls, fallback: int) -> int:

@@ -3,14 +3,17 @@
 import numpy as np
 import pandas as pd
 
+from models.doubts import suspects_table
+from models.duplicates import DUPLICATE_COLUMNS
 from models.feature_groups import make_groups
 from models.judge import split_row
 from models.labels import ORGANELLES
 from models.leaderboard import add_intervals, assemble, organelle_rows, step_row
 from models.matrix import matrix_columns
-from models.report import DuplicatePair, Evidence, Failure, Picture
+from models.report import Evidence, Failure, Picture
 
 RARE = 27
+LARGE_JPEG = 40_000  # bytes, more than pictures of crowded real fields have
 JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9")
 
 
@@ -45,15 +48,19 @@ def some_importance(columns: pd.DataFrame, names: list[str], rng: np.random.Gene
     return pd.concat(parts, ignore_index=True)
 
 
-def some_evidence(n: int = 300, prefix: str = "field", simulated: bool = False, with_pictures: bool = True) -> Evidence:
+def some_evidence(
+    n: int = 300, prefix: str = "field", simulated: bool = False, with_pictures: bool = True,
+    all_learnt: bool = False,
+) -> Evidence:  # fmt: skip
     """Evidence of n fields, whose ids, errors and run start with `prefix`."""
     rng = np.random.default_rng(5)
     labels = rng.random((n, 28)) < np.geomspace(0.4, 0.02, 28)
-    labels[:, RARE] = np.arange(n) < 2
+    evaluable = (np.arange(28) != RARE) | all_learnt
+    if not all_learnt:
+        labels[:, RARE] = np.arange(n) < 2
     odds = rng.normal(size=labels.shape) + 2.2 * labels - 1.5
     probabilities = (1 / (1 + np.exp(-odds))).astype(np.float32)
     calls = probabilities > 0.5
-    evaluable = np.arange(28) != RARE
     groups, fold = np.arange(n) // 2, (np.arange(n) // 2 % 6 - 1).astype(np.int8)
     inner = fold >= 0
     parts = labels[inner], probabilities[inner], calls[inner]
@@ -69,7 +76,9 @@ def some_evidence(n: int = 300, prefix: str = "field", simulated: bool = False, 
         labels=labels, probabilities=probabilities, calls=calls, fold=fold, groups=groups, evaluable=evaluable,
         leaderboard=assemble(board, others, "grouped").table, columns=columns,
         importance=some_importance(columns, [ORGANELLES[j] for j in np.flatnonzero(evaluable)], rng),
+        suspects=suspects_table(tuple(np.array(ids)[inner]), *parts[:2], evaluable, groups[inner]),
+        duplicates=pd.DataFrame([(ids[0], ids[1], "train", 3, "no", "joined")], columns=DUPLICATE_COLUMNS),
+        cells=rng.poisson(18, n).astype(np.float32),
         failures=(Failure(f"{prefix}-9999", "read", f"field {prefix}-9999: channel ER is missing."),),
-        duplicates=(DuplicatePair(ids[0], ids[1], "train", 3, False),),
         pictures={0: (Picture(int(np.flatnonzero(inner)[0]), "hit", JPEG),)} if with_pictures else {},
     )  # fmt: skip

@@ -52,11 +52,32 @@ def test_a_member_learns_saves_and_repeats_itself(name, rng, tmp_path):
         assert average_precision(training.labels[unseen, j], scores) > 0.6
         path = tmp_path / f"{j}{kind.SUFFIX}"
         kind.save(model, path)
-        np.testing.assert_array_equal(kind.score(kind.load(path), training.values[unseen]), scores)
+        np.testing.assert_array_equal(
+            kind.score(kind.load(path, training.values.shape[1]), training.values[unseen]), scores
+        )
         kind.train(prepared, ~mine, row_weights(mine, 0.5), 5, seed=6)
         again = kind.train(prepared, mine, row_weights(mine, 0.0), 60, seed=5)
         kind.save(again, tmp_path / "again")
         assert (tmp_path / "again").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_values_read_in_pieces_and_kept_on_disk_give_the_same_model(name, rng, tmp_path, monkeypatch):
+    kind, training = member(name), training_set(rng)
+    training.values[rng.random(training.values.shape) < 0.6] = 0  # as many equal values as LightGBM would bundle
+    seen = np.flatnonzero(training.fold != 0)
+    mine = training.labels[seen, 0]
+
+    def trained(values) -> bytes:
+        kind.save(kind.train(kind.prepare(values, "cpu"), mine, row_weights(mine, 0.5), 12, seed=5), tmp_path / "model")
+        return (tmp_path / "model").read_bytes()
+
+    whole = trained(training.values[seen])
+    monkeypatch.setattr(kind, "COLUMNS_AT_ONCE", 5, raising=False)
+    monkeypatch.setattr(xgb, "BYTES_IN_MEMORY", 0)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert trained(training.of(seen)) == whole
+    assert not list(tmp_path.glob("hpa-boost-*")), "the blocks stay on disk"
 
 
 @pytest.mark.parametrize("name", MEMBERS)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ("demo", "simulate", "embed", "extract", "fit", "importances", "submit", "report")
+COMMANDS = ("demo", "simulate", "embed", "extract", "fit", "importances", "predict", "submit", "report", "export")
 
 
 def run(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:

@@ -43,6 +43,18 @@ def test_submission_has_exactly_the_test_ids(demo):
     assert all({int(j) for j in row.split()} <= set(range(28)) and row for row in submission["Predicted"])
 
 
+def test_test_fields_are_predicted_with_reasons_and_pictures(demo):
+    folder, _ = demo
+    submission = pd.read_csv(folder / "run/submission.csv", dtype=str)
+    predictions = pd.read_csv(folder / "run/predicted/predictions.csv", dtype=str)
+    called = [{ORGANELLES.index(name) for name in row.split("; ")} for row in predictions["Called"]]
+    assert list(predictions["Id"]) == sorted(submission["Id"])
+    by_id = dict(zip(submission["Id"], submission["Predicted"], strict=True))
+    assert called == [{int(j) for j in by_id[field].split()} for field in predictions["Id"]]
+    assert len(list((folder / "run/overlays").glob("*.png"))) == len(predictions)
+    assert {"cells.csv", "why.csv", "neighbours.csv"} <= {path.name for path in (folder / "run/predicted").iterdir()}
+
+
 def test_prior_shift_changes_the_submission_and_no_score(demo):
     folder, _ = demo
     paths = [folder / "run" / name for name in ("metrics.json", "leaderboard.csv", "oof.parquet")]
@@ -71,7 +83,7 @@ def test_run_folder_holds_what_the_readme_promises(demo):
     promised = (
         "config.json", "features/columns.parquet", "features/train.parquet", "features/test.parquet",
         "features/failures.csv", "folds.parquet", "oof.parquet", "leaderboard.csv", "metrics.json",
-        "importance.parquet", "report.html", "predictions.parquet", "submission.csv",
+        "duplicates.csv", "suspects.csv", "importance.parquet", "report.html", "predictions.parquet", "submission.csv",
     )  # fmt: skip
     assert [name for name in promised if not (run_folder / name).is_file()] == []
     assert {"extract", "fit", "submit"} <= set(json.loads((run_folder / "config.json").read_text()))

@@ -28,6 +28,9 @@ def ask(tmp_path, monkeypatch):
         return pd.DataFrame({"organelle": ["Golgi apparatus"], "gain_mean": [float(len(asked))]})
 
     monkeypatch.setattr(explaining, "measure_importance", measure)
+    monkeypatch.setattr(explaining, "read_columns", lambda folder: None)
+    monkeypatch.setattr(explaining, "matrix_columns", lambda columns: None)
+    monkeypatch.setattr(explaining, "read_importance", lambda path, columns: pd.read_parquet(path))
     fitted = SimpleNamespace(settings=SimpleNamespace(seed=0, n_folds=3))
 
     def asking(key, settings=SETTINGS):

@@ -97,7 +97,7 @@ def test_a_fit_read_back_is_the_same(fitted, tmp_path):
 
 def test_nothing_is_pickled(fitted):
     kinds = {path.suffix for path in fitted[0].folder.rglob("*") if path.is_file()}
-    assert kinds == {".json", ".npy", ".csv", ".txt", ".ubj"}
+    assert kinds == {".json", ".npy", ".csv", ".txt"}
     for path in fitted[0].folder.rglob("*.npy"):
         np.load(path, allow_pickle=False)
 

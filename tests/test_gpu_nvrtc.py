@@ -18,6 +18,8 @@ def nvrtc() -> ctypes.CDLL | None:
     """The compiler's library: the system's, or that of the package nvidia-cuda-nvrtc."""
     packaged = [str(p) for folder in sys.path for p in Path(folder).glob("nvidia/cu*/lib/libnvrtc.so.*[0-9]")]
     names = [name for name in (find_library("nvrtc"), *packaged) if name]
+    for builtins in Path(names[0]).parent.glob("libnvrtc-builtins.so.*[0-9]") if packaged else ():
+        ctypes.CDLL(str(builtins))  # the compiler looks for it by its bare name, which finds what is loaded already
     return ctypes.CDLL(names[0]) if names else None
 
 

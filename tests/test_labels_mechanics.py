@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from engine.errors import InputError
-from models.labels import ORGANELLES, folder_name, groups_from_ids, read_groups, read_labels
+from engine.errors import InputError, UsageError
+from models.labels import ORGANELLES, find_organelle, folder_name, groups_from_ids, read_groups, read_labels
 
 
 def written(tmp_path, text, name="train.csv"):
@@ -95,3 +95,30 @@ def test_the_real_table(shared_data):
     assert labels.matrix.sum(0)[[0, 27]].tolist() == [12885, 11]
     assert round(labels.matrix.sum() / 31072, 3) == 1.634
     assert not (labels.matrix[:, 10] & ~labels.matrix[:, 9]).any(), "lysosomes always come with endosomes"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("golgi", "Golgi apparatus"),
+        (" GOLGI  apparatus ", "Golgi apparatus"),
+        ("Nucleoli", "Nucleoli"),
+        ("rods", "Rods & rings"),
+    ],
+)
+def test_an_organelle_is_found_by_its_name_or_a_part_of_it(typed, meant):
+    assert find_organelle(typed) == meant
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("Golgy aparatus", r"no organelle. Did you mean Golgi apparatus\?"),
+        ("nuclear", "may be Nuclear membrane, Nuclear speckles or Nuclear bodies"),
+        ("xyzzy", "Choose one of: Nucleoplasm, "),
+        ("", "Choose one of"),
+    ],
+)
+def test_a_name_that_is_none_or_several_gets_the_nearest(typed, said):
+    with pytest.raises(UsageError, match=said):
+        find_organelle(typed)

@@ -39,6 +39,21 @@ def test_matrix_goes_there_and_back(columns, shard, tmp_path):
     np.testing.assert_array_equal(matrix.named(["count", "b_top"]), [[1, 5], [2, 3]])
 
 
+def test_a_matrix_in_several_pieces_is_the_same(columns, shard, tmp_path, monkeypatch):
+    metadata, values = pool_shard(*shard, columns)
+    shards = [(metadata.assign(Metadata_Id=[f"{k}{i}" for i in metadata["Metadata_Id"]]), values + k) for k in range(5)]
+    nothing = (metadata[:0], values[:0])
+    monkeypatch.setattr("models.matrix.ROWS_A_GROUP", 3)
+    monkeypatch.setattr("models.matrix.COLUMNS_AT_ONCE", 2)
+    write_matrix(tmp_path / "train.parquet", [nothing, *shards, nothing], columns, "these")
+    assert pq.ParquetFile(tmp_path / "train.parquet").num_row_groups == 3
+    matrix = read_matrix(tmp_path / "train.parquet", columns)
+    np.testing.assert_array_equal(matrix.values, np.concatenate([values for _, values in shards]))
+    assert matrix.ids == tuple(i for metadata, _ in shards for i in metadata["Metadata_Id"])
+    write_matrix(tmp_path / "none.parquet", [nothing], columns, "these")
+    assert read_matrix(tmp_path / "none.parquet", columns).values.shape == (0, 7)
+
+
 def test_a_column_of_another_extraction_is_named(columns, shard, tmp_path):
     write_matrix(tmp_path / "train.parquet", [pool_shard(*shard, columns)], columns, "these")
     with pytest.raises(InputError, match="column e_mean is missing"):

@@ -1,62 +1,117 @@
-"""The report in a browser: it loads without a complaint, its controls work, and hostile names do nothing."""
+"""The report in a browser: it loads without a complaint, its controls work, hostile names do nothing, cards print."""
 
-import re
 import shutil
 import subprocess
 
 import pytest
 
+from browser import CHROMIUM, browser
 from evidence import some_evidence
 from models.report import write_report
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-         "--disable-background-networking", "--disable-component-update", "--enable-logging=stderr")  # fmt: skip
-HOSTILE = """"><script>document.body.dataset.owned = 1</script><img src=x onerror="document.body.dataset.owned = 2">"""
-CLICKS = """<script>{
-const first = () => document.querySelector("#leaderboard tbody tr th").dataset.value;
-const button = (name) => [...document.querySelectorAll("#leaderboard th button")].find((b) => b.textContent === name);
-const open = () => document.querySelectorAll("details[open]").length;
-const out = {};
-button("average precision").click(); out.best = first();
-button("average precision").click(); out.worst = first();
-button("organelle").click(); out.last = first();
-document.querySelector("[data-open=yes]").click(); out.opened = open();
-document.querySelector("[data-open=no]").click(); out.closed = open();
-const find = document.getElementById("find");
-find.value = "golgi"; find.dispatchEvent(new Event("input"));
-out.found = [...document.querySelectorAll("details.card")].filter((c) => !c.hidden).map((c) => c.id).join();
-document.body.dataset.clicked = JSON.stringify(out);
-}</script></body>"""
+HOSTILE = """"><script>document.body.dataset.owned=1</script><img/src=x/onerror="document.body.dataset.owned=2">"""
+LONG = "long-name-without-a-space" * 8
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
 
-def opened(path, tmp_path, fragment="") -> tuple[str, str]:
-    """The page as the browser has it after its scripts, and what the browser complained of."""
-    command = [CHROMIUM, *QUIET, f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=3000", "--dump-dom"]
-    done = subprocess.run([*command, path.as_uri() + fragment], capture_output=True, text=True, timeout=200, check=True)
-    return done.stdout, "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
+@pytest.fixture(scope="module")
+def tab():
+    with browser() as opened:
+        yield opened
 
 
-def test_it_loads_and_its_controls_work(tmp_path):
-    path = write_report(tmp_path / "report.html", some_evidence(with_pictures=False))
-    text = path.read_text()
-    # The page forbids all scripts but its own, so the clicks come with the policy taken out.
-    path.write_text(re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text).replace("</body>", CLICKS))
-    page, complaints = opened(path, tmp_path)
-    assert complaints == ""
-    clicked = re.search(r'data-clicked="([^"]*)"', page)[1].replace("&quot;", '"')
-    scores = some_evidence().leaderboard.query("kind == 'organelle' and evaluable == 1").set_index("name")["ap"]
-    assert f'"best":"{scores.idxmax()}"' in clicked
-    assert f'"worst":"{scores.idxmin()}"' in clicked
-    assert '"last":"Rods &amp; rings"' in clicked
-    assert '"opened":27,"closed":0,"found":"golgi-apparatus"' in clicked
+@pytest.fixture(scope="module")
+def evidence():
+    return some_evidence(with_pictures=False)
 
 
-def test_under_its_own_policy_it_runs_and_hostile_names_do_not(tmp_path):
-    path = write_report(tmp_path / "report.html", some_evidence(prefix=HOSTILE, with_pictures=False))
-    page, complaints = opened(path, tmp_path, "#golgi-apparatus")
-    assert complaints == ""
-    assert "data-owned" not in page
-    assert re.search(r'<details class="card" id="golgi-apparatus"[^>]* open', page)
+@pytest.fixture(scope="module")
+def report(evidence, tmp_path_factory):
+    return write_report(tmp_path_factory.mktemp("report") / "report.html", evidence)
+
+
+@pytest.fixture(scope="module")
+def awkward(tmp_path_factory):
+    return write_report(tmp_path_factory.mktemp("awkward") / "report.html", some_evidence(prefix=HOSTILE + LONG))
+
+
+def click(tab, selector: str) -> None:
+    tab.run(f"document.querySelector({selector!r}).click()")
+
+
+def test_it_loads_without_a_complaint_and_asks_for_nothing(tab, report):
+    tab.open(report)
+    assert tab.complaints == []
+    assert tab.run("performance.getEntriesByType('resource').filter((r) => !r.name.startsWith('data:')).length") == 0
+    assert tab.run("document.querySelectorAll('details.card').length") == 27
+
+
+def test_a_heading_sorts_and_sorts_back(tab, report, evidence):
+    tab.open(report)
+    board = evidence.leaderboard.query("kind == 'organelle' and evaluable == 1").set_index("name")["ap"]
+    first = "document.querySelector('#leaderboard tbody th').dataset.value"
+    for expected, sort in ((board.idxmax(), "descending"), (board.idxmin(), "ascending")):
+        click(tab, "#leaderboard th:nth-child(3) button")
+        assert tab.run(first) == expected
+        assert tab.run("document.querySelector('#leaderboard th:nth-child(3)').getAttribute('aria-sort')") == sort
+    click(tab, "#leaderboard th button")
+    assert tab.run(first) == "Rods & rings"
+
+
+def test_cards_open_close_and_are_found(tab, report):
+    tab.open(report)
+    opened = "document.querySelectorAll('details[open]').length"
+    click(tab, "[data-open=yes]")
+    assert tab.run(opened) == 27
+    click(tab, "[data-open=no]")
+    assert tab.run(opened) == 0
+    tab.run("find.value = 'Golgi'; find.dispatchEvent(new Event('input'))")
+    shown = "[...document.querySelectorAll('details.card')].filter((c) => c.checkVisibility()).map((c) => c.id).join()"
+    assert tab.run(shown) == "golgi-apparatus"
+    assert tab.run("document.getElementById('found').textContent") == "1 of 27 organelles"
+
+
+def test_the_keyboard_alone_reaches_sorts_and_opens(tab, report):
+    tab.open(report)
+    tab.run("document.querySelector('#leaderboard th:nth-child(3) button').focus()")
+    tab.press("Enter")
+    assert tab.run("document.querySelector('#leaderboard th:nth-child(3)').getAttribute('aria-sort')") == "descending"
+    tab.run("document.querySelector('[data-open=no]').focus()")
+    tab.press("Tab")
+    assert tab.run("document.activeElement.closest('details').id") == "nucleoplasm"
+    tab.press("Enter")
+    assert tab.run("document.getElementById('nucleoplasm').open")
+
+
+def test_hostile_names_do_nothing_under_its_own_policy_and_a_link_opens_its_card(tab, awkward):
+    tab.open(awkward, fragment="#golgi-apparatus")
+    assert tab.complaints == []
+    assert tab.run("document.body.dataset.owned") is None
+    assert tab.run("document.getElementById('golgi-apparatus').open")
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 480])
+def test_very_long_names_do_not_widen_the_page(tab, awkward, width):
+    tab.open(awkward, width=width)
+    click(tab, "[data-open=yes]")
+    assert tab.run("document.documentElement.scrollWidth") <= width
+
+
+def test_everything_a_reader_cannot_see_is_told(tab, report):
+    tab.open(report)
+    click(tab, "[data-open=yes]")
+    silent = """[...document.querySelectorAll('img, [role=img]')].filter((e) => !(e.alt || e.ariaLabel)).length
+        + [...document.querySelectorAll('button, a, input, th[scope=col]')].filter((e) =>
+            !(e.textContent.trim() || e.labels?.length)).length"""
+    assert tab.run(silent) == 0
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext on this machine")
+def test_cards_print_open_and_stay_closed_on_the_screen(tab, report, tmp_path):
+    tab.open(report)
+    tab.print(tmp_path / "report.pdf")
+    subprocess.run(["pdftotext", "-layout", tmp_path / "report.pdf", tmp_path / "report.txt"], check=True)
+    printed = (tmp_path / "report.txt").read_text()
+    assert printed.count("Leading single features") == 27
+    assert tab.run("document.querySelectorAll('details[open]').length") == 0

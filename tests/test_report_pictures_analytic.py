@@ -4,8 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from evidence import LARGE_JPEG
 from features._images import FieldSource, find_fields
-from stages.pictures import SIDE, PictureSettings, draw, take_picture
+from models.report import PICTURE_SIDE
+from stages.pictures import PictureSettings, draw, take_picture
 
 
 def decoded(jpeg: bytes) -> np.ndarray:
@@ -24,20 +26,45 @@ def field(dtype=np.uint8) -> np.ndarray:
 def test_the_part_with_most_protein_is_shown_in_hpa_colours(dtype):
     nothing = np.zeros((256, 256), np.int32)
     image = decoded(draw(field(dtype), nothing))
-    assert image.shape == (SIDE, SIDE, 3)
+    assert image.shape == (PICTURE_SIDE, PICTURE_SIDE, 3)
     blue, green, red = (image[..., k] for k in range(3))
     assert (green > 150).mean() == pytest.approx((64 / 128) ** 2, rel=0.1)
     assert (blue > 120).mean() == pytest.approx((20 / 128) ** 2, rel=0.3)
     assert red.max() < 60
 
 
-def test_outlines_are_white():
-    cells = np.zeros((256, 256), np.int32)
-    cells[140:, 140:] = 1
-    cells[140:, 200:] = 2
-    image = decoded(draw(np.zeros((4, 256, 256), np.uint8), np.roll(cells, -140, (0, 1))))
-    assert (image.min(2) > 200).any()
-    assert not (decoded(draw(np.zeros((4, 256, 256), np.uint8), np.zeros_like(cells))) > 40).any()
+def test_er_is_yellow_and_microtubules_are_red():
+    pixels = np.zeros((4, 256, 256), np.uint8)
+    pixels[0, :, :40] = pixels[3, :, 80:120] = 200
+    image = decoded(draw(pixels, np.zeros((256, 256), np.int32))).mean(0)
+    blue, green, red = image.T
+    yellow, reddish = (green > 60) & (abs(red - green) < 20) & (blue < 40), (red > 60) & (green < 40) & (blue < 40)
+    assert yellow.sum() == pytest.approx(80, abs=8)
+    assert reddish.sum() == pytest.approx(80, abs=8)
+
+
+def test_outlines_are_white_and_leave_the_signal_through():
+    cells = np.ones((256, 256), np.int32)
+    cells[:, 70:] = 2
+    dark = decoded(draw(np.zeros((4, 256, 256), np.uint8), cells))
+    bright = decoded(draw(np.full((4, 256, 256), 200, np.uint8), cells))
+    edge = int(dark.min(2).mean(0).argmax())
+    assert dark[:, edge].min() > 130
+    assert dark[:, np.abs(np.arange(PICTURE_SIDE) - edge) > 8].max() < 40
+    assert bright[:, edge, 1].mean() > dark[:, edge, 1].mean() + 30
+
+
+def test_small_cells_are_shown_larger():
+    """A bright dot that is one pixel of the field: the smaller its cells, the wider it is drawn."""
+    pixels = np.zeros((4, 1024, 1024), np.uint8)
+    pixels[1, 500:508, 500:508] = 255
+    widths = []
+    for cell in (256, 32):
+        blocks = np.arange((1024 // cell) ** 2, dtype=np.int32).reshape(1024 // cell, -1)
+        cells = blocks.repeat(cell, 0).repeat(cell, 1) + 1
+        green = decoded(draw(pixels, cells))[..., 1] - decoded(draw(np.zeros_like(pixels), cells))[..., 1]
+        widths.append(np.sqrt((green > 60).sum()))
+    assert widths[1] > 2 * widths[0]
 
 
 def test_an_unreadable_field_has_no_picture(tmp_path):
@@ -52,5 +79,5 @@ def test_a_real_field_has_one(shared_data):
     source = find_fields(shared_data / "hpa-sample" / "train")
     field_id, jpeg = take_picture(source, source.ids[0], PictureSettings())
     assert field_id == source.ids[0]
-    assert decoded(jpeg).shape == (SIDE, SIDE, 3)
-    assert len(jpeg) < 30_000
+    assert decoded(jpeg).shape == (PICTURE_SIDE, PICTURE_SIDE, 3)
+    assert len(jpeg) < LARGE_JPEG

@@ -105,3 +105,10 @@ def test_impossible_numbers_are_refused(tmp_path, wrong):
     with pytest.raises(UsageError, match="at least 1 field"):
         simulate(tmp_path, **{**SMALL, **wrong})
     assert not list(tmp_path.iterdir())
+
+
+def test_without_test_fields_there_is_no_empty_folder_that_extract_stumbles_over(tmp_path):
+    simulate(tmp_path, **SMALL | {"fields": 1, "test_fields": 1})
+    simulate(tmp_path, **SMALL | {"fields": 1, "test_fields": 0})
+    assert (tmp_path / "train").is_dir()
+    assert not (tmp_path / "test").exists()

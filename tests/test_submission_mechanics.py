@@ -25,7 +25,9 @@ def test_without_a_sample_the_test_fields_are_written(tmp_path, calls):
     assert read_wanted(tmp_path / "none.csv", calls.ids) == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize(("text", "word"), [("Ident,Predicted\na,0\n", "Ident"), ("Id,Predicted\na,0\na,0\n", "twice")])
+@pytest.mark.parametrize(
+    ("text", "word"), [("Ident,Predicted\na,0\n", "Ident"), ("Id,Predicted\na,0\na,0\n", "more than once")]
+)
 def test_an_unusable_sample_is_named(tmp_path, text, word):
     (tmp_path / "sample.csv").write_text(text)
     with pytest.raises(InputError, match=word):

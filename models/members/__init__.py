@@ -1,8 +1,9 @@
 """The kinds of first-level model. Each module makes the data ready once, then trains one model an organelle on it.
 
 A member module has SUFFIX, VERSION, SETTINGS, RARE_STRENGTHS and COMMON_STRENGTHS (of class weights, to try), and
-`prepare(values, device)`, `train(prepared, labels, weights, rounds, seed)`, `score(model, values)`, `save(model, path)`
-and `load(path)`.
+`prepare(values, device)` (values: an array, or `models.units.Rows` to read part by part), `train(prepared, labels,
+weights, rounds, seed)`, `score(model, values)`, `save(model, path)` and `load(path, n_columns)`, which believes nothing
+that the file says without a check.
 """
 
 from importlib import import_module

@@ -6,17 +6,31 @@ starting from the margin reached so far, and the trees are put together into one
 
 All fields are in every block. Blocks of half of the fields each lost 0.03 to 0.04 of macro average precision: two
 columns are together in one or two blocks only, so that half of the fields never told anything of the two.
+
+The blocks hold each column six times: 3 GB for 22,000 fields and 3,937 columns. Where they are many bytes they stand in
+files in the folder for temporary files (TMPDIR), and the one in use is mapped into memory; the trees are the same.
 """
 
 import json
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xgboost
 
-SUFFIX = ".ubj"
+from engine.memory import give_back
+from models.members.xgb_file import read_checked
+from models.trees import unusable
+
+if TYPE_CHECKING:
+    from models.units import Rows
+
+SUFFIX = ".json"
 VERSION = f"xgboost {xgboost.__version__}"
 RARE_STRENGTHS = (0.0, 0.5)
 COMMON_STRENGTHS = (0.0, 0.5)
@@ -34,6 +48,9 @@ SETTINGS: dict[str, Any] = {
 BLOCKS = 32
 COLUMN_SHARE = 0.2
 TREES_PER_VISIT = 2
+BYTES_A_VALUE = 5  # of a quantised block, where values are missing
+BYTES_IN_MEMORY = 300_000_000
+"""Blocks that together are larger are kept on disk."""
 
 
 @dataclass(frozen=True)
@@ -68,16 +85,52 @@ class Prepared:
     device: str
 
 
-def prepare(values: np.ndarray, device: str) -> Prepared:
+def prepare(values: "np.ndarray | Rows", device: str) -> Prepared:
     """Draw and quantise the blocks; each column comes in about six of them."""
     n_columns = values.shape[1]
+    size = max(round(COLUMN_SHARE * n_columns), 1)
+    on_disk = device == "cpu" and BLOCKS * size * len(values) * BYTES_A_VALUE > BYTES_IN_MEMORY
+    folder = tempfile.mkdtemp(prefix="hpa-boost-") if on_disk else None
     rng = np.random.default_rng(n_columns)
     blocks = []
-    for _ in range(BLOCKS):
-        columns = np.sort(rng.permutation(n_columns)[: max(round(COLUMN_SHARE * n_columns), 1)])
+    for k in range(BLOCKS):
+        columns = np.sort(rng.permutation(n_columns)[:size])
         part = np.ascontiguousarray(values[:, columns])
-        blocks.append(Block(columns, xgboost.QuantileDMatrix(part, max_bin=SETTINGS["max_bin"], nthread=1)))
-    return Prepared(tuple(blocks), n_columns, device)
+        if folder is None:
+            quantised = xgboost.QuantileDMatrix(part, max_bin=SETTINGS["max_bin"], nthread=1)
+        else:
+            quantised = _quantised_on_disk(part, f"{folder}/{k}")
+        blocks.append(Block(columns, quantised))
+        del part
+        give_back()
+    prepared = Prepared(tuple(blocks), n_columns, device)
+    if folder is not None:
+        weakref.finalize(prepared, shutil.rmtree, folder, ignore_errors=True)
+    return prepared
+
+
+class _Whole(xgboost.DataIter):
+    """A block as XGBoost wants to be given what it keeps on disk: here in one piece, so that the bins are the same."""
+
+    def __init__(self, part: np.ndarray, cache_prefix: str) -> None:
+        self.part, self.given = part, False
+        super().__init__(cache_prefix=cache_prefix)
+
+    def next(self, input_data: Callable) -> bool:
+        if self.given:
+            return False
+        input_data(data=self.part)
+        self.given = True
+        return True
+
+    def reset(self) -> None:
+        self.given = False
+
+
+def _quantised_on_disk(part: np.ndarray, path: str) -> xgboost.ExtMemQuantileDMatrix:
+    quantised = xgboost.ExtMemQuantileDMatrix(_Whole(part, path), max_bin=SETTINGS["max_bin"], nthread=1)
+    quantised.get_quantile_cut()  # reads it once, which lets go of the copy in memory
+    return quantised
 
 
 def train(prepared: Prepared, labels: np.ndarray, weights: np.ndarray, rounds: int, seed: int) -> xgboost.Booster:
@@ -138,12 +191,16 @@ def score(model: xgboost.Booster, values: np.ndarray) -> np.ndarray:
 
 
 def save(model: xgboost.Booster, path: Path) -> None:
-    """Write XGBoost's binary JSON."""
-    path.write_bytes(model.save_raw("ubj"))
+    """Write XGBoost's JSON: a tenth larger than its binary form, and it can be checked before XGBoost reads it."""
+    path.write_bytes(model.save_raw("json"))
 
 
-def load(path: Path) -> xgboost.Booster:
-    """Read XGBoost's binary JSON."""
+def load(path: Path, n_columns: int) -> xgboost.Booster:
+    """Read XGBoost's JSON; raises InputError if it is not as `save` left it."""
     booster = xgboost.Booster({"nthread": 1})
-    booster.load_model(bytearray(path.read_bytes()))
+    content = read_checked(path, n_columns)
+    try:
+        booster.load_model(bytearray(content))
+    except xgboost.core.XGBoostError as error:
+        raise unusable(path, "cannot be read by XGBoost") from error
     return booster

@@ -89,7 +89,7 @@ CORRELATION = {
 SPOTS = {
     "Count": "number of {p0} spots of {stain} {where}",
     "Density": "density of {p0} spots of {stain} {where}",
-    "Excess": "excess of {p0} spots over dips of {stain} {where}",
+    "Excess": "summed height of {p0} spots against all of {stain} {where}",
     "MeanContrast": "contrast of {p0} spots of {stain} {where}",
     "NearestDistance": "distance between {p0} spots of {stain} {where}",
     "Regularity": "regular spacing of {p0} spots of {stain} {where}",

@@ -7,22 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from models.doubts import confusions
-from models.feature_groups import block_names
-from models.importance import top
+from models.doubts import confusions, names_of
 from models.labels import ORGANELLES
+from models.report import sentences
 from models.report.curves import polyline, precision_recall, reliability
-from models.report.evidence import Evidence
-from models.words import (
-    block_in_words,
-    channel_in_words,
-    columns_in_words,
-    compartment_in_words,
-    family_in_words,
-    pool_in_words,
-)
+from models.report.evidence import Evidence, Picture
+from models.words import blocks_in_words, channel_in_words, columns_in_words, compartment_in_words, family_in_words
 
 N_FEATURES, N_BLOCKS, N_GROUPS, N_CONFUSED = 8, 6, 6, 3
+
+Leading = dict[tuple[str, str], list[dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -57,19 +51,35 @@ class Shown:
     field: str
     probability: float
     labels: str
+    calls: str
     uri: str
 
 
 @dataclass(frozen=True)
+class Curves:
+    """Two curves, lines as points of an SVG in a square of 100 x 100; single values are shares of the axes from 0 to 1.
+
+    `calls` is recall and precision of the calls, None where there are none; `limit` is where the axes of the
+    reliability end.
+    """
+
+    precision: str
+    chance: float
+    calls: tuple[float, float] | None
+    reliability: str
+    dots: tuple[tuple[float, float], ...]
+    limit: float
+
+
+@dataclass(frozen=True)
 class Card:
-    """What the page says of one organelle; curves are points in a square of 100 x 100."""
+    """What the page says of one organelle; `said` are its sentences, `caution` one that comes before them, or ""."""
 
     organelle: str
     scores: dict[str, Any]
-    recall_precision: str
-    reliability: str
-    reliability_dots: tuple[tuple[float, float], ...]
-    reliability_limit: float
+    curves: Curves
+    caution: str
+    said: tuple[str, ...]
     missed_for: tuple[tuple[str, int], ...]
     called_for: tuple[tuple[str, int], ...]
     groups: dict[str, tuple[Bar, ...]]
@@ -84,39 +94,60 @@ def make_cards(evidence: Evidence) -> list[Card]:
     confused = confusions(evidence.labels[rows], evidence.calls[rows])
     scores = evidence.leaderboard[evidence.leaderboard["kind"] == "organelle"].set_index("name")
     words, columns = columns_in_words(evidence.columns), evidence.columns.set_index("name")
-    blocks, importance = _blocks(evidence.columns), dict(iter(evidence.importance.groupby("organelle", observed=True)))
+    blocks, leading = blocks_in_words(evidence.columns), _leading(evidence.importance)
     return [
-        _card(evidence, int(j), scores, confused, importance.get(ORGANELLES[j]), words, columns, blocks)
+        _card(evidence, int(j), scores, confused, leading, words, columns, blocks)
         for j in np.flatnonzero(evidence.evaluable)
     ]
 
 
 def _card(
-    evidence: Evidence, j: int, scores: pd.DataFrame, confused: np.ndarray, importance: pd.DataFrame | None,
+    evidence: Evidence, j: int, scores: pd.DataFrame, confused: np.ndarray, leading: Leading,
     words: dict[str, str], columns: pd.DataFrame, blocks: dict[str, str],
 ) -> Card:  # fmt: skip
     name, rows = ORGANELLES[j], evidence.scored
-    labels, probabilities = evidence.labels[rows, j], evidence.probabilities[rows, j]
-    trust = reliability(labels, probabilities)
-    x, y = trust.predicted / trust.limit, trust.observed / trust.limit
-    naming = {"family": family_in_words, "channel": channel_in_words, "compartment": compartment_in_words,
-              "pool": pool_in_words}  # fmt: skip
+    labels, probabilities, calls = evidence.labels[rows, j], evidence.probabilities[rows, j], evidence.calls[rows, j]
+    naming = {"family": family_in_words, "channel": channel_in_words, "compartment": compartment_in_words}
     groups = {
-        level: tuple(_bar(row, say(row["what"])) for row in _top(importance, name, level, N_GROUPS))
+        level: tuple(_bar(row, say(row["what"])) for row in leading.get((name, level), [])[:N_GROUPS])
         for level, say in naming.items()
     }
+    bars = tuple(_bar(row, blocks[row["what"]]) for row in leading.get((name, "block"), [])[:N_BLOCKS])
+    pools = [(row["what"], row["gain_mean"]) for row in leading.get((name, "pool"), [])[:N_GROUPS]]
+    score = scores.loc[name].to_dict()
+    said = (
+        sentences.why([(bar.words, bar.share) for bar in bars]),
+        sentences.cost([(bar.words, bar.drop) for bar in groups["family"] if bar.drop is not None], score["ap"]),
+        sentences.cells(pools),
+        sentences.sureness(labels, calls),
+    )
+    caution = sentences.caution(score["ap_low"], score["chance_ap"], score["n_positive"])
     return Card(
-        name, scores.loc[name].to_dict(), polyline(*precision_recall(labels, probabilities)), polyline(x, y),
-        tuple((100 * float(a), 100 * (1 - float(b))) for a, b in zip(x, y, strict=True)), trust.limit,
-        _most(confused[j]), _most(confused[:, j]), groups,
-        tuple(_bar(row, blocks[row["what"]]) for row in _top(importance, name, "block", N_BLOCKS)),
-        tuple(_feature(row, words, columns) for row in _top(importance, name, "feature", N_FEATURES)),
+        name, score, _curves(labels, probabilities, calls), caution, tuple(sentence for sentence in said if sentence),
+        _most(confused[j]), _most(confused[:, j]), groups, bars,
+        tuple(_feature(row, words, columns) for row in leading.get((name, "feature"), [])[:N_FEATURES]),
         tuple(_shown(evidence, j, picture) for picture in evidence.pictures.get(j, ())),
     )  # fmt: skip
 
 
-def _top(importance: pd.DataFrame | None, organelle: str, level: str, n: int) -> list[dict[str, Any]]:
-    return [] if importance is None else top(importance, organelle, level, n).to_dict("records")
+def _curves(labels: np.ndarray, probabilities: np.ndarray, calls: np.ndarray) -> Curves:
+    trust, hits = reliability(labels, probabilities), int((labels & calls).sum())
+    x, y = trust.predicted / trust.limit, trust.observed / trust.limit
+    return Curves(
+        polyline(*precision_recall(labels, probabilities)),
+        float(labels.mean()),
+        (hits / labels.sum(), hits / calls.sum()) if calls.any() else None,
+        polyline(x, y),
+        tuple(zip(x.tolist(), y.tolist(), strict=True)),
+        trust.limit,
+    )
+
+
+def _leading(importance: pd.DataFrame) -> Leading:
+    """By organelle and level the rows with the largest gain."""
+    ranked = importance.sort_values("gain_mean", ascending=False, kind="stable")
+    best = ranked.groupby(["organelle", "level"], observed=True).head(N_FEATURES)
+    return {key: rows.to_dict("records") for key, rows in best.groupby(["organelle", "level"], observed=True)}
 
 
 def _bar(row: dict[str, Any], words: str) -> Bar:
@@ -135,19 +166,13 @@ def _feature(row: dict[str, Any], words: dict[str, str], columns: pd.DataFrame) 
     )  # fmt: skip
 
 
-def _blocks(columns: pd.DataFrame) -> dict[str, str]:
-    """The words of each block."""
-    named = zip(block_names(columns), columns["compartment"], columns["family"], columns["channels"], strict=True)
-    return {block: block_in_words(compartment, family, channels) for block, compartment, family, channels in named}
-
-
 def _most(counts: np.ndarray) -> tuple[tuple[str, int], ...]:
     order = np.argsort(-counts, kind="stable")[:N_CONFUSED]
     return tuple((ORGANELLES[k], int(counts[k])) for k in order if counts[k])
 
 
-def _shown(evidence: Evidence, j: int, picture: Any) -> Shown:
-    labels = ", ".join(ORGANELLES[k] for k in np.flatnonzero(evidence.labels[picture.row]))
+def _shown(evidence: Evidence, j: int, picture: Picture) -> Shown:
+    labels, calls = (names_of(table[picture.row]) for table in (evidence.labels, evidence.calls))
     uri = "data:image/jpeg;base64," + base64.b64encode(picture.jpeg).decode()
     probability = float(evidence.probabilities[picture.row, j])
-    return Shown(picture.kind, evidence.ids[picture.row], probability, labels, uri)
+    return Shown(picture.kind, evidence.ids[picture.row], probability, labels, calls, uri)

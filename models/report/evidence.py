@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+PICTURE_SIDE = 256
+"""Width and height of a picture, px."""
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -14,29 +17,6 @@ class Failure:
     field: str
     stage: str
     error: str
-
-
-@dataclass(frozen=True)
-class DuplicatePair:
-    """Two near-identical fields.
-
-    Attributes
-    ----------
-    first, second : str
-        Ids.
-    where : str
-        "train", "test" or "train and test".
-    bits : int
-        Bits of the perceptual hashes that differ.
-    same_labels : bool or None
-        None where one has no labels.
-    """
-
-    first: str
-    second: str
-    where: str
-    bits: int
-    same_labels: bool | None
 
 
 @dataclass(frozen=True)
@@ -86,8 +66,13 @@ class Evidence:
         The structured columns of the field matrix.
     importance : DataFrame
         As in importance.parquet.
+    suspects : DataFrame
+        As in suspects.csv.
+    duplicates : DataFrame
+        As in duplicates.csv.
+    cells : ndarray of float, shape (n,), or None
+        Cells of each field, where they were counted.
     failures : tuple of Failure
-    duplicates : tuple of DuplicatePair
     pictures : mapping of int to tuple of Picture
         By organelle.
     """
@@ -107,8 +92,10 @@ class Evidence:
     leaderboard: pd.DataFrame
     columns: pd.DataFrame
     importance: pd.DataFrame
+    suspects: pd.DataFrame
+    duplicates: pd.DataFrame
+    cells: np.ndarray | None = None
     failures: tuple[Failure, ...] = ()
-    duplicates: tuple[DuplicatePair, ...] = ()
     pictures: Mapping[int, tuple[Picture, ...]] = field(default_factory=dict)
 
     @property

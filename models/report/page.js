@@ -26,17 +26,20 @@ for (const button of document.querySelectorAll("button[data-open]")) {
   button.addEventListener("click", () => openAll(button.dataset.open === "yes"));
 }
 const find = document.getElementById("find");
-if (find) {
-  find.addEventListener("input", () => {
-    const wanted = find.value.trim().toLowerCase();
-    for (const card of cards) card.hidden = !card.dataset.name.includes(wanted);
-  });
-}
-// A link to an organelle opens its card; on paper all cards are open.
+const found = document.getElementById("found");
+find.addEventListener("input", () => {
+  const wanted = find.value.trim().toLowerCase();
+  for (const card of cards) card.hidden = !card.dataset.name.includes(wanted);
+  const n = cards.filter((card) => !card.hidden).length;
+  found.textContent = wanted ? `${n} of ${cards.length} organelles` : "";
+});
+// A link to an organelle opens its card; on paper all cards are open, and afterwards as they were.
 const openTarget = () => {
   const target = location.hash ? document.getElementById(location.hash.slice(1)) : null;
-  if (target && target.matches("details")) { target.open = true; target.scrollIntoView(); }
+  if (target && target.matches("details")) { target.hidden = false; target.open = true; target.scrollIntoView(); }
 };
 window.addEventListener("hashchange", openTarget);
-window.addEventListener("beforeprint", () => openAll(true));
+let closed = [];
+window.addEventListener("beforeprint", () => { closed = cards.filter((card) => !card.open); openAll(true); });
+window.addEventListener("afterprint", () => { for (const card of closed) card.open = false; });
 openTarget();

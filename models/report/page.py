@@ -11,11 +11,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from engine.files import whole
-from models.doubts import suspects
 from models.importance_plot import CHANNEL_COLOURS, heat_map, svg
-from models.labels import ORGANELLES
 from models.report.cards import make_cards
-from models.report.evidence import Evidence
+from models.report.evidence import PICTURE_SIDE, Evidence
+from models.report.figures import fold_figure
 
 N_SUSPECTS, N_LISTED = 25, 50
 _HERE = Path(__file__).parent
@@ -40,7 +39,7 @@ def write_report(path: Path, evidence: Evidence) -> Path:
     environment = Environment(
         autoescape=True, loader=FileSystemLoader(_HERE), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"score": _score, "percent": _percent, "count": _count}
+    environment.filters |= {"score": _score, "percent": _percent, "count": _count, "anchor": _anchor}
     text = environment.get_template("page.html.j2").render(_view(evidence))
     with whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -51,7 +50,6 @@ def _view(evidence: Evidence) -> dict[str, Any]:
     """All that the template uses, by name."""
     board = evidence.leaderboard
     script = (_HERE / "page.js").read_text(encoding="utf-8")
-    doubts = suspects(evidence.labels[evidence.scored], evidence.probabilities[evidence.scored], evidence.evaluable)
     learnt = len(evidence.importance) > 0
     return {
         "evidence": evidence,
@@ -62,12 +60,12 @@ def _view(evidence: Evidence) -> dict[str, Any]:
         "largest": max(1.0, float(board.loc[board["kind"] == "organelle", "n_positive"].max())),
         "folds": _folds(evidence),
         "cards": make_cards(evidence),
-        "heat_map": Markup(svg(heat_map(evidence.importance))) if learnt else "",
-        "doubts": {
-            kind: _doubts(evidence, [doubt for doubt in doubts if doubt.labelled == labelled])
-            for kind, labelled in (("missing", False), ("wrong", True))
-        },
+        "fold_figure": Markup(svg(fold_figure(evidence.labels, evidence.fold, evidence.cells), "folds")),
+        "heat_map": Markup(svg(heat_map(evidence.importance), "families")) if learnt else "",
+        "doubts": {kind: evidence.suspects[evidence.suspects["kind"] == kind] for kind in ("missing", "wrong")},
+        "n_suspects": N_SUSPECTS,
         "n_listed": N_LISTED,
+        "side": PICTURE_SIDE,
         "colours": CHANNEL_COLOURS,
         "style": Markup((_HERE / "page.css").read_text(encoding="utf-8")),
         "script": Markup(script),
@@ -96,22 +94,6 @@ def _folds(evidence: Evidence) -> list[dict[str, Any]]:
     return out
 
 
-def _doubts(evidence: Evidence, doubts: list) -> dict[str, Any]:
-    """The most doubtful labels of one kind, and how many there are."""
-    rows = np.flatnonzero(evidence.scored)
-    shown = [
-        {
-            "field": evidence.ids[rows[doubt.row]],
-            "organelle": ORGANELLES[doubt.organelle],
-            "probability": doubt.probability,
-            "usual": doubt.usual,
-            "labels": ", ".join(ORGANELLES[k] for k in np.flatnonzero(evidence.labels[rows[doubt.row]])),
-        }
-        for doubt in doubts[:N_SUSPECTS]
-    ]
-    return {"n": len(doubts), "shown": shown}
-
-
 def _score(value: float | None, digits: int = 3) -> str:
     # Adding 0.0 to the rounded value turns a negative zero into zero.
     return "–" if value is None or np.isnan(value) else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
@@ -123,3 +105,7 @@ def _percent(value: float | None, digits: int = 0) -> str:
 
 def _count(value: float | None) -> str:
     return "–" if value is None or np.isnan(value) else f"{int(value):,}"
+
+
+def _anchor(organelle: str) -> str:
+    return organelle.lower().replace(" ", "-").replace("&", "and")

@@ -1,0 +1,101 @@
+"""Tables that people give us as csv: one row a field, each cell where it belongs, or a sentence that names the line."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import InputError
+from engine.ids import shown, why_no_id
+
+LARGEST = 2**28  # bytes; Kaggle's train.csv has 1.3 million
+
+
+@dataclass(frozen=True)
+class CsvTable:
+    """Rows of a csv table.
+
+    Attributes
+    ----------
+    lines : tuple of int
+        The line on which each row ends.
+    cells : dict of str to tuple of str
+        The wanted columns, without spaces around.
+    """
+
+    lines: tuple[int, ...]
+    cells: dict[str, tuple[str, ...]]
+
+
+def read_csv_table(path: Path, columns: tuple[str, ...], form: str) -> CsvTable:
+    """Read a table whose first wanted column holds the ids of fields.
+
+    A byte-order mark, Windows line ends, empty lines, spaces around cells and further columns do no harm.
+
+    Parameters
+    ----------
+    path : Path
+    columns : tuple of str
+        The wanted ones, "Id" first.
+    form : str
+        What the table should look like, for the sentence that says that it does not.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or no csv in UTF-8, a column is missing, a row has too few or too many cells, or an id is
+        unusable or comes twice.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} does not exist. Name the folder that holds it with --data DIR; {form}.")
+    if path.stat().st_size > LARGEST:
+        raise InputError(f"{path} has {path.stat().st_size:,} bytes (at most {LARGEST:,} are read); {form}.")
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(_rows(path, csv.reader(file, strict=True, skipinitialspace=True), form))
+    except (UnicodeDecodeError, csv.Error) as error:
+        reason = f"not UTF-8: {error.reason}" if isinstance(error, UnicodeDecodeError) else str(error)
+        raise InputError(f"{path} cannot be read as a csv table ({reason}); {form}. Save it anew as UTF-8.") from error
+    header = [name.strip() for name in rows[0][1]] if rows else []
+    places = [_place(path, header, name, form) for name in columns]
+    rows = rows[1:]
+    cells = {name: tuple(row[at].strip() for _, row in rows) for name, at in zip(columns, places, strict=True)}
+    table = CsvTable(tuple(line for line, _ in rows), cells)
+    _check_ids(path, table, columns[0])
+    return table
+
+
+def _rows(path: Path, reader: Iterator[list[str]], form: str) -> Iterator[tuple[int, list[str]]]:
+    """Every row that is not empty, with its line; all as wide as the first."""
+    width = 0
+    for row in reader:
+        width = width or len(row)
+        if row and len(row) != width:
+            raise InputError(
+                f"{path}, line {reader.line_num}: found {len(row)} cells, expected {width} as in the first line; "
+                f"{form}. Put quotes around a cell that holds a comma."
+            )
+        if row:
+            yield reader.line_num, row
+
+
+def _place(path: Path, header: list[str], name: str, form: str) -> int:
+    if not header:
+        raise InputError(f"{path} cannot be read as a csv table (it is empty); {form}.")
+    if header.count(name) != 1:
+        found = shown(", ".join(header), 200)
+        lack = "comes more than once" if name in header else "is missing"
+        raise InputError(f"{path}: column {name} {lack} (found {found}); {form}. Rename the columns.")
+    return header.index(name)
+
+
+def _check_ids(path: Path, table: CsvTable, name: str) -> None:
+    seen: dict[str, int] = {}
+    for line, field in zip(table.lines, table.cells[name], strict=True):
+        if reason := why_no_id(field):
+            raise InputError(f"{path}, line {line}: {name} {shown(field)!r} {reason}. Give the field another id.")
+        if field in seen:
+            raise InputError(
+                f"{path}: {name} {field} comes more than once (lines {seen[field]}, {line}). Keep one row per field."
+            )
+        seen[field] = line

@@ -1,0 +1,127 @@
+"""fit.json read back: every number of it where it belongs and possible, before anything is computed with it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.errors import InputError
+from engine.files import read_json
+from engine.ids import shown
+from models import calibrate, stack, thresholds
+from models.align import Alignment
+from models.chain import Chain
+from models.settings import FitSettings
+
+_MOST_FOLDS, _MOST_COLUMNS = 100, 1_000_000
+REMEDY = "Run python cli.py fit again."
+
+
+@dataclass(frozen=True)
+class FitFile:
+    """What fit.json holds; see `models.fitted.Fitted`."""
+
+    key: str
+    settings: FitSettings
+    folds: str
+    evaluable: np.ndarray
+    prior: np.ndarray
+    alignment: Alignment
+    chain: Chain
+    columns: tuple[str, ...]
+
+
+def read_fit_file(folder: Path) -> FitFile:
+    """Read fit.json.
+
+    Raises
+    ------
+    InputError
+        If there is none, or a part of it is missing or impossible.
+    """
+    path = folder / "fit.json"
+    if not path.is_file():
+        raise InputError(f"no finished fit in {folder} (fit.json is missing). Run: python cli.py fit")
+    content = read_json(path, REMEDY)
+    try:
+        return _parsed(content)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise InputError(f"{path} is not as fit wrote it ({shown(str(error), 200)}). {REMEDY}") from error
+
+
+def _parsed(content: dict[str, Any]) -> FitFile:
+    settings = _settings(content["settings"])
+    n_labels = len(settings.organelles)
+    evaluable = _array(content, "evaluable", (n_labels,), 0, 1).astype(bool)
+    prior = _array(content, "prior", (n_labels,), 0, 1)
+    able, members = int(evaluable.sum()), len(settings.members)
+    folds, columns = content["folds"], content["columns"]
+    if folds not in ("grouped", "random"):
+        raise ValueError("folds are grouped or random")
+    if not 1 <= len(columns) <= _MOST_COLUMNS or len({_text(name) for name in columns}) != len(columns):
+        raise ValueError("columns are names, each once")
+    shape = (settings.n_folds, able, members)
+    alignment = Alignment(
+        _array(content["alignment"], "centre", shape), _array(content["alignment"], "spread", shape, 1e-12)
+    )
+    chain = _chain(content["chain"], able, members)
+    return FitFile(_text(content["key"]), settings, folds, evaluable, prior, alignment, chain, tuple(columns))
+
+
+def _settings(content: dict[str, Any]) -> FitSettings:
+    names = tuple(_text(name) for name in content["organelles"])
+    settings = FitSettings(**content | {"members": tuple(content["members"]), "organelles": names})
+    whole = (settings.n_folds, settings.seed, settings.rounds, settings.random_folds, settings.n_resamples)
+    if not all(type(value) is int and value >= 0 for value in whole) or settings.n_folds > _MOST_FOLDS:
+        raise ValueError("settings are whole numbers from 0")
+    if "workers" in content or len(set(settings.members)) != len(settings.members):
+        raise ValueError("settings of another kind")
+    if not isinstance(settings.at_least_one, bool) or len(set(names)) != len(names) or not names:
+        raise ValueError("organelles are names, each once")
+    _text(settings.device)
+    return settings
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > 1000:
+        raise ValueError("expected a text")
+    return value
+
+
+def _array(
+    content: dict[str, Any], name: str, shape: tuple[int, ...], least: float = -np.inf, most: float = np.inf
+) -> np.ndarray:
+    """Finite numbers of this shape within these bounds, float64."""
+    array = np.array(content[name])
+    if 0 in shape and array.size == 0:  # nested lists without an inner length
+        return np.empty(shape)
+    if array.shape != shape or array.dtype.kind not in "bif":
+        raise ValueError(f"{name} should have {' x '.join(map(str, shape))} numbers")
+    if not (np.isfinite(array) & (array >= least) & (array <= most)).all():
+        raise ValueError(f"{name} holds a number that cannot be")
+    return array.astype(np.float64)
+
+
+def _chain(content: dict[str, Any], able: int, members: int) -> Chain:
+    ways = {"stack": stack.WAYS, "calibration": calibrate.WAYS, "thresholds": thresholds.WAYS}
+    for name, known in ways.items():
+        if content[name]["way"] not in known:
+            raise ValueError(f"{name} is none of {', '.join(known)}")
+    second, curves = content["stack"], content["calibration"]
+    knots = _array(curves, "knots", (able, calibrate.PIECES - 1))
+    if (np.diff(knots) < 0).any():
+        raise ValueError("knots do not rise")
+    return Chain(
+        stack.Stack(
+            second["way"], _array(second, "centre", (able, members)),
+            _array(second, "spread", (able, members), 1e-12), _array(second, "weight", (able, members)),
+        ),
+        calibrate.Calibration(
+            curves["way"], _array(curves, "slope", (able,), 0), _array(curves, "intercept", (able,)), knots,
+            _array(curves, "rise", (able, calibrate.PIECES), 0), _array(curves, "level", (able,)),
+        ),
+        thresholds.Thresholds(
+            content["thresholds"]["way"], _array(content["thresholds"], "threshold", (able,), 0, 1)
+        ),
+    )  # fmt: skip

@@ -1,0 +1,139 @@
+"""A headless Chromium that is talked to over two pipes (the DevTools protocol): open a page, ask it, photograph it."""
+
+import base64
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+_QUIET = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
+    "--hide-scrollbars", "--remote-debugging-pipe",
+)  # fmt: skip
+
+
+class Browser:
+    """One tab.
+
+    Attributes
+    ----------
+    complaints : list of str
+        Errors, warnings, broken policies and requests to a network of the page that is open.
+    """
+
+    def __init__(self, commands: BinaryIO, answers: BinaryIO) -> None:
+        self._commands, self._answers = commands, answers
+        self._number, self._rest, self._session = 0, b"", None
+        self.complaints: list[str] = []
+        target = self.ask("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.ask(f"{domain}.enable")
+
+    def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Send one command of the protocol and wait for its answer."""
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": parameters}
+        message |= {"sessionId": self._session} if self._session else {}
+        self._commands.write(json.dumps(message).encode() + b"\0")
+        while (answer := self._next()).get("id") != self._number:
+            pass
+        if "error" in answer:
+            raise RuntimeError(f"{method}: {answer['error']['message']}")
+        return answer["result"]
+
+    def open(self, path: Path, width: int = 1440, height: int = 900, fragment: str = "") -> None:
+        """Open a file in a window of this size; back when it has loaded."""
+        self.complaints.clear()
+        self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.ask("Page.navigate", url="about:blank")
+        self.ask("Page.navigate", url=path.resolve().as_uri() + fragment)
+        self.run("new Promise((done) => document.readyState === 'complete' ? done() : addEventListener('load', done))")
+        self.run("new Promise((done) => setTimeout(done))")
+
+    def run(self, script: str) -> Any:
+        """The value of an expression in the page; a promise is waited for."""
+        answer = self.ask("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        if "exceptionDetails" in answer:
+            raise RuntimeError(json.dumps(answer["exceptionDetails"])[:500])
+        return answer["result"].get("value")
+
+    def press(self, key: str) -> None:
+        """Press and release a key: "Tab", "Enter", or " "."""
+        code = {"Tab": 9, "Enter": 13, " ": 32}[key]
+        text = {"Enter": "\r", " ": " "}.get(key, "")
+        for kind in ("keyDown", "keyUp"):
+            self.ask(
+                "Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code,
+                **({"text": text} if text and kind == "keyDown" else {}),
+            )  # fmt: skip
+
+    def load_seconds(self) -> float:
+        """From the start of the navigation to the end of the load event."""
+        return self.run("performance.getEntriesByType('navigation')[0].loadEventEnd") / 1000
+
+    def photograph(self, path: Path) -> None:
+        """The whole page as PNG."""
+        shot = self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=self._whole_page())
+        path.write_bytes(base64.b64decode(shot["data"]))
+
+    def print(self, path: Path) -> None:
+        """The page as PDF on A4."""
+        pdf = self.ask("Page.printToPDF", printBackground=True, paperWidth=8.27, paperHeight=11.69)
+        path.write_bytes(base64.b64decode(pdf["data"]))
+
+    def _whole_page(self) -> dict[str, float]:
+        size = self.ask("Page.getLayoutMetrics")["cssContentSize"]
+        return {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
+
+    def _next(self) -> dict[str, Any]:
+        while b"\0" not in self._rest:
+            part = self._answers.read(1 << 20)
+            if not part:
+                raise RuntimeError("the browser has gone")
+            self._rest += part
+        text, _, self._rest = self._rest.partition(b"\0")
+        message = json.loads(text)
+        self._note(message.get("method", ""), message.get("params", {}))
+        return message
+
+    def _note(self, event: str, told: dict[str, Any]) -> None:
+        if event == "Log.entryAdded":
+            self.complaints.append(told["entry"]["text"])
+        elif event == "Runtime.exceptionThrown":
+            self.complaints.append(told["exceptionDetails"]["text"])
+        elif event == "Runtime.consoleAPICalled":
+            self.complaints.append(str(told["args"]))
+        elif event == "Network.requestWillBeSent" and told["request"]["url"].startswith("http"):
+            self.complaints.append(f"asked for {told['request']['url']}")
+
+
+@contextlib.contextmanager
+def browser() -> Iterator[Browser]:
+    """Start a Chromium for the length of a block; it reads commands from descriptor 3 and answers on 4."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        (commands, ours), (answers, theirs) = os.pipe(), os.pipe()
+        # Numbers from 10 on, so that putting one at 3 does not close the other.
+        ends = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in (commands, theirs)]
+        actions = [
+            (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+            *((os.POSIX_SPAWN_DUP2, end, place) for end, place in zip(ends, (3, 4), strict=True)),
+        ]
+        arguments = [CHROMIUM, *_QUIET, f"--user-data-dir={profile}"]
+        process = os.posix_spawn(CHROMIUM, arguments, os.environ, file_actions=actions)
+        for end in (commands, theirs, *ends):
+            os.close(end)
+        with os.fdopen(ours, "wb", 0) as to_it, os.fdopen(answers, "rb", 0) as from_it:
+            try:
+                yield Browser(to_it, from_it)
+            finally:
+                os.kill(process, signal.SIGTERM)
+                os.waitpid(process, 0)

@@ -1,0 +1,62 @@
+"""A run folder with random features, made by the writers of extraction without measuring an image."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from engine.run_folder import RunFolder
+from features._batches import MeasuredCells, cell_columns
+from features._field import field_columns, field_metadata
+from features._settings import ExtractSettings
+from features._shards import Shard, write_shard
+from models.labels import ORGANELLES
+from stages import extraction
+
+SETTINGS = ExtractSettings(no_er=False, masks=None, device="cpu")
+
+
+FEW = cell_columns(SETTINGS)[::40]
+
+
+def make_run(root: Path, rng: np.random.Generator, fields: dict[str, int], shard_fields: int = 4) -> RunFolder:
+    """So many fields a split, of one to five cells each; every 40th feature, a twentieth of the values missing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("features._shards.cell_columns", lambda settings: FEW)
+        patch.setattr("stages.extraction.cell_columns", lambda settings: FEW)
+        return _written(RunFolder(root), rng, fields, shard_fields)
+
+
+def _written(folder: RunFolder, rng: np.random.Generator, fields: dict[str, int], shard_fields: int) -> RunFolder:
+    columns = extraction.write_columns(folder, SETTINGS)
+    for split, n in fields.items():
+        ids = [f"{split}-{i:03d}" for i in range(n)]
+        chunks = [tuple(ids[i : i + shard_fields]) for i in range(0, n, shard_fields)]
+        shards = [Shard(split, k, chunk, f"{split} {k}", folder.features) for k, chunk in enumerate(chunks)]
+        for shard in shards:
+            write_shard(shard, [_field_row(i, rng) for i in shard.ids], [_cells(shard.ids, rng)], SETTINGS)
+        extraction.pool_split(folder, shards, columns, workers=1, quiet=True)
+    folder.note("extract", {"no_er": False})
+    return folder
+
+
+def _field_row(field: str, rng: np.random.Generator) -> dict[str, object]:
+    values = {column.name: float(rng.normal()) for column in field_columns()}
+    return {"Metadata_Id": field} | values | {name: int(rng.integers(2**63)) for name in field_metadata()}
+
+
+def _cells(ids: tuple[str, ...], rng: np.random.Generator) -> MeasuredCells:
+    field = np.repeat(np.arange(len(ids), dtype=np.int32), rng.integers(1, 6, len(ids)))
+    values = rng.normal(size=(len(field), len(FEW))).astype(np.float32)
+    values[rng.random(values.shape) < 0.05] = np.nan
+    return MeasuredCells(ids, field, rng.uniform(0, 512, (len(field), 2)), rng.random(len(field)) < 0.3, values)
+
+
+def add_fit(folder: RunFolder, rng: np.random.Generator) -> None:
+    """The table of labels and out-of-fold probabilities that a fit leaves, the fields in another order."""
+    ids = pq.read_table(folder.matrix("train"), columns=["Metadata_Id"]).column(0).to_pylist()[::-1]
+    labels = {f"{name} label": rng.random(len(ids)) < 0.2 for name in ORGANELLES}
+    probabilities = {name: rng.random(len(ids)).astype(np.float32) for name in ORGANELLES}
+    pq.write_table(pa.table({"Metadata_Id": ids} | probabilities | labels), folder.oof)

@@ -1,0 +1,246 @@
+"""`predict` as a user meets it, on a run whose training images are gone: tables, planted cells, masks, exit codes."""
+
+import json
+import shutil
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import tifffile
+from skimage.measure import regionprops_table
+
+import cli
+import pipeline
+from engine.errors import InputError
+from engine.files import write_json
+from engine.run_folder import RunFolder
+from features._batches import read_cells
+from features._images import find_fields
+from features._settings import ExtractSettings
+from models.fitted import load
+from models.labels import ORGANELLES
+from models.matrix import read_matrix
+from models.reasons import log_odds_contributions, percentile
+from planted import SPINDLE, spindles, write_planted
+from stages import predicting
+from stages.fitting import read_columns
+from stages.new_fields import settings_like
+
+FIELDS, NEW = 24, 6
+TABLES = ("predictions", "cells", "why", "neighbours")
+
+
+def predict(images, run, out, **changed):
+    given = {"pictures": None, "label_images": None, "coverage": 0.8, "neighbours": 2, "masks": None, "no_er": False,
+             "network": None, "device": "cpu", "workers": 1, "quiet": True}  # fmt: skip
+    return pipeline.predict(images, run, out=out, **given | changed)
+
+
+def tables(out):
+    read = {name: pd.read_csv(out / f"{name}.csv", dtype={"Id": str}) for name in TABLES}
+    return SimpleNamespace(**read)
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    """A fitted run, new fields with known dividing cells, and what is predicted of them; training images are gone."""
+    root = tmp_path_factory.mktemp("planted")
+    data, run, out = root / "data", root / "run", root / "out"
+    plans = write_planted(data, FIELDS, NEW)
+    pipeline.extract(data, run, no_er=False, masks=None, device="cpu", workers=1, quiet=True)
+    pipeline.fit(data, run, groups=None, n_folds=3, rounds=8, covariates=True, device="cpu", workers=1, seed=0,
+                 quiet=True)  # fmt: skip
+    pipeline.submit(data, run, prior_shift="none")
+    kept = [f"{one.id}_*" for one in plans[:2]]
+    (root / "seen").mkdir()
+    for path in [path for pattern in kept for path in (data / "train").glob(pattern)]:
+        shutil.copy(path, root / "seen")
+    shutil.rmtree(data / "train")
+    patched = pytest.MonkeyPatch()
+    patched.setattr(predicting, "FIELDS_A_UNIT", 4)
+    ended = predict(data / "test", run, out, pictures=out / "png", label_images=out / "labels")
+    yield SimpleNamespace(root=root, run=run, new=data / "test", out=out, plans=plans[FIELDS:], ended=ended,
+                          **vars(tables(out)))  # fmt: skip
+    patched.undo()
+
+
+def test_calls_are_those_of_submit_and_features_those_of_extract(planted):
+    submitted = pq.read_table(planted.run / "predictions.parquet").to_pandas()
+    assert list(planted.predictions["Id"]) == list(submitted["Metadata_Id"])
+    np.testing.assert_allclose(planted.predictions[list(ORGANELLES)], submitted[list(ORGANELLES)], atol=2e-6)
+    called = ["; ".join(ORGANELLES[int(j)] for j in row.split()) for row in submitted["Metadata_Called"]]
+    assert list(planted.predictions["Called"]) == called
+    for kind in ("cells", "fields"):
+        ours, theirs = (
+            pd.concat(pq.read_table(path).to_pandas() for path in sorted((root / "features" / kind).glob(pattern)))
+            for root, pattern in ((planted.out, "new-*"), (planted.run, "test-*"))
+        )
+        pd.testing.assert_frame_equal(ours.drop(columns="Metadata_Split"), theirs.drop(columns="Metadata_Split"))
+
+
+def test_sets_hold_the_calls(planted):
+    for row in planted.predictions.to_dict("records"):
+        assert set(row["Called"].split("; ")) <= set(row["Set"].split("; "))
+    assert planted.ended.facts["coverage"] == 0.8
+    assert planted.ended.facts["groups"] == FIELDS // 3
+
+
+def test_the_cells_that_divide_speak_most_for_the_spindle(planted):
+    organelle, hits = ORGANELLES[SPINDLE], []
+    for one in planted.plans:
+        if one.labels == (SPINDLE,):
+            cells = planted.cells[planted.cells["Id"] == one.id]
+            offsets = cells[["X", "Y"]].to_numpy()[:, None] - spindles(one)
+            dividing = set(cells["Cell"].to_numpy()[np.hypot(*offsets.T).T.argmin(0)])
+            first = cells.sort_values(organelle, ascending=False)["Cell"].head(len(dividing))
+            hits += [number in dividing for number in first]
+            assert len(cells) > 2 * len(dividing)
+    assert len(hits) >= 3
+    assert np.mean(hits) > 0.8
+
+
+def test_contributions_add_up_to_the_log_odds(planted):
+    folder = RunFolder(planted.run)
+    fitted = load(folder.models)
+    values = read_matrix(folder.matrix("test"), read_columns(folder)).named(fitted.columns)
+    probabilities = fitted.predict(values)[0].astype(np.float64)
+    for j in np.flatnonzero(fitted.evaluable):
+        told = np.log(probabilities[:, j] / (1 - probabilities[:, j]))
+        rest = told - log_odds_contributions(fitted, int(j), values).sum(1)
+        assert np.ptp(told) > 0.3
+        np.testing.assert_allclose(rest, rest[0], atol=2e-4)
+
+
+def test_each_call_has_its_reasons_the_largest_first(planted):
+    training = read_matrix(RunFolder(planted.run).matrix("train"), read_columns(RunFolder(planted.run)))
+    reasons = dict(iter(planted.why.groupby(["Id", "Organelle"])))
+    calls = {(row.Id, name) for row in planted.predictions.itertuples() for name in row.Called.split("; ")}
+    assert set(reasons) == calls
+    for rows in reasons.values():
+        assert (np.diff(rows["LogOdds"].abs()) <= 0).all()
+        assert list(rows["Rank"]) == list(range(1, len(rows) + 1))
+        assert ((rows["LogOdds"] > 0) == (rows["Direction"] == "speaks for")).all()
+    row = planted.why.iloc[0]
+    assert row["Percentile"] == pytest.approx(percentile(row["Value"], training.named([row["Feature"]])[:, 0]), abs=4)
+
+
+def test_label_images_are_the_cells_of_the_table_and_can_be_measured_again(planted):
+    for field, cells in planted.cells.groupby("Id"):
+        path = planted.out / f"labels/{field}_cells.ome.tif"
+        with tifffile.TiffFile(path) as file:
+            assert file.is_ome
+            assert file.series[0].axes == "YX"
+            assert "PhysicalSize" not in file.ome_metadata
+            assert f"{field} cells" in file.ome_metadata
+        labels, nuclei = tifffile.imread(path), tifffile.imread(path.with_name(f"{field}_nuclei.ome.tif"))
+        found = regionprops_table(labels.astype(int), properties=("label", "area", "centroid"))
+        np.testing.assert_array_equal(found["label"], cells["Cell"])
+        np.testing.assert_array_equal(found["area"], cells["Area"])
+        np.testing.assert_allclose(found["centroid-1"], cells["X"], atol=0.06)
+        np.testing.assert_allclose(found["centroid-0"], cells["Y"], atol=0.06)
+        assert (labels[nuclei > 0] == nuclei[nuclei > 0]).all()
+    source = find_fields(planted.new)
+    for field in source.ids:
+        ours, read = (read_cells(source, field, False, masks)[1] for masks in (None, str(planted.out / "labels")))
+        np.testing.assert_array_equal(ours.cells, read.cells)
+        np.testing.assert_array_equal(ours.nuclei, read.nuclei)
+
+
+def test_any_number_of_workers_gives_the_same_bytes(planted):
+    out = planted.root / "two"
+    shutil.copytree(planted.out / "features", out / "features")  # extraction has a test of its own
+    predict(planted.new, planted.run, out, workers=2)
+    names = [*(f"{name}.csv" for name in TABLES), "failures.csv"]
+    assert [name for name in names if (out / name).read_bytes() != (planted.out / name).read_bytes()] == []
+
+
+def test_seen_fields_are_told_and_a_bad_one_stops_nothing(planted, capsys):
+    images, out = planted.root / "seen", planted.root / "seen_out"
+    (images / "bad_red.png").write_bytes(b"no image")
+    arguments = ["predict", str(images), "--run", str(planted.run), "--out", str(out), "--neighbours", "0", "--json"]
+    assert cli.main([*arguments, "--device", "cpu", "--workers", "1", "--coverage", "0.99"]) == 3
+    said = capsys.readouterr().out.strip().splitlines()
+    facts = json.loads(said[-1])
+    assert (facts["fields"], facts["failed"], facts["promised"]) == (2, 1, False)
+    assert pd.read_csv(out / "failures.csv")["Id"].tolist() == ["bad"]
+    seen = tables(out)
+    assert list(seen.neighbours["Neighbour"]) == list(seen.neighbours["Id"]) == ["f000", "f001"]
+    assert seen.neighbours["NearIdentical"].all()
+    assert seen.neighbours["Distance"].max() < 0.01
+    assert (seen.predictions["Set"].str.count(";") == 27).all()
+    text = "\n".join(said)
+    assert "at least 99 groups" in text
+    assert "NEAR-IDENTICAL" in text
+    assert "why" in text
+    assert f"--overlays {out / 'overlays'}" in text
+
+
+def test_before_its_time_it_says_what_to_run_first(tmp_path, capsys):
+    assert cli.main(["predict", str(tmp_path), "--run", str(tmp_path / "run")]) == 4
+    assert "python cli.py fit" in capsys.readouterr().err
+    assert cli.main(["predict", str(tmp_path), "--embedding", "a", "--backbone", "b"]) == 2
+    assert not (tmp_path / "run").exists()
+
+
+def settings_file(folder, **changed):
+    known = {
+        "no_er": False,
+        "masks": None,
+        "device": "cpu",
+        "network": None,
+        "code": ExtractSettings(False, None, "cpu").code,
+    }
+    write_json(folder.features / "settings.json", known | changed)
+
+
+def like(folder, **changed):
+    return settings_like(folder, **{"no_er": False, "masks": None, "network": None, "device": "cpu"} | changed)
+
+
+def test_the_settings_of_the_run_hold_and_differences_are_told(tmp_path, capsys):
+    folder = RunFolder(tmp_path)
+    with pytest.raises(InputError, match="extract first"):
+        like(folder)
+    settings_file(folder)
+    assert like(folder) == ExtractSettings(False, None, "cpu")
+    assert capsys.readouterr().err == ""
+    assert like(folder, no_er=True).no_er
+    assert "without it" in capsys.readouterr().err
+    settings_file(folder, no_er=True, code="another")
+    assert like(folder).no_er
+    assert "another version" in capsys.readouterr().err
+    settings_file(folder, masks=str(tmp_path / "gone"))
+    with pytest.raises(InputError, match=r"gone.*--masks"):
+        like(folder)
+    assert like(folder, masks=tmp_path).masks == str(tmp_path)
+
+
+def test_a_network_must_be_the_one_of_the_run(tmp_path):
+    from features._embedder import _digest
+
+    folder, file = RunFolder(tmp_path), tmp_path / "embedding.safetensors"
+    file.write_bytes(b"weights")
+    record = {
+        "path": "elsewhere/net.safetensors", "digest": _digest(file), "kind": "embedding", "length": 3,
+        "portrait": {"side": 64, "diameters": 3.0, "exponent": 0.5}, "channels": ["red"], "mean": [0.0], "sd": [1.0],
+    }  # fmt: skip
+    settings_file(folder, network=f"embedding {record['digest']}")
+    with pytest.raises(InputError, match="does not describe"):
+        like(folder)
+    write_json(folder.config, {"extract": {"network": record}})
+    assert like(folder).network.path == str(file)
+    other = tmp_path / "other"
+    other.write_bytes(b"other weights")
+    with pytest.raises(InputError, match=r"other is not it.*--embedding FILE"):
+        like(folder, network=other)
+    backbone = record | {"kind": "torchscript"}
+    write_json(folder.config, {"extract": {"network": backbone}})
+    settings_file(folder, network=f"torchscript {record['digest']}")
+    with pytest.raises(InputError, match="--backbone FILE"):
+        like(folder)  # TorchScript runs code: never opened unnamed
+    assert like(folder, network=file).network.kind == "torchscript"
+    settings_file(folder)
+    with pytest.raises(InputError, match="without a network"):
+        like(folder, network=file)

@@ -1,0 +1,31 @@
+"""docs/python.md, run from top to bottom as it stands, in a folder with a run."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pipeline
+from random_run import add_fit, make_run
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "python.md"
+
+
+@pytest.mark.filterwarnings("ignore:The 'mode.*option is deprecated:DeprecationWarning")
+def test_every_example_runs(tmp_path, monkeypatch, capsys):
+    rng = np.random.default_rng(1)
+    run = make_run(tmp_path / "runs" / "default", rng, {"train": 8, "test": 4})
+    add_fit(run, rng)
+    pipeline.export(run.root, tmp_path / "fields.h5ad", level="fields", split="both", quiet=True)
+    monkeypatch.chdir(tmp_path)
+    examples = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(examples) == 4
+    names: dict[str, object] = {}
+    for example in examples:
+        exec(compile(example, PAGE.name, "exec"), names)
+    shown = capsys.readouterr().out
+    assert "Texture" in shown
+    model, again, X = names["model"], names["again"], names["X_test"]
+    assert ((model.predict(X) == names["Y_test"]).mean() > 0.8).all()
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
