@@ -6,7 +6,6 @@ from functools import cache
 import numpy as np
 import pytest
 
-from models.duplicates import duplicate_pairs, join
 from models.folds import make_folds, split_off
 from models.labels import groups_from_ids, read_labels
 
@@ -136,28 +135,3 @@ def test_a_fold_is_never_empty_when_one_group_is_huge(rng):
     groups[: len(groups) // 2] = 0
     fold = make_folds(labels, groups, 5, seed=0).fold
     assert len(np.unique(fold)) == 5
-
-
-def test_duplicates_are_all_pairs_within_the_distance(rng):
-    hashes = rng.integers(0, 2**63, (200, 4)).astype(np.uint64)
-    hashes[50] = hashes[10] ^ np.uint64(0b1011)
-    hashes[120, 3] = ~hashes[120, 3]
-    hashes[60] = hashes[120]
-    hashes[60, 0] ^= np.uint64(1 << 63)
-    bits = np.unpackbits(hashes.view(np.uint8).reshape(200, -1), axis=1).astype(int)
-    distance = abs(bits[:, None] - bits[None]).sum(2)
-    for limit in (0, 3, 11, 12, 100):
-        expected = np.argwhere(np.triu(distance <= limit, 1))
-        np.testing.assert_array_equal(duplicate_pairs(hashes, limit), expected)
-    assert duplicate_pairs(hashes, 12).tolist() == [[10, 50], [60, 120]]
-    assert duplicate_pairs(hashes[:0], 3).shape == (0, 2)
-    views = np.stack([hashes, np.roll(hashes, 1, axis=0)])  # the second view of a row is the row before it
-    assert duplicate_pairs(hashes, 0, views).tolist() == [[0, 199]]
-    views[1, 7] = hashes[9]
-    assert duplicate_pairs(hashes, 0, views).tolist() == [[0, 199], [7, 9]]
-
-
-def test_joining_follows_chains():
-    joined = join(np.array([5, 5, 6, 7, 8, 9]), np.array([[1, 2], [3, 2], [5, 5]]))
-    assert joined.tolist() == [0, 0, 0, 0, 1, 2]
-    assert join(np.array([3, 3, 1]), np.empty((0, 2), int)).tolist() == [0, 0, 1]
