@@ -11,26 +11,20 @@ from engine.ids import shown
 from engine.run_folder import RunFolder
 from features._field import hamming, turned
 from models.doubts import suspects_table
-from models.duplicates import DUPLICATE_COLUMNS, duplicate_pairs
+from models.duplicates import DUPLICATE_COLUMNS
 from models.fitted import Fitted
-from models.matrix import read_hashes
-from stages.fitting import HASH_BITS_APART, TrainingSet, hashes_of
+from stages.fitting import TrainingSet, hashes_of
 
 
 def write_duplicates(folder: RunFolder, training: TrainingSet) -> pd.DataFrame:
-    """Find near-identical fields within and between the splits and write duplicates.csv, the most alike first."""
-    ids, split = list(training.matrix.ids), ["train"] * len(training.labels)
-    hashes = [hashes_of(training.matrix.metadata)]
-    if folder.matrix("test").is_file():
-        test = read_hashes(folder.matrix("test"))
-        ids += list(test["Metadata_Id"])
-        split += ["test"] * len(test)
-        hashes.append(hashes_of(test))
-    together = np.concatenate(hashes)
-    views = turned(together)
+    """Write duplicates.csv, the near-identical fields within and between the splits, the most alike first."""
+    ids = [*training.matrix.ids, *training.test["Metadata_Id"]]
+    split = ["train"] * len(training.labels) + ["test"] * len(training.test)
+    hashes = hashes_of(training.matrix.metadata, training.test)
+    views = turned(hashes)
     rows = [
-        (ids[i], ids[j], *_told(training, split, i, j), int(hamming(views[:, i], together[j]).sum(1).min()))
-        for i, j in duplicate_pairs(together, HASH_BITS_APART, views)
+        (ids[i], ids[j], *_told(training, split, i, j), int(hamming(views[:, i], hashes[j]).sum(1).min()))
+        for i, j in training.duplicates
     ]
     columns = ["first", "second", "where", "same_labels", "groups", "bits"]
     table = pd.DataFrame(rows, columns=columns).sort_values(["bits", "first", "second"], kind="stable")

@@ -14,12 +14,13 @@ from engine.files import whole
 from engine.ids import shown
 from engine.run_folder import RunFolder
 from engine.stored import read_table
+from features._channels import CHANNELS
 from features._field import turned
 from models.duplicates import duplicate_pairs, join
 from models.fitted import Fitted, load
 from models.labels import ORGANELLES, groups_from_ids, read_groups, read_labels
 from models.leaderboard import Leaderboard
-from models.matrix import FieldMatrix, read_matrix
+from models.matrix import FieldMatrix, read_hashes, read_matrix
 
 HASH_BITS_APART = 32
 """Fields whose four 64-bit hashes differ in no more bits than this, together, are taken for near-identical.
@@ -50,8 +51,10 @@ class TrainingSet:
         What the groups were made of, in words.
     groups_given : ndarray of int64, shape (n_fields,)
         The groups before near-identical fields were joined.
+    test : DataFrame
+        Ids and hashes of the test fields; of no rows where none were extracted.
     duplicates : ndarray of int64, shape (n_pairs, 2)
-        Rows of near-identical fields.
+        Near-identical fields, as row numbers of the training fields and then the test fields.
     n_unmeasured : int
         Labelled fields without features: images missing or unusable.
     """
@@ -61,6 +64,7 @@ class TrainingSet:
     groups: np.ndarray
     groups_from: str
     groups_given: np.ndarray
+    test: pd.DataFrame
     duplicates: np.ndarray
     n_unmeasured: int
 
@@ -106,9 +110,11 @@ def read_training_set(data: Path, folder: RunFolder, groups: Path | None, covari
     labels = read_labels(data / "train.csv")
     measured = set(matrix.ids)
     numbers, said = find_groups(data, groups, matrix.ids)
-    pairs = near_identical(matrix.metadata)
+    test = read_hashes(folder.matrix("test")) if folder.matrix("test").is_file() else matrix.metadata[:0]
+    pairs = near_identical(matrix.metadata, test)
+    joined = join(numbers, pairs[pairs[:, 1] < len(numbers)])
     unmeasured = sum(field not in measured for field in labels.ids)
-    return TrainingSet(matrix, labels.of(matrix.ids), join(numbers, pairs), said, numbers, pairs, unmeasured)
+    return TrainingSet(matrix, labels.of(matrix.ids), joined, said, numbers, test, pairs, unmeasured)
 
 
 def find_groups(data: Path, path: Path | None, ids: tuple[str, ...]) -> tuple[np.ndarray, str]:
@@ -120,14 +126,24 @@ def find_groups(data: Path, path: Path | None, ids: tuple[str, ...]) -> tuple[np
     return groups_from_ids(ids), "ids and near-identical fields"
 
 
-def hashes_of(metadata: pd.DataFrame) -> np.ndarray:
-    """The perceptual hashes among Metadata columns: uint64, shape (n_fields, 4)."""
-    return metadata[[name for name in metadata.columns if name.startswith("Metadata_Hash")]].to_numpy(np.uint64)
+def hashes_of(*tables: pd.DataFrame) -> np.ndarray:
+    """The perceptual hashes of the fields of all tables, one after the other: uint64, shape (n_fields, 4)."""
+    return np.concatenate([_hashes(table) for table in tables])
 
 
-def near_identical(metadata: pd.DataFrame) -> np.ndarray:
-    """Pairs of rows of near-identical fields, also mirrored or turned, from the hashes among their Metadata columns."""
-    hashes = hashes_of(metadata)
+def _hashes(metadata: pd.DataFrame) -> np.ndarray:
+    names = [name for name in metadata.columns if name.startswith("Metadata_Hash")]
+    if len(names) != len(CHANNELS):
+        raise InputError(
+            f"A table of {len(metadata)} fields has {len(names)} hashes a field; expected {len(CHANNELS)}, "
+            "one a stain. Run python cli.py extract again."
+        )
+    return metadata[names].to_numpy(np.uint64)
+
+
+def near_identical(*tables: pd.DataFrame) -> np.ndarray:
+    """Pairs of near-identical fields, also mirrored or turned, as row numbers of the tables one after the other."""
+    hashes = hashes_of(*tables)
     return duplicate_pairs(hashes, HASH_BITS_APART, turned(hashes))
 
 

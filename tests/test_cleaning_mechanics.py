@@ -1,5 +1,6 @@
 """The cleaning tables in the run folder: planted copies are listed, doubted labels can be reviewed."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,11 +12,13 @@ import pytest
 from engine.errors import InputError
 from engine.run_folder import RunFolder
 from features._field import field_hashes
+from features._table import Column, columns_frame
+from models import duplicates
 from models.doubts import SUSPECT_COLUMNS, suspects_table
 from models.labels import ORGANELLES
-from models.matrix import FieldMatrix
+from models.matrix import FieldMatrix, write_matrix
 from stages import cleaning
-from stages.fitting import TrainingSet, hashes_of
+from stages.fitting import TrainingSet, hashes_of, near_identical, read_training_set
 
 NAMES = [f"Metadata_Hash{k}" for k in range(4)]
 
@@ -34,15 +37,13 @@ def planted(rng, tmp_path):
     fields["f7"] = (fields["f3"] * 0.8).astype(np.uint8)
     train = metadata({name: fields[name] for name in ("f0", "f1", "f2", "f3", "f4", "f5")})
     test = metadata({name: fields[name] for name in ("f6", "f7", "f8")})
-    folder = RunFolder(tmp_path)
-    folder.features.mkdir()
-    pq.write_table(pa.Table.from_pandas(test), folder.matrix("test"))
     labels = np.zeros((6, 28), bool)
     labels[:, 0] = True
     labels[4, 3] = True
     given = np.array([0, 1, 0, 2, 3, 4])
     matrix = FieldMatrix(train, np.zeros((6, 1), np.float32), pd.DataFrame({"name": ["x"]}))
-    return folder, TrainingSet(matrix, labels, given, "groups.csv", given, np.empty((0, 2), np.int64), 0)
+    pairs = near_identical(train, test)
+    return RunFolder(tmp_path), TrainingSet(matrix, labels, given, "groups.csv", given, test, pairs, 0)
 
 
 def test_planted_copies_within_and_between_the_splits_are_listed(planted):
@@ -58,12 +59,58 @@ def test_planted_copies_within_and_between_the_splits_are_listed(planted):
 
 def test_without_a_test_split_only_training_fields_are_compared(planted):
     folder, training = planted
-    folder.matrix("test").unlink()
+    alone = training.matrix.metadata
+    training = replace(training, test=alone[:0], duplicates=near_identical(alone, alone[:0]))
     table = cleaning.write_duplicates(folder, training)
     assert set(table["where"]) == {"train"}
     lines, facts = cleaning.lines_and_facts(folder, table, pd.DataFrame(columns=SUSPECT_COLUMNS))
     assert lines[0].startswith("2 pairs of near-identical fields, 0 between train and test")
     assert facts["duplicates"].endswith("duplicates.csv")
+
+
+@pytest.fixture
+def extracted(rng, tmp_path):
+    """Training fields a, b, c and x, test field t; a and b are 40 bits apart, t lies between them, c is a."""
+    columns = columns_frame([Column("Image", "Count", "Cells")])
+    t, x = rng.integers(2**64, size=(2, 4), dtype=np.uint64)
+    a, b = t.copy(), t.copy()
+    a[1] ^= np.uint64(2**20 - 1)
+    b[2] ^= np.uint64(2**20 - 1)
+    folder = RunFolder(tmp_path)
+    for split, fields in (("train", {"a": a, "b": b, "c": a, "x": x}), ("test", {"t": t})):
+        table = pd.DataFrame({"Metadata_Id": list(fields)} | dict(zip(NAMES, np.array(list(fields.values())).T)))
+        write_matrix(folder.matrix(split), [(table, np.zeros((len(table), 1), np.float32))], columns, "these")
+    pq.write_table(pa.Table.from_pandas(columns, preserve_index=False), folder.columns)
+    (tmp_path / "train.csv").write_text("Id,Target\na,0\nb,0\nc,0\nx,1\n")
+    return folder
+
+
+def test_one_search_serves_groups_and_list_and_test_fields_join_no_groups(extracted, tmp_path, monkeypatch):
+    searched = []
+    search = duplicates._near
+    monkeypatch.setattr(duplicates, "_near", lambda *given: searched.append(len(given[0])) or search(*given))
+    training = read_training_set(tmp_path, extracted, None, covariates=True)
+    table = cleaning.write_duplicates(extracted, training)
+    assert searched == [5]
+    assert training.groups.tolist() == [0, 1, 0, 2]
+    found = table[["first", "second", "where", "bits"]].to_numpy().tolist()
+    expected = [["a", "c", "train", 0], *([field, "t", "train and test", 20] for field in "abc")]
+    assert found == expected
+
+
+def test_without_test_fields_the_groups_are_the_same(extracted, tmp_path):
+    extracted.matrix("test").unlink()
+    training = read_training_set(tmp_path, extracted, None, covariates=True)
+    assert training.groups.tolist() == [0, 1, 0, 2]
+    assert training.duplicates.tolist() == [[0, 2]]
+    assert len(training.test) == 0
+
+
+def test_a_table_without_all_hashes_is_refused(planted):
+    table = planted[1].matrix.metadata
+    for names in ([], NAMES[:1], NAMES[:3]):
+        with pytest.raises(InputError, match=rf"6 fields has {len(names)} hashes a field; expected 4.*extract again"):
+            near_identical(table, table[["Metadata_Id", *names]])
 
 
 def test_a_flipped_label_is_told_with_its_similar_fields(planted, rng):
