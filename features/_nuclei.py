@@ -87,9 +87,10 @@ def _label(mask: np.ndarray, core: np.ndarray, smooth: np.ndarray, radius: float
     distance *= 64
     height = np.minimum(distance, 65535, out=distance).astype(np.uint16)
     height *= frame(core)
-    seeds = _kernels.split_by_depth(height, _NECK, int(max(_SPECK * np.pi * radius**2, 12)))
+    smallest = np.array([int(max(_SPECK * np.pi * radius**2, 12))])
+    seeds = _kernels.split_by_depth(height[None], _NECK, smallest)
     relief = frame((256 - smooth.astype(np.uint16)) * mask)
-    return _kernels.flood(seeds, relief)[1:-1, 1:-1]
+    return _kernels.flood(seeds, relief[None])[0, 1:-1, 1:-1]
 
 
 def _disc(radius: float) -> np.ndarray:

@@ -103,7 +103,7 @@ def _grow_cells(nuclei: np.ndarray, body: np.ndarray, radius: float) -> np.ndarr
     foreground = even_out(cv2.threshold(body, _LIT, 1, cv2.THRESH_BINARY)[1], 0.2 * radius)
     foreground = fill_holes(foreground, _VACUOLE * np.pi * radius**2)
     relief *= (foreground.view(bool) & (distance < _REACH * radius)) | (nuclei > 0)
-    return _kernels.flood(frame(nuclei), frame(relief))[1:-1, 1:-1]
+    return _kernels.flood(frame(nuclei)[None], frame(relief)[None])[0, 1:-1, 1:-1]
 
 
 def _no_nuclei(pixels: np.ndarray, field: str) -> FieldError:

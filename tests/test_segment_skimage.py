@@ -12,6 +12,14 @@ EVERY_LOBE = 2.0  # no saddle is lower than twice the peak: nothing is joined
 NO_LOBE_TOO_SMALL = 1
 
 
+def split(height, neck, smallest):
+    return kernels.split_by_depth(frame(height)[None], neck, np.array([smallest]))[0, 1:-1, 1:-1]
+
+
+def flood(seeds, relief):
+    return kernels.flood(frame(seeds)[None], frame(relief)[None])[0, 1:-1, 1:-1]
+
+
 @pytest.fixture
 def relief(rng):
     """Distinct heights from 1 on, 50 x 70, with dry ground."""
@@ -26,7 +34,7 @@ def test_flood(relief, rng):
     relief[relief > 0] += 12
     relief.flat[spots] = np.arange(1, 13)  # scikit-image starts each seed at its own height, the kernel all at once
     expected = watershed(relief, seeds, connectivity=1, mask=relief > 0)
-    found = kernels.flood(frame(seeds), frame(relief))[1:-1, 1:-1]
+    found = flood(seeds, relief)
     np.testing.assert_array_equal(found, expected)
     assert set(np.unique(found)) == set(range(13))
 
@@ -35,7 +43,7 @@ def test_seeds_on_dry_ground_stay(relief):
     seeds = np.zeros(relief.shape, np.int32)
     seeds[20:25, 20:25] = 3
     relief[18:27, 18:27] = 0
-    found = kernels.flood(frame(seeds), frame(relief))[1:-1, 1:-1]
+    found = flood(seeds, relief)
     np.testing.assert_array_equal(found, seeds)
 
 
@@ -44,7 +52,7 @@ def test_split_without_joining_is_a_watershed(relief):
     markers = np.zeros(relief.shape, np.int32)
     markers[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)  # the highest first, as the kernel numbers them
     expected = watershed(-relief.astype(int), markers, connectivity=2, mask=relief > 0)
-    found = kernels.split_by_depth(frame(relief), EVERY_LOBE, NO_LOBE_TOO_SMALL)[1:-1, 1:-1]
+    found = split(relief, EVERY_LOBE, NO_LOBE_TOO_SMALL)
     np.testing.assert_array_equal(found, expected)
 
 
@@ -52,7 +60,7 @@ def test_split_without_joining_is_a_watershed(relief):
 def test_a_lobe_stays_apart_if_its_saddle_is_low(neck, n_lobes):
     """Peaks of 100 and 60, a saddle of 45 between them: 75 % of the lower peak."""
     ridge = np.array([[20, 70, 100, 80, 45, 50, 60, 30]], np.uint16)
-    found = kernels.split_by_depth(frame(ridge), neck, NO_LOBE_TOO_SMALL)[1:-1, 1:-1]
+    found = split(ridge, neck, NO_LOBE_TOO_SMALL)
     assert found.max() == n_lobes
     assert (found > 0).all()
     if n_lobes == 2:
@@ -61,5 +69,5 @@ def test_a_lobe_stays_apart_if_its_saddle_is_low(neck, n_lobes):
 
 def test_small_lobes_are_dropped_and_ids_have_no_gap():
     ridge = np.array([[60, 10, 100, 0, 80, 70, 0, 50, 50, 50]], np.uint16)
-    found = kernels.split_by_depth(frame(ridge), 0.5, 2)[1:-1, 1:-1]
+    found = split(ridge, 0.5, 2)
     np.testing.assert_array_equal(found, [[0, 1, 1, 0, 2, 2, 0, 3, 3, 3]])

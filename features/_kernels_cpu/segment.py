@@ -49,29 +49,35 @@ def _number_basins(basins: np.ndarray, parent: np.ndarray, order: np.ndarray, sm
 
 
 @kernel
-def split_by_depth(height: np.ndarray, neck: float, smallest: int) -> np.ndarray:
+def split_by_depth(height: np.ndarray, neck: float, smallest: np.ndarray) -> np.ndarray:
     """Divide blobs at their necks: a watershed from the top down that joins two basins unless the saddle is deep.
 
     Parameters
     ----------
-    height : ndarray of uint16, shape (H, W)
-        Distance to the background in any unit; 0 is background. The outermost pixels must be 0.
+    height : ndarray of uint16, shape (n_fields, H, W)
+        Distance to the background in any unit; 0 is background. The outermost pixels of each field must be 0.
     neck : float
         Two lobes stay apart if the saddle between them is lower than `neck` times the lower peak.
-    smallest : int
-        Lobes with fewer pixels are dropped.
+    smallest : ndarray of int64, shape (n_fields,), on the host
+        Lobes of a field with fewer pixels are dropped.
 
     Returns
     -------
-    ndarray of int32, shape (H, W)
-        8-connected lobes 1..n, those with the highest peak first; 0 is background.
+    ndarray of int32, shape (n_fields, H, W)
+        8-connected lobes, in each field 1..n, those with the highest peak first; 0 is background.
     """
-    width = height.shape[1]
-    flat = height.ravel()
+    lobes = np.zeros(height.shape, np.int32)
+    for field in range(len(height)):
+        _split_field(height[field].ravel(), height.shape[2], neck, smallest[field], lobes[field].ravel())
+    return lobes
+
+
+@kernel
+def _split_field(flat: np.ndarray, width: int, neck: float, smallest: int, basins: np.ndarray) -> None:
+    """Write the lobes of one field into `basins`, where all is 0."""
     order = _pixels_from_the_top(flat)
     parent = np.zeros(order.size + 1, np.uint64)
     peak = np.zeros(order.size + 1, np.int32)
-    basins = np.zeros(flat.size, np.int32)
     steps = (-width, -1, 1, width, -width - 1, -width + 1, width - 1, width + 1)
     n_basins = 0
     for i in order:
@@ -99,7 +105,6 @@ def split_by_depth(height: np.ndarray, neck: float, smallest: int) -> np.ndarray
             peak[mine] = flat[i]
         basins[i] = mine
     _number_basins(basins, parent[: n_basins + 1].astype(np.int32), order, smallest)
-    return basins.reshape(height.shape)
 
 
 @kernel
@@ -108,17 +113,29 @@ def flood(seeds: np.ndarray, relief: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    seeds : ndarray of int32, shape (H, W)
-    relief : ndarray of uint16, shape (H, W)
-        0 stays dry. The outermost pixels must be 0.
+    seeds : ndarray of int32, shape (n_fields, H, W)
+    relief : ndarray of uint16, shape (n_fields, H, W)
+        0 stays dry. The outermost pixels of each field must be 0.
 
     Returns
     -------
-    ndarray of int32, shape (H, W)
+    ndarray of int32, shape (n_fields, H, W)
         The seeds and what they flooded (4-connected); 0 where it is dry or unreached.
     """
-    width = seeds.shape[1]
-    state = _ground_or_seed(seeds.ravel(), relief.ravel())
+    labels = np.empty(seeds.shape, np.int32)
+    for field in range(len(seeds)):
+        _flood_field(seeds[field].ravel(), relief[field].ravel(), seeds.shape[2], labels[field].ravel())
+    return labels
+
+
+@kernel
+def _flood_field(seeds: np.ndarray, relief: np.ndarray, width: int, state: np.ndarray) -> None:
+    """Write the flooded labels of one field into `state`; meanwhile it is minus the label, or the ground.
+
+    So one look at a neighbour tells both.
+    """
+    for i in range(seeds.size):
+        state[i] = -seeds[i] if seeds[i] else relief[i]
     first = np.full(int(relief.max()) + 1, -1, np.int32)  # a queue per level: its first and last pixel,
     last = np.full(first.size, -1, np.int32)
     following = np.empty(state.size, np.int32)  # and the pixel after each pixel, -1 after the last
@@ -149,13 +166,3 @@ def flood(seeds: np.ndarray, relief: np.ndarray) -> np.ndarray:
             i = np.int64(following[np.uint64(i)])
     for i in range(state.size):
         state[i] = -state[i] if state[i] < 0 else 0
-    return state.reshape(seeds.shape)
-
-
-@kernel
-def _ground_or_seed(seeds: np.ndarray, relief: np.ndarray) -> np.ndarray:
-    """Minus the label where there is one, else the ground: one look at a neighbour tells both."""
-    state = np.empty(seeds.size, np.int32)
-    for i in range(seeds.size):
-        state[i] = -seeds[i] if seeds[i] else relief[i]
-    return state

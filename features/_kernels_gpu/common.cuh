@@ -71,6 +71,13 @@ __device__ inline int block_rank(bool there, int* total) {
     return rank;
 }
 
+// The pixel that stands for all of the part that a pixel is known to belong to: its own parent. Others join parts
+// meanwhile, hence volatile.
+__device__ inline int root_of(volatile int* parents, int pixel) {
+    for (int parent = parents[pixel]; parent != pixel; parent = parents[pixel]) pixel = parent;
+    return pixel;
+}
+
 // The box of a cell, as in boxes[4 * cell]: top, left, bottom, right.
 struct Box {
     int top, left, height, width;

@@ -87,12 +87,6 @@ KERNEL thresholds(const float* values, const u8* parts, const i64* starts, i64 n
     }
 }
 
-// The first pixel of the part that a pixel is known to belong to. Others join parts meanwhile, hence volatile.
-__device__ int root_of(volatile int* parents, int pixel) {
-    for (int parent = parents[pixel]; parent != pixel; parent = parents[pixel]) pixel = parent;
-    return pixel;
-}
-
 __device__ void join(volatile int* parents, int a, int b) {
     while (true) {
         a = root_of(parents, a);
