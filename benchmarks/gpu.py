@@ -3,7 +3,8 @@
     python benchmarks/gpu.py [FOLDER] [--device cuda] [--fields 256] [--threads 16]
 
 FOLDER holds images (simulated without it). They are multiplied to `--fields` by random flips, quarter turns and gains.
-Families are timed with what they share at hand, from launch to the end of the work on the GPU, the least of three.
+Cells and families are timed, families with what they share at hand, from launch to the end of the work on the GPU, the
+least of three.
 Prints the versions of what the machine has; needs no network.
 """
 
@@ -26,12 +27,13 @@ import features
 from benchmarks.parity import read
 from benchmarks.synthetic import synthetic_matrix
 from engine.errors import UsageError
-from features._batches import ReadField, launch, read_one, stacked
-from features._cells import Cells, make_cells
+from features._batches import ReadField, cells_in, launch, read_one, read_pixels
+from features._cells import Cells
 from features._channels import CHANNELS
 from features._device import Device, open_device
 from features._images import FieldSource, find_fields, read_field
 from features._overlap import measure_shards
+from features._segment import find_cells
 from features._settings import ExtractSettings
 from features._shards import plan_shards
 from models.members import member
@@ -69,21 +71,22 @@ def multiplied(fields: list[ReadField], n: int, rng: np.random.Generator) -> lis
     for k in range(n):
         one = fields[k % len(fields)]
         turns, mirrored, gain = int(rng.integers(4)), bool(rng.integers(2)), rng.uniform(0.7, 1.3)
-        images = [np.rot90(image, turns, axes=(-2, -1)) for image in one.images]
-        images = [image[..., ::-1] if mirrored else image for image in images]
+        images = [np.rot90(image, turns, axes=(-2, -1)) for image in (one.pixels, *one.labels)]
+        images = [np.ascontiguousarray(image[..., ::-1] if mirrored else image) for image in images]
         top = np.iinfo(images[0].dtype).max
         pixels = np.clip(images[0] * gain, 0, top).astype(images[0].dtype)
-        out.append(ReadField(one.row, (pixels, *map(np.ascontiguousarray, images[1:]))))
+        out.append(ReadField(one.row, pixels, tuple(images[1:])))
     return out
 
 
 def print_reading(source: FieldSource, n: int, threads: int) -> None:
-    """Fields a second of decoding, and of decoding with segmentation and field measures, on so many threads."""
+    """Fields a second of decoding, then with field measures, then with cells too, on so many threads."""
     ids = [source.ids[k % len(source.ids)] for k in range(n)]
     settings = ExtractSettings(False, None, "cpu")
     for what, work in (
         ("decode four PNGs", lambda i: read_field(source, i)),
-        ("decode, segment, measure the field", lambda i: read_one(source, i, settings)),
+        ("decode, measure the field", lambda i: read_pixels(source, i, settings)),
+        ("decode, measure the field, find its cells", lambda i: read_one(source, i, settings)),
     ):
         with ThreadPoolExecutor(threads, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
             list(pool.map(work, ids[:threads]))
@@ -94,7 +97,7 @@ def print_reading(source: FieldSource, n: int, threads: int) -> None:
 
 def on_device(batch: list[ReadField], device: Device) -> Cells:
     """A batch on the device, with everything that families share."""
-    cells = make_cells(*stacked(batch), device)
+    cells = cells_in(batch, device)
     for name in (*SHARED, *DISTANCES):
         getattr(cells, name)
     return cells
@@ -106,11 +109,14 @@ def print_families(fields: list[ReadField], sizes: Iterable[int], device: Device
     columns: dict[str, list[float]] = {}
     for size in sizes:
         batch = fields[:size]
+        pixels = device.put(np.stack([field.pixels for field in batch]))
+        columns.setdefault("find cells", []).append(seconds(lambda p=pixels: find_cells(p, device), wait))
         columns.setdefault("bring, shared maps", []).append(seconds(lambda b=batch: on_device(b, device), wait))
         cells = on_device(batch, device)
         for name, family in features.families().items():
             columns.setdefault(name, []).append(seconds(lambda f=family, c=cells: f.measure(c, device), wait))
-        whole = seconds(lambda b=batch: [device.get(a) for a in launch(b, device).arrays], wait)
+        unknown = [ReadField(field.row, field.pixels) for field in batch]  # its cells are to be found
+        whole = seconds(lambda b=unknown: [device.get(a) for a in launch(b, device).arrays], wait)
         columns.setdefault("whole batch and back", []).append(whole)
         columns.setdefault("fields a second", []).append(size / whole / 1000)
     print("\n| ms a batch of | " + " | ".join(map(str, sizes)) + " |\n|---|" + "--:|" * len(sizes))
@@ -122,8 +128,8 @@ def print_bandwidth(fields: list[ReadField], device: Device) -> None:
     """Bytes that a field brings to the device and back, against what a plain copy reaches."""
     block = np.zeros(256 * 2**20, np.uint8)
     copy = block.nbytes / seconds(lambda: device.put(block), wait_for(device)) / 1e9
-    cells = np.mean([field.images[1].max() for field in fields])
-    there = np.mean([sum(image.nbytes for image in field.images) for field in fields]) / 1e6
+    cells = np.mean([field.labels[0].max() for field in fields])
+    there = np.mean([field.pixels.nbytes for field in fields]) / 1e6
     back = cells * 4 * len(features.columns()) / 1e6
     print(f"\ncopy to the device {copy:.1f} GB/s; a field brings {there:.2f} MB there, {back:.2f} MB back "
           f"({cells:.0f} cells): at most {1e3 * copy / (there + back):.0f} fields a second by copying")  # fmt: skip
@@ -132,7 +138,7 @@ def print_bandwidth(fields: list[ReadField], device: Device) -> None:
 def write_png(field: ReadField, folder: Path, name: str) -> None:
     """Write the four channels of a field."""
     for channel in CHANNELS:
-        cv2.imwrite(str(folder / f"{name}_{channel.colour}.png"), field.images[0][channel.index])
+        cv2.imwrite(str(folder / f"{name}_{channel.colour}.png"), field.pixels[channel.index])
 
 
 def print_extraction(fields: list[ReadField], device: Device, threads: int) -> None:

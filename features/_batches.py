@@ -1,4 +1,4 @@
-"""Fields read and segmented on the host, gathered into batches, and measured on the device."""
+"""Fields read on the host, gathered into batches, and measured on the device, which may find their cells too."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ import numpy as np
 
 from engine.errors import FieldError
 from features import columns, measure_families
-from features._cells import make_cells
+from features._cells import Cells, cells_there
 from features._channels import ER
 from features._device import Device
 from features._embedder import embedding_columns, open_network
-from features._field import measure_field
+from features._field import count_cells, measure_field
 from features._images import FieldSource, read_field
 from features._masks import read_masks
 from features._portraits import cut_portraits
-from features._segment import Segmentation, segment
+from features._segment import Segmentation, find_cells, no_nuclei, segment
 from features._settings import ExtractSettings
 from features._table import Column
 
@@ -30,15 +30,17 @@ class ReadField:
     Attributes
     ----------
     row : dict
-        Its row of the field table: what was measured of the whole field, or why it failed.
-    images : (pixels, cell_labels, nucleus_labels), or None if it failed
-        ndarray of uint8 or uint16 (4, H, W), and two of int32 (H, W).
+        Its row of the field table: what was measured of it without its cells, or why it could not be read.
+    pixels : ndarray of uint8 or uint16, shape (4, H, W), or None if it could not be read
+    labels : (cell_labels, nucleus_labels), or None if the device is to find the cells
+        ndarray of int32, shape (H, W).
     portraits : ndarray of uint8, shape (n_cells, 4, side, side), or None
         Its cells as a network looks at them, where there is one.
     """
 
     row: dict[str, object]
-    images: tuple[np.ndarray, np.ndarray, np.ndarray] | None
+    pixels: np.ndarray | None = None
+    labels: tuple[np.ndarray, np.ndarray] | None = None
     portraits: np.ndarray | None = None
 
 
@@ -48,10 +50,10 @@ class MeasuredCells:
 
     Attributes
     ----------
-    ids : tuple of str
-        The batch's fields.
+    rows : tuple of dict
+        The rows of the batch's fields in the field table; one without cells has no values but says so.
     field : ndarray of int32
-        The field (index into `ids`) of each cell.
+        The field (index into `rows`) of each cell.
     centres : ndarray of float64, shape (n, 2)
         y, x in px.
     at_border : ndarray of bool
@@ -59,7 +61,7 @@ class MeasuredCells:
     values : ndarray of float32, shape (n, n_columns)
     """
 
-    ids: tuple[str, ...]
+    rows: tuple[dict[str, object], ...]
     field: np.ndarray
     centres: np.ndarray
     at_border: np.ndarray
@@ -80,35 +82,46 @@ def read_cells(source: FieldSource, field_id: str, no_er: bool, masks: str | Non
 
 
 def read_one(source: FieldSource, field_id: str, settings: ExtractSettings) -> ReadField:
-    """Read and segment one field and measure it as a whole; a field that cannot be is a row that says why."""
+    """Read one field with its cells and measure it as a whole; one that cannot be is a row that says why."""
     try:
         pixels, found = read_cells(source, field_id, settings.no_er, settings.masks)
     except FieldError as error:
-        return ReadField(
-            {
-                "Metadata_Id": field_id,
-                "Metadata_Path": error.path,
-                "Metadata_Stage": error.stage,
-                "Metadata_Error": str(error),
-            },
-            None,
-        )
-    row = {"Metadata_Id": field_id} | measure_field(pixels, found.cells, found.nuclei)
-    images = (pixels, found.cells, found.nuclei)
-    return ReadField(row, images, cut_portraits(*images, settings.network.portrait) if settings.network else None)
+        return ReadField(_failed(field_id, error))
+    labels = (found.cells, found.nuclei)
+    portraits = cut_portraits(pixels, *labels, settings.network.portrait) if settings.network else None
+    return ReadField(_measured(field_id, pixels), pixels, labels, portraits)
+
+
+def read_pixels(source: FieldSource, field_id: str, settings: ExtractSettings) -> ReadField:
+    """The same without its cells, which the device is to find."""
+    try:
+        pixels = read_field(source, field_id, settings.no_er)
+    except FieldError as error:
+        return ReadField(_failed(field_id, error))
+    return ReadField(_measured(field_id, pixels), pixels)
+
+
+def _measured(field_id: str, pixels: np.ndarray) -> dict[str, object]:
+    return {"Metadata_Id": field_id} | measure_field(pixels)
+
+
+def _failed(field_id: str, error: FieldError) -> dict[str, object]:
+    return {
+        "Metadata_Id": field_id,
+        "Metadata_Path": error.path,
+        "Metadata_Stage": error.stage,
+        "Metadata_Error": str(error),
+    }
 
 
 def batches(fields: Iterable[ReadField], device: Device) -> Iterator[list[ReadField]]:
-    """Gather fields that could be read and follow each other into batches of one size and type, as large as fit."""
+    """Gather fields that follow each other into batches of one size and type, as large as fit."""
     batch: list[ReadField] = []
     for field in fields:
-        if field.images is None:
-            continue
-        pixels = field.images[0]
         if batch:
-            first = batch[0].images[0]
+            first = batch[0].pixels
             full = (len(batch) + 1) * first[0].size > device.batch_pixels
-            if full or (pixels.shape, pixels.dtype) != (first.shape, first.dtype):
+            if full or (field.pixels.shape, field.pixels.dtype) != (first.shape, first.dtype):
                 yield batch
                 batch = []
         batch.append(field)
@@ -118,46 +131,60 @@ def batches(fields: Iterable[ReadField], device: Device) -> Iterator[list[ReadFi
 
 @dataclass(frozen=True)
 class Launched:
-    """A batch that a device is measuring: arrays on the device, in the order of `MeasuredCells`, and portraits."""
+    """A batch that a device is measuring: arrays on the device, of cells as in `MeasuredCells`, then of fields."""
 
-    ids: tuple[str, ...]
+    batch: list[ReadField]
     arrays: tuple[Any, ...]
-    portraits: tuple[np.ndarray, ...] = ()
 
 
-def stacked(batch: list[ReadField]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pixels and labels of a batch as `make_cells` takes them: ids run on from field to field."""
-    if len(batch) == 1:  # no copy: a field of 3072 px is 75 MB and its labels as much
-        return tuple(image[None] for image in batch[0].images)
-    numbers = np.cumsum([0] + [int(field.images[1].max(initial=0)) for field in batch]).tolist()
-    pixels = np.stack([field.images[0] for field in batch])
-    cell_labels, nucleus_labels = (
-        np.stack([np.where(field.images[k] > 0, field.images[k] + n, 0) for field, n in zip(batch, numbers)])
-        for k in (1, 2)
-    )
-    return pixels, cell_labels, nucleus_labels
+def cells_in(batch: list[ReadField], device: Device) -> Cells:
+    """The cells of a batch on the device: those that were read or, without any, those that the device finds."""
+    pixels = device.put(_stack([field.pixels for field in batch]))
+    if batch[0].labels is None:
+        labels = find_cells(pixels, device)
+    else:
+        labels = [device.put(_stack([field.labels[k] for field in batch])) for k in (0, 1)]
+    numbers = device.get(labels[0].max(axis=(1, 2)))
+    if len(batch) > 1:  # ids run on from field to field
+        before = device.put((np.cumsum(numbers) - numbers).astype(np.int32))[:, None, None]
+        labels = [image + before * (image > 0) for image in labels]
+    return cells_there(pixels, *labels, int(numbers.sum()), device)
+
+
+def _stack(images: list[np.ndarray]) -> np.ndarray:
+    """One after the other; a single one is not copied: a field of 3072 px is 75 MB and its labels as much."""
+    return images[0][None] if len(images) == 1 else np.stack(images)
 
 
 def launch(batch: list[ReadField], device: Device) -> Launched:
     """Begin to measure a batch; on a GPU most of the work is still to come when this returns."""
-    cells = make_cells(*stacked(batch), device)
+    cells = cells_in(batch, device)
     height, width = cells.cell_labels.shape[1:]
     top, left, bottom, right = cells.boxes.T
     at_border = (top == 0) | (left == 0) | (bottom == height) | (right == width)
-    ids = tuple(str(field.row["Metadata_Id"]) for field in batch)
-    arrays = (cells.field, cells.centroids("Cells"), at_border, measure_families(cells, device))
-    return Launched(ids, arrays, tuple(field.portraits for field in batch if field.portraits is not None))
+    of_cells = (cells.field, cells.centroids("Cells"), at_border, measure_families(cells, device))
+    return Launched(batch, (*of_cells, (cells.cell_labels > 0).sum(axis=(1, 2)), cells.nucleus_diameter))
 
 
 def fetch(launched: Launched, settings: ExtractSettings, device: Device) -> MeasuredCells:
     """Wait for a batch and bring it to the host; a network adds its vector of each cell."""
-    field, centres, at_border, values = map(device.get, launched.arrays)
+    field, centres, at_border, values, covered, diameters = map(device.get, launched.arrays)
+    counts = np.bincount(field, minlength=len(launched.batch))
+    rows = tuple(map(_completed, launched.batch, counts, covered, diameters))
     if settings.no_er:
         values[:, _er_columns()] = np.nan
     if settings.network is not None:
         vectors = open_network(settings.network, device.name)
-        values = np.hstack([values, vectors(np.concatenate(launched.portraits))])
-    return MeasuredCells(launched.ids, field, centres, at_border, values)
+        values = np.hstack([values, vectors(np.concatenate([read.portraits for read in launched.batch]))])
+    return MeasuredCells(rows, field, centres, at_border, values)
+
+
+def _completed(read: ReadField, n_cells: int, covered: int, diameter: float) -> dict[str, object]:
+    """The row of a field once its cells are known."""
+    if n_cells == 0:
+        field_id = str(read.row["Metadata_Id"])
+        return _failed(field_id, no_nuclei(read.pixels, field_id))
+    return read.row | count_cells(n_cells, covered, diameter, read.pixels[0].size)
 
 
 def cell_columns(settings: ExtractSettings) -> tuple[Column, ...]:

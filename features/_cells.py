@@ -178,9 +178,15 @@ def make_cells(pixels: np.ndarray, cell_labels: np.ndarray, nucleus_labels: np.n
     if ((nucleus_labels > 0) & (nucleus_labels != cell_labels)).any():
         raise ValueError("a nucleus lies outside the cell of its id")
     n = int(cell_labels.max(initial=0))
-    placed = [device.put(array) for array in (pixels, cell_labels, nucleus_labels)]
-    field, boxes = device.kernels.pixels.bounding_boxes(placed[1], n)
-    missing = device.get(field) < 0
+    cells = cells_there(*map(device.put, (pixels, cell_labels, nucleus_labels)), n, device)
+    missing = device.get(cells.field) < 0
     if missing.any():
         raise ValueError(f"cell id {int(np.argmax(missing)) + 1} of 1..{n} has no pixel")
-    return Cells(*placed, field, boxes, device)
+    return cells
+
+
+def cells_there(
+    pixels: np.ndarray, cell_labels: np.ndarray, nucleus_labels: np.ndarray, n: int, device: Device
+) -> Cells:
+    """The n cells of a batch that is on the device already, as `make_cells` takes it, without a check."""
+    return Cells(pixels, cell_labels, nucleus_labels, *device.kernels.pixels.bounding_boxes(cell_labels, n), device)

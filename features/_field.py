@@ -15,6 +15,7 @@ from features._table import Column
 
 _BANDS = 5
 _HASH_SIDE = 32
+_OF_CELLS = ("Image_Count_Cells", "Image_Count_Covered", "Image_Count_Crowding", "Image_Size_NucleusDiameter")
 _HASH_METADATA = {channel: f"Metadata_Hash{channel.name}" for channel in CHANNELS}
 
 
@@ -48,35 +49,42 @@ def field_metadata() -> dict[str, pa.DataType]:
     return dict.fromkeys(_HASH_METADATA.values(), pa.uint64())
 
 
-def measure_field(pixels: np.ndarray, cell_labels: np.ndarray, nucleus_labels: np.ndarray) -> dict[str, float | int]:
-    """Measure one field.
+def measure_field(pixels: np.ndarray) -> dict[str, float | int]:
+    """Measure one field, but for its cells.
 
     Parameters
     ----------
     pixels : ndarray of uint8 or uint16, shape (4, H, W)
-    cell_labels, nucleus_labels : ndarray of int32, shape (H, W)
-        Ids 1..n.
 
     Returns
     -------
     dict
-        A value for each of `field_columns` (float, NaN where undefined) and `field_metadata` (int), by name.
+        A value (float, NaN where undefined) for each of `field_columns` that `count_cells` does not give, and for each
+        of `field_metadata` (int), by name.
     """
-    area = pixels[0].size
-    n_cells, diameter = int(cell_labels.max(initial=0)), _nucleus_diameter(nucleus_labels)
-    covered = np.count_nonzero(cell_labels) / area
-    values = [n_cells, covered, n_cells * np.pi / 4 * diameter**2 / area, pixels.shape[1], diameter]
+    values = [pixels.shape[1]]
     values += [value for plane in pixels for value in _quality(plane)]
     values += [share for plane in pixels for share in _spectrum(plane)]
-    names = [column.name for column in field_columns()]
+    names = [column.name for column in field_columns() if column.name not in _OF_CELLS]
     hashes = zip(_HASH_METADATA.values(), field_hashes(pixels), strict=True)
     return {name: float(value) for name, value in zip(names, values, strict=True)} | {k: int(h) for k, h in hashes}
 
 
-def _nucleus_diameter(nucleus_labels: np.ndarray) -> float:
-    """Median equivalent diameter of the nuclei in px; NaN without nuclei."""
-    areas = np.bincount(nucleus_labels.ravel())[1:]
-    return float(np.median(np.sqrt(4 / np.pi * areas[areas > 0]))) if areas.any() else np.nan
+def count_cells(n_cells: int, covered: int, diameter: float, area: int) -> dict[str, float]:
+    """The columns of a field that tell of its cells.
+
+    Parameters
+    ----------
+    n_cells : int
+    covered : int
+        Pixels that belong to a cell.
+    diameter : float
+        Median equivalent diameter of its nuclei in px; NaN without nuclei.
+    area : int
+        Pixels of the field.
+    """
+    values = (n_cells, covered / area, n_cells * np.pi / 4 * diameter**2 / area, diameter)
+    return dict(zip(_OF_CELLS, map(float, values), strict=True))
 
 
 def _quality(plane: np.ndarray) -> tuple[float, float, float]:

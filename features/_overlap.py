@@ -1,4 +1,4 @@
-"""Shards on a GPU: threads read and segment ahead, two streams measure batches in turn, threads write."""
+"""Shards on a GPU: threads read ahead, two streams find and measure the cells of batches in turn, threads write."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -9,11 +9,11 @@ from itertools import cycle
 
 import cv2
 
-from features._batches import Launched, MeasuredCells, ReadField, batches, fetch, launch, read_one
+from features._batches import Launched, MeasuredCells, ReadField, batches, fetch, launch, read_one, read_pixels
 from features._device import Device, open_device
 from features._images import FieldSource
 from features._settings import ExtractSettings
-from features._shards import Shard, write_shard
+from features._shards import Shard, readable, write_shard
 
 _AHEAD = 4  # fields that each thread may have read before they are measured
 _TO_WRITE = 2  # shards that may wait to be written
@@ -32,7 +32,7 @@ class _Work:
     """A shard under way."""
 
     shard: Shard
-    rows: list[dict[str, object]] = field(default_factory=list)
+    unread: list[dict[str, object]] = field(default_factory=list)
     measured: list[MeasuredCells] = field(default_factory=list)
 
 
@@ -50,7 +50,8 @@ def measure_shards(
 ) -> Iterator[tuple[int, int]]:
     """Measure shards on one GPU and write their files.
 
-    Decoding, segmentation and writing release the interpreter, so that threads of one process do them side by side.
+    Decoding and writing release the interpreter, so that threads of one process do them side by side. The device finds
+    the cells, but where masks are given or a network looks at each cell: then they are known before, on the host.
 
     Parameters
     ----------
@@ -69,7 +70,7 @@ def measure_shards(
     with ThreadPoolExecutor(n_threads, initializer=cv2.setNumThreads, initargs=(1,)) as threads:
         writing: deque[Future] = deque()
         for work in _measured(_read_ahead(source, shards, settings, threads, n_threads), settings, device):
-            writing.append(threads.submit(write_shard, work.shard, work.rows, work.measured, settings))
+            writing.append(threads.submit(write_shard, work.shard, work.unread, work.measured, settings))
             while writing and (writing[0].done() or len(writing) > _TO_WRITE):
                 yield writing.popleft().result()
         while writing:
@@ -82,10 +83,11 @@ def _read_ahead(
     """Each shard with its fields in order, read by threads that run ahead across shards."""
     wanted = ((shard, field_id) for shard in shards for field_id in shard.ids)
     reading: deque[Future] = deque()
+    read = read_pixels if settings.masks is None and settings.network is None else read_one
 
     def submit() -> None:
         for _, field_id in wanted:
-            reading.append(threads.submit(read_one, source, field_id, settings))
+            reading.append(threads.submit(read, source, field_id, settings))
             if len(reading) >= _AHEAD * n_threads:
                 return
 
@@ -116,16 +118,9 @@ def _measured(
 
     for shard, fields in read:
         work = _Work(shard)
-        for batch in batches(_noted(fields, work.rows), device):
+        for batch in batches(readable(fields, work.unread), device):
             with (stream := next(streams)):
                 under_way.append(_Step(work, launch(batch, device), stream))
             yield from settle(keep=1)
         under_way.append(_Step(work))
     yield from settle(keep=0)
-
-
-def _noted(fields: Iterator[ReadField], rows: list[dict[str, object]]) -> Iterator[ReadField]:
-    """The same fields, their rows kept."""
-    for one in fields:
-        rows.append(one.row)
-        yield one

@@ -46,9 +46,9 @@ def write_portraits(source: FieldSource, shard: Shard, shown: ShownCells) -> int
     for field_id in shard.ids:
         field = read_one(source, field_id, shown.reading)
         rows.append(field.row)
-        if field.images is not None:
-            cells = _some_cells(field.images[1], shown.cells_a_field)
-            portraits.append(cut_portraits(*field.images, shown.portrait, cells))
+        if field.pixels is not None:
+            cells = _some_cells(field.labels[0], shown.cells_a_field)
+            portraits.append(cut_portraits(field.pixels, *field.labels, shown.portrait, cells))
             ids += [field_id] * len(cells)
     n_bytes = len(CHANNELS) * shown.portrait.side**2
     flat = [portrait.tobytes() for of_field in portraits for portrait in of_field]

@@ -1,6 +1,6 @@
 """Extraction in shards: a shard is some fields turned into two finished files, so that a kill loses at most a shard."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,31 +101,33 @@ def measure_shard(source: FieldSource, shard: Shard, settings: ExtractSettings) 
     -------
     n_fields, n_failed : int
     """
-    device = open_device("cpu")
-    rows: list[dict[str, object]] = []
+    device, unread = open_device("cpu"), []
+    fields = readable((read_one(source, field_id, settings) for field_id in shard.ids), unread)
+    measured = [fetch(launch(batch, device), settings, device) for batch in batches(fields, device)]
+    return write_shard(shard, unread, measured, settings)
 
-    def read() -> Iterator[ReadField]:
-        for field_id in shard.ids:
-            field = read_one(source, field_id, settings)
-            rows.append(field.row)
+
+def readable(fields: Iterable[ReadField], unread: list[dict[str, object]]) -> Iterator[ReadField]:
+    """The fields that could be read; the rows of others are appended to `unread`."""
+    for field in fields:
+        if field.pixels is None:
+            unread.append(field.row)
+        else:
             yield field
-
-    measured = [fetch(launch(batch, device), settings, device) for batch in batches(read(), device)]
-    return write_shard(shard, rows, measured, settings)
 
 
 def write_shard(
-    shard: Shard, rows: list[dict[str, object]], measured: list[MeasuredCells], settings: ExtractSettings
+    shard: Shard, unread: list[dict[str, object]], measured: list[MeasuredCells], settings: ExtractSettings
 ) -> tuple[int, int]:
     """Write the two files of a shard.
 
     Parameters
     ----------
     shard : Shard
-    rows : list of dict
-        One for each field, those that failed too.
+    unread : list of dict
+        The rows of fields that could not be read.
     measured : list of MeasuredCells
-        The cells of all others, in the order of the fields.
+        All others, in the order of the fields.
     settings : ExtractSettings
         What they were measured with.
 
@@ -134,13 +136,14 @@ def write_shard(
     n_fields, n_failed : int
     """
     write_table(shard.cells_path, _cells_table(shard, measured, settings), shard.provenance)
-    write_table(shard.fields_path, fields_table(shard, rows), shard.provenance)
-    return len(rows), len(rows) - sum(len(batch.ids) for batch in measured)
+    rows = {row["Metadata_Id"]: row for row in (*unread, *(row for batch in measured for row in batch.rows))}
+    write_table(shard.fields_path, fields_table(shard, [rows[field_id] for field_id in shard.ids]), shard.provenance)
+    return len(rows), sum("Metadata_Error" in row for row in rows.values())
 
 
 def _cells_table(shard: Shard, measured: list[MeasuredCells], settings: ExtractSettings) -> pa.Table:
     names = [column.name for column in cell_columns(settings)]
-    ids = [batch.ids[f] for batch in measured for f in batch.field]
+    ids = [batch.rows[f]["Metadata_Id"] for batch in measured for f in batch.field]
     numbers = [_ranks(batch.field) for batch in measured]
     metadata = {
         "Metadata_Id": pa.array(ids, pa.string()),

@@ -31,10 +31,11 @@ def compile_family(name: str) -> str:
 
 
 def compile_segmentation() -> str:
-    """Segment a field with two nuclei, and measure it as a whole."""
+    """Segment fields with two nuclei, a small one and a large one, and measure one as a whole."""
     y, x = np.mgrid[:128, :128]
     nuclei = ((y - 64) ** 2 + (x - 32) ** 2 < 300) | ((y - 64) ** 2 + (x - 96) ** 2 < 300)
     pixels = (nuclei * 200 + (x + y) % 9).astype(np.uint8)[None].repeat(4, axis=0)
-    found = segment(pixels)
-    measure_field(pixels, found.cells, found.nuclei)
+    segment(pixels)
+    segment(pixels.repeat(6, axis=1).repeat(6, axis=2))
+    measure_field(pixels)
     return "segmentation"

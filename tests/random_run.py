@@ -36,7 +36,7 @@ def _written(folder: RunFolder, rng: np.random.Generator, fields: dict[str, int]
         chunks = [tuple(ids[i : i + shard_fields]) for i in range(0, n, shard_fields)]
         shards = [Shard(split, k, chunk, f"{split} {k}", folder.features) for k, chunk in enumerate(chunks)]
         for shard in shards:
-            write_shard(shard, [_field_row(i, rng) for i in shard.ids], [_cells(shard.ids, rng)], SETTINGS)
+            write_shard(shard, [], [_cells(tuple(_field_row(i, rng) for i in shard.ids), rng)], SETTINGS)
         extraction.pool_split(folder, shards, columns, workers=1, quiet=True)
     folder.note("extract", {"no_er": False})
     return folder
@@ -47,11 +47,11 @@ def _field_row(field: str, rng: np.random.Generator) -> dict[str, object]:
     return {"Metadata_Id": field} | values | {name: int(rng.integers(2**63)) for name in field_metadata()}
 
 
-def _cells(ids: tuple[str, ...], rng: np.random.Generator) -> MeasuredCells:
-    field = np.repeat(np.arange(len(ids), dtype=np.int32), rng.integers(1, 6, len(ids)))
+def _cells(rows: tuple[dict[str, object], ...], rng: np.random.Generator) -> MeasuredCells:
+    field = np.repeat(np.arange(len(rows), dtype=np.int32), rng.integers(1, 6, len(rows)))
     values = rng.normal(size=(len(field), len(FEW))).astype(np.float32)
     values[rng.random(values.shape) < 0.05] = np.nan
-    return MeasuredCells(ids, field, rng.uniform(0, 512, (len(field), 2)), rng.random(len(field)) < 0.3, values)
+    return MeasuredCells(rows, field, rng.uniform(0, 512, (len(field), 2)), rng.random(len(field)) < 0.3, values)
 
 
 def add_fit(folder: RunFolder, rng: np.random.Generator) -> None:

@@ -4,15 +4,18 @@ import cv2
 import numpy as np
 import pytest
 
+from features._batches import ReadField, fetch, launch
 from features._channels import CHANNELS, IMAGE
 from features._field import field_columns, field_hashes, field_metadata, hamming, measure_field, turned
 from features._images import find_fields, read_field
+from features._settings import ExtractSettings
 
 
-def measured(pixels, cell_labels=None, nucleus_labels=None):
-    nothing = np.zeros((1, *pixels.shape[1:]), np.int32)
-    labels = [nothing if image is None else image for image in (cell_labels, nucleus_labels)]
-    return measure_field(pixels, *(image[0] for image in labels))
+def row_of(pixels, cell_labels, nucleus_labels, device):
+    """The row of a field in the field table, through a batch of one."""
+    batch = [ReadField({"Metadata_Id": "f"} | measure_field(pixels), pixels, (cell_labels, nucleus_labels))]
+    (row,) = fetch(launch(batch, device), ExtractSettings(False, None, "cpu"), device).rows
+    return row
 
 
 @pytest.fixture
@@ -23,24 +26,25 @@ def blobs(rng):
     return (60 + 60 * smooth / np.abs(smooth).max()).astype(np.uint8)
 
 
-def test_names_and_values_agree(painted):
-    values = measure_field(painted.pixels[0], painted.cell_labels[0], painted.nucleus_labels[0])
+def test_names_and_values_agree(painted, device):
+    values = row_of(painted.pixels[0], painted.cell_labels[0], painted.nucleus_labels[0], device)
+    assert values.pop("Metadata_Id") == "f"
     columns = field_columns()
-    assert list(values) == [c.name for c in columns] + list(field_metadata())
+    assert sorted(values) == sorted([c.name for c in columns] + list(field_metadata()))
     assert {c.compartment for c in columns} == {IMAGE}
     assert len(set(values)) == len(values)
     assert all(isinstance(values[name], int) for name in field_metadata())
     assert not np.isinf(list(values.values())).any()
 
 
-def test_counts_sizes_and_cover():
-    cells = np.zeros((1, 64, 96), np.int32)
-    cells[0, :20, :30] = 1
-    cells[0, 30:50, 30:60] = 2
+def test_counts_sizes_and_cover(device):
+    cells = np.zeros((64, 96), np.int32)
+    cells[:20, :30] = 1
+    cells[30:50, 30:60] = 2
     nuclei = np.zeros_like(cells)
-    nuclei[0, 5:15, 5:15] = 1
-    nuclei[0, 35:45, 35:45] = 2
-    values = measured(np.full((4, 64, 96), 9, np.uint8), cells, nuclei)
+    nuclei[5:15, 5:15] = 1
+    nuclei[35:45, 35:45] = 2
+    values = row_of(np.full((4, 64, 96), 9, np.uint8), cells, nuclei, device)
     assert values["Image_Count_Cells"] == 2
     assert values["Image_Count_Covered"] == pytest.approx(1200 / (64 * 96))
     assert values["Image_Count_Crowding"] == pytest.approx(200 / (64 * 96))
@@ -48,11 +52,25 @@ def test_counts_sizes_and_cover():
     assert values["Image_Size_NucleusDiameter"] == pytest.approx(np.sqrt(400 / np.pi))
 
 
-def test_without_cells_sizes_are_undefined():
-    values = measured(np.full((4, 64, 64), 9, np.uint8))
-    assert values["Image_Count_Cells"] == values["Image_Count_Covered"] == 0
+def test_without_nuclei_sizes_are_undefined(device):
+    """As with masks of cells made elsewhere."""
+    cells = np.ones((64, 64), np.int32)
+    values = row_of(np.full((4, 64, 64), 9, np.uint8), cells, np.zeros_like(cells), device)
+    assert values["Image_Count_Cells"] == values["Image_Count_Covered"] == 1
     assert np.isnan(values["Image_Size_NucleusDiameter"])
     assert np.isnan(values["Image_Count_Crowding"])
+
+
+def test_without_cells_the_row_says_so(device):
+    """Fields whose cells the device finds: one with a nucleus, one without, in one batch."""
+    pixels = np.zeros((2, 4, 96, 96), np.uint8)
+    pixels[1, :, 30:60, 30:60] = 100
+    batch = [ReadField({"Metadata_Id": f"f{k}"} | measure_field(one), one) for k, one in enumerate(pixels)]
+    found = fetch(launch(batch, device), ExtractSettings(False, None, "cpu"), device)
+    np.testing.assert_array_equal(found.field, [1])
+    assert found.rows[1]["Image_Count_Cells"] == 1
+    assert set(found.rows[0]) == {"Metadata_Id", "Metadata_Path", "Metadata_Stage", "Metadata_Error"}
+    assert found.rows[0]["Metadata_Error"].startswith("field f0: every channel is black")
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -60,7 +78,7 @@ def test_quality_of_a_checkerboard(dtype):
     top = np.iinfo(dtype).max
     pixels = np.full((4, 64, 64), 9, dtype)
     pixels[1] = np.indices((64, 64)).sum(0) % 2 * top
-    values = measured(pixels)
+    values = measure_field(pixels)
     assert values["Image_Quality_Dark_Protein"] == values["Image_Quality_Saturated_Protein"] == 0.5
     assert values["Image_Quality_Focus_Protein"] == pytest.approx(4 * top / (top / 2), rel=1e-3)  # +-4 x top
     assert values["Image_Quality_Focus_Nucleus"] == 0
@@ -70,14 +88,14 @@ def test_quality_of_a_checkerboard(dtype):
 @pytest.mark.parametrize("octave", range(5))
 def test_a_checkerboard_lies_in_its_octave(octave):
     fields = np.indices((100, 130)) // 2**octave
-    values = measured(np.stack([fields.sum(0) % 2 * 200] * 4).astype(np.uint8))
+    values = measure_field(np.stack([fields.sum(0) % 2 * 200] * 4).astype(np.uint8))
     shares = [values[f"Image_Spectrum_Share_ER_{k + 1}of5"] for k in range(5)]
     np.testing.assert_allclose(shares, np.eye(5)[octave], atol=1e-6)
 
 
 def test_a_channel_that_is_not_there_is_undefined(blobs):
     blobs[3] = 0
-    values = measured(blobs)
+    values = measure_field(blobs)
     er = [c.name for c in field_columns() if c.channels == (CHANNELS[3],)]
     assert len(er) == 8
     assert np.isnan([values[name] for name in er]).all()

@@ -10,6 +10,7 @@ import numpy as np
 
 FOLDER = Path(__file__).parent
 OPTIONS = ("--std=c++17", "--fmad=false", f"-I{FOLDER}")  # no fused multiply-add: roundings as on the CPU
+_EACH = 256  # threads of a block where each thread gives a value
 PIXELS = {"uint8": "unsigned char", "uint16": "unsigned short"}
 
 
@@ -71,6 +72,12 @@ def launch(
         return
     given = tuple(_argument(kernel, k, argument) for k, argument in enumerate(arguments))
     program(source, np.dtype(pixel).name).launch(kernel, int(blocks), int(threads), given, int(shared))
+
+
+def launch_each(source: str, kernel: str, out: Any, *arguments: Any, pixel: Any = np.uint8) -> Any:
+    """Launch a kernel with a thread for each value of `out`; it is given their number and `out` last. Gives `out`."""
+    launch(source, kernel, -(-out.size // _EACH), _EACH, *arguments, out.size, out, pixel=pixel)
+    return out
 
 
 def _argument(kernel: str, place: int, argument: Any) -> Any:

@@ -78,9 +78,37 @@ __device__ inline int root_of(volatile int* parents, int pixel) {
     return pixel;
 }
 
+// Joins the parts of two pixels: the earlier one stands for both, whoever else joins parts meanwhile.
+__device__ inline void join(volatile int* parents, int a, int b) {
+    while (true) {
+        a = root_of(parents, a);
+        b = root_of(parents, b);
+        if (a == b) return;
+        int later = max(a, b), earlier = min(a, b), before = atomicMin((int*)&parents[later], earlier);
+        if (before == later) return;
+        a = before;  // another thread joined `later` to it first
+        b = earlier;
+    }
+}
+
 // The box of a cell, as in boxes[4 * cell]: top, left, bottom, right.
 struct Box {
     int top, left, height, width;
     __device__ Box(const int* box) : top(box[0]), left(box[1]), height(box[2] - box[0]), width(box[3] - box[1]) {}
     __device__ int size() const { return height * width; }
 };
+
+// A value of a stack of planes: which it is, and where.
+struct StackPlace {
+    i64 place, field, y, x;
+    __device__ StackPlace(i64 height, i64 width)
+        : place(i64(blockIdx.x) * blockDim.x + threadIdx.x), field(place / (height * width)),
+          y(place / width % height), x(place % width) {}
+};
+
+// A place within 0..n-1: mirrored at the ends, which are not repeated.
+__device__ inline i64 mirrored(i64 x, i64 n) {
+    if (n == 1) return 0;
+    x = (x < 0 ? -x : x) % (2 * n - 2);
+    return min(x, 2 * n - 2 - x);
+}

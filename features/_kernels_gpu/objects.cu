@@ -87,18 +87,6 @@ KERNEL thresholds(const float* values, const u8* parts, const i64* starts, i64 n
     }
 }
 
-__device__ void join(volatile int* parents, int a, int b) {
-    while (true) {
-        a = root_of(parents, a);
-        b = root_of(parents, b);
-        if (a == b) return;
-        int later = max(a, b), earlier = min(a, b), before = atomicMin((int*)&parents[later], earlier);
-        if (before == later) return;
-        a = before;  // another thread joined `later` to it first
-        b = earlier;
-    }
-}
-
 // Joins a pixel with those before it in its 8 neighbours; what these join among themselves is left to them.
 __device__ void join_before(volatile int* parents, int k, int width) {
     int x = k % width;

@@ -1,0 +1,73 @@
+"""Twins of the CPU's operations on stacks of planes."""
+
+import numpy as np
+
+from features._kernels_gpu._cuda import launch, launch_each, namespace
+
+_THREADS = 256
+_BLOCK = 4  # side of the blocks of local means, as on the CPU
+
+
+def root_scale(planes: np.ndarray) -> np.ndarray:
+    """See the CPU twin."""
+    xp, (n_fields, height, width) = namespace(planes), planes.shape
+    n_levels = np.iinfo(planes.dtype).max + 1
+    levels, steps = (xp.zeros((n_fields, n_levels), np.uint32) for _ in range(2))
+    ends = xp.empty((n_fields, 2))
+    given = (planes, height, width, n_levels, levels, steps, ends)
+    launch("planes", "find_ends", n_fields, _THREADS, *given, pixel=planes.dtype)
+    out = xp.empty(planes.shape, np.uint8)
+    return launch_each("planes", "root_scale", out, planes, ends, height * width, pixel=planes.dtype)
+
+
+def shrink(planes: np.ndarray, times: int) -> np.ndarray:
+    """See the CPU twin."""
+    n_fields, height, width = planes.shape
+    out = namespace(planes).empty((n_fields, -(-height // times), -(-width // times)), planes.dtype)
+    return launch_each("planes", "shrink", out, planes, height, width, times, *out.shape[1:], pixel=planes.dtype)
+
+
+def mean_of_nine(planes: np.ndarray) -> np.ndarray:
+    """See the CPU twin."""
+    return launch_each(
+        "planes", "mean_of_nine", namespace(planes).empty(planes.shape, np.uint8), planes, *planes.shape[1:]
+    )
+
+
+def otsu(planes: np.ndarray, above: int, fewest: int) -> np.ndarray:
+    """See the CPU twin."""
+    n_fields, height, width = planes.shape
+    out = namespace(planes).empty(n_fields, np.int64)
+    launch("planes", "otsu", n_fields, _THREADS, planes, height * width, above, fewest, out)
+    return out
+
+
+def gaussian(planes: np.ndarray, weights: np.ndarray, reaches: np.ndarray) -> np.ndarray:
+    """See the CPU twin."""
+    xp = namespace(planes)
+    given = (*planes.shape[1:], xp.asarray(weights), weights.shape[1], xp.asarray(reaches))
+    along = launch_each("planes", "smooth_rows", xp.empty(planes.shape, np.uint16), planes, *given, pixel=planes.dtype)
+    return launch_each(
+        "planes", "smooth_columns", xp.empty(planes.shape, planes.dtype), along, *given, pixel=planes.dtype
+    )
+
+
+def look_up(planes: np.ndarray, tables: np.ndarray) -> np.ndarray:
+    """See the CPU twin."""
+    xp, (_, height, width) = namespace(planes), planes.shape
+    return launch_each(
+        "planes", "look_up", xp.empty(planes.shape, np.uint8), planes, xp.asarray(tables), height * width
+    )
+
+
+def local_mean(planes: np.ndarray, masks: np.ndarray, reaches: np.ndarray) -> np.ndarray:
+    """See the CPU twin."""
+    xp, (n_fields, height, width) = namespace(planes), planes.shape
+    blocks = (n_fields, -(-height // _BLOCK), -(-width // _BLOCK))
+    reaches = xp.asarray(reaches)
+    sums = launch_each(
+        "planes", "sum_blocks", xp.empty((*blocks, 2), np.int32), planes, masks, height, width, *blocks[1:]
+    )
+    along = launch_each("planes", "sum_along", xp.empty((*blocks, 2), np.int32), sums, *blocks[1:], reaches)
+    means = launch_each("planes", "mean_of_squares", xp.empty(blocks, np.uint8), along, *blocks[1:], reaches)
+    return launch_each("planes", "interpolate", xp.empty(planes.shape, np.uint8), means, *blocks[1:], height, width)
