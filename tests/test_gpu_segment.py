@@ -11,7 +11,7 @@ from features._images import find_fields, read_field
 from features._kernels_cpu import segment as kernels
 from features._segment import segment
 
-LEVELS = [1, 2, 5, 60, 65535]
+LEVELS = [1, 2, 5, 60]
 
 
 @pytest.fixture(params=[False, True], autouse=True)
@@ -34,8 +34,9 @@ def noise(rng, levels):
 
 
 def without_ties(rng):
-    heights = np.arange(1, 36 * 54 + 1)
-    return framed(np.stack([rng.permutation(heights).reshape(36, 54) for _ in range(3)]).astype(np.uint16))
+    """Three fields of distinct heights, far apart, up to the highest there is."""
+    heights = np.linspace(65535, 1, 20 * 54).astype(np.uint16)
+    return framed(np.stack([rng.permutation(heights).reshape(20, 54) for _ in range(3)]))
 
 
 def scattered(rng, shape, share):

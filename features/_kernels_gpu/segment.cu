@@ -70,8 +70,8 @@ KERNEL find_peaks(i64 n_pixels, i64 size, int* up) {
     if (place < n_pixels && up[place] >= 0) up[place] = root_of(up + place / size * size, int(place % size));
 }
 
-// A thread a pixel: lists, in any order, where two basins meet that may be joined. Two that are too deep apart for their
-// own peaks stay apart: joining others to them only makes the peaks higher.
+// A thread a pixel: lists, in any order, where two basins meet that may be joined. If the saddle is too deep for their
+// own peaks, they stay apart there: joining others to them only makes the peaks higher.
 KERNEL list_saddles(
     const u16* heights, i64 n_pixels, double neck, i64 size, i64 width, int* up, int* saddles, int* n_saddles
 ) {
@@ -89,7 +89,8 @@ KERNEL list_saddles(
 // A block a field: orders its saddles from the top down. One thread then joins basins there, the later peak to the
 // earlier, since whether two are joined depends on those joined before.
 KERNEL join_basins(
-    const u16* heights, double neck, i64 size, i64 width, const int* saddles, const int* n_saddles, int* ordered, int* up
+    const u16* heights, double neck, i64 size, i64 width, const int* saddles, const int* n_saddles, int* ordered,
+    int* up
 ) {
     i64 field = blockIdx.x;
     Hills hills(heights, up, field, size, width);
@@ -181,8 +182,9 @@ struct Water {
     // how many pixels that were.
     __device__ int spread(const int* queue, int length, int level) {
         __shared__ int joined[1024];
-        const int steps[4] = {-width, -1, 1, width}, bid = -1 - int(threadIdx.x), taken = min(length, int(blockDim.x) / 4);
-        int from = threadIdx.x / 4 < taken ? queue[threadIdx.x / 4] : -1, to = from + steps[threadIdx.x % 4], total;
+        const int steps[4] = {-width, -1, 1, width}, thread = threadIdx.x, bid = -1 - thread;
+        int taken = min(length, int(blockDim.x) / 4), total;
+        int from = thread / 4 < taken ? queue[thread / 4] : -1, to = from + steps[thread % 4];
         bool bids = from >= 0 && labels[to] < 0;
         if (bids) atomicMax(&labels[to], bid);
         __syncthreads();
