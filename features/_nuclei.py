@@ -54,7 +54,6 @@ def _bright(smooth: np.ndarray, levels: np.ndarray, radii: np.ndarray, device: D
     around = planes.local_mean(smooth, smooth > floor, _rounded(2.5 * radii / _BLOCK))
     bounds = (share * levels[:, None] for share in (_FLOOR, _CEILING))
     least = np.clip(_LOCAL * np.arange(_TOP + 1), *bounds).astype(np.uint8)
-    least[levels == _TOP] = _TOP  # too dark a field for a threshold
     mask = outline.even_out(smooth > planes.look_up(around, least), _rounded(0.25 * radii))
     return outline.opened(outline.fill_holes(mask, _HOLE * _area(radii)), _rounded(0.25 * radii))
 

@@ -7,6 +7,7 @@ from scipy import ndimage
 
 import cuda_on_cpu
 from features._smoothing import gaussian_weights
+from test_planes_scipy import diagonal, squares
 
 SHAPES = [(3, 41, 67), (1, 4, 4), (2, 1, 9), (2, 23, 1), (1, 90, 600)]
 
@@ -45,6 +46,7 @@ def masks(rng, shape):
 def test_planes_of_either_depth(shape, dtype, twins, rng):
     stack = planes(rng, shape, dtype)
     twins("planes", "root_scale", stack)
+    twins("planes", "root_scale", stack // 2 + np.iinfo(dtype).max // 3)  # far from 0 the background's noise counts
     for times in (2, 3):
         twins("planes", "shrink", stack, times)
     weights, reaches = gaussian_weights(np.linspace(0.7, 5.3, len(stack)))
@@ -55,7 +57,9 @@ def test_planes_of_either_depth(shape, dtype, twins, rng):
 def test_planes_on_the_root_scale(shape, twins, rng):
     stack = planes(rng, shape)
     twins("planes", "mean_of_nine", stack)
-    twins("planes", "otsu", stack, 12, 16)
+    n = int((stack[0] > 12).sum())
+    for fewest in (16, n, n + 1):
+        twins("planes", "otsu", stack, 12, fewest)
     twins("planes", "look_up", stack, on_host=(rng.integers(0, 256, (len(stack), 256), np.uint8),))
     reaches = np.arange(1, 2 * len(stack), 2)
     twins("planes", "local_mean", stack, masks(rng, shape), on_host=(reaches,))
@@ -82,3 +86,9 @@ def test_enlarged_labels(times, twins, rng):
     for height, width in ((13 * times, 17 * times), (13 * times - 1, 16 * times + 1)):
         twins("outline", "enlarge", labels, times, height, width)
     twins("outline", "enlarge", ndimage.zoom(labels, (1, 4, 4), order=0), times, 52 * times, 68 * times)
+
+
+def test_ties(twins):
+    twins("planes", "otsu", np.repeat(np.uint8([50, 100, 150]), 20).reshape(1, 3, 20), 12, 16)
+    twins("outline", "typical_radius", squares())
+    twins("outline", "enlarge", diagonal(), 4, 36, 36)

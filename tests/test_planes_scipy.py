@@ -57,7 +57,12 @@ def test_otsu(levels):
     levels[0, 20:40] += 120
     expected = [threshold_otsu(plane[plane > 12]) for plane in levels]
     np.testing.assert_array_equal(planes.otsu(levels, 12, 16), expected)
-    np.testing.assert_array_equal(planes.otsu(levels, 254, 61 * 83), [255, 255])
+    n = int((levels[1] > 12).sum())
+    assert [planes.otsu(levels[1:], 12, fewest)[0] for fewest in (n, n + 1)] == [expected[1], 255]
+
+
+def test_otsu_of_three_equal_levels_is_the_lowest():
+    assert planes.otsu(np.repeat(np.uint8([50, 100, 150]), 20).reshape(1, 3, 20), 12, 16) == 50
 
 
 def test_local_mean_of_what_is_masked(levels, masks):
@@ -141,6 +146,32 @@ def test_typical_radius_is_that_of_most_area():
     found = outline.typical_radius(np.stack([mask, np.zeros_like(mask)]))
     assert found[0] == pytest.approx(29, abs=2)
     assert found[1] == 2
+
+
+def squares():
+    """Four squares of half the radius of a fifth: each kind has half of the area."""
+    mask = np.zeros((1, 40, 60), bool)
+    mask[0, 10:24, 40:54] = True
+    for y, x in ((4, 4), (4, 20), (20, 4), (20, 20)):
+        mask[0, y : y + 6, x : x + 6] = True
+    return mask
+
+
+def test_typical_radius_is_the_smaller_of_two_halves():
+    assert outline.typical_radius(squares()) == 4
+
+
+def diagonal():
+    """Labels 1 and 2 on either side of a diagonal of labels that are one pixel each."""
+    y, x = np.mgrid[:9, :9]
+    return np.where(x == y, 3 + x, np.where(x > y, 2, 1))[None].astype(np.int32)
+
+
+def test_enlarge_gives_what_is_equally_shared_to_the_smaller_label():
+    found = outline.enlarge(diagonal(), 4, 36, 36)[0]
+    along = np.arange(4, 32)
+    assert (found[along, along] == 1).all()
+    assert (found[along, along + 3] == 2).all()
 
 
 @pytest.mark.parametrize("times", [2, 3, 4])
