@@ -76,7 +76,7 @@ def level_cuts(
     ndarray of int64, shape (n, n_levels - 1)
         Cut k is the largest grey value of level k or below.
     """
-    share = (xp.arange(1, n_levels) / n_levels) ** (1 / gamma)
+    share = xp.asarray((np.arange(1, n_levels) / n_levels) ** (1 / gamma))  # CUDA rounds powers otherwise
     first_above = xp.ceil(darkest[:, None] + (brightest - darkest)[:, None] * share)
     flat = (brightest == darkest)[:, None]
     return xp.where(flat, brightest[:, None], first_above - 1).astype(xp.int64)

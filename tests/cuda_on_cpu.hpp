@@ -160,14 +160,28 @@ static inline int __any_sync(unsigned mask, int predicate) { return __ballot_syn
 static inline int __all_sync(unsigned mask, int predicate) { return __ballot_sync(mask, predicate) == 0xffffffffu; }
 
 template <class T> struct plain { typedef T type; };
-template <class T> T atomicAdd(T* at, typename plain<T>::type v) { T old = *at; *at = old + v; return old; }
-template <class T> T atomicSub(T* at, typename plain<T>::type v) { T old = *at; *at = old - v; return old; }
-template <class T> T atomicMin(T* at, typename plain<T>::type v) { T old = *at; *at = v < old ? v : old; return old; }
-template <class T> T atomicMax(T* at, typename plain<T>::type v) { T old = *at; *at = v > old ? v : old; return old; }
-template <class T> T atomicOr(T* at, typename plain<T>::type v) { T old = *at; *at = old | v; return old; }
-template <class T> T atomicAnd(T* at, typename plain<T>::type v) { T old = *at; *at = old & v; return old; }
-template <class T> T atomicExch(T* at, typename plain<T>::type v) { T old = *at; *at = v; return old; }
+
+// Each atomic exists for some types only.
+template <class T, class... Types> constexpr bool one_of = (std::is_same<T, Types>::value || ...);
+template <class T> constexpr bool is_word = one_of<T, int, unsigned, unsigned long long>;
+
+#define ATOMIC(name, result, there) \
+    template <class T> T name(T* at, typename plain<T>::type v) { \
+        static_assert(there, #name " of a type for which CUDA has none"); \
+        T old = *at; \
+        *at = result; \
+        return old; \
+    }
+ATOMIC(atomicAdd, old + v, (is_word<T> || one_of<T, float, double>))
+ATOMIC(atomicSub, old - v, (one_of<T, int, unsigned>))
+ATOMIC(atomicMin, v < old ? v : old, (is_word<T> || one_of<T, long long>))
+ATOMIC(atomicMax, v > old ? v : old, (is_word<T> || one_of<T, long long>))
+ATOMIC(atomicOr, old | v, (is_word<T>))
+ATOMIC(atomicAnd, old & v, (is_word<T>))
+ATOMIC(atomicExch, v, (is_word<T> || one_of<T, float>))
+
 template <class T> T atomicCAS(T* at, typename plain<T>::type expected, typename plain<T>::type v) {
+    static_assert(is_word<T> || one_of<T, unsigned short>, "atomicCAS of a type for which CUDA has none");
     T old = *at;
     if (old == expected) *at = v;
     return old;

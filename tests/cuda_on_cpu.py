@@ -46,6 +46,8 @@ class HostProgram:
 
 def _passed(argument: object) -> ctypes._SimpleCData:
     """An argument as the launcher reads it: pointer, long long or double."""
+    if type(argument) is np.ndarray:
+        raise TypeError("an array on the host is given to a kernel; use device.put")
     if isinstance(argument, np.ndarray):
         return ctypes.c_void_p(argument.ctypes.data)
     return ctypes.c_double(argument) if isinstance(argument, np.float64) else ctypes.c_longlong(int(argument))

@@ -1,7 +1,9 @@
 """A GPU that is not there: NumPy arrays that refuse what CuPy's refuse, and CUDA sources run on the CPU.
 
 An `EmulatedArray` cannot meet a NumPy array that has dimensions, and asking one for a Python number or truth, which
-on a GPU waits for all that was launched, is counted in `waits`. The module is also the namespace of its arrays (`xp`).
+on a GPU waits for all that was launched, is counted in `waits`. Powers, logarithms and angles differ from the CPU's in
+the last bits, and memory of `empty` holds what others left in it. The module is also the namespace of its arrays
+(`xp`).
 """
 
 import sys
@@ -24,6 +26,8 @@ class EmulatedArray(np.ndarray):
         if out is not None:
             keywords["out"] = tuple(_bare(one) for one in out)
         result = getattr(ufunc, method)(*map(_bare, inputs), **{k: _bare(v) for k, v in keywords.items()})
+        if ufunc.__name__ in _INEXACT and np.asarray(result).dtype.kind == "f":
+            result = result * (1 + 2 * np.finfo(result.dtype).eps)
         return out[0] if out is not None else wrapped(result)
 
     def __array_function__(self, function, types, inputs, keywords):
@@ -84,6 +88,8 @@ def _refuse_host(name: str, inputs: Any) -> None:
 
 
 _CREATE = ("arange", "array", "asarray", "empty", "eye", "full", "linspace", "ones", "zeros")
+_INEXACT = ("arccos", "arctan2", "cos", "exp", "hypot", "log", "log10", "log2", "power", "sin")
+_LEFT_OVER = 0xA5  # bytes of memory that nobody has written: not 0, as they often are on the host
 _WAIT = ("nonzero", "flatnonzero", "unique", "argwhere", "array_equal", "allclose")
 
 
@@ -95,7 +101,10 @@ def _called(function, inputs, keywords):
     if function.__name__ == "repeat" and not isinstance(inputs[1], int):
         raise TypeError("repeat: CuPy repeats by one number or a list, not by an array; use xp.searchsorted")
     bare = {name: _bare(value) for name, value in keywords.items()}
-    return wrapped(function(*map(_bare, inputs), **bare))
+    found = wrapped(function(*map(_bare, inputs), **bare))
+    if function is np.empty:
+        found.view(np.ndarray).reshape(-1).view(np.uint8)[:] = _LEFT_OVER
+    return found
 
 
 def __getattr__(name: str) -> Any:

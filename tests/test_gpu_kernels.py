@@ -2,6 +2,9 @@
 
 import shutil
 import subprocess
+import sys
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -63,6 +66,52 @@ def test_an_array_that_is_not_contiguous_is_refused(emulated):
     labels = emulated.put(np.zeros((2, 8, 8), np.int32))[:, ::2]
     with pytest.raises(ValueError, match="argument 0 is not contiguous"):
         _cuda.launch("distance", "columns_to_border", 1, 32, labels, 2, 4, 8, labels)
+
+
+@pytest.fixture
+def compiled(monkeypatch):
+    """What CuPy is given: a list of modules, each its options, and its kernels by name."""
+    modules = []
+
+    class RawModule:
+        def __init__(self, code, options):
+            self.options, self.kernels = options, {}
+            modules.append(self)
+
+        def get_function(self, name):
+            assert name not in self.kernels
+            return self.kernels.setdefault(name, MagicMock(max_dynamic_shared_size_bytes=None))
+
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(RawModule=RawModule))
+    return modules
+
+
+def test_a_changed_header_is_compiled_anew(compiled, tmp_path, monkeypatch):
+    """CuPy does not look at what a source includes: the options tell."""
+    (tmp_path / "points.cu").write_text((_cuda.FOLDER / "points.cu").read_text())
+    monkeypatch.setattr(_cuda, "FOLDER", tmp_path)
+    for header in ("// one", "// one", "// another"):
+        (tmp_path / "common.cuh").write_text(header)
+        _cuda.CupyProgram("points", "uint8")
+    first, second, third = (module.options for module in compiled)
+    assert first == second != third
+
+
+@pytest.mark.parametrize("shared", [0, 40_000, 48_800, 60_000])
+def test_dynamic_shared_memory_is_asked_for(compiled, shared):
+    """Also where it would fit but for the kernel's static arrays."""
+    program = _cuda.CupyProgram("shape", "uint8")
+    for _ in range(2):
+        program.launch("hulls", 7, 128, (1, 2), shared)
+    kernel = compiled[0].kernels["hulls"]
+    assert kernel.max_dynamic_shared_size_bytes == (shared or None)
+    kernel.assert_called_with((7,), (128,), (1, 2), shared_mem=shared)
+
+
+def test_a_kernel_refuses_an_array_on_the_host(emulated):
+    labels = emulated.put(np.zeros((1, 8, 8), np.int32))
+    with pytest.raises(TypeError, match="on the host"):
+        _cuda.launch("distance", "columns_to_border", 1, 32, labels, 1, 8, 8, np.zeros((1, 8, 8), np.uint16))
 
 
 def test_an_array_on_the_host_is_refused(emulated):

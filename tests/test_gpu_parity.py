@@ -7,6 +7,7 @@ import cuda_on_cpu
 import emulated_gpu
 import features
 from features._cells import make_cells
+from features.texture import level_cuts
 from mosaics import mosaic_cells
 from painting import paint_cells
 
@@ -40,6 +41,13 @@ def test_no_cells_and_one_black_pixel(family, emulated, device):
     assert_twin(family, make_cells(pixels, labels, labels, device), emulated)
     labels[0, 0, 0] = 1
     assert_twin(family, make_cells(pixels, labels, labels, device), emulated)
+
+
+def test_levels_of_texture_are_those_of_the_cpu_for_any_range(emulated):
+    """Ranges that are multiples of 32 have cuts at whole grey values."""
+    darkest, brightest = np.zeros(255, np.int64), np.arange(1, 256)
+    theirs = level_cuts(emulated.put(darkest), emulated.put(brightest), xp=emulated.xp)
+    np.testing.assert_array_equal(emulated.get(theirs), level_cuts(darkest, brightest))
 
 
 @pytest.mark.shared

@@ -72,7 +72,7 @@ def test_masks(shape, twins, rng):
     for reach in (0, 3, 9):
         twins("outline", "even_out", stack, on_host=(sizes + reach,))
         twins("outline", "opened", stack, on_host=(sizes + reach,))
-    for largest in (0.0, 7.5, 40.0):
+    for largest in (0.0, 7.5, 40.0, 1e9):
         twins("outline", "fill_holes", stack, on_host=(largest * sizes,))
         twins("outline", "fill_holes", ~stack, on_host=(largest * sizes,))
     for one in (stack, ~stack, stack | True, stack & False):

@@ -122,6 +122,13 @@ def test_fill_holes(masks, rng):
         assert found.sum() > mask.sum()
 
 
+def test_background_at_the_border_is_no_hole_however_large_holes_may_be():
+    masks = np.ones((1, 9, 9), bool)
+    masks[0, 0, 0] = masks[0, 4, 4] = False
+    (found,) = outline.fill_holes(masks, np.array([1e9]))
+    assert np.argwhere(~found).tolist() == [[0, 0]]
+
+
 def test_chamfer(masks):
     found = outline.chamfer(masks) / 5
     for mask, distance in zip(masks, found):

@@ -11,6 +11,7 @@ from features._kernels_cpu._jit import kernel
 STRAIGHT, DIAGONAL, KNIGHT = 5, 7, 11  # lengths of steps between pixels: 5 units a px
 FURTHEST = 8191
 SOFT = (2, 53, 146, 53, 2)  # a Gaussian of 0.7 px, in 1 / 256
+OPEN = 1 << 32  # pixels that background at the border counts as: more than any hole has
 
 
 def even_out(masks: np.ndarray, reaches: np.ndarray) -> np.ndarray:
@@ -81,7 +82,7 @@ def fill_holes(masks: np.ndarray, largest: np.ndarray) -> np.ndarray:
         for y in range(height):
             for k in range(firsts[y], firsts[y + 1]):
                 open_to_border = y == 0 or y == height - 1 or runs[k, 0] == 0 or runs[k, 1] == width
-                area[_root(parent, k)] += masks.size if open_to_border else runs[k, 1] - runs[k, 0]
+                area[_root(parent, k)] += OPEN if open_to_border else runs[k, 1] - runs[k, 0]
         for y in range(height):
             for k in range(firsts[y], firsts[y + 1]):
                 if area[_root(parent, k)] <= largest[f]:

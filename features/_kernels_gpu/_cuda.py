@@ -1,7 +1,8 @@
 """Launching CUDA kernels on CuPy arrays: a source is compiled once for each type of pixel, when first launched."""
 
 import sys
-from functools import lru_cache
+from functools import cache, lru_cache
+from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
@@ -22,18 +23,24 @@ class Program(Protocol):
 
 
 class CupyProgram:
-    """A source compiled by CuPy for the GPU at hand."""
+    """A source compiled by CuPy for the GPU at hand.
+
+    CuPy keeps what it compiled on disk under the source's text and options. They name the common header's hash, so that
+    a changed header is compiled anew.
+    """
 
     def __init__(self, source: str, pixel: str) -> None:
         import cupy
 
-        options = (*OPTIONS, f"-DPixel={PIXELS[pixel]}")
-        self._module = cupy.RawModule(code=(FOLDER / f"{source}.cu").read_text(), options=options)
+        header = sha256((FOLDER / "common.cuh").read_bytes()).hexdigest()
+        options = (*OPTIONS, f"-DPixel={PIXELS[pixel]}", f"-DHEADER_{header}")
+        module = cupy.RawModule(code=(FOLDER / f"{source}.cu").read_text(), options=options)
+        self._function = cache(module.get_function)
 
     def launch(self, kernel: str, blocks: int, threads: int, arguments: tuple, shared: int) -> None:
         """Run a kernel on a grid."""
-        function = self._module.get_function(kernel)
-        if shared > 48 * 1024:  # more than a block may use without asking
+        function = self._function(kernel)
+        if shared:  # without asking a block has 48 KB, of which its static arrays are a part
             function.max_dynamic_shared_size_bytes = shared
         function((blocks,), (threads,), arguments, shared_mem=shared)
 

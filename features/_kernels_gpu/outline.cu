@@ -3,6 +3,7 @@
 #include "common.cuh"
 
 const int STRAIGHT = 5, DIAGONAL = 7, KNIGHT = 11, FURTHEST_STEP = 8191;  // 5 units a px
+const i64 OPEN = i64(1) << 32;  // pixels that background at the border counts as: more than any hole has
 
 KERNEL count_along(const u8* masks, i64 height, i64 width, const i64* reaches, i64 n, u16* out) {
     StackPlace at(height, width);
@@ -72,7 +73,7 @@ KERNEL measure_parts(const int* first, i64 n, i64 height, i64 width, int* parent
     if (at.place >= n || first[at.place] < 0 || (at.x + 1 < width && first[at.place + 1] >= 0)) return;
     i64 length = at.place - first[at.place] + 1;
     bool open = at.y == 0 || at.y == height - 1 || at.x == width - 1 || length == at.x + 1;
-    atomicAdd(&areas[root_of(parent, first[at.place])], u64(open ? n : length));
+    atomicAdd(&areas[root_of(parent, first[at.place])], u64(open ? OPEN : length));
 }
 
 // A thread a pixel.
