@@ -40,9 +40,9 @@ def find_nuclei(planes: np.ndarray, device: Device) -> tuple[np.ndarray, np.ndar
     """
     rough = device.kernels.planes.mean_of_nine(planes)
     levels = device.kernels.planes.otsu(rough, _DARK, _FEWEST)
-    radii = device.kernels.outline.typical_radius(rough > levels[:, None, None])
+    radii = device.kernels.chamfer.typical_radius(rough > levels[:, None, None])
     levels, radii = device.get(levels), device.get(radii)
-    smooth = device.kernels.planes.gaussian(planes, *gaussian_weights(np.maximum(0.08 * radii, 1.0)))
+    smooth = device.kernels.smoothing.gaussian(planes, *gaussian_weights(np.maximum(0.08 * radii, 1.0)))
     mask = _bright(smooth, levels, radii, device)
     return _divide(mask, _without_gaps(mask, smooth, radii, device), smooth, radii, device), radii
 
@@ -51,7 +51,7 @@ def _bright(smooth: np.ndarray, levels: np.ndarray, radii: np.ndarray, device: D
     """Masks of what is bright for its surroundings, with smooth outlines and without holes."""
     planes, outline = device.kernels.planes, device.kernels.outline
     floor = device.put((_FLOOR * levels).astype(np.uint8))[:, None, None]
-    around = planes.local_mean(smooth, smooth > floor, _rounded(2.5 * radii / _BLOCK))
+    around = device.kernels.smoothing.local_mean(smooth, smooth > floor, _rounded(2.5 * radii / _BLOCK))
     bounds = (share * levels[:, None] for share in (_FLOOR, _CEILING))
     least = np.clip(_LOCAL * np.arange(_TOP + 1), *bounds).astype(np.uint8)
     mask = outline.even_out(smooth > planes.look_up(around, least), _rounded(0.25 * radii))
@@ -61,7 +61,7 @@ def _bright(smooth: np.ndarray, levels: np.ndarray, radii: np.ndarray, device: D
 def _without_gaps(mask: np.ndarray, smooth: np.ndarray, radii: np.ndarray, device: Device) -> np.ndarray:
     """What of the masks is no dark gap between two nuclei."""
     planes, outline = device.kernels.planes, device.kernels.outline
-    around = planes.local_mean(smooth, mask, _rounded(1.2 * radii / _BLOCK))
+    around = device.kernels.smoothing.local_mean(smooth, mask, _rounded(1.2 * radii / _BLOCK))
     dark = np.tile((_GAP * np.arange(_TOP + 1)).astype(np.uint8), (len(radii), 1))
     core = outline.even_out(mask & (smooth >= planes.look_up(around, dark)), _rounded(0.1 * radii))
     return outline.fill_holes(core, _HOLE * _area(radii))
@@ -73,8 +73,8 @@ def _divide(mask: np.ndarray, core: np.ndarray, smooth: np.ndarray, radii: np.nd
     Nuclei at the image border are split as if they went on beyond it.
     """
     segment = device.kernels.segment
-    distance = device.kernels.outline.chamfer(core) * np.uint16(_FINENESS)
-    distance = device.kernels.planes.gaussian(distance, *gaussian_weights(np.maximum(0.12 * radii, 0.7)))
+    distance = device.kernels.chamfer.distances(core) * np.uint16(_FINENESS)
+    distance = device.kernels.smoothing.gaussian(distance, *gaussian_weights(np.maximum(0.12 * radii, 0.7)))
     smallest = np.maximum(_SPECK * _area(radii), 12).astype(np.int64)
     seeds = segment.split_by_depth(framed(distance * core, device), _NECK, smallest)
     relief = (_TOP + 1 - smooth.astype(np.uint16)) * mask

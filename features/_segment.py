@@ -92,17 +92,13 @@ def _grow_cells(
     """Flood from the nuclei over what is lit: cells meet in the dark valleys between them, or halfway in between."""
     kernels = device.kernels
     body = (microtubules & er) + ((microtubules ^ er) >> 1)  # the mean of both
-    body = kernels.planes.gaussian(body, *gaussian_weights(np.maximum(0.15 * radii, 1.0)))
+    body = kernels.smoothing.gaussian(body, *gaussian_weights(np.maximum(0.15 * radii, 1.0)))
     foreground = kernels.outline.even_out(body > _LIT, np.maximum(np.rint(0.2 * radii), 1).astype(np.int64))
     foreground = kernels.outline.fill_holes(foreground, _VACUOLE * np.pi * radii**2)
-    distance = kernels.outline.chamfer(nuclei == 0)
-    slope, reach = (
-        device.put(numbers.astype(kind))[:, None, None]
-        for numbers, kind in (
-            (np.rint(65536 * _SLOPE / (_UNITS * radii)), np.uint32),
-            (_UNITS * _REACH * radii, np.uint16),
-        )
-    )
+    distance = kernels.chamfer.distances(nuclei == 0)
+    slope = np.rint(65536 * _SLOPE / (_UNITS * radii)).astype(np.uint32)
+    reach = np.minimum(_UNITS * _REACH * radii, np.iinfo(np.uint16).max).astype(np.uint16)
+    slope, reach = (device.put(numbers)[:, None, None] for numbers in (slope, reach))
     relief = (256 - body.astype(np.uint16)) + ((distance * slope) >> 16).astype(np.uint16)
     relief *= (foreground & (distance < reach)) | (nuclei > 0)
     return unframed(kernels.segment.flood(framed(nuclei, device), framed(relief, device)), device)

@@ -50,7 +50,7 @@ def test_planes_of_either_depth(shape, dtype, twins, rng):
     for times in (2, 3):
         twins("planes", "shrink", stack, times)
     weights, reaches = gaussian_weights(np.linspace(0.7, 5.3, len(stack)))
-    twins("planes", "gaussian", stack, on_host=(weights, reaches))
+    twins("smoothing", "gaussian", stack, on_host=(weights, reaches))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -62,7 +62,7 @@ def test_planes_on_the_root_scale(shape, twins, rng):
         twins("planes", "otsu", stack, 12, fewest)
     twins("planes", "look_up", stack, on_host=(rng.integers(0, 256, (len(stack), 256), np.uint8),))
     reaches = np.arange(1, 2 * len(stack), 2)
-    twins("planes", "local_mean", stack, masks(rng, shape), on_host=(reaches,))
+    twins("smoothing", "local_mean", stack, masks(rng, shape), on_host=(reaches,))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -76,8 +76,8 @@ def test_masks(shape, twins, rng):
         twins("outline", "fill_holes", stack, on_host=(largest * sizes,))
         twins("outline", "fill_holes", ~stack, on_host=(largest * sizes,))
     for one in (stack, ~stack, stack | True, stack & False):
-        twins("outline", "chamfer", one)
-        twins("outline", "typical_radius", one)
+        twins("chamfer", "distances", one)
+        twins("chamfer", "typical_radius", one)
 
 
 @pytest.mark.parametrize("times", [2, 3, 4])
@@ -90,5 +90,5 @@ def test_enlarged_labels(times, twins, rng):
 
 def test_ties(twins):
     twins("planes", "otsu", np.repeat(np.uint8([50, 100, 150]), 20).reshape(1, 3, 20), 12, 16)
-    twins("outline", "typical_radius", squares())
+    twins("chamfer", "typical_radius", squares())
     twins("outline", "enlarge", diagonal(), 4, 36, 36)

@@ -7,7 +7,7 @@ from skimage.filters import threshold_otsu
 from skimage.measure import block_reduce
 from skimage.morphology import remove_small_holes
 
-from features._kernels_cpu import outline, planes
+from features._kernels_cpu import chamfer, outline, planes, smoothing
 from features._smoothing import gaussian_weights
 
 LEAST_ERROR = 0.0202  # of a distance by steps of 5, 7 and 11: at worst 2 % (Borgefors 1986)
@@ -27,7 +27,7 @@ def masks(rng):
 def test_gaussian(dtype, most, rng):
     stack = rng.integers(0, np.iinfo(dtype).max, (2, 61, 83)).astype(dtype)
     sigmas = np.array([1.0, 3.7])
-    found = planes.gaussian(stack, *gaussian_weights(sigmas))
+    found = smoothing.gaussian(stack, *gaussian_weights(sigmas))
     for plane, sigma, smooth in zip(stack, sigmas, found):
         expected = ndimage.gaussian_filter(plane.astype(float), sigma, mode="mirror", radius=int(np.ceil(3 * sigma)))
         assert np.abs(smooth - expected).max() < most  # a level of 256; 3 of 65,536, as weights are whole numbers
@@ -68,7 +68,7 @@ def test_otsu_of_three_equal_levels_is_the_lowest():
 def test_local_mean_of_what_is_masked(levels, masks):
     """Exact in the middle of four blocks, where four squares' means are averaged."""
     reaches = np.array([2, 5])
-    found = planes.local_mean(levels, masks, reaches)
+    found = smoothing.local_mean(levels, masks, reaches)
     for plane, mask, reach, mean in zip(levels, masks, reaches, found):
         squares = [
             (plane * mask)[window].sum() // max(mask[window].sum(), 1)
@@ -79,7 +79,7 @@ def test_local_mean_of_what_is_masked(levels, masks):
         ]
         middle = mean[23:25, 31:33].astype(int)  # an eighth of a block from where the four meet
         assert abs(middle.mean() - np.mean(squares)) <= 0.5
-    assert planes.local_mean(np.full_like(levels, 77), masks, np.array([20, 20])).min() == 77
+    assert smoothing.local_mean(np.full_like(levels, 77), masks, np.array([20, 20])).min() == 77
 
 
 def test_root_scale_spreads_a_plane(rng):
@@ -130,7 +130,7 @@ def test_background_at_the_border_is_no_hole_however_large_holes_may_be():
 
 
 def test_chamfer(masks):
-    found = outline.chamfer(masks) / 5
+    found = chamfer.distances(masks) / 5
     for mask, distance in zip(masks, found):
         expected = ndimage.distance_transform_edt(mask)
         assert np.abs(distance - expected).max() > 0.02  # it is no exact distance
@@ -139,10 +139,10 @@ def test_chamfer(masks):
 
 def test_chamfer_far_away():
     masks = np.ones((1, 200, 300), bool)
-    assert (outline.chamfer(masks) == 8191).all()
+    assert (chamfer.distances(masks) == 8191).all()
     masks[0, 100, 150] = False
     np.testing.assert_allclose(
-        outline.chamfer(masks)[0] / 5, ndimage.distance_transform_edt(masks[0]), rtol=LEAST_ERROR
+        chamfer.distances(masks)[0] / 5, ndimage.distance_transform_edt(masks[0]), rtol=LEAST_ERROR
     )
 
 
@@ -150,7 +150,7 @@ def test_typical_radius_is_that_of_most_area():
     y, x = np.mgrid[:200, :300]
     discs = [(40, 40, 30), (40, 140, 28), (150, 60, 29)] + [(150 + 12 * (k % 2), 120 + 12 * k, 4) for k in range(9)]
     mask = np.any([np.hypot(y - cy, x - cx) < radius for cy, cx, radius in discs], axis=0)
-    found = outline.typical_radius(np.stack([mask, np.zeros_like(mask)]))
+    found = chamfer.typical_radius(np.stack([mask, np.zeros_like(mask)]))
     assert found[0] == pytest.approx(29, abs=2)
     assert found[1] == 2
 
@@ -165,7 +165,7 @@ def squares():
 
 
 def test_typical_radius_is_the_smaller_of_two_halves():
-    assert outline.typical_radius(squares()) == 4
+    assert chamfer.typical_radius(squares()) == 4
 
 
 def diagonal():

@@ -1,11 +1,10 @@
-"""Twins of the CPU's operations on stacks of binary masks and label images."""
+"""Twins of the CPU's outlines of stacks of binary masks and label images."""
 
 import numpy as np
 
 from features._kernels_gpu._cuda import launch, launch_each, namespace
 
-_THREADS, _OF_A_ROW = 256, 512
-_FURTHEST = 8191
+_THREADS = 256
 
 
 def even_out(masks: np.ndarray, reaches: np.ndarray) -> np.ndarray:
@@ -34,23 +33,6 @@ def fill_holes(masks: np.ndarray, largest: np.ndarray) -> np.ndarray:
     launch("outline", "measure_parts", blocks, _THREADS, first, *shape, parent, areas)
     largest = xp.asarray(largest)
     launch("outline", "fill_parts", blocks, _THREADS, first, masks.size, height * width, parent, areas, largest, out)
-    return out
-
-
-def chamfer(masks: np.ndarray) -> np.ndarray:
-    """See the CPU twin."""
-    out = namespace(masks).empty(masks.shape, np.uint16)
-    launch("outline", "chamfer", len(masks), _OF_A_ROW, masks, *masks.shape[1:], out)
-    return out
-
-
-def typical_radius(masks: np.ndarray) -> np.ndarray:
-    """See the CPU twin."""
-    xp, (n_fields, height, width) = namespace(masks), masks.shape
-    halved = xp.empty((n_fields, (height + 1) // 2, (width + 1) // 2), bool)
-    distance = chamfer(launch_each("outline", "halve", halved, masks, height, width, *halved.shape[1:]))
-    peaks, out = xp.zeros((n_fields, _FURTHEST + 1), np.uint32), xp.empty(n_fields)
-    launch("outline", "typical_radius", n_fields, _OF_A_ROW, distance, *halved.shape[1:], peaks, out)
     return out
 
 

@@ -1,11 +1,10 @@
-"""Twins of the CPU's operations on stacks of planes."""
+"""Twins of the CPU's brightness of stacks of planes."""
 
 import numpy as np
 
 from features._kernels_gpu._cuda import launch, launch_each, namespace
 
 _THREADS = 256
-_BLOCK = 4  # side of the blocks of local means, as on the CPU
 
 
 def root_scale(planes: np.ndarray) -> np.ndarray:
@@ -42,32 +41,9 @@ def otsu(planes: np.ndarray, above: int, fewest: int) -> np.ndarray:
     return out
 
 
-def gaussian(planes: np.ndarray, weights: np.ndarray, reaches: np.ndarray) -> np.ndarray:
-    """See the CPU twin."""
-    xp = namespace(planes)
-    given = (*planes.shape[1:], xp.asarray(weights), weights.shape[1], xp.asarray(reaches))
-    along = launch_each("planes", "smooth_rows", xp.empty(planes.shape, np.uint16), planes, *given, pixel=planes.dtype)
-    return launch_each(
-        "planes", "smooth_columns", xp.empty(planes.shape, planes.dtype), along, *given, pixel=planes.dtype
-    )
-
-
 def look_up(planes: np.ndarray, tables: np.ndarray) -> np.ndarray:
     """See the CPU twin."""
     xp, (_, height, width) = namespace(planes), planes.shape
     return launch_each(
         "planes", "look_up", xp.empty(planes.shape, np.uint8), planes, xp.asarray(tables), height * width
     )
-
-
-def local_mean(planes: np.ndarray, masks: np.ndarray, reaches: np.ndarray) -> np.ndarray:
-    """See the CPU twin."""
-    xp, (n_fields, height, width) = namespace(planes), planes.shape
-    blocks = (n_fields, -(-height // _BLOCK), -(-width // _BLOCK))
-    reaches = xp.asarray(reaches)
-    sums = launch_each(
-        "planes", "sum_blocks", xp.empty((*blocks, 2), np.int32), planes, masks, height, width, *blocks[1:]
-    )
-    along = launch_each("planes", "sum_along", xp.empty((*blocks, 2), np.int32), sums, *blocks[1:], reaches)
-    means = launch_each("planes", "mean_of_squares", xp.empty(blocks, np.uint8), along, *blocks[1:], reaches)
-    return launch_each("planes", "interpolate", xp.empty(planes.shape, np.uint8), means, *blocks[1:], height, width)
