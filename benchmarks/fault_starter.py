@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+from importlib import import_module
 from typing import Any
 
 import cli
@@ -20,13 +21,12 @@ def main() -> None:
     """Load everything and serve until stdin ends; what is forked goes on below."""
     import cv2
 
-    import pipeline
-    from features._warm import compile_family, compile_segmentation
+    from features._warm import compile_part, parts
 
+    import_module("pipeline")
     cv2.setNumThreads(1)  # a fork of a process with threads hangs
-    for name in pipeline.extraction.features.families():
-        compile_family(name)
-    compile_segmentation()
+    for name in parts():
+        compile_part(name)
     wish = _wish_of_a_fork()
     if wish is not None:
         _become(wish)

@@ -11,6 +11,8 @@ from features._device import open_device
 from features._field import measure_field
 from features._segment import segment
 
+_SEGMENTATION = "segmentation"
+
 
 def kernels_compiled() -> bool:
     """Whether every CPU kernel module has left its compiled form in the cache beside it."""
@@ -19,18 +21,31 @@ def kernels_compiled() -> bool:
     return all(any(folder.glob(f"__pycache__/{module}.*.nbi")) for module in modules)
 
 
-def compile_family(name: str) -> str:
-    """Measure one family on a small field of two cells, which compiles what it needs; gives back its name."""
+def parts() -> tuple[str, ...]:
+    """What is compiled, part by part, as `compile_part` takes it."""
+    return (_SEGMENTATION, *features.families())
+
+
+def compile_part(name: str) -> str:
+    """Run what a part needs on a small field, which compiles it; gives back its name."""
+    if name == _SEGMENTATION:
+        _segment()
+    else:
+        _measure(name)
+    return name
+
+
+def _measure(family: str) -> None:
+    """Measure one family on a small field of two cells."""
     device = open_device("cpu")
     y, x = np.mgrid[:64, :64]
     nuclei = np.where((y - 32) ** 2 + (x - 16) ** 2 < 60, 1, 0) + np.where((y - 32) ** 2 + (x - 48) ** 2 < 60, 2, 0)
     cells = np.where(x < 32, 1, 2)
     pixels = ((37 * y + 91 * x) % 251).astype(np.uint8)[None].repeat(4, axis=0)
-    features.families()[name].measure(make_cells(pixels[None], cells[None], nuclei[None], device), device)
-    return name
+    features.families()[family].measure(make_cells(pixels[None], cells[None], nuclei[None], device), device)
 
 
-def compile_segmentation() -> str:
+def _segment() -> None:
     """Segment fields with two nuclei, a small one and a large one, and measure one as a whole."""
     y, x = np.mgrid[:128, :128]
     nuclei = ((y - 64) ** 2 + (x - 32) ** 2 < 300) | ((y - 64) ** 2 + (x - 96) ** 2 < 300)
@@ -38,4 +53,3 @@ def compile_segmentation() -> str:
     segment(pixels)
     segment(pixels.repeat(6, axis=1).repeat(6, axis=2))
     measure_field(pixels)
-    return "segmentation"

@@ -9,7 +9,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import features
 from engine.errors import InputError
 from engine.files import digest, read_json, whole, write_csv, write_json
 from engine.parallel import run_units
@@ -23,7 +22,7 @@ from features._overlap import measure_on, measure_shards
 from features._settings import ExtractSettings
 from features._shards import Shard, measure_shard
 from features._table import columns_frame
-from features._warm import compile_family, compile_segmentation, kernels_compiled
+from features._warm import compile_part, kernels_compiled, parts
 from models.matrix import matrix_made_of, pool_shard, write_matrix
 
 SPLITS = ("train", "test")
@@ -86,11 +85,9 @@ def compile_kernels(workers: int, quiet: bool) -> None:
     """Compile the kernels side by side before the first shard of a fresh installation; the result stays on disk."""
     if kernels_compiled():
         return
-    names = list(features.families())
-    with progress("compiling kernels, once per installation", len(names) + 1, "modules", quiet) as bar:
-        compile_segmentation()
-        bar.advance()
-        for _ in run_units(compile_family, [(name,) for name in names], workers):
+    units = [(name,) for name in parts()]
+    with progress("compiling kernels, once per installation", len(units), "modules", quiet) as bar:
+        for _ in run_units(compile_part, units, workers):
             bar.advance()
 
 
