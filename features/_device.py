@@ -11,7 +11,9 @@ import numpy as np
 
 from engine.errors import UsageError
 
-_GPU_BATCH = 64 * 512 * 512
+_LARGEST_BATCH = 64 * 512 * 512  # px of one channel: more at once would only take longer to begin
+# That a GPU needs: two batches are under way, each has up to 150, and gaps between arrays as much again.
+_BYTES_A_PIXEL = 600
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,11 @@ def missing_for_a_gpu() -> str:
         return f"CUDA finds no GPU ({error}): check the driver with nvidia-smi."
 
 
+def is_of_a_gpu(error: MemoryError) -> bool:
+    """Whether it is a GPU's memory that ran out, not the host's."""
+    return type(error).__module__.partition(".")[0] == "cupy"
+
+
 def _as_it_is(array: np.ndarray) -> np.ndarray:
     return array
 
@@ -108,13 +115,15 @@ def _open_gpu(number: int) -> Device:
 
     from features import _kernels_gpu
 
-    cupy.cuda.Device(number).use()
+    gpu = cupy.cuda.Device(number)
+    gpu.use()
+    free, _ = gpu.mem_info
     return Device(
         f"cuda:{number}",
         "cuda",
         cupy,
         _kernels_gpu,
-        _GPU_BATCH,
+        min(_LARGEST_BATCH, free // _BYTES_A_PIXEL),
         put=cupy.asarray,
         get=cupy.asnumpy,
         stream=partial(cupy.cuda.Stream, non_blocking=True),

@@ -9,8 +9,9 @@ from itertools import cycle
 
 import cv2
 
+from engine.errors import MachineError
 from features._batches import Launched, MeasuredCells, ReadField, batches, fetch, launch, read_one, read_pixels
-from features._device import Device, open_device
+from features._device import Device, is_of_a_gpu, open_device
 from features._images import FieldSource
 from features._settings import ExtractSettings
 from features._shards import Shard, readable, write_shard
@@ -23,7 +24,15 @@ def measure_on(
     source: FieldSource, shards: list[Shard], settings: ExtractSettings, device: str, n_threads: int
 ) -> tuple[int, int]:
     """Measure shards on the device of that name, in this process; gives fields and failures of all."""
-    counts = list(measure_shards(source, shards, settings, open_device(device), n_threads))
+    try:
+        counts = list(measure_shards(source, shards, settings, open_device(device), n_threads))
+    except MemoryError as error:
+        if not is_of_a_gpu(error):
+            raise
+        raise MachineError(
+            f"device {device}: its memory ran out ({error}). What was finished is kept, and the same command goes on "
+            "from there. End what else uses it (nvidia-smi shows it), or run with --device cpu."
+        ) from error
     return sum(n_fields for n_fields, _ in counts), sum(n_failed for _, n_failed in counts)
 
 

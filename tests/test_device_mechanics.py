@@ -2,10 +2,12 @@
 
 import sys
 from types import ModuleType, SimpleNamespace
+from unittest.mock import MagicMock
 
 import pytest
 
-from engine.errors import UsageError
+from engine.errors import MachineError, UsageError
+from features import _overlap
 from features._device import device_names, open_device
 
 
@@ -17,14 +19,19 @@ class CudaError(RuntimeError):
 def machine(monkeypatch):
     """Say what the machine has: None for no CuPy, a number of GPUs, or an error of the driver."""
 
-    def has(gpus):
+    def has(gpus, free=60 * 2**30):
         def count():
             if isinstance(gpus, Exception):
                 raise gpus
             return gpus
 
         cupy = ModuleType("cupy")
-        cupy.cuda = SimpleNamespace(runtime=SimpleNamespace(getDeviceCount=count, CUDARuntimeError=CudaError))
+        cupy.cuda = SimpleNamespace(
+            runtime=SimpleNamespace(getDeviceCount=count, CUDARuntimeError=CudaError),
+            Device=lambda number: SimpleNamespace(use=lambda: None, mem_info=(free, 80 * 2**30)),
+            Stream=SimpleNamespace,
+        )
+        cupy.asarray = cupy.asnumpy = None
         monkeypatch.setitem(sys.modules, "cupy", None if gpus is None else cupy)
 
     return has
@@ -61,3 +68,23 @@ def test_unknown_names(machine, name):
     machine(1)
     with pytest.raises(UsageError, match="unknown: expected auto, cpu or cuda"):
         open_device(name)
+
+
+def test_a_batch_fits_the_memory_that_is_free(machine):
+    machine(1)
+    assert open_device("cuda").batch_pixels == 64 * 512 * 512
+    machine(1, free=6 * 2**30)
+    assert open_device("cuda").batch_pixels == 6 * 2**30 // 600
+
+
+def test_memory_of_a_gpu_that_runs_out_is_a_sentence(monkeypatch):
+    class OutOfMemoryError(MemoryError):
+        """Stands for CuPy's."""
+
+    for module, kind in (("cupy.cuda.memory", MachineError), ("numpy", MemoryError)):
+        monkeypatch.setattr(OutOfMemoryError, "__module__", module)
+        monkeypatch.setattr(_overlap, "open_device", lambda name: name)
+        monkeypatch.setattr(_overlap, "measure_shards", MagicMock(side_effect=OutOfMemoryError("allocating 9 bytes")))
+        with pytest.raises(kind, match="allocating 9 bytes") as caught:
+            _overlap.measure_on(None, [], None, "cuda:1", 1)
+    assert type(caught.value) is OutOfMemoryError
