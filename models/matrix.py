@@ -242,7 +242,10 @@ def read_matrix(path: Path, columns: pd.DataFrame, covariates: bool = True) -> F
         If there is none.
     """
     if not path.is_file():
-        raise InputError(f"{path} is missing: no features have been extracted for it. Run python cli.py extract first.")
+        raise InputError(
+            f"{path} is missing: no {path.stem} fields have been extracted. Run python cli.py extract first, with "
+            f"{path.stem}/ or {path.stem}.zip in its data folder."
+        )
     described = matrix_columns(columns)
     if not covariates:
         described = described[~described["covariate"].to_numpy(bool)].reset_index(drop=True)

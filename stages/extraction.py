@@ -55,7 +55,7 @@ def choose_devices(name: str, quiet: bool) -> tuple[str, ...]:
     """The devices that a name stands for; says what "auto" chose, and why."""
     devices = device_names(name)
     if name == "auto" and not quiet:
-        reason = f" ({missing_for_a_gpu()})" if devices == ("cpu",) else ""
+        reason = f" ({missing_for_a_gpu().removesuffix('.')})" if devices == ("cpu",) else ""
         print(f"device auto: {', '.join(devices)}{reason}", file=sys.stderr)  # noqa: T201
     return devices
 
