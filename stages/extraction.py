@@ -71,7 +71,8 @@ def remember_settings(folder: RunFolder, settings: ExtractSettings) -> None:
     before = before if isinstance(before, dict) else {}
     changed = [f"{key}: {before.get(key)} -> {now}" for key, now in today.items() if before.get(key) != now]
     if changed:
-        print(f"settings differ from the earlier run ({'; '.join(changed)}): measuring again", file=sys.stderr)  # noqa: T201
+        refit = "; then run python cli.py fit again" if (folder.models / "fit.json").is_file() else ""
+        print(f"settings differ from the earlier run ({'; '.join(changed)}): measuring again{refit}", file=sys.stderr)  # noqa: T201
         for split in SPLITS:
             folder.matrix(split).unlink(missing_ok=True)
     write_json(path, today)

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import pipeline
+from engine.files import write_json
 from models.matrix import read_hashes
 from simulate import simulate
 
@@ -187,7 +188,10 @@ def test_masks_made_elsewhere_replace_ours(data, tmp_path):
 def test_other_settings_are_named(data, tmp_path, capsys):
     extract(data, tmp_path / "run")
     extract(data, tmp_path / "run", no_er=True)
-    assert "no_er: False -> True" in capsys.readouterr().err
+    assert "(no_er: False -> True): measuring again\n" in capsys.readouterr().err
+    write_json(tmp_path / "run/models/fit.json", {})
+    extract(data, tmp_path / "run")
+    assert "(no_er: True -> False): measuring again; then run python cli.py fit again\n" in capsys.readouterr().err
 
 
 def test_a_run_folder_in_use_is_refused(simulated, tmp_path):
