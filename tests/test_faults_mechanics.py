@@ -316,3 +316,34 @@ def test_a_signal_that_comes_while_an_object_is_taken_down_is_not_lost():
     _, said = running.communicate(timeout=20)
     assert running.returncode == 130
     assert said.strip() == KEPT
+
+
+STUBBORN = """
+import os, time
+from engine.interrupt import heed_signals
+from engine.progress import progress
+
+heed_signals()
+with progress("fit", 10) as bar:
+    os.write(1, b"ready\\n")
+    while True:
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt:
+            os.write(1, b"no\\n")
+"""
+
+
+def test_a_second_ctrl_c_under_a_bar_leaves_the_terminal_with_a_cursor():
+    ours, theirs = os.openpty()
+    running = subprocess.Popen([sys.executable, "-c", STUBBORN], cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs)
+    os.close(theirs)
+    for expected in (b"ready\n", b"no\n"):
+        assert running.stdout.readline() == expected
+        running.send_signal(signal.SIGINT)
+    assert running.wait(20) == 130
+    running.stdout.close()
+    said = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert "\x1b[?25l" in said
+    assert said.endswith(f"\r\n\x1b[?25h{KEPT}\r\n")
