@@ -218,7 +218,7 @@ def importances(
         lines.append(f"picture in {plot}")
     lines.append(f"table in {folder.importance}")
     facts = {"importance": str(folder.importance), "plot": str(plot) if plot else None}
-    return Outcome(tuple(lines), f"python cli.py report --run {run}", facts)
+    return Outcome(tuple(lines), f"python cli.py report --data {explaining.fitted_on(folder)} --run {run}", facts)
 
 
 def predict(
@@ -277,7 +277,8 @@ def report(data: Path, run: Path, *, masks: Path | None, workers: int, quiet: bo
     fitted = fitting.finished_fit(folder)
     with locked(run):
         page = report_run(folder, fitted, data, masks, workers or default_workers(), quiet)
-    return Outcome((f"report in {page}",), f"python cli.py submit --data {data} --run {run}", {"report": str(page)})
+    command = f"submit --data {data}" if folder.matrix("test").is_file() else "predict my_fields"
+    return Outcome((f"report in {page}",), f"python cli.py {command} --run {run}", {"report": str(page)})
 
 
 def export(run: Path, file: Path, *, level: str, split: str, quiet: bool) -> Outcome:

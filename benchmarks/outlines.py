@@ -69,7 +69,7 @@ def write_sheets(out: Path, names: list[str]) -> None:
         sheet = np.zeros((ROWS * TILE, COLUMNS * TILE, 3), np.uint8)
         for k, name in enumerate(names[start : start + per_sheet]):
             tile = cv2.resize(cv2.imread(str(out / f"{name}.png")), (TILE, TILE), interpolation=cv2.INTER_AREA)
-            cv2.putText(tile, f"{start + k} {name[:18]}", (6, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (0, 255, 0), 1)
+            cv2.putText(tile, f"{start + k} {name[:36]}", (6, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (0, 255, 0), 1)
             y, x = TILE * (k // COLUMNS), TILE * (k % COLUMNS)
             sheet[y : y + TILE, x : x + TILE] = tile
         cv2.imwrite(str(out / f"sheet_{start // per_sheet:02d}.png"), sheet)

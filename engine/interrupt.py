@@ -17,6 +17,9 @@ GRACE = 5.0
 _UNSAID = "ignore:resource_tracker:UserWarning"
 """What the process that tidies up behind killed workers would say about each semaphore that it removes."""
 
+_OFF_THE_BAR = "\n\x1b[?25h"
+"""On a terminal: to the next line, with the cursor that a progress bar hides."""
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _came = threading.Event()
 _held = threading.Event()
@@ -92,7 +95,7 @@ def _end_after_grace(told: int) -> None:
     _came.set()
     select.select([told], [], [], GRACE)
     with contextlib.suppress(OSError, ValueError):
-        os.write(sys.stderr.fileno(), f"{SENTENCE}\n".encode())
+        os.write(sys.stderr.fileno(), f"{_OFF_THE_BAR if sys.stderr.isatty() else ''}{SENTENCE}\n".encode())
     _kill_children()
     os._exit(INTERRUPTED)
 

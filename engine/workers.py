@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -23,6 +24,10 @@ TRIES = 3
 """How often a unit may be under way when a worker is killed before the command gives up."""
 
 _WATCH_SECONDS = 0.2
+
+# A worker whose memory has grown (libraries loaded, kernels compiled) makes room for a new one between two units:
+# nothing is lost, so nobody need be warned.
+warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor", UserWarning)
 
 
 def run_in_processes(function: Callable[..., Any], units: Iterable[tuple], workers: int) -> Iterator[Any]:

@@ -92,9 +92,7 @@ def find_fields(source: Path) -> FieldSource:
     """
     source = Path(source)
     if not source.exists():
-        raise InputError(
-            f"{source} is missing (expected a folder or zip of images). Check the path, or give --data DIR."
-        )
+        raise InputError(f"{source} is missing (expected a folder or zip of images). Check the path.")
     if not source.is_dir() and not (source.is_file() and zipfile.is_zipfile(source)):
         raise InputError(f"{source} is neither a folder nor a readable zip file. Download it again, or give a folder.")
     members = _folder_members(source) if source.is_dir() else _zip_members(source)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from engine.errors import InputError
@@ -139,8 +140,8 @@ class ShardTables:
 
 def read_shard(cells_path: Path, fields_path: Path, columns: pd.DataFrame) -> ShardTables:
     """Read the tables of a shard; parameters as for `pool_shard`."""
-    fields = pq.read_table(fields_path).to_pandas()
-    fields = fields[fields["Metadata_Error"].isna()].reset_index(drop=True)
+    fields = pq.read_table(fields_path)
+    fields = fields.filter(pc.is_null(fields["Metadata_Error"])).to_pandas()  # gaps would make hashes floats
     metadata = [name for name in pq.read_schema(cells_path).names if name.startswith(_METADATA)]
     names = [*metadata, *columns.loc[columns["compartment"] != "Image", "name"]]
     return ShardTables(columns, fields, pq.read_table(cells_path, columns=names))
@@ -241,7 +242,10 @@ def read_matrix(path: Path, columns: pd.DataFrame, covariates: bool = True) -> F
         If there is none.
     """
     if not path.is_file():
-        raise InputError(f"{path} is missing: no features have been extracted for it. Run python cli.py extract first.")
+        raise InputError(
+            f"{path} is missing: no {path.stem} fields have been extracted. Run python cli.py extract first, with "
+            f"{path.stem}/ or {path.stem}.zip in its data folder."
+        )
     described = matrix_columns(columns)
     if not covariates:
         described = described[~described["covariate"].to_numpy(bool)].reset_index(drop=True)

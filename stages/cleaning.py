@@ -62,8 +62,8 @@ def lines_and_facts(
     """What to tell the user, and machines, of both tables."""
     across = int((duplicates["where"] == "train and test").sum())
     lines = (
-        f"{len(duplicates)} pairs of near-identical fields, {across} between train and test: {folder.duplicates}",
-        f"{len(suspects)} labels to check: {folder.suspects}",
+        f"pairs of near-identical fields: {len(duplicates)}, {across} between train and test, in {folder.duplicates}",
+        f"labels to check: {len(suspects)}, in {folder.suspects}",
     )
     return lines, {"duplicates": str(folder.duplicates), "suspects": str(folder.suspects)}
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from engine.errors import InputError
@@ -88,7 +90,8 @@ def gather(shards: Iterable[Shard], shown: ShownCells) -> Portraits:
     shards = list(shards)
     read = [read_portraits(shard, shown.portrait) for shard in shards]
     ids = pd.Index([field_id for of_shard, _ in read for field_id in of_shard])
-    fields = pd.concat([pq.read_table(shard.fields_path).to_pandas() for shard in shards], ignore_index=True)
+    fields = pa.concat_tables([pq.read_table(shard.fields_path) for shard in shards])
+    fields = fields.filter(pc.is_null(fields["Metadata_Error"])).to_pandas()  # gaps would make hashes floats
     fields = fields[fields["Metadata_Id"].isin(ids)].drop_duplicates("Metadata_Id").reset_index(drop=True)
     kept = [name for name in fields.columns if name == "Metadata_Id" or name.startswith("Metadata_Hash")]
     field = pd.Index(fields["Metadata_Id"]).get_indexer(ids)

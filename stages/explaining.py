@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,9 @@ import pandas as pd
 import models
 from engine.errors import InputError
 from engine.files import digest, digest_sources, made_from
+from engine.ids import shown
 from engine.progress import progress
-from engine.run_folder import RunFolder
+from engine.run_folder import RunFolder, read_config
 from engine.stored import read_table
 from models.fitted import Fitted
 from models.importance import (
@@ -40,6 +42,11 @@ def read_fitted_fields(folder: RunFolder) -> tuple[FieldMatrix, np.ndarray]:
             f"{folder.oof} has {len(labels)} rows for {len(matrix.values)} fields with features. {_REMEDY}"
         )
     return matrix, np.stack([column.to_numpy() for column in labels.columns], axis=1)
+
+
+def fitted_on(folder: RunFolder) -> str:
+    """The data folder that a run was fitted on, as a word of a command line: the note may be a stranger's."""
+    return quote(shown(str(read_config(folder.config).get("fit", {}).get("data", "data")), 300))
 
 
 def importance_of(

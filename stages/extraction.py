@@ -54,7 +54,7 @@ def choose_devices(name: str, quiet: bool) -> tuple[str, ...]:
     """The devices that a name stands for; says what "auto" chose, and why."""
     devices = device_names(name)
     if name == "auto" and not quiet:
-        reason = f" ({missing_for_a_gpu()})" if devices == ("cpu",) else ""
+        reason = f" ({missing_for_a_gpu().removesuffix('.')})" if devices == ("cpu",) else ""
         print(f"device auto: {', '.join(devices)}{reason}", file=sys.stderr)  # noqa: T201
     return devices
 
@@ -70,7 +70,8 @@ def remember_settings(folder: RunFolder, settings: ExtractSettings) -> None:
     before = before if isinstance(before, dict) else {}
     changed = [f"{key}: {before.get(key)} -> {now}" for key, now in today.items() if before.get(key) != now]
     if changed:
-        print(f"settings differ from the earlier run ({'; '.join(changed)}): measuring again", file=sys.stderr)  # noqa: T201
+        refit = "; then run python cli.py fit again" if (folder.models / "fit.json").is_file() else ""
+        print(f"settings differ from the earlier run ({'; '.join(changed)}): measuring again{refit}", file=sys.stderr)  # noqa: T201
         for split in SPLITS:
             folder.matrix(split).unlink(missing_ok=True)
     write_json(path, today)

@@ -85,7 +85,9 @@ def take_pictures(
         source = find_splits(data).get("train")
     except InputError:
         source = None
-    if source is None:
+    if source is None or set(source.ids).isdisjoint(ids):
+        said = f"report without pictures: {data} holds no images of these fields; name their folder with --data"
+        print(said, file=sys.stderr)  # noqa: T201
         return {}
     rows = np.flatnonzero(fitted.fold >= 0)
     chosen = {

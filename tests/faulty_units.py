@@ -8,6 +8,8 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_info
 
+hoarded: list[bytes] = []
+
 
 def die_once(folder: Path, number: int) -> int:
     """A unit whose worker is killed at its first try."""
@@ -22,6 +24,13 @@ def die_once(folder: Path, number: int) -> int:
 def die(number: int) -> int:
     if number == 1:
         os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def hoard(number: int) -> int:
+    """A unit that leaves its worker with so much more memory that the worker is replaced."""
+    hoarded.append(b"x" * 400_000_000)
+    time.sleep(1.1)
     return number
 
 

@@ -1,6 +1,7 @@
 """The demo in small, as a user types it: every command on the way, and every file that the README promises."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -111,10 +112,23 @@ def test_importances_of_a_learnt_organelle_and_of_one_that_was_not(demo):
     ended = run("importances", learnt, "--run", str(folder / "run"), "--plot", str(folder / "why.png"))
     assert ended.returncode == 0, ended.stderr
     assert "by family:" in ended.stdout
+    assert f"Next: python cli.py report --data {folder / 'data'} --run {folder / 'run'}" in ended.stdout
     assert (folder / "why.png").stat().st_size > 1000
     ended = run("importances", metrics["not_evaluable"][0], "--run", str(folder / "run"))
     assert ended.returncode == 4
     assert "too few positive fields" in ended.stderr
+
+
+def test_a_report_without_the_images_or_test_fields_says_so(demo, tmp_path):
+    copy = shutil.copytree(demo[0] / "run", tmp_path / "run")
+    (copy / "features/test.parquet").unlink()
+    ended = run("report", "--data", str(tmp_path), "--run", str(copy))
+    assert ended.returncode == 0, ended.stderr
+    assert f"report without pictures: {tmp_path} holds no images of these fields" in ended.stderr
+    assert f"Next: python cli.py predict my_fields --run {copy}" in ended.stdout
+    ended = run("submit", "--data", str(demo[0] / "data"), "--run", str(copy))
+    assert ended.returncode == 4
+    assert "no test fields have been extracted. Run python cli.py extract first, with test/ or test.zip" in ended.stderr
 
 
 def test_fit_again_gives_the_same_bytes_and_trains_nothing(demo):

@@ -15,9 +15,13 @@ import pipeline
 from engine.errors import InputError, UsageError
 from engine.run_folder import RunFolder
 from features import columns
+from features._images import find_fields
+from features._portrait_shards import ShownCells
+from features._portraits import PortraitSettings
+from features._settings import ExtractSettings
 from models.words import has_phrase, in_words
 from simulate import simulate
-from stages.embedding import Portraits, cells_a_field, group_numbers
+from stages.embedding import Portraits, cells_a_field, cut_out, gather, group_numbers
 
 LENGTH = 128
 ROOT = Path(__file__).resolve().parents[1]
@@ -131,6 +135,18 @@ def test_known_groups_and_near_identical_fields_are_one_group(data, tmp_path):
     (tmp_path / "groups.csv").write_text("Id,Group\na,x\nb,x\nc,x\nd,x\n")
     with pytest.raises(InputError, match="4 fields of 1 groups; expected two"):
         group_numbers(few, tmp_path, None)
+
+
+def test_a_field_that_failed_leaves_the_hashes_of_others_whole(data, tmp_path):
+    spoilt = shutil.copytree(data, tmp_path / "data")
+    (spoilt / "train" / "sim-00001_green.png").write_bytes(b"no picture")
+    shown = ShownCells(ExtractSettings(False, None, "cpu"), PortraitSettings(), 2)
+    found = {}
+    for name, folder in (("whole", data), ("spoilt", spoilt)):
+        shards = cut_out({"train": find_fields(folder / "train")}, shown, tmp_path / name, workers=1, quiet=True)
+        found[name] = gather(shards, shown).fields
+    expected = found["whole"][found["whole"]["Metadata_Id"] != "sim-00001"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found["spoilt"], expected)
 
 
 def test_leaving_fields_out_leaves_their_cells_out():

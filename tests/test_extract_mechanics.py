@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import pipeline
+from engine.files import write_json
+from models.matrix import read_hashes
 from simulate import simulate
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -114,7 +116,7 @@ def spoil(data: Path) -> dict[str, tuple[str, ...]]:
     }
 
 
-def test_bad_images_are_recorded_and_the_rest_is_measured(data, tmp_path):
+def test_bad_images_are_recorded_and_the_rest_is_measured(undisturbed, data, tmp_path):
     words = spoil(data)
     command = [sys.executable, "cli.py", "extract", "--data", str(data), "--run", str(tmp_path / "run"), "--quiet"]
     ended = subprocess.run([*command, "--workers", "1"], cwd=ROOT, capture_output=True, text=True)
@@ -124,7 +126,9 @@ def test_bad_images_are_recorded_and_the_rest_is_measured(data, tmp_path):
     for field, expected in words.items():
         assert all(word in failures.loc[field, "error"] for word in (field, *expected)), failures.loc[field, "error"]
     assert set(failures["stage"]) == {"read", "segment"}
-    assert pq.read_table(tmp_path / "run/features/train.parquet").column("Metadata_Id").to_pylist() == ["sim-00005"]
+    usable, all_of_them = (read_hashes(run / "features/train.parquet") for run in (tmp_path / "run", undisturbed))
+    assert usable["Metadata_Id"].tolist() == ["sim-00005"]
+    assert usable.iloc[0].tolist() == all_of_them.iloc[5].tolist()
     assert pq.read_metadata(tmp_path / "run/features/test.parquet").num_rows == 3
 
 
@@ -184,7 +188,10 @@ def test_masks_made_elsewhere_replace_ours(data, tmp_path):
 def test_other_settings_are_named(data, tmp_path, capsys):
     extract(data, tmp_path / "run")
     extract(data, tmp_path / "run", no_er=True)
-    assert "no_er: False -> True" in capsys.readouterr().err
+    assert "(no_er: False -> True): measuring again\n" in capsys.readouterr().err
+    write_json(tmp_path / "run/models/fit.json", {})
+    extract(data, tmp_path / "run")
+    assert "(no_er: True -> False): measuring again; then run python cli.py fit again\n" in capsys.readouterr().err
 
 
 def test_a_run_folder_in_use_is_refused(simulated, tmp_path):

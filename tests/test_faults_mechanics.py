@@ -31,6 +31,7 @@ from stages.extraction import remember_settings
 from stages.fitting import finished_fit, fit_tables
 
 ROOT = Path(__file__).resolve().parents[1]
+UNITS_FOUND = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
 KEPT = "interrupted: what was finished is kept; the same command goes on from there."
 MARK = "HPA_BOOST_FAULT"
 
@@ -159,6 +160,15 @@ def test_work_that_kills_every_worker_ends_in_a_sentence():
         list(run_units(die, ((i,) for i in range(3)), 2))
 
 
+def test_a_worker_that_is_replaced_as_its_memory_grew_is_no_reason_to_warn():
+    code = (
+        "from engine.parallel import run_units; from faulty_units import hoard; "
+        "print(sorted(run_units(hoard, ((i,) for i in range(6)), 2)))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], env=UNITS_FOUND, capture_output=True, text=True)
+    assert (ended.stdout, ended.stderr) == (f"{list(range(6))}\n", "")
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_fit_in_one_process_and_in_two_keeps_to_one_thread_and_so_to_the_same_bytes(workers):
     assert list(run_units(linear_algebra_threads, [()], workers)) == [1]
@@ -169,9 +179,7 @@ def test_workers_go_with_the_process_that_started_them(tmp_path):
         "import sys; from pathlib import Path; from engine.parallel import run_units; "
         "from faulty_units import long_unit; list(run_units(long_unit, [(Path(sys.argv[1]),)] * 2, 2))"
     )
-    places = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    environment = os.environ | {MARK: str(tmp_path), "PYTHONPATH": places}
-    running = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], env=environment)
+    running = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], env=UNITS_FOUND | {MARK: str(tmp_path)})
     assert wait_for((tmp_path / "begun").exists)
     running.kill()
     running.wait()
@@ -308,3 +316,34 @@ def test_a_signal_that_comes_while_an_object_is_taken_down_is_not_lost():
     _, said = running.communicate(timeout=20)
     assert running.returncode == 130
     assert said.strip() == KEPT
+
+
+STUBBORN = """
+import os, time
+from engine.interrupt import heed_signals
+from engine.progress import progress
+
+heed_signals()
+with progress("fit", 10) as bar:
+    os.write(1, b"ready\\n")
+    while True:
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt:
+            os.write(1, b"no\\n")
+"""
+
+
+def test_a_second_ctrl_c_under_a_bar_leaves_the_terminal_with_a_cursor():
+    ours, theirs = os.openpty()
+    running = subprocess.Popen([sys.executable, "-c", STUBBORN], cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs)
+    os.close(theirs)
+    for expected in (b"ready\n", b"no\n"):
+        assert running.stdout.readline() == expected
+        running.send_signal(signal.SIGINT)
+    assert running.wait(20) == 130
+    running.stdout.close()
+    said = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert "\x1b[?25l" in said
+    assert said.endswith(f"\r\n\x1b[?25h{KEPT}\r\n")

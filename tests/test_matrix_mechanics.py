@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from engine.errors import InputError
-from models.matrix import matrix_columns, pool_shard, read_matrix, write_matrix
+from models.matrix import matrix_columns, pool_shard, read_hashes, read_matrix, write_matrix
 from models.pool import pool
 
 
@@ -37,6 +37,14 @@ def test_matrix_goes_there_and_back(columns, shard, tmp_path):
     assert matrix.ids == ("x", "y")
     np.testing.assert_array_equal(matrix.values, [[5, 5, 5, 5, 5, 5, 1], [2, 2, 2, 2, 3, 3, 2]])
     np.testing.assert_array_equal(matrix.named(["count", "b_top"]), [[1, 5], [2, 3]])
+
+
+def test_a_field_that_failed_leaves_the_hashes_of_others_whole(columns, shard, tmp_path):
+    hashes = [2**64 - 1, 2**53 + 1, None]
+    fields = pq.read_table(shard[1]).append_column("Metadata_HashProtein", pa.array(hashes, pa.uint64()))
+    pq.write_table(fields, shard[1])
+    write_matrix(tmp_path / "train.parquet", [pool_shard(*shard, columns)], columns, "these")
+    assert read_hashes(tmp_path / "train.parquet")["Metadata_HashProtein"].tolist() == hashes[:2]
 
 
 def test_a_matrix_in_several_pieces_is_the_same(columns, shard, tmp_path, monkeypatch):

@@ -81,7 +81,7 @@ CORRELATION = {
     "Overlap": "overlap of {first} with {second} {where}",
     "Manders": "share of {first} that lies on {second} {where} (Manders)",
     "K": "level of {second} where {first} is {where}",
-    "RWC": "share of {first} that lies on equally bright {second} {where}",
+    "RWC": "share of {first} that lies on {second} of like brightness {where}",
     "Information": "what {first} and {second} tell of each other {where} (mutual information)",
     "Costes": "share of {first} that lies on {second} {where} (Costes)",
 }
