@@ -162,7 +162,7 @@ def fit(
         matrix = training.matrix
         fitted = fit_models(
             matrix.values, matrix.columns, training.labels, training.groups, settings, folder.models, quiet,
-            stale=(*fitting.fit_tables(folder), folder.duplicates, folder.suspects),
+            stale=(*folder.fit_tables, folder.duplicates, folder.suspects),
         )  # fmt: skip
         fitting.write_fit_tables(folder, fitted, training, (data / "simulated.json").is_file())
         duplicates = cleaning.write_duplicates(folder, training)

@@ -86,6 +86,11 @@ class RunFolder:
         return self.root / "metrics.json"
 
     @property
+    def fit_tables(self) -> tuple[Path, ...]:
+        """The tables of a fit, beside its models, in the order in which they are written."""
+        return self.folds, self.oof, self.leaderboard, self.metrics
+
+    @property
     def duplicates(self) -> Path:
         """Pairs of near-identical fields, within and between the splits."""
         return self.root / "duplicates.csv"

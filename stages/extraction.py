@@ -60,9 +60,10 @@ def choose_devices(name: str, quiet: bool) -> tuple[str, ...]:
 
 
 def remember_settings(folder: RunFolder, settings: ExtractSettings) -> None:
-    """Keep the settings beside the shards; if they differ from an earlier run's, say how, and remove its matrices.
+    """Keep the settings beside the shards; if they differ from an earlier run's, say how.
 
-    So matrices of two settings are never there together, wherever a run is stopped.
+    Then its matrices and the tables of its fit are removed: those of two settings are never there together, wherever a
+    run is stopped.
     """
     path = folder.features / "settings.json"
     today = {key: _brief(value) for key, value in settings.made_with().items()}
@@ -72,8 +73,8 @@ def remember_settings(folder: RunFolder, settings: ExtractSettings) -> None:
     if changed:
         refit = "; then run python cli.py fit again" if (folder.models / "fit.json").is_file() else ""
         print(f"settings differ from the earlier run ({'; '.join(changed)}): measuring again{refit}", file=sys.stderr)  # noqa: T201
-        for split in SPLITS:
-            folder.matrix(split).unlink(missing_ok=True)
+        for stale in (*map(folder.matrix, SPLITS), *folder.fit_tables):
+            stale.unlink(missing_ok=True)
     write_json(path, today)
 
 

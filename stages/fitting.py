@@ -147,23 +147,19 @@ def near_identical(*tables: pd.DataFrame) -> np.ndarray:
     return duplicate_pairs(hashes, HASH_BITS_APART, turned(hashes))
 
 
-def fit_tables(folder: RunFolder) -> tuple[Path, ...]:
-    """The tables of a fit, beside its models, in the order in which they are written."""
-    return folder.folds, folder.oof, folder.leaderboard, folder.metrics
-
-
 def finished_fit(folder: RunFolder) -> Fitted:
     """The fit of a run.
 
     Raises
     ------
     InputError
-        If there is none, or it was stopped before its tables were written.
+        If there is none, it was stopped before its tables were written, or fields were measured anew after it.
     """
     fitted = load(folder.models)
-    for path in fit_tables(folder):
+    for path in folder.fit_tables:
         if not path.is_file():
-            raise InputError(f"{path} is missing: the fit was stopped before its end. Run: python cli.py fit")
+            reason = "the fit was stopped before its end, or the fields were measured with other settings after it"
+            raise InputError(f"{path} is missing: {reason}. Run: python cli.py fit")
     return fitted
 
 

@@ -28,7 +28,7 @@ from faulty_units import die, die_once, folder_is_held, linear_algebra_threads
 from models.members import lgb
 from simulate import simulate
 from stages.extraction import remember_settings
-from stages.fitting import finished_fit, fit_tables
+from stages.fitting import finished_fit
 
 ROOT = Path(__file__).resolve().parents[1]
 UNITS_FOUND = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
@@ -255,7 +255,7 @@ def test_each_refusal_of_the_system_is_a_sentence_with_path_and_remedy(tmp_path,
     assert all(word.lower() in said.lower() for word in (str(path), *words)), said
 
 
-def test_matrices_of_two_settings_are_never_there_together(tmp_path):
+def test_tables_of_two_settings_are_never_there_together(tmp_path):
     class Settings:
         def __init__(self, no_er: bool) -> None:
             self.no_er = no_er
@@ -265,17 +265,19 @@ def test_matrices_of_two_settings_are_never_there_together(tmp_path):
 
     folder = RunFolder(tmp_path)
     remember_settings(folder, Settings(False))
-    folder.matrix("test").write_text("of the earlier settings")
+    of_the_earlier = (folder.matrix("test"), *folder.fit_tables)
+    for path in of_the_earlier:
+        path.write_text("of the earlier settings")
     remember_settings(folder, Settings(False))
-    assert folder.matrix("test").exists()
+    assert all(path.exists() for path in of_the_earlier)
     remember_settings(folder, Settings(True))
-    assert not folder.matrix("test").exists()
+    assert not any(path.exists() for path in of_the_earlier)
 
 
 def test_tables_of_an_earlier_fit_are_not_read_with_the_models_of_a_later_one(tmp_path, monkeypatch):
     folder = RunFolder(tmp_path)
     monkeypatch.setattr("stages.fitting.load", lambda path: "fitted")
-    for path in fit_tables(folder):
+    for path in folder.fit_tables:
         path.write_text("")
     assert finished_fit(folder) == "fitted"
     folder.oof.unlink()
@@ -325,12 +327,12 @@ from engine.progress import progress
 
 heed_signals()
 with progress("fit", 10) as bar:
-    os.write(1, b"ready\\n")
     while True:
         try:
+            os.write(1, b"ready\\n")
             time.sleep(60)
         except KeyboardInterrupt:
-            os.write(1, b"no\\n")
+            pass
 """
 
 
@@ -338,8 +340,8 @@ def test_a_second_ctrl_c_under_a_bar_leaves_the_terminal_with_a_cursor():
     ours, theirs = os.openpty()
     running = subprocess.Popen([sys.executable, "-c", STUBBORN], cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs)
     os.close(theirs)
-    for expected in (b"ready\n", b"no\n"):
-        assert running.stdout.readline() == expected
+    for _ in range(2):
+        assert running.stdout.readline() == b"ready\n"
         running.send_signal(signal.SIGINT)
     assert running.wait(20) == 130
     running.stdout.close()
