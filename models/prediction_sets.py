@@ -39,11 +39,14 @@ class PredictionSets:
         An organelle is in the set where its probability is at least this; 0 for all of them, infinite for calls alone.
     n_groups : int
         Groups that it was chosen on.
+    grouped : bool
+        Whether some group holds several fields; otherwise nothing is known of antibodies.
     """
 
     coverage: float
     cut: float
     n_groups: int
+    grouped: bool
 
     @property
     def groups_needed(self) -> int:
@@ -63,9 +66,12 @@ class PredictionSets:
     @property
     def promise(self) -> str:
         """What the sets say, in a sentence."""
+        kept = f"at least {100 * self.coverage:g} % of the true organelles are in the set, on average"
+        if self.grouped:
+            return f"sets: of fields of a new antibody {kept} (chosen on {self.n_groups} groups of training fields)"
         return (
-            f"sets: of fields of a new antibody at least {100 * self.coverage:g} % of the true organelles are in the "
-            f"set, on average (chosen on {self.n_groups} groups of training fields)"
+            f"sets: of new fields {kept} (chosen on {self.n_groups} training fields). Which of them share an antibody "
+            "is not known: of a new antibody's fields it may be less. Name groups with python cli.py fit --groups."
         )
 
     def of(self, probabilities: np.ndarray, calls: np.ndarray) -> np.ndarray:
@@ -98,13 +104,14 @@ def fit_sets(
     n = len(np.unique(groups))
     allowed = ((n + 1) * (1 - coverage) - 1) / n + _ROUNDING
     if allowed < 0:
-        return PredictionSets(coverage, 0.0, n)
+        return PredictionSets(coverage, 0.0, n, n < len(groups))
     at_stake = labels & ~calls
     order = np.argsort(probabilities[at_stake], kind="stable")
     cuts, first = np.unique(probabilities[at_stake][order], return_index=True)
     missed = np.append(0.0, np.cumsum(_weights(labels, groups)[at_stake][order]))
     risk = np.append(missed[first], missed[-1])  # of each cut, and of calls alone
-    return PredictionSets(coverage, float(np.append(cuts, np.inf)[risk <= allowed][-1]), n)
+    cut = float(np.append(cuts, np.inf)[risk <= allowed][-1])
+    return PredictionSets(coverage, cut, n, n < len(groups))
 
 
 def group_loss(sets: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> float:

@@ -76,8 +76,16 @@ def test_too_few_groups_are_told_and_give_everything(rng):
     assert "at least 9 groups" in sets.too_few
     assert "has 8" in sets.too_few
     assert sets.of(p, no_calls(labels)).all()
-    assert PredictionSets(0.9, 0.1, 9).too_few == ""
-    assert PredictionSets(0.95, 0.1, 18).too_few
+    assert PredictionSets(0.9, 0.1, 9, True).too_few == ""
+    assert PredictionSets(0.95, 0.1, 18, True).too_few
+
+
+def test_a_new_antibody_is_promised_only_where_antibodies_are_known(rng):
+    p, labels, groups = draw(rng, 60)
+    known, hidden = (fit_sets(p, labels, no_calls(labels), g, 0.9) for g in (groups, np.arange(len(groups))))
+    assert "of fields of a new antibody at least 90 %" in known.promise
+    assert "of new fields at least 90 %" in hidden.promise
+    assert "of a new antibody's fields it may be less" in hidden.promise
 
 
 def test_all_called_needs_no_cut():
