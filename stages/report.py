@@ -55,7 +55,7 @@ def report_run(folder: RunFolder, fitted: Fitted, data: Path, masks: Path | None
     if (fitted.evaluable & ~labels[fitted.fold >= 0].any(0)).any():
         raise InputError(f"{folder.oof} has no field with an organelle that the fit has learnt. {_REMEDY}")
     evidence = Evidence(
-        name=f"Run {folder.root.name}",
+        name=f"Report of {folder.root.name}",
         simulated=_simulated(folder),
         folds_kind=fitted.leaderboard.folds,
         groups_from=str(read_config(folder.config).get("fit", {}).get("groups", "unknown")),
