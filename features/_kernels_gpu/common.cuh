@@ -91,6 +91,32 @@ __device__ inline void join(volatile int* parents, int a, int b) {
     }
 }
 
+// Otsu's threshold: the last level of the lower class, the first if several divide equally well, the last of all if one
+// level holds all; and the variance between the classes.
+__device__ inline int otsu_level(const u32* histogram, int n_levels, double* between) {
+    i64 n = 0, total = 0, below = 0, moment = 0;
+    for (int level = 0; level < n_levels; level++) {
+        n += histogram[level];
+        total += i64(histogram[level]) * level;
+    }
+    double mean = double(total) / double(n);
+    int at = n_levels - 1;
+    *between = -1;
+    for (int level = 0; level < n_levels; level++) {
+        if (histogram[level] == 0) continue;
+        below += histogram[level];
+        moment += i64(histogram[level]) * level;
+        if (below == n) break;
+        double apart = mean * double(below) - double(moment);
+        double here = apart * apart / (double(below) * double(n - below));
+        if (here > *between) {
+            *between = here;
+            at = level;
+        }
+    }
+    return at;
+}
+
 // The box of a cell, as in boxes[4 * cell]: top, left, bottom, right.
 struct Box {
     int top, left, height, width;

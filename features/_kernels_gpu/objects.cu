@@ -35,26 +35,14 @@ __device__ void find_extremes(const float* values, const u8* parts, i64 size, Le
 
 // The last bin of the lower class, and the explained share of the variance.
 __device__ int otsu(const u32* histogram, i64 n, double* explained) {
-    i64 total = 0, squares = 0, below = 0, moment = 0;
+    i64 total = 0, squares = 0;
     for (i64 bin = 0; bin < BINS; bin++) {
         total += histogram[bin] * bin;
         squares += histogram[bin] * bin * bin;
     }
-    double best = 0, mean = double(total) / double(n);
-    int at = 0;
-    for (i64 bin = 0; bin < BINS - 1; bin++) {
-        if (histogram[bin] == 0) continue;
-        below += histogram[bin];
-        moment += histogram[bin] * bin;
-        if (below == n) break;
-        double apart = mean * double(below) - double(moment);
-        double between = apart * apart / (double(below) * double(n - below));
-        if (between > best) {
-            best = between;
-            at = int(bin);
-        }
-    }
-    *explained = best / (double(squares) / double(n) - mean * mean);
+    double between, mean = double(total) / double(n);
+    int at = otsu_level(histogram, BINS, &between);
+    *explained = between / (double(squares) / double(n) - mean * mean);
     return at;
 }
 

@@ -87,30 +87,6 @@ KERNEL mean_of_nine(const u8* planes, i64 height, i64 width, i64 n, u8* out) {
     out[at.place] = u8((2 * total + 9) / 18);
 }
 
-// The last level of the lower class; the first if several divide equally well.
-__device__ int split(const u32* histogram) {
-    i64 n = 0, total = 0, below = 0, moment = 0;
-    for (i64 level = 0; level < LEVELS; level++) {
-        n += histogram[level];
-        total += histogram[level] * level;
-    }
-    double best = -1;
-    int at = LEVELS - 1;
-    for (int level = 0; level < LEVELS; level++) {
-        if (histogram[level] == 0) continue;
-        below += histogram[level];
-        moment += i64(histogram[level]) * level;
-        if (below == n) break;
-        double apart = double(total) / double(n) * double(below) - double(moment);
-        double between = apart * apart / (double(below) * double(n - below));
-        if (between > best) {
-            best = between;
-            at = level;
-        }
-    }
-    return at;
-}
-
 // A block a field.
 KERNEL otsu(const u8* planes, i64 area, i64 above, i64 fewest, i64* out) {
     __shared__ u32 histogram[LEVELS];
@@ -124,7 +100,8 @@ KERNEL otsu(const u8* planes, i64 area, i64 above, i64 fewest, i64* out) {
         mine++;
     }
     i64 n = block_sum(mine);
-    if (threadIdx.x == 0) out[blockIdx.x] = n < fewest ? LEVELS - 1 : split(histogram);
+    double between;
+    if (threadIdx.x == 0) out[blockIdx.x] = n < fewest ? LEVELS - 1 : otsu_level(histogram, LEVELS, &between);
 }
 
 KERNEL look_up(const u8* planes, const u8* tables, i64 area, i64 n, u8* out) {
