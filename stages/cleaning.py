@@ -21,11 +21,10 @@ def write_duplicates(folder: RunFolder, training: TrainingSet) -> pd.DataFrame:
     ids = [*training.matrix.ids, *training.test["Metadata_Id"]]
     split = ["train"] * len(training.labels) + ["test"] * len(training.test)
     hashes = hashes_of(training.matrix.metadata, training.test)
-    views = turned(hashes)
-    rows = [
-        (ids[i], ids[j], *_told(training, split, i, j), int(hamming(views[:, i], hashes[j]).sum(1).min()))
-        for i, j in training.duplicates
-    ]
+    first, second = training.duplicates.T
+    apart = hamming(turned(hashes[first]), hashes[second]).sum(-1).min(0)
+    pairs = zip(first, second, apart.tolist(), strict=True)
+    rows = [(ids[i], ids[j], *_told(training, split, i, j), bits) for i, j, bits in pairs]
     columns = ["first", "second", "where", "same_labels", "groups", "bits"]
     table = pd.DataFrame(rows, columns=columns).sort_values(["bits", "first", "second"], kind="stable")
     table = table[DUPLICATE_COLUMNS].reset_index(drop=True)
