@@ -138,10 +138,15 @@ class ShardTables:
         return np.concatenate([*pooled, whole_field[field_of_row]], axis=1)
 
 
+def usable_fields(paths: Iterable[Path]) -> pd.DataFrame:
+    """The rows of tables of fields but for those that failed, whose gaps would make the hashes floats."""
+    fields = pa.concat_tables([pq.read_table(path) for path in paths])
+    return fields.filter(pc.is_null(fields["Metadata_Error"])).to_pandas()
+
+
 def read_shard(cells_path: Path, fields_path: Path, columns: pd.DataFrame) -> ShardTables:
     """Read the tables of a shard; parameters as for `pool_shard`."""
-    fields = pq.read_table(fields_path)
-    fields = fields.filter(pc.is_null(fields["Metadata_Error"])).to_pandas()  # gaps would make hashes floats
+    fields = usable_fields([fields_path])
     metadata = [name for name in pq.read_schema(cells_path).names if name.startswith(_METADATA)]
     names = [*metadata, *columns.loc[columns["compartment"] != "Image", "name"]]
     return ShardTables(columns, fields, pq.read_table(cells_path, columns=names))

@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from engine.errors import InputError
 from engine.files import digest
@@ -21,6 +18,7 @@ from features._images import FieldSource
 from features._portrait_shards import ShownCells, read_portraits, write_portraits
 from features._shards import Shard, plan_shards
 from models.duplicates import join
+from models.matrix import usable_fields
 from stages.fitting import find_groups, near_identical
 
 if TYPE_CHECKING:
@@ -90,8 +88,7 @@ def gather(shards: Iterable[Shard], shown: ShownCells) -> Portraits:
     shards = list(shards)
     read = [read_portraits(shard, shown.portrait) for shard in shards]
     ids = pd.Index([field_id for of_shard, _ in read for field_id in of_shard])
-    fields = pa.concat_tables([pq.read_table(shard.fields_path) for shard in shards])
-    fields = fields.filter(pc.is_null(fields["Metadata_Error"])).to_pandas()  # gaps would make hashes floats
+    fields = usable_fields(shard.fields_path for shard in shards)
     fields = fields[fields["Metadata_Id"].isin(ids)].drop_duplicates("Metadata_Id").reset_index(drop=True)
     kept = [name for name in fields.columns if name == "Metadata_Id" or name.startswith("Metadata_Hash")]
     field = pd.Index(fields["Metadata_Id"]).get_indexer(ids)
