@@ -6,7 +6,7 @@ Every length derives from the nucleus radius that a first rough threshold shows,
 import numpy as np
 
 from features._device import Device
-from features._smoothing import gaussian_weights
+from features._stacks import disc_area, framed, gaussian_weights, unframed, whole_pixels
 
 _DARK = 12  # below this, on the 0..255 scale, there is no nucleus
 _FEWEST = 16  # pixels above it that a field with nuclei has
@@ -51,20 +51,20 @@ def _bright(smooth: np.ndarray, levels: np.ndarray, radii: np.ndarray, device: D
     """Masks of what is bright for its surroundings, with smooth outlines and without holes."""
     planes, outline = device.kernels.planes, device.kernels.outline
     floor = device.put((_FLOOR * levels).astype(np.uint8))[:, None, None]
-    around = device.kernels.smoothing.local_mean(smooth, smooth > floor, _rounded(2.5 * radii / _BLOCK))
+    around = device.kernels.smoothing.local_mean(smooth, smooth > floor, whole_pixels(2.5 * radii / _BLOCK))
     bounds = (share * levels[:, None] for share in (_FLOOR, _CEILING))
     least = np.clip(_LOCAL * np.arange(_TOP + 1), *bounds).astype(np.uint8)
-    mask = outline.even_out(smooth > planes.look_up(around, least), _rounded(0.25 * radii))
-    return outline.opened(outline.fill_holes(mask, _HOLE * _area(radii)), _rounded(0.25 * radii))
+    mask = outline.even_out(smooth > planes.look_up(around, least), whole_pixels(0.25 * radii))
+    return outline.opened(outline.fill_holes(mask, _HOLE * disc_area(radii)), whole_pixels(0.25 * radii))
 
 
 def _without_gaps(mask: np.ndarray, smooth: np.ndarray, radii: np.ndarray, device: Device) -> np.ndarray:
     """What of the masks is no dark gap between two nuclei."""
     planes, outline = device.kernels.planes, device.kernels.outline
-    around = device.kernels.smoothing.local_mean(smooth, mask, _rounded(1.2 * radii / _BLOCK))
+    around = device.kernels.smoothing.local_mean(smooth, mask, whole_pixels(1.2 * radii / _BLOCK))
     dark = np.tile((_GAP * np.arange(_TOP + 1)).astype(np.uint8), (len(radii), 1))
-    core = outline.even_out(mask & (smooth >= planes.look_up(around, dark)), _rounded(0.1 * radii))
-    return outline.fill_holes(core, _HOLE * _area(radii))
+    core = outline.even_out(mask & (smooth >= planes.look_up(around, dark)), whole_pixels(0.1 * radii))
+    return outline.fill_holes(core, _HOLE * disc_area(radii))
 
 
 def _divide(mask: np.ndarray, core: np.ndarray, smooth: np.ndarray, radii: np.ndarray, device: Device) -> np.ndarray:
@@ -75,25 +75,7 @@ def _divide(mask: np.ndarray, core: np.ndarray, smooth: np.ndarray, radii: np.nd
     segment = device.kernels.segment
     distance = device.kernels.chamfer.distances(core) * np.uint16(_FINENESS)
     distance = device.kernels.smoothing.gaussian(distance, *gaussian_weights(np.maximum(0.12 * radii, 0.7)))
-    smallest = np.maximum(_SPECK * _area(radii), 12).astype(np.int64)
+    smallest = np.maximum(_SPECK * disc_area(radii), 12).astype(np.int64)
     seeds = segment.split_by_depth(framed(distance * core, device), _NECK, smallest)
     relief = (_TOP + 1 - smooth.astype(np.uint16)) * mask
     return unframed(segment.flood(seeds, framed(relief, device)), device)
-
-
-def framed(images: np.ndarray, device: Device) -> np.ndarray:
-    """Images with one pixel of zeros around each, as the kernels of `segment` want them."""
-    return device.xp.pad(images, ((0, 0), (1, 1), (1, 1)))
-
-
-def unframed(images: np.ndarray, device: Device) -> np.ndarray:
-    """Images without that pixel."""
-    return device.xp.ascontiguousarray(images[:, 1:-1, 1:-1])
-
-
-def _rounded(lengths: np.ndarray) -> np.ndarray:
-    return np.maximum(np.rint(lengths), 1).astype(np.int64)
-
-
-def _area(radii: np.ndarray) -> np.ndarray:
-    return np.pi * radii**2

@@ -7,8 +7,8 @@ import numpy as np
 from engine.errors import FieldError
 from features._channels import ER, MICROTUBULES, NUCLEUS, Channel
 from features._device import Device, open_device
-from features._nuclei import find_nuclei, framed, unframed
-from features._smoothing import gaussian_weights
+from features._nuclei import find_nuclei
+from features._stacks import disc_area, framed, gaussian_weights, unframed, whole_pixels
 
 _WORK_SIDE = 512  # fields at least twice as large are segmented at a half, a third ... of their size
 _LIT = 34  # a cell is brighter than this on the 0..255 square-root scale
@@ -93,8 +93,8 @@ def _grow_cells(
     kernels = device.kernels
     body = (microtubules & er) + ((microtubules ^ er) >> 1)  # the mean of both
     body = kernels.smoothing.gaussian(body, *gaussian_weights(np.maximum(0.15 * radii, 1.0)))
-    foreground = kernels.outline.even_out(body > _LIT, np.maximum(np.rint(0.2 * radii), 1).astype(np.int64))
-    foreground = kernels.outline.fill_holes(foreground, _VACUOLE * np.pi * radii**2)
+    foreground = kernels.outline.even_out(body > _LIT, whole_pixels(0.2 * radii))
+    foreground = kernels.outline.fill_holes(foreground, _VACUOLE * disc_area(radii))
     distance = kernels.chamfer.distances(nuclei == 0)
     slope = np.rint(65536 * _SLOPE / (_UNITS * radii)).astype(np.uint32)
     reach = np.minimum(_UNITS * _REACH * radii, np.iinfo(np.uint16).max).astype(np.uint16)

@@ -1,6 +1,8 @@
-"""Weights of Gaussians in whole numbers, so that smoothing gives the same bits on every device."""
+"""What cell finding tells its kernels: frames of stacks, and each field's lengths in whole numbers for every device."""
 
 import numpy as np
+
+from features._device import Device
 
 _WHOLE = 65536
 
@@ -26,3 +28,23 @@ def gaussian_weights(sigmas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     weights = np.rint(_WHOLE * bells / (2 * bells.sum(axis=1) - 1)[:, None]).astype(np.int64)
     weights[:, 0] += _WHOLE + weights[:, 0] - 2 * weights.sum(axis=1)
     return weights.astype(np.uint32), reaches
+
+
+def whole_pixels(lengths: np.ndarray) -> np.ndarray:
+    """Lengths rounded, int64, at least 1."""
+    return np.maximum(np.rint(lengths), 1).astype(np.int64)
+
+
+def disc_area(radii: np.ndarray) -> np.ndarray:
+    """Of discs of these radii, in px."""
+    return np.pi * radii**2
+
+
+def framed(images: np.ndarray, device: Device) -> np.ndarray:
+    """Images with one pixel of zeros around each, as the kernels of `segment` want them."""
+    return device.xp.pad(images, ((0, 0), (1, 1), (1, 1)))
+
+
+def unframed(images: np.ndarray, device: Device) -> np.ndarray:
+    """Images without that pixel."""
+    return device.xp.ascontiguousarray(images[:, 1:-1, 1:-1])

@@ -6,15 +6,15 @@ from numpy.testing import assert_array_equal
 from scipy import ndimage
 
 import cuda_on_cpu
-from features._smoothing import gaussian_weights
+from features._stacks import gaussian_weights
 from test_planes_scipy import diagonal, squares
 
 SHAPES = [(3, 41, 67), (1, 4, 4), (2, 1, 9), (2, 23, 1), (1, 90, 600)]
 
 
 @pytest.fixture(params=[False, True], ids=["upwards", "downwards"])
-def twins(request, device, emulated, monkeypatch):
-    """Calls a kernel on both devices and gives the CPU's array, after it was found equal to the GPU's."""
+def assert_twins(request, device, emulated, monkeypatch):
+    """Calls a kernel on both devices: the arrays have the same type and the same values."""
     monkeypatch.setattr(cuda_on_cpu.HostProgram, "downwards", request.param)
 
     def call(module, kernel, *given, on_host=()):
@@ -23,7 +23,6 @@ def twins(request, device, emulated, monkeypatch):
         theirs = emulated.get(getattr(getattr(emulated.kernels, module), kernel)(*placed, *on_host))
         assert theirs.dtype == ours.dtype
         assert_array_equal(theirs, ours)
-        return ours
 
     return call
 
@@ -43,52 +42,54 @@ def masks(rng, shape):
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_planes_of_either_depth(shape, dtype, twins, rng):
+def test_planes_of_either_depth(shape, dtype, assert_twins, rng):
     stack = planes(rng, shape, dtype)
-    twins("planes", "root_scale", stack)
-    twins("planes", "root_scale", stack // 2 + np.iinfo(dtype).max // 3)  # far from 0 the background's noise counts
+    assert_twins("planes", "root_scale", stack)
+    assert_twins(
+        "planes", "root_scale", stack // 2 + np.iinfo(dtype).max // 3
+    )  # far from 0 the background's noise counts
     for times in (2, 3):
-        twins("planes", "shrink", stack, times)
+        assert_twins("planes", "shrink", stack, times)
     weights, reaches = gaussian_weights(np.linspace(0.7, 5.3, len(stack)))
-    twins("smoothing", "gaussian", stack, on_host=(weights, reaches))
+    assert_twins("smoothing", "gaussian", stack, on_host=(weights, reaches))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_planes_on_the_root_scale(shape, twins, rng):
+def test_planes_on_the_root_scale(shape, assert_twins, rng):
     stack = planes(rng, shape)
-    twins("planes", "mean_of_nine", stack)
+    assert_twins("planes", "mean_of_nine", stack)
     n = int((stack[0] > 12).sum())
     for fewest in (16, n, n + 1):
-        twins("planes", "otsu", stack, 12, fewest)
-    twins("planes", "look_up", stack, on_host=(rng.integers(0, 256, (len(stack), 256), np.uint8),))
+        assert_twins("planes", "otsu", stack, 12, fewest)
+    assert_twins("planes", "look_up", stack, on_host=(rng.integers(0, 256, (len(stack), 256), np.uint8),))
     reaches = np.arange(1, 2 * len(stack), 2)
-    twins("smoothing", "local_mean", stack, masks(rng, shape), on_host=(reaches,))
+    assert_twins("smoothing", "local_mean", stack, masks(rng, shape), on_host=(reaches,))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_masks(shape, twins, rng):
+def test_masks(shape, assert_twins, rng):
     stack = masks(rng, shape)
     sizes = np.arange(1, len(stack) + 1)
     for reach in (0, 3, 9):
-        twins("outline", "even_out", stack, on_host=(sizes + reach,))
-        twins("outline", "opened", stack, on_host=(sizes + reach,))
+        assert_twins("outline", "even_out", stack, on_host=(sizes + reach,))
+        assert_twins("outline", "opened", stack, on_host=(sizes + reach,))
     for largest in (0.0, 7.5, 40.0, 1e9):
-        twins("outline", "fill_holes", stack, on_host=(largest * sizes,))
-        twins("outline", "fill_holes", ~stack, on_host=(largest * sizes,))
+        assert_twins("outline", "fill_holes", stack, on_host=(largest * sizes,))
+        assert_twins("outline", "fill_holes", ~stack, on_host=(largest * sizes,))
     for one in (stack, ~stack, stack | True, stack & False):
-        twins("chamfer", "distances", one)
-        twins("chamfer", "typical_radius", one)
+        assert_twins("chamfer", "distances", one)
+        assert_twins("chamfer", "typical_radius", one)
 
 
 @pytest.mark.parametrize("times", [2, 3, 4])
-def test_enlarged_labels(times, twins, rng):
+def test_enlarged_labels(times, assert_twins, rng):
     labels = rng.integers(0, 4, (2, 13, 17)).astype(np.int32)
     for height, width in ((13 * times, 17 * times), (13 * times - 1, 16 * times + 1)):
-        twins("outline", "enlarge", labels, times, height, width)
-    twins("outline", "enlarge", ndimage.zoom(labels, (1, 4, 4), order=0), times, 52 * times, 68 * times)
+        assert_twins("outline", "enlarge", labels, times, height, width)
+    assert_twins("outline", "enlarge", ndimage.zoom(labels, (1, 4, 4), order=0), times, 52 * times, 68 * times)
 
 
-def test_ties(twins):
-    twins("planes", "otsu", np.repeat(np.uint8([50, 100, 150]), 20).reshape(1, 3, 20), 12, 16)
-    twins("chamfer", "typical_radius", squares())
-    twins("outline", "enlarge", diagonal(), 4, 36, 36)
+def test_ties(assert_twins):
+    assert_twins("planes", "otsu", np.repeat(np.uint8([50, 100, 150]), 20).reshape(1, 3, 20), 12, 16)
+    assert_twins("chamfer", "typical_radius", squares())
+    assert_twins("outline", "enlarge", diagonal(), 4, 36, 36)

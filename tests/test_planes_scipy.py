@@ -8,7 +8,7 @@ from skimage.measure import block_reduce
 from skimage.morphology import remove_small_holes
 
 from features._kernels_cpu import chamfer, outline, planes, smoothing
-from features._smoothing import gaussian_weights
+from features._stacks import gaussian_weights
 
 LEAST_ERROR = 0.0202  # of a distance by steps of 5, 7 and 11: at worst 2 % (Borgefors 1986)
 
