@@ -12,6 +12,7 @@ import numpy as np
 
 from models.logistic import fit_shared, fit_towards, log_odds, probability
 from models.metrics import log_loss, macro
+from models.row_sums import row_sums
 from models.stack import is_better
 
 WAYS: tuple[str, ...] = ("shared", "sigmoid", "bent")
@@ -58,7 +59,7 @@ class Calibration:
         x = self.slope * scores + self.intercept
         bent = np.empty_like(x)
         for j, (knots, rise, level) in enumerate(zip(self.knots, self.rise, self.level)):
-            bent[:, j] = _pieces(x[:, j], knots) @ rise + level
+            bent[:, j] = row_sums(_pieces(x[:, j], knots), rise) + level
         return bent
 
 

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.spatial.distance import cdist
 from sklearn.utils.extmath import randomized_svd
 
 from models.feature_groups import block_names
+from models.row_sums import row_sums
 
 DIRECTIONS = 32
 LIMIT = 4.0
@@ -46,7 +48,8 @@ class Space:
 
     def place(self, values: np.ndarray) -> np.ndarray:
         """Where fields lie: float32, shape (n, n_directions); `values` (n, n_columns) as fitted on."""
-        return _standardise(values[:, self.chosen], self.centre, self.spread) @ self.axes
+        standard = _standardise(values[:, self.chosen], self.centre, self.spread)
+        return np.stack([row_sums(standard, axis) for axis in self.axes.T], axis=-1)
 
     def distances(self, values: np.ndarray) -> np.ndarray:
         """Distance of each field to each training field, shape (n, n_training_fields); of strangers 1 on average."""
@@ -64,10 +67,8 @@ class Space:
         return np.sort(np.where(own, np.inf, self._distances(self.fields[asked])).min(1))
 
     def _distances(self, placed: np.ndarray) -> np.ndarray:
-        placed, training = placed.astype(np.float64), self.fields.astype(np.float64)
-        squares = (placed**2).sum(1)[:, None] + (training**2).sum(1) - 2 * placed @ training.T
-        usual = 2 * training.var(0).sum()  # mean squared distance of two training fields
-        return np.sqrt(np.maximum(squares, 0) / (usual or 1.0))
+        usual = 2 * self.fields.var(0, dtype=np.float64).sum()  # mean squared distance of two training fields
+        return cdist(placed, self.fields) / np.sqrt(usual or 1.0)
 
 
 def fit_space(values: np.ndarray, columns: pd.DataFrame, directions: int = DIRECTIONS) -> Space:

@@ -10,6 +10,7 @@ import numpy as np
 
 from models.logistic import fit_shared, fit_towards
 from models.metrics import average_precision, macro
+from models.row_sums import row_sums
 
 WAYS: tuple[str, ...] = ("mean", "shared", "shrunk")
 """From the simplest on: nothing fitted; one set of weights for all organelles; each organelle's own, near those."""
@@ -44,7 +45,7 @@ class Stack:
         -------
         ndarray of float64, shape (n_fields, n_organelles)
         """
-        return np.einsum("nom,om->no", (members - self.centre) / self.spread, self.weight)
+        return row_sums((members - self.centre) / self.spread, self.weight)
 
 
 def fit_stack(way: str, members: np.ndarray, labels: np.ndarray) -> Stack:
