@@ -4,7 +4,8 @@
 
 FOLDER holds images (simulated without it). They are multiplied to `--fields` by random flips, quarter turns and gains.
 Cells and families are timed, families with what they share at hand, from launch to the end of the work on the GPU, the
-least of three. Prints the versions of what the machine has; needs no network.
+least of three. A part that fails is told, and the others go on. Prints the versions of what the machine has; needs no
+network.
 """
 
 import argparse
@@ -12,8 +13,9 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -23,7 +25,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import features
-from benchmarks.parity import read
+from benchmarks.parity import attempted, read
 from benchmarks.synthetic import synthetic_matrix
 from engine.errors import UsageError
 from features._batches import ReadField, cells_in, launch, read_one, read_pixels
@@ -102,25 +104,47 @@ def on_device(batch: list[ReadField], device: Device) -> Cells:
     return cells
 
 
-def print_families(fields: list[ReadField], sizes: Iterable[int], device: Device) -> None:
-    """ms of a batch for each family and batch size, and fields a second of the whole."""
-    wait = wait_for(device)
-    columns: dict[str, list[float]] = {}
-    for size in sizes:
-        batch = fields[:size]
-        pixels = device.put(np.stack([field.pixels for field in batch]))
-        columns.setdefault("find cells", []).append(seconds(lambda p=pixels: find_cells(p, device), wait))
-        columns.setdefault("bring, shared maps", []).append(seconds(lambda b=batch: on_device(b, device), wait))
-        cells = on_device(batch, device)
-        for name, family in features.families().items():
-            columns.setdefault(name, []).append(seconds(lambda f=family, c=cells: f.measure(c, device), wait))
-        unknown = [ReadField(field.row, field.pixels) for field in batch]  # its cells are to be found
-        whole = seconds(lambda b=unknown: [device.get(a) for a in launch(b, device).arrays], wait)
-        columns.setdefault("whole batch and back", []).append(whole)
-        columns.setdefault("fields a second", []).append(size / whole / 1000)
+def finding(batch: list[ReadField], device: Device) -> Callable[[], object]:
+    """The finding of a batch's cells, its pixels being on the device."""
+    pixels = device.put(np.stack([field.pixels for field in batch]))
+    return lambda: find_cells(pixels, device)
+
+
+def sharing(batch: list[ReadField], device: Device) -> Callable[[], object]:
+    """Bringing a batch, and the maps that families share."""
+    return lambda: on_device(batch, device)
+
+
+def measuring(name: str, batch: list[ReadField], device: Device) -> Callable[[], object]:
+    """A family on a batch, with all that it shares at hand."""
+    cells = on_device(batch, device)
+    return lambda: features.families()[name].measure(cells, device)
+
+
+def all_of_it(batch: list[ReadField], device: Device) -> Callable[[], object]:
+    """From pixels on the host to values on the host."""
+    unknown = [ReadField(field.row, field.pixels) for field in batch]  # its cells are to be found
+    return lambda: [device.get(array) for array in launch(unknown, device).arrays]
+
+
+def print_families(fields: list[ReadField], sizes: list[int], device: Device) -> bool:
+    """ms a batch for each family and batch size, and fields a second of the whole; False if one fails."""
+    parts = {"find cells": finding, "bring, shared maps": sharing}
+    parts |= {name: partial(measuring, name) for name in features.families()}
+    parts["whole batch and back"] = all_of_it
     print("\n| ms a batch of | " + " | ".join(map(str, sizes)) + " |\n|---|" + "--:|" * len(sizes))
-    for name, times in columns.items():
-        print(f"| {name} | " + " | ".join(f"{1000 * t:.4g}" for t in times) + " |", flush=True)
+    done = [attempted(name, partial(print_times, name, part, fields, sizes, device)) for name, part in parts.items()]
+    return all(done)
+
+
+def print_times(name: str, part: Callable, fields: list[ReadField], sizes: list[int], device: Device) -> None:
+    """A line of ms a batch; of the whole, also fields a second."""
+    times = [seconds(part(fields[:size], device), wait_for(device)) for size in sizes]
+    print(f"| {name} | " + " | ".join(f"{1000 * t:.4g}" for t in times) + " |", flush=True)
+    if part is all_of_it:
+        print(
+            "| fields a second | " + " | ".join(f"{size / t:.4g}" for size, t in zip(sizes, times)) + " |", flush=True
+        )
 
 
 def print_bandwidth(fields: list[ReadField], device: Device) -> None:
@@ -191,7 +215,7 @@ def versions() -> str:
     return f"Python {platform.python_version()}, " + ", ".join(found)
 
 
-def main() -> None:
+def main() -> int:
     """Print everything, the quick parts first."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?")
@@ -215,10 +239,13 @@ def main() -> None:
         source = find_fields(given.folder)
         print_reading(source, given.fields, given.threads)
         fields = multiplied(read(source, 64), given.fields, np.random.default_rng(0))
-    print_families(fields, [size for size in given.batches if size <= len(fields)], device)
-    print_bandwidth(fields, device)
-    print_extraction(fields, device, given.threads)
-    print_fit(device, given.rows, given.columns, given.rounds, given.threads)
+    done = [
+        print_families(fields, [size for size in given.batches if size <= len(fields)], device),
+        attempted("copies", lambda: print_bandwidth(fields, device)),
+        attempted("extraction", lambda: print_extraction(fields, device, given.threads)),
+        attempted("fit", lambda: print_fit(device, given.rows, given.columns, given.rounds, given.threads)),
+    ]
+    return 0 if all(done) else 1
 
 
 if __name__ == "__main__":

@@ -4,13 +4,14 @@
 
 FOLDER holds images; without it fields are simulated. Families measure the cells that the CPU finds on either device.
 Ends with exit code 1 if a pixel of a label image differs, a value by more than 1e-5 of the CPU's (1e-6 near 0), or a
-score of the fit by more than 0.05.
+score of the fit by more than 0.05; and if a part fails, after the other parts.
 """
 
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,13 +85,14 @@ def differing_pixels(fields: list[ReadField], gpu: Device) -> list[int]:
     return counts.tolist()
 
 
-def family_differences(fields: list[ReadField], cpu: Device, gpu: Device) -> Iterator[tuple[str, Difference]]:
-    """Each family with its largest difference over all batches."""
-    pairs = [[cells_in(batch, device) for device in (cpu, gpu)] for batch in batches(fields, gpu)]
-    for name, family in features.families().items():
-        ours = [cpu.get(family.measure(cells, cpu)) for cells, _ in pairs]
-        theirs = [gpu.get(family.measure(cells, gpu)) for _, cells in pairs]
-        yield name, difference(np.concatenate(ours), np.concatenate(theirs))
+def family_difference(name: str, fields: list[ReadField], cpu: Device, gpu: Device) -> Difference:
+    """Largest difference of a family over all batches."""
+    ours, theirs = (
+        np.concatenate([device.get(features.families()[name].measure(cells_in(batch, device), device))
+                        for batch in batches(fields, gpu)])
+        for device in (cpu, gpu)
+    )  # fmt: skip
+    return difference(ours, theirs)
 
 
 def fit_difference(device: str, rows: int = 4000, columns: int = 200, rounds: int = 100) -> float:
@@ -107,6 +109,37 @@ def fit_difference(device: str, rows: int = 4000, columns: int = 200, rounds: in
         )
         largest = max(largest, float(abs(ours - theirs).max()))
     return largest
+
+
+def attempted(what: str, work: Callable[[], bool | None]) -> bool:
+    """Do one part; where it fails, say how and give False, so that the parts after it are seen too."""
+    try:
+        return work() is not False
+    except Exception:
+        traceback.print_exc()
+        print(f"{what}: FAILED", flush=True)
+        return False
+
+
+def print_cells(fields: list[ReadField], gpu: Device) -> bool:
+    """Compare the label images; False if they differ."""
+    cells, nuclei = differing_pixels(fields, gpu)
+    print(f"pixels of another cell {cells}, of another nucleus {nuclei} (bound 0)\n")
+    return cells == nuclei == 0
+
+
+def print_family(name: str, fields: list[ReadField], cpu: Device, gpu: Device) -> bool:
+    """Compare a family; False if it is out of bounds."""
+    found = family_difference(name, fields, cpu, gpu)
+    print(f"| {name} | {found.largest:.3g} | {100 * found.share_equal:.2f} % | {found.n_nan} |", flush=True)
+    return found.within_bounds
+
+
+def print_fit(gpu: Device) -> bool:
+    """Compare XGBoost's scores; False if they are out of bounds."""
+    largest = fit_difference(gpu.name)
+    print(f"\nXGBoost, largest difference of the log-odds: {largest:.2g} (bound {LOG_ODDS})")
+    return largest <= LOG_ODDS
 
 
 def main() -> int:
@@ -127,17 +160,12 @@ def main() -> int:
             simulate(Path(scratch), given.fields, 0, 512, 0, 1, lambda *_: None)
         fields = read(find_fields(folder), given.fields)
     print(f"{len(fields)} fields of {folder.name}, {gpu.name} against the CPU\n")
-    cells, nuclei = differing_pixels(fields, gpu)
-    print(f"pixels of another cell {cells}, of another nucleus {nuclei} (bound 0)\n")
+    agree = [attempted("cells", lambda: print_cells(fields, gpu))]
     print("| family | largest difference / bound | values with equal bits | NaN on one side |\n|---|--:|--:|--:|")
-    agree = cells == nuclei == 0
-    for name, found in family_differences(fields, cpu, gpu):
-        agree &= found.within_bounds
-        print(f"| {name} | {found.largest:.3g} | {100 * found.share_equal:.2f} % | {found.n_nan} |", flush=True)
-    largest = fit_difference(gpu.name)
-    agree &= largest <= LOG_ODDS
-    print(f"\nXGBoost, largest difference of the log-odds: {largest:.2g} (bound {LOG_ODDS})")
-    return 0 if agree else 1
+    for name in features.families():
+        agree.append(attempted(name, lambda name=name: print_family(name, fields, cpu, gpu)))
+    agree.append(attempted("fit", lambda: print_fit(gpu)))
+    return 0 if all(agree) else 1
 
 
 if __name__ == "__main__":
