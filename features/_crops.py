@@ -1,5 +1,6 @@
 """Crops of all cells of a batch, packed one behind the other and smoothed at several scales inside each cell's mask."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,3 +95,21 @@ def find_maxima(
     outside, inside = cells.distance_to_nucleus.ravel()[flat], cells.distance_inside_nucleus.ravel()[flat]
     away = device.xp.where(outside + inside > 0, outside - inside, np.nan)
     return Points(owner, offsets, packed, flat, y, x, fine[packed] - coarse[packed], away), noise
+
+
+def values_at(which: np.ndarray, values: Sequence[np.ndarray], device: Device) -> np.ndarray:
+    """Values of points or objects at some of them, NaN where there is none.
+
+    Parameters
+    ----------
+    which : ndarray of int64
+        Indices; -1 where there is none.
+    values : sequence of ndarray, each (n,)
+
+    Returns
+    -------
+    ndarray of float64, shape (len(values), *which.shape)
+    """
+    table = device.xp.full((len(values), len(values[0]) + 1), np.nan)
+    table[:, :-1] = device.xp.stack(values)
+    return table[:, which]

@@ -6,7 +6,7 @@ import numpy as np
 
 from features._cells import Cells
 from features._channels import Channel
-from features._crops import PARTS, Crops
+from features._crops import PARTS, Crops, values_at
 from features._device import Device
 from features._table import Column
 
@@ -139,17 +139,15 @@ def _largest_object(objects: Objects, centres: np.ndarray, unit: np.ndarray, dev
     """What the largest object of each cell is (of equal ones the first), in the order of `LARGEST`."""
     xp, kernels = device.xp, device.kernels.points
     which, _ = kernels.two_highest(objects.area, objects.offsets)
-
-    def take(values: np.ndarray) -> np.ndarray:
-        return xp.append(values.astype(np.float64), np.nan)[which]
-
-    area, mass = kernels.sums(xp.stack([objects.area, objects.mass]), objects.offsets)
+    values = (objects.area, objects.mass, objects.eccentricity, objects.holes, objects.away, objects.y, objects.x)
+    area, mass, eccentricity, holes, away, y, x = values_at(which, values, device)
+    total_area, total_mass = kernels.sums(xp.stack([objects.area, objects.mass]), objects.offsets)
     return [
-        take(objects.area) / area,
-        take(objects.mass) / mass,
-        take(objects.area) / unit**2,
-        take(objects.eccentricity),
-        take(objects.holes),
-        take(objects.away) / unit,
-        xp.hypot(take(objects.y) - centres[:, 0], take(objects.x) - centres[:, 1]) / unit,
+        area / total_area,
+        mass / total_mass,
+        area / unit**2,
+        eccentricity,
+        holes,
+        away / unit,
+        xp.hypot(y - centres[:, 0], x - centres[:, 1]) / unit,
     ]

@@ -52,13 +52,13 @@ def measure(cells: Cells, device: Device) -> np.ndarray:
     xp = device.xp
     unit = cells.nucleus_diameter[cells.field]
     with np.errstate(divide="ignore", invalid="ignore"):
-        cell = _outline(cells, "Cells", device)
-        nucleus = _outline(cells, "Nuclei", device)
+        shapes = _outlines(cells, device)
+        cell, nucleus = ({name: values[k] for name, values in shapes.items()} for k in range(2))
+        relative = {name: shapes[name] / unit for name in LENGTHS} | {name: shapes[name] / unit**2 for name in AREAS}
         out = []
-        for shape in (cell, nucleus):
+        for k, shape in enumerate((cell, nucleus)):
             out += [shape[name] for name in (*LENGTHS, *AREAS)]
-            out += [shape[name] / unit for name in LENGTHS]
-            out += [shape[name] / unit**2 for name in AREAS]
+            out += [values[k] for values in relative.values()]
             out += [shape[name] for name in RATIOS]
         out.append((cell["Area"] - nucleus["Area"]) / nucleus["Area"])
         out += _position(cell, nucleus, unit, xp)
@@ -66,54 +66,59 @@ def measure(cells: Cells, device: Device) -> np.ndarray:
     return xp.where(xp.isfinite(values), values, xp.nan).astype(np.float32)
 
 
-def _outline(cells: Cells, compartment: str, device: Device) -> dict[str, np.ndarray]:
-    """Everything measured of one compartment's masks, each (n_cells,); lengths in px."""
-    xp, kernels = device.xp, device.kernels.shape
-    labels = cells.labels(compartment)
-    field, boxes = device.kernels.pixels.bounding_boxes(labels, cells.n)
-    sums = kernels.region_moments(labels, field, boxes)
-    steps = kernels.outlines(labels, field, boxes)
-    hull = kernels.hulls(labels, field, boxes)
-    distance = cells.distance_inside_nucleus if compartment == "Nuclei" else cells.distance_to_cell_border
-    region = cells.regions[compartment]
-    radii = kernels.inscribed_radii(distance.ravel(), region.offsets, region.positions)
-
-    area = xp.where(sums[:, 0] > 0, sums[:, 0], xp.nan)
-    perimeter = steps[:, 0] + math.sqrt(2) * steps[:, 1] + (1 + math.sqrt(2)) / 2 * steps[:, 2]
+def _outlines(cells: Cells, device: Device) -> dict[str, np.ndarray]:
+    """Everything measured of the masks of cells and of nuclei, each (2, n_cells); lengths in px."""
+    xp = device.xp
+    measured = zip(*(_counted(cells, compartment, device) for compartment in ("Cells", "Nuclei")))
+    boxes, sums, steps, hull, radii = (xp.moveaxis(xp.stack(both), 2, 0) for both in measured)
+    area = xp.where(sums[0] > 0, sums[0], xp.nan)
+    perimeter = steps[0] + math.sqrt(2) * steps[1] + (1 + math.sqrt(2)) / 2 * steps[2]
     diameter = xp.sqrt(4 / math.pi * area)
-    box_area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     shape = {
         "Area": area,
         "Perimeter": xp.where(perimeter > 0, perimeter, xp.nan),
         "EquivalentDiameter": diameter,
-        "ConvexArea": hull[:, 0],
-        "MaxFeretDiameter": hull[:, 1],
-        "MinFeretDiameter": hull[:, 2],
-        "MaximumRadius": radii[:, 0],
-        "MeanRadius": radii[:, 1],
+        "ConvexArea": hull[0],
+        "MaxFeretDiameter": hull[1],
+        "MinFeretDiameter": hull[2],
+        "MaximumRadius": radii[0],
+        "MeanRadius": radii[1],
         "FormFactor": 4 * math.pi * area / perimeter**2,
-        "Solidity": area / hull[:, 0],
-        "Extent": area / box_area,
-        "EulerNumber": xp.where(sums[:, 0] > 0, steps[:, 3], xp.nan),
-        "FeretRatio": hull[:, 2] / hull[:, 1],
-        "InscribedRatio": 2 * radii[:, 0] / diameter,
+        "Solidity": area / hull[0],
+        "Extent": area / ((boxes[2] - boxes[0]) * (boxes[3] - boxes[1])),
+        "EulerNumber": xp.where(sums[0] > 0, steps[3], xp.nan),
+        "FeretRatio": hull[2] / hull[1],
+        "InscribedRatio": 2 * radii[0] / diameter,
     }
-    return shape | _moment_shape(sums, area, boxes, xp)
+    return shape | _moment_shape(sums.astype(np.float64), area, boxes, xp)
 
 
-def _moment_shape(sums: np.ndarray, area: np.ndarray, boxes: np.ndarray, xp: ModuleType) -> dict[str, np.ndarray]:
-    """The ellipse with the same second moments, and Hu's invariants."""
-    s = sums.astype(np.float64)
-    y, x = s[:, 1] / area, s[:, 2] / area
-    yy, yx, xx = s[:, 3] - y * s[:, 1], s[:, 4] - y * s[:, 2], s[:, 5] - x * s[:, 2]
+def _counted(cells: Cells, compartment: str, device: Device) -> tuple[np.ndarray, ...]:
+    """Boxes, moments, steps of the outline, hulls and radii of one compartment's masks, each (n_cells, ...)."""
+    kernels, labels, region = device.kernels.shape, cells.labels(compartment), cells.regions[compartment]
+    field, boxes = device.kernels.pixels.bounding_boxes(labels, cells.n)
+    distance = cells.distance_inside_nucleus if compartment == "Nuclei" else cells.distance_to_cell_border
+    return (
+        boxes,
+        kernels.region_moments(labels, field, boxes),
+        kernels.outlines(labels, field, boxes),
+        kernels.hulls(labels, field, boxes),
+        kernels.inscribed_radii(distance.ravel(), region.offsets, region.positions),
+    )
+
+
+def _moment_shape(s: np.ndarray, area: np.ndarray, boxes: np.ndarray, xp: ModuleType) -> dict[str, np.ndarray]:
+    """The ellipse with the same second moments, and Hu's invariants, from the sums of `region_moments`."""
+    y, x = s[1] / area, s[2] / area
+    yy, yx, xx = s[3] - y * s[1], s[4] - y * s[2], s[5] - x * s[2]
     half_sum, spread = (yy + xx) / 2, xp.hypot((yy - xx) / 2, yx)
     major = 4 * xp.sqrt((half_sum + spread) / area)
     minor = 4 * xp.sqrt(xp.maximum(half_sum - spread, 0) / area)
     third = (
-        s[:, 6] - 3 * y * s[:, 3] + 2 * y**2 * s[:, 1],
-        s[:, 7] - 2 * y * s[:, 4] - x * s[:, 3] + 2 * y**2 * s[:, 2],
-        s[:, 8] - 2 * x * s[:, 4] - y * s[:, 5] + 2 * x**2 * s[:, 1],
-        s[:, 9] - 3 * x * s[:, 5] + 2 * x**2 * s[:, 2],
+        s[6] - 3 * y * s[3] + 2 * y**2 * s[1],
+        s[7] - 2 * y * s[4] - x * s[3] + 2 * y**2 * s[2],
+        s[8] - 2 * x * s[4] - y * s[5] + 2 * x**2 * s[1],
+        s[9] - 3 * x * s[5] + 2 * x**2 * s[2],
     )
     hu = _hu_moments(yy / area**2, yx / area**2, xx / area**2, *(mu / area**2.5 for mu in third))
     shape = {
@@ -122,8 +127,8 @@ def _moment_shape(sums: np.ndarray, area: np.ndarray, boxes: np.ndarray, xp: Mod
         "Eccentricity": xp.sqrt(1 - (minor / major) ** 2),
         "AspectRatio": major / minor,
         "Roundness": 4 * area / (math.pi * major**2),
-        "y": boxes[:, 0] + y,
-        "x": boxes[:, 1] + x,
+        "y": boxes[0] + y,
+        "x": boxes[1] + x,
         "Orientation": xp.where(spread > 0, xp.arctan2(2 * yx, yy - xx) / 2, xp.nan),
     }
     return shape | {f"HuMoment{k + 1}": xp.log10(xp.maximum(abs(h), HU_FLOOR)) for k, h in enumerate(hu)}

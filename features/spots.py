@@ -7,12 +7,14 @@ median nucleus ("fine" and "coarse"); objects are what lies above a threshold of
 the microtubules is taken for the organising centre. Lengths and areas are in median nucleus diameters (squared).
 """
 
+import math
+
 import numpy as np
 
 from features import _objects
 from features._cells import Cells
 from features._channels import COMPARTMENTS, MICROTUBULES, PROTEIN, Channel
-from features._crops import Crops, Points, find_maxima, make_crops
+from features._crops import PARTS, Crops, Points, find_maxima, make_crops, values_at
 from features._device import Device
 from features._table import Column
 
@@ -61,8 +63,7 @@ def measure(cells: Cells, device: Device) -> np.ndarray:
         found, first = _brightest(points, level, centres, cells, device)
         out += found
         middle, coarse = (crops.smooth[PROTEIN][scale][points.packed] for scale in (1, 2))
-        for values in (middle, middle - coarse):
-            out.append(xp.append(values, np.nan)[first] / levels["Cells"])
+        out += [*(values_at(first, (middle, middle - coarse), device) / levels["Cells"])]
         out += _objects.measure(crops, PROTEIN, cells, centres, unit, device)
     values = xp.stack(out, axis=1)
     return xp.where(xp.isfinite(values), values, xp.nan).astype(np.float32)
@@ -81,38 +82,48 @@ def _spots(
     xp = device.xp
     unit = cells.nucleus_diameter[cells.field]
     response, part = points.response, crops.parts[points.packed]
-    level = xp.stack([levels["Cytoplasm"], levels["Nuclei"]], axis=1)[points.owner, part - 1]
-    stands_out = (response > NOISE * noise[points.owner, part - 1]) & (response > CONTRAST * level)
-    out = []
-    for compartment, mine in (("Cells", part > 0), ("Nuclei", part == 2), ("Cytoplasm", part == 1)):
-        kept = stands_out & mine
-        size = xp.where(cells.regions[compartment].counts > 0, cells.regions[compartment].counts, xp.nan)
-        count, total, away = _sums(points, kept, (kept, response, points.away), device)
-        density = count / size
-        out += [
-            density * size,
-            density * unit**2,
-            total / (levels[compartment] * size),
-            total / count / levels[compartment],
-            away / count / unit,
-        ]
-        if compartment != "Cells":
-            gaps = device.kernels.points.nearest_distances(points.y, points.x, kept, points.offsets)
-            gap = _sums(points, kept, (gaps,), device)[0] / count
-            out += [gap / unit, 2 * gap * xp.sqrt(density)]
+    in_nucleus = part == PARTS["Nuclei"]
+    level = xp.stack([levels[compartment] for compartment in COMPARTMENTS])
+    own_level = xp.where(in_nucleus, levels["Nuclei"][points.owner], levels["Cytoplasm"][points.owner])
+    stands_out = (response > NOISE * noise[points.owner, part - 1]) & (response > CONTRAST * own_level)
+    kept = xp.stack([stands_out, stands_out & in_nucleus, stands_out & ~in_nucleus])
+    size = xp.stack([cells.regions[compartment].counts for compartment in COMPARTMENTS])
+    size = xp.where(size > 0, size, xp.nan)
     border = cells.distance_to_cell_border.ravel()[points.flat]
-    given = (stands_out, response, part == 2, border)
-    count, total, nuclear, border = _sums(points, stands_out, given, device)
-    mean = total / count
-    (squares,) = _sums(points, stands_out, ((response - mean[points.owner]) ** 2,), device)
-    in_nucleus = xp.where(cells.regions["Nuclei"].counts > 0, 1, xp.nan)
-    return [*out, nuclear / count * in_nucleus, border / count / unit, xp.sqrt(squares / count) / mean]
+    given = xp.stack([stands_out, response, points.away, border]).astype(np.float64)
+    count, total, away, border = _sums(given[:, None], kept, points, device)
+    density = count / size
+    counted = (
+        density * size,
+        density * unit**2,
+        total / (level * size),
+        total / count / level,
+        away / count / unit,
+    )
+    nearest = device.kernels.points.nearest_distances
+    gaps = xp.stack([nearest(points.y, points.x, mine, points.offsets) for mine in kept[1:]])
+    gap = _sums(gaps, kept[1:], points, device) / count[1:]
+    spaced = (gap / unit, 2 * gap * xp.sqrt(density[1:]))
+    out = [values[0] for values in counted]
+    for k in (1, 2):
+        out += [*(values[k] for values in counted), *(values[k - 1] for values in spaced)]
+    mean = total[0] / count[0]
+    squares = _sums((response - mean[points.owner]) ** 2, stands_out, points, device)
+    has_nucleus = xp.where(cells.regions["Nuclei"].counts > 0, 1, xp.nan)
+    return [
+        *out,
+        count[1] / count[0] * has_nucleus,
+        border[0] / count[0] / unit,
+        xp.sqrt(squares / count[0]) / mean,
+    ]
 
 
-def _sums(points: Points, kept: np.ndarray, values: tuple[np.ndarray, ...], device: Device) -> np.ndarray:
-    """Sums of values over the kept points of each cell, (n_values, n_cells)."""
-    stacked = device.xp.stack([one.astype(np.float64) for one in values])
-    return device.kernels.points.sums(device.xp.where(kept, stacked, 0), points.offsets)
+def _sums(values: np.ndarray, kept: np.ndarray, points: Points, device: Device) -> np.ndarray:
+    """Sums of values over the kept points of each cell, (..., n_cells), of arrays that broadcast to (..., n_points)."""
+    chosen = device.xp.where(kept, values, 0)
+    rows = math.prod(chosen.shape[:-1])
+    sums = device.kernels.points.sums(chosen.reshape(rows, len(points.owner)), points.offsets)
+    return sums.reshape(*chosen.shape[:-1], len(points.offsets) - 1)
 
 
 def _brightest(
@@ -121,16 +132,13 @@ def _brightest(
     """The two brightest maxima of each cell, in the order of `BRIGHTEST`; and the index of the first, -1 if none."""
     xp = device.xp
     unit = cells.nucleus_diameter[cells.field]
-    first, second = device.kernels.points.two_highest(points.response.astype(np.float64), points.offsets)
-
-    def take(values: np.ndarray, which: np.ndarray) -> np.ndarray:
-        return xp.append(values.astype(np.float64), np.nan)[which]
-
-    y, x = take(points.y, first), take(points.x, first)
+    which = device.kernels.points.two_highest(points.response.astype(np.float64), points.offsets)
+    of_points = (points.y, points.x, points.response, points.away)
+    (y, second_y), (x, second_x), (response, second), (away, _) = values_at(which, of_points, device)
     return [
-        take(points.response, first) / level,
-        take(points.response, first) / take(points.response, second),
-        take(points.away, first) / unit,
+        response / level,
+        response / second,
+        away / unit,
         xp.hypot(y - centres[:, 0], x - centres[:, 1]) / unit,
-        xp.hypot(y - take(points.y, second), x - take(points.x, second)) / unit,
-    ], first
+        xp.hypot(y - second_y, x - second_x) / unit,
+    ], which[0]
