@@ -60,33 +60,35 @@ def measure(cells: Cells, device: Device) -> np.ndarray:
     ndarray of float32, shape (n_cells, n_columns)
         NaN where a compartment is missing or a coefficient is 0/0.
     """
-    parts = [_measure_compartment(cells, compartment, device) for compartment in COMPARTMENTS]
+    xp = device.xp
+    summed = zip(*(_compartment_sums(cells, compartment, device) for compartment in COMPARTMENTS))
+    counts, channels, pairs, information = map(xp.stack, summed)
+    coefficients = _coefficients(xp, counts, channels, pairs)
+    flat = coefficients.reshape(len(COMPARTMENTS), cells.n, len(_PAIRS) * coefficients.shape[3])
+    parts = [*xp.concatenate([flat, information], axis=2)]
     offsets = cells.regions["Cells"].offsets
     for pair in _PROTEIN_PAIRS:
         parts.append(device.kernels.costes.costes(*(cells.values("Cells", channel) for channel in pair), offsets))
-    return device.xp.concatenate(parts, axis=1).astype(np.float32)
+    return xp.concatenate(parts, axis=1).astype(np.float32)
 
 
-def _measure_compartment(cells: Cells, compartment: str, device: Device) -> np.ndarray:
-    """The columns of one compartment; (n, n_columns of the compartment)."""
+def _compartment_sums(cells: Cells, compartment: str, device: Device) -> tuple[np.ndarray, ...]:
+    """Pixels of one compartment, (n,), and what the kernel sums and finds there, each (n, ...)."""
     region = cells.regions[compartment]
     values = tuple(cells.values(compartment, channel) for channel in CHANNELS)
     adder = np.empty(0, np.float32 if cells.pixels.dtype == np.uint8 else np.float64)
-    channels, pairs, information = device.kernels.relation.pair_sums(values, region.offsets, _LIT, adder)
-    coefficients = _coefficients(device.xp, region.counts, channels, pairs)
-    flat = coefficients.reshape(cells.n, len(_PAIRS) * coefficients.shape[2])
-    return device.xp.concatenate([flat, information], axis=1)
+    return (region.counts, *device.kernels.relation.pair_sums(values, region.offsets, _LIT, adder))
 
 
 def _coefficients(xp: ModuleType, counts: np.ndarray, channels: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """Coefficients of all pairs, (n, 6, 10), from the kernel's sums."""
-    first = channels[:, [x.index for x, _ in _PAIRS]]
-    second = channels[:, [y.index for _, y in _PAIRS]]
+    """Coefficients of all pairs, (3, n, 6, 10), from the kernel's sums in the three compartments."""
+    first = channels[:, :, [x.index for x, _ in _PAIRS]]
+    second = channels[:, :, [y.index for _, y in _PAIRS]]
     (_, x, xx, lit_x, ranks_x, centred_x), (_, y, yy, lit_y, ranks_y, centred_y) = (
-        xp.moveaxis(sums, 2, 0) for sums in (first, second)
+        xp.moveaxis(sums, -1, 0) for sums in (first, second)
     )
-    xy, both_x, both_y, both_xx, both_yy, both_xy, apart_x, apart_y, centred = xp.moveaxis(pairs, 2, 0)
-    n = counts[:, None]
+    xy, both_x, both_y, both_xx, both_yy, both_xy, apart_x, apart_y, centred = xp.moveaxis(pairs, -1, 0)
+    n = counts[..., None]
     var_x = xp.where(ranks_x > 1, n * xx - x * x, 0)
     var_y = xp.where(ranks_y > 1, n * yy - y * y, 0)
     covariance = n * xy - x * y
@@ -104,7 +106,7 @@ def _coefficients(xp: ModuleType, counts: np.ndarray, channels: np.ndarray, pair
             _ratio(xp, both_x - _ratio(xp, apart_x, ranks), lit_x),
             _ratio(xp, both_y - _ratio(xp, apart_y, ranks), lit_y),
         ],
-        axis=2,
+        axis=-1,
     )
 
 
