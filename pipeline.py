@@ -17,7 +17,7 @@ from features._embedder import backbone, own_network
 from features._images import find_fields
 from features._portrait_shards import ShownCells
 from features._settings import ExtractSettings, NetworkFile
-from features._shards import plan_shards
+from features._shards import plan_shards, settle
 from models.fit import fit as fit_models
 from models.fitted import Fitted
 from models.importance import ImportanceSettings
@@ -127,13 +127,14 @@ def extract(
     sources = extraction.find_splits(data)
     needed = [data, masks, Path(network.path) if network else None]
     with locked(run), workers_for(workers, scheduler, run, needed) as workers:
+        measured = extraction.measured_before(folder, sources)
         extraction.remember_settings(folder, settings)
         shards = {split: plan_shards(source, split, settings, folder.features) for split, source in sources.items()}
         every = [shard for of_split in shards.values() for shard in of_split]
-        extraction.remove_strays(folder, every)
+        todo = {split: settle(of_split) for split, of_split in shards.items()}
         extraction.compile_kernels(workers, quiet)
         for split, source in sources.items():
-            extraction.measure_missing(source, shards[split], settings, devices, workers, quiet)
+            extraction.measure_missing(source, todo[split], settings, devices, workers, quiet)
         columns = extraction.write_columns(folder, settings)
         for of_split in shards.values():
             extraction.pool_split(folder, of_split, columns, workers, quiet)
@@ -142,6 +143,7 @@ def extract(
     n_fields, n_cells = extraction.count_cells(every)
     n_columns = int((columns["compartment"] != "Image").sum())
     lines = [f"{n_fields} fields, {n_cells} cells, {n_columns} features a cell in {folder.features}"]
+    lines += [*extraction.no_longer_there(folder, sources, measured), *extraction.not_used(sources.values())]
     if n_failed:
         lines.append(f"{n_failed} of {n_fields} fields failed: see {folder.failures}")
     facts = {"features": str(folder.features), "fields": n_fields, "failed": n_failed, "cells": n_cells}
@@ -226,7 +228,7 @@ def predict(
     neighbours: int, masks: Path | None, no_er: bool, network: Path | None, device: str, workers: int, quiet: bool,
 ) -> Outcome:  # fmt: skip
     """New fields -> cells -> features -> calls, sets, cells that speak for them, reasons, neighbours, pictures."""
-    folder, results = open_run(run), RunFolder(out or run / "predicted")
+    folder, results = open_run(run), predicting.results_folder(out or run / "predicted")
     files = predicting.PredictionFiles(results.root)
     workers = workers or default_workers()
     fitted = fitting.finished_fit(folder)
@@ -235,9 +237,9 @@ def predict(
     source = find_fields(images)
     with locked(out or run):
         shards = plan_shards(source, predicting.SPLIT, settings, results.features)
-        extraction.remove_strays(results, shards)
+        todo = settle(shards)
         extraction.compile_kernels(workers, quiet)
-        extraction.measure_missing(source, shards, settings, devices, workers, quiet)
+        extraction.measure_missing(source, todo, settings, devices, workers, quiet)
         n_failed = extraction.collect_failures(files.failures, shards)
         columns = extraction.write_columns(results, settings)
         evidence, training = gather_evidence(folder, fitted, columns, coverage, neighbours)

@@ -58,10 +58,13 @@ class FieldSource:
     files : dict of str to tuple of Member
         The image files of each field, by id; ids are sorted. An id that is none (`engine.ids`) stands here as it can be
         shown; reading such a field says what is wrong with it.
+    misnamed : tuple of str
+        Images whose names say of no channel, as they can be shown; composites and hidden files are not meant.
     """
 
     path: Path
     files: dict[str, tuple[Member, ...]]
+    misnamed: tuple[str, ...] = ()
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -97,18 +100,20 @@ def find_fields(source: Path) -> FieldSource:
         raise InputError(f"{source} is neither a folder nor a readable zip file. Download it again, or give a folder.")
     members = _folder_members(source) if source.is_dir() else _zip_members(source)
     files: dict[str, list[Member]] = {}
-    n_seen = 0
+    others = []
     for member in members:
-        n_seen += 1
         named = _split_name(member.name)
         if named:
             files.setdefault(shown(named[0], LONGEST), []).append(member)
+        else:
+            others.append(member.name)
     if not files:
         raise InputError(
-            f"{source} holds no field (looked for <Id>_red.png, _green, _blue, _yellow; found {n_seen:,} other files)."
-            " Name the files so, or give another folder."
+            f"{source} holds no field (looked for <Id>_red.png, _green, _blue, _yellow; found {len(others):,} other "
+            "files). Name the files so, or give another folder."
         )
-    return FieldSource(source, {i: tuple(sorted(files[i], key=lambda m: m.name)) for i in sorted(files)})
+    sorted_files = {i: tuple(sorted(files[i], key=lambda m: m.name)) for i in sorted(files)}
+    return FieldSource(source, sorted_files, tuple(map(shown, sorted(filter(_is_misnamed, others)))))
 
 
 def read_field(source: FieldSource, field_id: str, no_er: bool = False) -> np.ndarray:
@@ -173,9 +178,17 @@ def _split_name(name: str) -> tuple[str, str] | None:
     """Id and colour of a file name, or None. HPA's composites (`<Id>_blue_red_green.jpg`) are no channel."""
     path = PurePosixPath(name)
     field_id, _, colour = path.stem.rpartition("_")
+    colour = colour.lower()
     if path.suffix.lower() not in _EXTENSIONS or colour not in _COLOURS or not field_id or field_id.startswith("."):
         return None
     return None if field_id.endswith(_COLOURS) else (field_id, colour)
+
+
+def _is_misnamed(name: str) -> bool:
+    """Whether a file that is of no channel could have been meant for one."""
+    path = PurePosixPath(name)
+    composite = path.stem.endswith(_COLOURS) and path.stem.rpartition("_")[0].endswith(_COLOURS)
+    return path.suffix.lower() in _EXTENSIONS and not path.name.startswith(".") and not composite
 
 
 def _base(member: Member) -> str:

@@ -1,8 +1,10 @@
 """Extraction in shards: a shard is some fields turned into two finished files, so that a kill loses at most a shard."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +18,8 @@ from features._images import FieldSource
 from features._settings import ExtractSettings, MadeWith
 
 _PROVENANCE = b"hpa-boost provenance"
-LARGEST_SHARD, SMALLEST_SHARD, WANTED_SHARDS = 64, 4, 64
+LARGEST_SHARD, SMALLEST_SHARD, WANTED_SHARDS = 64, 8, 64
+"""Fields of a shard at most, in large and in small data sets; how many shards there are before they become larger."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,17 @@ class Shard:
     @property
     def cells_path(self) -> Path:
         """One row a cell."""
-        return self.folder / "cells" / f"{self.split}-{self.number:05d}.parquet"
+        return self.folder / "cells" / self.name
 
     @property
     def fields_path(self) -> Path:
         """One row a field, those that failed too; written last, so that its presence means the shard is finished."""
-        return self.folder / "fields" / f"{self.split}-{self.number:05d}.parquet"
+        return self.folder / "fields" / self.name
+
+    @property
+    def name(self) -> str:
+        """Of both files."""
+        return f"{self.split}-{self.number:05d}.parquet"
 
     def finished(self) -> bool:
         """Whether both files are there and were made from the same images with the same settings."""
@@ -67,14 +75,74 @@ def _provenance(path: Path) -> str | None:
 
 def plan_shards(source: FieldSource, split: str, settings: MadeWith, folder: Path) -> list[Shard]:
     """Cut the fields of a split into shards; the cut depends on the fields only, never on the number of workers."""
-    size = int(np.clip(len(source.ids) // WANTED_SHARDS, SMALLEST_SHARD, LARGEST_SHARD))
-    ids_of_all = source.ids
-    chunks = [ids_of_all[i : i + size] for i in range(0, len(ids_of_all), size)]
     made_with = settings.made_with()
     return [
         Shard(split, number, ids, digest([made_with, _fingerprint(source, ids)]), folder)
-        for number, ids in enumerate(chunks)
+        for number, ids in enumerate(_cut(source.ids))
     ]
+
+
+def _cut(ids: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Pieces of sorted ids. Each ends where the hash of the next id says so, or when it is as long as it may be.
+
+    So an id that comes or goes changes the piece it is in and few after it, not all that follow.
+    """
+    longest = SMALLEST_SHARD
+    while longest < LARGEST_SHARD and 2 * longest * WANTED_SHARDS <= len(ids):
+        longest *= 2
+    shortest, piece = longest // 2, []
+    for one in ids:
+        if len(piece) == longest or (len(piece) >= shortest and crc32(one.encode()) % shortest == 0):
+            yield tuple(piece)
+            piece = []
+        piece.append(one)
+    yield tuple(piece)
+
+
+def settle(shards: list[Shard]) -> list[Shard]:
+    """Bring the finished shards of a split to their places, and remove those that have none any more.
+
+    Parameters
+    ----------
+    shards : list of Shard
+        All of the split.
+
+    Returns
+    -------
+    list of Shard
+        Those that are still to be measured.
+    """
+    todo = [shard for shard in shards if not shard.finished()]
+    if todo:
+        for part in ("cells", "fields"):
+            _renumber(shards[0].folder / part, shards)
+    places = {shard.name for shard in shards}
+    for path in shards[0].folder.glob(f"*/{shards[0].split}-*.parquet"):
+        if path.name not in places:
+            path.unlink()
+    return [shard for shard in todo if not shard.finished()]
+
+
+def _renumber(folder: Path, shards: list[Shard]) -> None:
+    """Give finished files the numbers that their fields have now: fields that came or went move those after them."""
+    by_provenance = {shard.provenance: shard for shard in shards}
+    moved = []
+    for path in folder.glob(f"{shards[0].split}-*.parquet"):
+        shard = by_provenance.get(_provenance(path) or "")
+        if shard is not None and path.name != shard.name:
+            aside = path.with_name(f"{shard.split}-{shard.provenance}.parquet")  # until its place is free
+            moved.append((path.rename(aside), path.with_name(shard.name)))
+    for aside, place in moved:
+        aside.replace(place)
+
+
+def measured_ids(folder: Path, split: str) -> set[str]:
+    """The fields that files in a features folder tell of."""
+    ids = set()
+    for path in (folder / "fields").glob(f"{split}-*.parquet"):
+        with suppress(pa.ArrowInvalid, OSError):  # a damaged file is measured again
+            ids.update(pq.read_table(path, columns=["Metadata_Id"])["Metadata_Id"].to_pylist())
+    return ids
 
 
 def _fingerprint(source: FieldSource, ids: tuple[str, ...]) -> list[list[object]]:

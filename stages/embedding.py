@@ -16,7 +16,7 @@ from engine.parallel import run_units
 from engine.progress import progress
 from features._images import FieldSource
 from features._portrait_shards import ShownCells, read_portraits, write_portraits
-from features._shards import Shard, plan_shards
+from features._shards import Shard, plan_shards, settle
 from models.duplicates import join
 from models.matrix import usable_fields
 from stages.fitting import find_groups, near_identical
@@ -72,10 +72,7 @@ def cut_out(sources: dict[str, FieldSource], shown: ShownCells, folder: Path, wo
     """Write the portraits that are not on disk yet."""
     shards = {split: plan_shards(source, split, shown, folder) for split, source in sources.items()}
     every = [shard for of_split in shards.values() for shard in of_split]
-    wanted = {path for shard in every for path in (shard.cells_path, shard.fields_path)}
-    for path in set(folder.glob("*/*.parquet")) - wanted:
-        path.unlink()
-    todo = [shard for shard in every if not shard.finished()]
+    todo = [shard for of_split in shards.values() for shard in settle(of_split)]
     units = ((sources[shard.split].part(shard.ids), shard, shown) for shard in todo)
     with progress("cut out cells", sum(len(shard.ids) for shard in todo), "fields", quiet) as bar:
         for n_fields in run_units(write_portraits, units, workers):

@@ -1,7 +1,7 @@
 """Extraction as a run that can be stopped and started: shards to do, shards done, pooled matrices, failures."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from features._field import field_columns
 from features._images import FieldSource, find_fields
 from features._overlap import measure_on, measure_shards
 from features._settings import ExtractSettings
-from features._shards import Shard, measure_shard
+from features._shards import Shard, measure_shard, measured_ids
 from features._table import columns_frame
 from features._warm import compile_part, kernels_compiled, parts
 from models.matrix import matrix_made_of, pool_shard, write_matrix
@@ -95,14 +95,13 @@ def compile_kernels(workers: int, quiet: bool) -> None:
 
 def measure_missing(
     source: FieldSource,
-    shards: list[Shard],
+    todo: list[Shard],
     settings: ExtractSettings,
     devices: tuple[str, ...],
     workers: int,
     quiet: bool,
 ) -> None:
     """Measure the shards that are not on disk yet: in processes on the CPU, or with threads around each GPU."""
-    todo = [shard for shard in shards if not shard.finished()]
     if not todo:
         return
     with progress(f"extract {todo[0].split}", sum(len(shard.ids) for shard in todo), "fields", quiet) as bar:
@@ -125,12 +124,43 @@ def _measured(
         yield from run_units(measure_on, units, len(devices))
 
 
-def remove_strays(folder: RunFolder, shards: list[Shard]) -> None:
-    """Remove shards of fields that are no longer there, so that no later reading takes them for ours."""
-    wanted = {path for shard in shards for path in (shard.cells_path, shard.fields_path)}
-    for path in folder.features.glob("*/*.parquet"):
-        if path not in wanted:
-            path.unlink()
+def measured_before(folder: RunFolder, sources: dict[str, FieldSource]) -> dict[str, set[str]]:
+    """The fields of each split that the run has measured.
+
+    Raises
+    ------
+    InputError
+        If a split that is there has none of them: the run is of other images, which must not be lost.
+    """
+    measured = {split: measured_ids(folder.features, split) for split in SPLITS}
+    for split, source in sources.items():
+        if measured[split] and measured[split].isdisjoint(source.ids):
+            raise InputError(
+                f"{folder.root} holds {len(measured[split])} {split} fields of other images ({min(measured[split])} "
+                f"...); {source.path} has none of them. Name another folder with --run DIR, or remove {folder.root}."
+            )
+    return measured
+
+
+def no_longer_there(folder: RunFolder, sources: dict[str, FieldSource], measured: dict[str, set[str]]) -> list[str]:
+    """What to say of measured fields whose images are gone."""
+    lines = []
+    for split, ids in measured.items():
+        if split in sources and (n_gone := len(ids.difference(sources[split].ids))):
+            lines.append(f"measured {split} fields that are no longer in {sources[split].path}, removed: {n_gone}")
+        elif split not in sources and folder.matrix(split).is_file():
+            lines.append(f"no {split} images are there now: measured {split} fields that stay as they are: {len(ids)}")
+    return lines
+
+
+def not_used(sources: Iterable[FieldSource]) -> list[str]:
+    """What to say of images whose names say of no channel."""
+    return [
+        f"images in {source.path} that were not used, their names not being <Id>_red, _green, _blue or _yellow: "
+        f"{len(source.misnamed)} (such as {source.misnamed[0]})"
+        for source in sources
+        if source.misnamed
+    ]
 
 
 def write_columns(folder: RunFolder, settings: ExtractSettings) -> pd.DataFrame:

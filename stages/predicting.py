@@ -7,13 +7,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from engine.errors import InputError
 from engine.files import whole
 from engine.parallel import run_units
 from engine.progress import progress
-from features._shards import Shard
+from engine.run_folder import RunFolder
+from features._shards import Shard, measured_ids
 from models.matrix import FieldMatrix
 from models.reasons import percentile
 from stages.evidence import Evidence
+from stages.extraction import SPLITS
 from stages.interpreting import Told, interpret
 
 SPLIT = "new"
@@ -50,6 +53,21 @@ class PredictionFiles:
     def failures(self) -> Path:
         """Fields that could not be used."""
         return self.root / "failures.csv"
+
+
+def results_folder(out: Path) -> RunFolder:
+    """Where a prediction's tables and features go.
+
+    Raises
+    ------
+    InputError
+        If it is a run's own folder, whose features would be taken for strays and removed.
+    """
+    results = RunFolder(out)
+    measured = [split for split in SPLITS if measured_ids(results.features, split)]
+    if measured or results.models.exists():
+        raise InputError(f"{out} is a run folder; expected one for results alone. Name another with --out DIR.")
+    return results
 
 
 def interpret_all(shards: list[Shard], evidence: Evidence, training: FieldMatrix, workers: int, quiet: bool) -> Told:

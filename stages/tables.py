@@ -108,6 +108,8 @@ def flat_table(folder: RunFolder, level: str, split: str) -> FlatTable:
     else:
         columns = matrix_columns(columns)
         paths = tuple(folder.matrix(name) for name in wanted)
+    if not paths:
+        raise InputError(f"{folder.features / 'cells'} holds no cells any more. Run python cli.py extract first.")
     first = pq.read_schema(paths[0])
     metadata = [pa.field(name, _plain(first.field(name).type)) for name in first.names if name.startswith(_METADATA)]
     features = [pa.field(name, pa.float32()) for name in columns["name"]]
