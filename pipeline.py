@@ -256,16 +256,17 @@ def submit(data: Path, run: Path, *, prior_shift: str) -> Outcome:
     test = read_matrix(folder.matrix("test"), fitting.read_columns(folder))
     predicted = fitted.predict(test.named(fitted.columns))
     calls = Calls(test.ids, *shift(prior_shift, *predicted, fitted.prior, fitted.evaluable))
-    wanted = submission.read_wanted(data / "sample_submission.csv", calls.ids)
+    sample = data / "sample_submission.csv"
+    wanted = submission.wanted_ids(folder, sample, calls.ids)
     with locked(run):
         submission.write_predictions(folder.predictions, calls)
         n_without = submission.write_submission(folder.submission, wanted, calls, int(np.argmax(fitted.prior)))
         folder.note("submit", {"data": str(data), "prior_shift": prior_shift})
-    lines = [f"{len(wanted)} rows in {folder.submission}"]
+    lines = [f"{len(wanted)} rows in {folder.submission}", *submission.remarks(sample, wanted, calls.ids)]
     if prior_shift != "none":
         lines.append(f"organelles' shares in the test fields were assumed ({prior_shift}): no reported score holds")
     if n_without:
-        lines.append(f"{n_without} of them had no usable image and got the commonest organelle")
+        lines.append(f"{n_without} of the rows have no usable image and got the commonest organelle")
     command = "kaggle competitions submit human-protein-atlas-image-classification"
     facts = {"submission": str(folder.submission), "rows": len(wanted), "without_image": n_without}
     return Outcome(tuple(lines), f'{command} -f {folder.submission} -m "hpa-boost"', facts)
