@@ -163,6 +163,7 @@ def fit(
         fitted = fit_models(
             matrix.values, matrix.columns, training.labels, training.groups, settings, folder.models, quiet,
             stale=(*folder.fit_tables, folder.duplicates, folder.suspects),
+            named=bool(training.groups_given.named.any()),
         )  # fmt: skip
         fitting.write_fit_tables(folder, fitted, training, (data / "simulated.json").is_file())
         duplicates = cleaning.write_duplicates(folder, training)

@@ -37,7 +37,7 @@ class Design:
     ----------
     training : Training
     kind : str
-        "grouped" or "random".
+        "grouped" where groups are named, even if each holds one field; "random" where nothing is known of them.
     evaluable : ndarray of bool, shape (28,)
     """
 
@@ -65,6 +65,7 @@ def fit(
     folder: Path,
     quiet: bool = False,
     stale: Sequence[Path] = (),
+    named: bool = True,
 ) -> Fitted:
     """Fit everything, going on from what is already finished in the folder.
 
@@ -84,16 +85,20 @@ def fit(
         Show no progress.
     stale : sequence of Path
         Tables of an earlier fit; removed with its fit.json if there is something to fit, so that the two never mix.
+    named : bool
+        Whether somebody said which fields belong together; False where groups are of near-identical fields only.
 
     Raises
     ------
     InputError
         If there are fewer groups than folds, or the shapes do not fit.
     """
+    named = named and groups is not None
     groups = np.arange(len(matrix)) if groups is None else groups
     _check(matrix, columns, labels, groups, settings)
-    design = make_design(matrix, labels, groups, settings)
-    key = digest([settings.of_result(), unit_keys(design.training, settings), list(columns["name"]), _sources()])
+    design = make_design(matrix, labels, groups, settings, named)
+    data_keys = unit_keys(design.training, settings)
+    key = digest([settings.of_result(), data_keys, design.kind, list(columns["name"]), _sources()])
     if made_from(folder / "fit.json") == key:
         return load(folder, settings.organelles)
     for path in (folder / "fit.json", *stale):
@@ -106,7 +111,9 @@ def fit(
     return fitted
 
 
-def make_design(matrix: np.ndarray, labels: np.ndarray, groups: np.ndarray, settings: FitSettings) -> Design:
+def make_design(
+    matrix: np.ndarray, labels: np.ndarray, groups: np.ndarray, settings: FitSettings, named: bool = True
+) -> Design:
     """Hold out whole groups, divide the rest into folds, and see which organelles can be learnt."""
     fold = np.full(len(labels), -1, np.int8)
     kept = np.ones(len(labels), bool)
@@ -115,7 +122,7 @@ def make_design(matrix: np.ndarray, labels: np.ndarray, groups: np.ndarray, sett
     folds = make_folds(labels[kept], groups[kept], settings.n_folds, settings.seed)
     fold[kept] = folds.fold
     training = Training(np.ascontiguousarray(matrix, np.float32), labels, np.asarray(groups, np.int64), fold)
-    return Design(training, folds.kind, evaluable(labels, groups, fold))
+    return Design(training, "grouped" if named else "random", evaluable(labels, groups, fold))
 
 
 def _leak(
@@ -207,7 +214,9 @@ def _with_thresholds(board: Leaderboard, threshold: np.ndarray) -> Leaderboard:
 
 
 def _tries_random_folds(design: Design, settings: FitSettings) -> bool:
-    return design.kind == "grouped" and settings.random_folds > 0
+    groups = design.training.groups[design.in_folds]
+    some_shared = len(np.unique(groups)) < len(groups)
+    return design.kind == "grouped" and some_shared and settings.random_folds > 0
 
 
 def _shown(design: Design, settings: FitSettings, quiet: bool) -> AbstractContextManager[Progress]:

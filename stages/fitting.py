@@ -18,7 +18,7 @@ from features._channels import CHANNELS
 from features._field import turned
 from models.duplicates import duplicate_pairs, join
 from models.fitted import Fitted, load
-from models.labels import ORGANELLES, groups_from_ids, read_groups, read_labels
+from models.labels import ORGANELLES, Groups, groups_from_ids, read_groups, read_labels
 from models.leaderboard import Leaderboard
 from models.matrix import FieldMatrix, read_hashes, read_matrix
 
@@ -49,8 +49,8 @@ class TrainingSet:
         Fields of one number share a fold.
     groups_from : str
         What the groups were made of, in words.
-    groups_given : ndarray of int64, shape (n_fields,)
-        The groups before near-identical fields were joined.
+    groups_given : Groups
+        Before near-identical fields were joined.
     test : DataFrame
         Ids and hashes of the test fields; of no rows where none were extracted.
     duplicates : ndarray of int64, shape (n_pairs, 2)
@@ -63,7 +63,7 @@ class TrainingSet:
     labels: np.ndarray
     groups: np.ndarray
     groups_from: str
-    groups_given: np.ndarray
+    groups_given: Groups
     test: pd.DataFrame
     duplicates: np.ndarray
     n_unmeasured: int
@@ -109,21 +109,22 @@ def read_training_set(data: Path, folder: RunFolder, groups: Path | None, covari
     matrix = read_matrix(folder.matrix("train"), read_columns(folder), covariates)
     labels = read_labels(data / "train.csv")
     measured = set(matrix.ids)
-    numbers, said = find_groups(data, groups, matrix.ids)
+    given, said = find_groups(data, groups, matrix.ids)
     test = read_hashes(folder.matrix("test")) if folder.matrix("test").is_file() else matrix.metadata[:0]
     pairs = near_identical(matrix.metadata, test)
-    joined = join(numbers, pairs[pairs[:, 1] < len(numbers)])
+    joined = join(given.numbers, pairs[pairs[:, 1] < len(matrix.ids)])
     unmeasured = sum(field not in measured for field in labels.ids)
-    return TrainingSet(matrix, labels.of(matrix.ids), joined, said, numbers, test, pairs, unmeasured)
+    return TrainingSet(matrix, labels.of(matrix.ids), joined, said, given, test, pairs, unmeasured)
 
 
-def find_groups(data: Path, path: Path | None, ids: tuple[str, ...]) -> tuple[np.ndarray, str]:
-    """The group number of each field, from a table or else from its id; and what that was, in words."""
+def find_groups(data: Path, path: Path | None, ids: tuple[str, ...]) -> tuple[Groups, str]:
+    """The groups of the fields, from a table or else from their ids; and what that was, in words."""
     if path is None and (data / "groups.csv").is_file():
         path = data / "groups.csv"
-    if path is not None:
-        return read_groups(path, ids), f"{path} and near-identical fields"
-    return groups_from_ids(ids), "ids and near-identical fields"
+    groups = groups_from_ids(ids) if path is None else read_groups(path, ids)
+    said = f"{'ids' if path is None else path} and near-identical fields"
+    n_alone = int((~groups.named).sum()) if groups.named.any() else 0
+    return groups, f"{said}; not named there, so each a group of its own: {n_alone} fields" if n_alone else said
 
 
 def hashes_of(*tables: pd.DataFrame) -> np.ndarray:

@@ -139,6 +139,27 @@ def test_the_held_out_groups_touch_nothing(rng, tmp_path):
     assert (first.probabilities[~inner] != second.probabilities[~inner]).any()
 
 
+@pytest.mark.parametrize(
+    ("sizes", "named", "kind"),
+    [(1, True, "grouped"), (1, False, "random"), (2, True, "grouped"), (2, False, "random")],
+)
+def test_folds_are_grouped_where_groups_are_named_whatever_their_size(rng, tmp_path, sizes, named, kind):
+    values, labels, _ = data(rng, 60)
+    groups, asked = np.arange(60) // sizes, settings(members=("linear",), n_resamples=2)
+    result = fit(values, columns(), labels, groups, asked, tmp_path, quiet=True, named=named)
+    assert load(tmp_path).leaderboard.folds == result.leaderboard.folds == kind
+    said = set(result.leaderboard.table["name"])
+    assert f"{kind} folds" in said
+    assert ("random folds, linear alone" in said) == (sizes == 2 and named), "only shared groups can leak"
+
+
+def test_naming_groups_of_one_field_makes_another_fit(rng, tmp_path):
+    values, labels, _ = data(rng, 60)
+    asked = settings(members=("linear",), n_resamples=2)
+    given = (values, columns(), labels, np.arange(60), asked, tmp_path, True)
+    assert [fit(*given, named=named).leaderboard.folds for named in (False, True)] == ["random", "grouped"]
+
+
 @pytest.mark.shared
 def test_the_59_real_fields(shared_data, rng, tmp_path):
     labels = read_labels(shared_data / "hpa-sample" / "train.csv").matrix
