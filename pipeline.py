@@ -162,7 +162,7 @@ def fit(
         matrix = training.matrix
         fitted = fit_models(
             matrix.values, matrix.columns, training.labels, training.groups, settings, folder.models, quiet,
-            stale=(*folder.fit_tables, folder.duplicates, folder.suspects),
+            clear=partial(fitting.clear_earlier_fit, folder, settings, matrix.columns),
             named=bool(training.groups_given.named.any()),
         )  # fmt: skip
         fitting.write_fit_tables(folder, fitted, training, (data / "simulated.json").is_file())

@@ -1,6 +1,6 @@
 """From the field matrix to calibrated calls: folds, first level, stack, calibration, thresholds, leaderboard."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +64,7 @@ def fit(
     settings: FitSettings,
     folder: Path,
     quiet: bool = False,
-    stale: Sequence[Path] = (),
+    clear: Callable[[], None] = lambda: None,
     named: bool = True,
 ) -> Fitted:
     """Fit everything, going on from what is already finished in the folder.
@@ -83,8 +83,9 @@ def fit(
         For the models, fit.json and the out-of-fold arrays.
     quiet : bool
         Show no progress.
-    stale : sequence of Path
-        Tables of an earlier fit; removed with its fit.json if there is something to fit, so that the two never mix.
+    clear : callable
+        Called if there is something to fit, while fit.json of an earlier fit is still there: the place to say so and to
+        remove tables of that fit elsewhere, so that no two fits mix.
     named : bool
         Whether somebody said which fields belong together; False where groups are of near-identical fields only.
 
@@ -101,8 +102,8 @@ def fit(
     key = digest([settings.of_result(), data_keys, design.kind, list(columns["name"]), _sources()])
     if made_from(folder / "fit.json") == key:
         return load(folder, settings.organelles)
-    for path in (folder / "fit.json", *stale):
-        path.unlink(missing_ok=True)
+    clear()
+    (folder / "fit.json").unlink(missing_ok=True)
     with _shown(design, settings, quiet) as shown:
         first = train_first_level(design.training, design.organelles, range(settings.n_folds), settings, folder, shown)
         leak = _leak(design, first, settings, folder, shown)

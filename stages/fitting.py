@@ -1,6 +1,7 @@
 """What a fit is given and what it leaves behind: rows with labels, groups that share a fold, tables of the result."""
 
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +18,12 @@ from engine.stored import read_table
 from features._channels import CHANNELS
 from features._field import turned
 from models.duplicates import duplicate_pairs, join
+from models.fit_file import read_fit_file
 from models.fitted import Fitted, load
 from models.labels import ORGANELLES, Groups, groups_from_ids, read_groups, read_labels
 from models.leaderboard import Leaderboard
 from models.matrix import FieldMatrix, read_hashes, read_matrix
+from models.settings import FitSettings
 
 HASH_BITS_APART = 32
 """Fields whose four 64-bit hashes differ in no more bits than this, together, are taken for near-identical.
@@ -146,6 +149,35 @@ def near_identical(*tables: pd.DataFrame) -> np.ndarray:
     """Pairs of near-identical fields, also mirrored or turned, as row numbers of the tables one after the other."""
     hashes = hashes_of(*tables)
     return duplicate_pairs(hashes, HASH_BITS_APART, turned(hashes))
+
+
+def clear_earlier_fit(folder: RunFolder, settings: FitSettings, columns: pd.DataFrame) -> None:
+    """Say why an earlier fit does not count any more, and remove its tables.
+
+    What people look at or hand in stays, as it does when fields are measured again, and is named.
+    """
+    if (folder.models / "fit.json").is_file():
+        print(f"{_why_again(folder, settings, columns)}: fitting again", file=sys.stderr)  # noqa: T201
+    made = {"report": [folder.report], "submit": [folder.submission, folder.predictions]}
+    for command, paths in made.items():
+        names = " and ".join(path.name for path in paths if path.is_file())
+        if names:
+            print(f"{names} of an earlier fit: run python cli.py {command} again after this one", file=sys.stderr)  # noqa: T201
+    for stale in (*folder.fit_tables, folder.duplicates, folder.suspects):
+        stale.unlink(missing_ok=True)
+
+
+def _why_again(folder: RunFolder, settings: FitSettings, columns: pd.DataFrame) -> str:
+    try:
+        earlier = read_fit_file(folder.models)
+    except InputError:
+        return "the earlier fit cannot be read"
+    before = earlier.settings.of_result() | {"features": len(earlier.columns)}
+    today = settings.of_result() | {"features": len(columns)}
+    changed = [f"{name}: {shown(str(before[name]))} -> {now}" for name, now in today.items() if before[name] != now]
+    if changed:
+        return f"settings differ from the earlier fit ({'; '.join(changed)})"
+    return "labels, groups, features or the program differ from the earlier fit's"
 
 
 def finished_fit(folder: RunFolder) -> Fitted:

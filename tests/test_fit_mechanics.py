@@ -1,17 +1,20 @@
 """The whole fit: what it leaves on disk, what it says again when loaded, and data too small or odd to learn from."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from engine.errors import InputError
+from engine.run_folder import RunFolder
 from models.fit import fit, make_design
 from models.fitted import load
 from models.labels import ORGANELLES, read_labels
 from models.members import member
 from models.settings import FitSettings
+from stages.fitting import clear_earlier_fit
 
 
 def data(rng, n=400, n_columns=10):
@@ -120,6 +123,36 @@ def test_a_member_with_other_settings_is_fitted_anew(rng, tmp_path, monkeypatch)
     monkeypatch.setitem(member("linear").SETTINGS, "shrinkage", 3.0)
     again = fit(values, columns(), labels, groups, asked, tmp_path, quiet=True)
     assert (again.probabilities != first.probabilities).any()
+
+
+def test_a_changed_setting_is_told_and_the_earlier_tables_go(rng, tmp_path, capsys):
+    """Reports and submissions stay, for people may have looked at them, and are named."""
+    values, labels, groups = data(rng, 60)
+    folder = RunFolder(tmp_path)
+
+    def again(n_columns=10, labels=labels, **changes):
+        asked, described = settings(members=("linear",), n_resamples=2, **changes), columns(n_columns)
+        clear = partial(clear_earlier_fit, folder, asked, described)
+        fit(values[:, :n_columns], described, labels, groups, asked, folder.models, quiet=True, clear=clear)
+        return capsys.readouterr().err
+
+    assert again(rounds=2) == ""
+    kept, removed = (folder.report, folder.submission, folder.predictions), (*folder.fit_tables, folder.suspects)
+    for path in (*kept, *removed):
+        path.touch()
+    assert again(rounds=2) == ""
+    assert all(path.is_file() for path in removed)
+    assert again(rounds=3, seed=1).splitlines() == [
+        "settings differ from the earlier fit (seed: 0 -> 1; rounds: 2 -> 3): fitting again",
+        "report.html of an earlier fit: run python cli.py report again after this one",
+        "submission.csv and predictions.parquet of an earlier fit: run python cli.py submit again after this one",
+    ]
+    assert all(path.is_file() for path in kept)
+    assert not any(path.exists() for path in removed)
+    assert "(features: 10 -> 9): fitting again" in again(9, rounds=3, seed=1)
+    assert "labels, groups, features or the program differ" in again(9, labels[::-1], rounds=3, seed=1)
+    (folder.models / "fit.json").write_text("{}")
+    assert "the earlier fit cannot be read: fitting again" in again()
 
 
 def test_the_held_out_groups_touch_nothing(rng, tmp_path):
