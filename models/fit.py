@@ -18,7 +18,7 @@ from models.fitted import Fitted, conclude, ensemble_scores, load, widen
 from models.folds import make_folds, split_off
 from models.judge import leak_rows, split_row, step_rows, weight_rows
 from models.leaderboard import Leaderboard, add_intervals, assemble, organelle_rows
-from models.settings import FitSettings
+from models.settings import FEWEST_FOLDS, FitSettings
 from models.units import Training
 
 LEAST_GROUPS_TO_HOLD_OUT = 200
@@ -243,7 +243,9 @@ def _check(
         raise InputError(f"the matrix has {matrix.shape[1]} columns, but {len(columns)} are described. Extract again.")
     n_groups = len(np.unique(groups))
     if n_groups < settings.n_folds:
+        fewer = f", or ask for fewer folds (--folds {n_groups}; in Python n_folds={n_groups})"
         raise InputError(
-            f"{n_groups} groups of fields cannot fill {settings.n_folds} folds (fields of one group share a fold). "
-            "Give more fields, or finer groups."
+            f"{n_groups} group{'s' if n_groups != 1 else ''} of fields cannot fill {settings.n_folds} folds (fields of "
+            f"one group share a fold; at least {FEWEST_FOLDS} folds). Give more fields or finer groups"
+            f"{fewer if n_groups >= FEWEST_FOLDS else ''}."
         )

@@ -217,8 +217,13 @@ def test_nothing_can_be_learnt(rng, tmp_path):
 
 def test_misfits_are_said(fitted, rng, tmp_path):
     values, labels, groups = data(rng)
-    with pytest.raises(InputError, match="2 groups of fields cannot fill 5 folds"):
-        fit(values, columns(), labels, groups % 2, settings(), tmp_path, quiet=True)
+    for n, said in {
+        4: r"4 groups of fields cannot fill 5 folds .* or ask for fewer folds \(--folds 4; .* n_folds=4\)\.",
+        2: r"2 groups of fields cannot fill 5 folds .* at least 3 folds\)\. Give more fields or finer groups\.$",
+        1: r"^1 group of fields cannot fill",
+    }.items():
+        with pytest.raises(InputError, match=said):
+            fit(values, columns(), labels, groups % n, settings(), tmp_path, quiet=True)
     with pytest.raises(InputError, match="10 columns, but 9 are described"):
         fit(values, columns(9), labels, groups, settings(), tmp_path, quiet=True)
     with pytest.raises(InputError, match="was fitted on 10 columns"):
