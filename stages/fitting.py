@@ -162,7 +162,7 @@ def clear_earlier_fit(folder: RunFolder, settings: FitSettings, columns: pd.Data
     for command, paths in made.items():
         names = " and ".join(path.name for path in paths if path.is_file())
         if names:
-            print(f"{names} of an earlier fit: run python cli.py {command} again after this one", file=sys.stderr)  # noqa: T201
+            print(f"still of an earlier fit: {names}; then run python cli.py {command} again", file=sys.stderr)  # noqa: T201
     for stale in (*folder.fit_tables, folder.duplicates, folder.suspects):
         stale.unlink(missing_ok=True)
 
