@@ -21,8 +21,6 @@ from features._shards import plan_shards
 from models.fit import fit as fit_models
 from models.fitted import Fitted
 from models.importance import ImportanceSettings
-from models.importance_plot import check_form
-from models.importance_plot import plot as draw_importance
 from models.labels import find_organelle
 from models.matrix import read_matrix
 from models.prior_shift import shift
@@ -42,7 +40,6 @@ from stages import (
 from stages.evidence import gather_evidence
 from stages.export import reading, write_table, writer_of
 from stages.new_fields import settings_like
-from stages.report import report_run
 from stages.submission import Calls
 from stages.tables import flat_table
 
@@ -200,6 +197,9 @@ def importances(
     scheduler: str | None = None,
 ) -> Outcome:  # fmt: skip
     """Boosters -> what drives each organelle; measured once for a fit."""
+    from models.importance_plot import check_form
+    from models.importance_plot import plot as draw_importance
+
     organelle = find_organelle(organelle) if organelle is not None else None
     if plot is not None:
         check_form(plot)
@@ -275,6 +275,8 @@ def submit(data: Path, run: Path, *, prior_shift: str) -> Outcome:
 
 def report(data: Path, run: Path, *, masks: Path | None, workers: int, quiet: bool) -> Outcome:
     """Everything in the run folder -> one page for people."""
+    from stages.report import report_run
+
     folder = open_run(run)
     fitted = fitting.finished_fit(folder)
     with locked(run):
