@@ -21,8 +21,6 @@ from features._shards import plan_shards, settle
 from models.fit import fit as fit_models
 from models.fitted import Fitted
 from models.importance import ImportanceSettings
-from models.importance_plot import check_form
-from models.importance_plot import plot as draw_importance
 from models.labels import find_organelle
 from models.matrix import read_matrix
 from models.prior_shift import shift
@@ -42,7 +40,6 @@ from stages import (
 from stages.evidence import gather_evidence
 from stages.export import reading, write_table, writer_of
 from stages.new_fields import settings_like
-from stages.report import report_run
 from stages.submission import Calls
 from stages.tables import flat_table
 
@@ -164,7 +161,8 @@ def fit(
         matrix = training.matrix
         fitted = fit_models(
             matrix.values, matrix.columns, training.labels, training.groups, settings, folder.models, quiet,
-            stale=(*folder.fit_tables, folder.duplicates, folder.suspects),
+            clear=partial(fitting.clear_earlier_fit, folder, settings, matrix.columns),
+            named=bool(training.groups_given.named.any()),
         )  # fmt: skip
         fitting.write_fit_tables(folder, fitted, training, (data / "simulated.json").is_file())
         duplicates = cleaning.write_duplicates(folder, training)
@@ -201,6 +199,9 @@ def importances(
     scheduler: str | None = None,
 ) -> Outcome:  # fmt: skip
     """Boosters -> what drives each organelle; measured once for a fit."""
+    from models.importance_plot import check_form
+    from models.importance_plot import plot as draw_importance
+
     organelle = find_organelle(organelle) if organelle is not None else None
     if plot is not None:
         check_form(plot)
@@ -258,16 +259,17 @@ def submit(data: Path, run: Path, *, prior_shift: str) -> Outcome:
     test = read_matrix(folder.matrix("test"), fitting.read_columns(folder))
     predicted = fitted.predict(test.named(fitted.columns))
     calls = Calls(test.ids, *shift(prior_shift, *predicted, fitted.prior, fitted.evaluable))
-    wanted = submission.read_wanted(data / "sample_submission.csv", calls.ids)
+    sample = data / "sample_submission.csv"
+    wanted = submission.wanted_ids(folder, sample, calls.ids)
     with locked(run):
         submission.write_predictions(folder.predictions, calls)
         n_without = submission.write_submission(folder.submission, wanted, calls, int(np.argmax(fitted.prior)))
         folder.note("submit", {"data": str(data), "prior_shift": prior_shift})
-    lines = [f"{len(wanted)} rows in {folder.submission}"]
+    lines = [f"{len(wanted)} rows in {folder.submission}", *submission.remarks(sample, wanted, calls.ids)]
     if prior_shift != "none":
         lines.append(f"organelles' shares in the test fields were assumed ({prior_shift}): no reported score holds")
     if n_without:
-        lines.append(f"{n_without} of them had no usable image and got the commonest organelle")
+        lines.append(f"{n_without} of the rows have no usable image and got the commonest organelle")
     command = "kaggle competitions submit human-protein-atlas-image-classification"
     facts = {"submission": str(folder.submission), "rows": len(wanted), "without_image": n_without}
     return Outcome(tuple(lines), f'{command} -f {folder.submission} -m "hpa-boost"', facts)
@@ -275,6 +277,8 @@ def submit(data: Path, run: Path, *, prior_shift: str) -> Outcome:
 
 def report(data: Path, run: Path, *, masks: Path | None, workers: int, quiet: bool) -> Outcome:
     """Everything in the run folder -> one page for people."""
+    from stages.report import report_run
+
     folder = open_run(run)
     fitted = fitting.finished_fit(folder)
     with locked(run):

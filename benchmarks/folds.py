@@ -44,7 +44,7 @@ def main() -> None:
     """Print one line a table and way."""
     for path in map(Path, sys.argv[1:]):
         labels = read_labels(path)
-        groups = groups_from_ids(labels.ids)
+        groups = groups_from_ids(labels.ids).numbers
         make_folds(labels.matrix[:100], np.arange(100), N_FOLDS, seed=0)
         ways = {
             "ours": lambda m=labels.matrix, g=groups: make_folds(m, g, N_FOLDS, seed=0).fold,

@@ -101,9 +101,12 @@ def read_numbers(path: Path, names: Sequence[str], remedy: str = AGAIN) -> np.nd
 def _look(path: Path, file: pq.ParquetFile, columns: Mapping[str, str], remedy: str) -> None:
     """Raise InputError if the table lacks a column of its kind, or says that it is larger than it can be."""
     schema, n_rows = file.schema_arrow, file.metadata.num_rows
+    types = dict(zip(schema.names, schema.types, strict=True))
+    if len(types) < len(schema):
+        raise _unusable(path, "a column comes twice", remedy)
     for name, kind in columns.items():
-        if name not in schema.names or not _KINDS[kind](schema.field(name).type):
-            found = schema.field(name).type if name in schema.names else "no such column"
+        if name not in types or not _KINDS[kind](types[name]):
+            found = types.get(name, "no such column")
             raise _unusable(path, f"its column {shown(name)} should hold {kind} (found {found})", remedy)
     if n_rows * len(columns) * _WIDTH > _UNPACKED * path.stat().st_size + _SMALL:
         raise _unusable(path, f"it says it has {n_rows:,} rows, in {path.stat().st_size:,} bytes", remedy)

@@ -1,6 +1,6 @@
 """From the field matrix to calibrated calls: folds, first level, stack, calibration, thresholds, leaderboard."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from models.fitted import Fitted, conclude, ensemble_scores, load, widen
 from models.folds import make_folds, split_off
 from models.judge import leak_rows, split_row, step_rows, weight_rows
 from models.leaderboard import Leaderboard, add_intervals, assemble, organelle_rows
-from models.settings import FitSettings
+from models.settings import FEWEST_FOLDS, FitSettings
 from models.units import Training
 
 LEAST_GROUPS_TO_HOLD_OUT = 200
@@ -37,7 +37,7 @@ class Design:
     ----------
     training : Training
     kind : str
-        "grouped" or "random".
+        "grouped" where groups are named, even if each holds one field; "random" where nothing is known of them.
     evaluable : ndarray of bool, shape (28,)
     """
 
@@ -64,7 +64,8 @@ def fit(
     settings: FitSettings,
     folder: Path,
     quiet: bool = False,
-    stale: Sequence[Path] = (),
+    clear: Callable[[], None] = lambda: None,
+    named: bool = True,
 ) -> Fitted:
     """Fit everything, going on from what is already finished in the folder.
 
@@ -82,22 +83,27 @@ def fit(
         For the models, fit.json and the out-of-fold arrays.
     quiet : bool
         Show no progress.
-    stale : sequence of Path
-        Tables of an earlier fit; removed with its fit.json if there is something to fit, so that the two never mix.
+    clear : callable
+        Called if there is something to fit, while fit.json of an earlier fit is still there: the place to say so and to
+        remove tables of that fit elsewhere, so that no two fits mix.
+    named : bool
+        Whether somebody said which fields belong together; False where groups are of near-identical fields only.
 
     Raises
     ------
     InputError
         If there are fewer groups than folds, or the shapes do not fit.
     """
+    named = named and groups is not None
     groups = np.arange(len(matrix)) if groups is None else groups
     _check(matrix, columns, labels, groups, settings)
-    design = make_design(matrix, labels, groups, settings)
-    key = digest([settings.of_result(), unit_keys(design.training, settings), list(columns["name"]), _sources()])
+    design = make_design(matrix, labels, groups, settings, named)
+    data_keys = unit_keys(design.training, settings)
+    key = digest([settings.of_result(), data_keys, design.kind, list(columns["name"]), _sources()])
     if made_from(folder / "fit.json") == key:
         return load(folder, settings.organelles)
-    for path in (folder / "fit.json", *stale):
-        path.unlink(missing_ok=True)
+    clear()
+    (folder / "fit.json").unlink(missing_ok=True)
     with _shown(design, settings, quiet) as shown:
         first = train_first_level(design.training, design.organelles, range(settings.n_folds), settings, folder, shown)
         leak = _leak(design, first, settings, folder, shown)
@@ -106,7 +112,9 @@ def fit(
     return fitted
 
 
-def make_design(matrix: np.ndarray, labels: np.ndarray, groups: np.ndarray, settings: FitSettings) -> Design:
+def make_design(
+    matrix: np.ndarray, labels: np.ndarray, groups: np.ndarray, settings: FitSettings, named: bool = True
+) -> Design:
     """Hold out whole groups, divide the rest into folds, and see which organelles can be learnt."""
     fold = np.full(len(labels), -1, np.int8)
     kept = np.ones(len(labels), bool)
@@ -115,7 +123,7 @@ def make_design(matrix: np.ndarray, labels: np.ndarray, groups: np.ndarray, sett
     folds = make_folds(labels[kept], groups[kept], settings.n_folds, settings.seed)
     fold[kept] = folds.fold
     training = Training(np.ascontiguousarray(matrix, np.float32), labels, np.asarray(groups, np.int64), fold)
-    return Design(training, folds.kind, evaluable(labels, groups, fold))
+    return Design(training, "grouped" if named else "random", evaluable(labels, groups, fold))
 
 
 def _leak(
@@ -207,7 +215,9 @@ def _with_thresholds(board: Leaderboard, threshold: np.ndarray) -> Leaderboard:
 
 
 def _tries_random_folds(design: Design, settings: FitSettings) -> bool:
-    return design.kind == "grouped" and settings.random_folds > 0
+    groups = design.training.groups[design.in_folds]
+    some_shared = len(np.unique(groups)) < len(groups)
+    return design.kind == "grouped" and some_shared and settings.random_folds > 0
 
 
 def _shown(design: Design, settings: FitSettings, quiet: bool) -> AbstractContextManager[Progress]:
@@ -233,7 +243,9 @@ def _check(
         raise InputError(f"the matrix has {matrix.shape[1]} columns, but {len(columns)} are described. Extract again.")
     n_groups = len(np.unique(groups))
     if n_groups < settings.n_folds:
+        fewer = f", or ask for fewer folds (--folds {n_groups}; in Python n_folds={n_groups})"
         raise InputError(
-            f"{n_groups} groups of fields cannot fill {settings.n_folds} folds (fields of one group share a fold). "
-            "Give more fields, or finer groups."
+            f"{n_groups} group{'s' if n_groups != 1 else ''} of fields cannot fill {settings.n_folds} folds (fields of "
+            f"one group share a fold; at least {FEWEST_FOLDS} folds). Give more fields or finer groups"
+            f"{fewer if n_groups >= FEWEST_FOLDS else ''}."
         )

@@ -24,13 +24,10 @@ class Folds:
     ----------
     fold : ndarray of int8, shape (n_fields,)
         0 to n_folds - 1.
-    kind : str
-        "grouped" if some group holds several fields, else "random".
     n_folds : int
     """
 
     fold: np.ndarray
-    kind: str
     n_folds: int
 
 
@@ -81,8 +78,7 @@ def _divide(labels: np.ndarray, groups: np.ndarray, shares: np.ndarray, seed: in
     tie = np.random.default_rng(seed).permutation(n_groups)
     fold_of_group = _stratify(counts, shares, tie)
     _even_out(counts, fold_of_group, shares, tie)
-    kind = "grouped" if n_groups < len(codes) else "random"
-    return Folds(fold_of_group[codes].astype(np.int8), kind, len(shares))
+    return Folds(fold_of_group[codes].astype(np.int8), len(shares))
 
 
 def _stratify(counts: np.ndarray, shares: np.ndarray, tie: np.ndarray) -> np.ndarray:

@@ -118,7 +118,7 @@ def bars(importance: pd.DataFrame, organelle: str) -> Figure:
     for (left, right), level, table in zip(axes, levels, tables, strict=True):
         labels = [_LABEL[level](what) for what in table["what"]]
         colours = [CHANNEL_COLOURS.get(what, _GREY if level == "channel" else _BLUE) for what in table["what"]]
-        _bars(left, labels, 100 * table["gain_mean"], 100 * table["gain_sd"], colours)
+        _bars(left, labels, 100 * table["gain_mean"], 100 * table["gain_sd"], colours, (0, 100))
         _bars(right, labels, table["permutation_mean"], table["permutation_sd"], colours)
         left.set_ylabel(level)
     axes[-1, 0].set_xlabel("share of the gain, %")
@@ -126,9 +126,14 @@ def bars(importance: pd.DataFrame, organelle: str) -> Figure:
     return figure
 
 
-def _bars(axes: Axes, labels: list[str], mean: pd.Series, sd: pd.Series, colours: list[str]) -> None:
-    """Bars with their sd over folds as a thin line."""
-    axes.barh(range(len(labels)), mean.fillna(0), xerr=sd.fillna(0), color=colours, height=0.7,
+def _bars(
+    axes: Axes, labels: list[str], mean: pd.Series, sd: pd.Series, colours: list[str],
+    possible: tuple[float, float] = (-np.inf, np.inf),
+) -> None:  # fmt: skip
+    """Bars with their sd over folds as a thin line, which ends where values do."""
+    length, spread = mean.fillna(0).to_numpy(), sd.fillna(0).to_numpy()
+    ends = np.clip([length - spread, length + spread], *possible)
+    axes.barh(range(len(labels)), length, xerr=abs(ends - length), color=colours, height=0.7,
               error_kw={"elinewidth": 1, "ecolor": "#222222"})  # fmt: skip
     axes.set_yticks(range(len(labels)), labels)
     axes.axvline(0, color="#222222", linewidth=0.8)

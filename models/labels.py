@@ -151,7 +151,23 @@ def _label_numbers(path: Path, line: int, field: str, target: str) -> list[int]:
     return [int(token) for token in tokens]
 
 
-def read_groups(path: Path, ids: Sequence[str]) -> np.ndarray:
+@dataclass(frozen=True)
+class Groups:
+    """Which fields belong together.
+
+    Attributes
+    ----------
+    numbers : ndarray of int64, shape (n_fields,)
+        From 0 in order of first appearance; fields of one number belong together.
+    named : ndarray of bool, shape (n_fields,)
+        False where nothing says which others a field belongs to, so that it counts as a group of its own.
+    """
+
+    numbers: np.ndarray
+    named: np.ndarray
+
+
+def read_groups(path: Path, ids: Sequence[str]) -> Groups:
     """Read which fields belong together.
 
     Parameters
@@ -160,11 +176,6 @@ def read_groups(path: Path, ids: Sequence[str]) -> np.ndarray:
         A csv with columns Id and Group; further columns (CellLine) are left alone.
     ids : sequence of str
         The fields wanted, in this order.
-
-    Returns
-    -------
-    ndarray of int64, shape (n_fields,)
-        Group numbers from 0; a field that the file does not name is a group of its own.
 
     Raises
     ------
@@ -179,21 +190,19 @@ def read_groups(path: Path, ids: Sequence[str]) -> np.ndarray:
             f"{path}: none of the {len(ids)} fields is named in it{example}. Give the table that belongs to these "
             "fields, or leave it out."
         )
-    keys = [("group", group_of[field]) if group_of.get(field) else ("field", field) for field in ids]
-    return _numbered(keys)
+    return _numbered(ids, [group_of.get(field) or None for field in ids])
 
 
-def groups_from_ids(ids: Sequence[str]) -> np.ndarray:
+def groups_from_ids(ids: Sequence[str]) -> Groups:
     """Antibodies from ids of public HPA fields, antibody_plate_well_field: what stands before the first underscore.
 
-    Returns
-    -------
-    ndarray of int64, shape (n_fields,)
-        Group numbers from 0; an id without an underscore (Kaggle's hide the antibody) is a group of its own.
+    An id without an underscore names no group: Kaggle's hide the antibody.
     """
-    return _numbered([("group", i.split("_")[0]) if "_" in i else ("field", i) for i in ids])
+    return _numbered(ids, [field.split("_")[0] if "_" in field else None for field in ids])
 
 
-def _numbered(keys: Sequence[object]) -> np.ndarray:
-    seen: dict[object, int] = {}
-    return np.array([seen.setdefault(key, len(seen)) for key in keys], np.int64)
+def _numbered(ids: Sequence[str], names: Sequence[str | None]) -> Groups:
+    keys = [("field", field) if name is None else ("group", name) for field, name in zip(ids, names, strict=True)]
+    seen: dict[tuple[str, str], int] = {}
+    numbers = np.array([seen.setdefault(key, len(seen)) for key in keys], np.int64)
+    return Groups(numbers, np.array([name is not None for name in names], bool))

@@ -40,7 +40,7 @@ class PredictionSets:
     n_groups : int
         Groups that it was chosen on.
     grouped : bool
-        Whether some group holds several fields; otherwise nothing is known of antibodies.
+        Whether groups stand for antibodies; otherwise nothing is known of these.
     """
 
     coverage: float
@@ -70,8 +70,9 @@ class PredictionSets:
         if self.grouped:
             return f"sets: of fields of a new antibody {kept} (chosen on {self.n_groups} groups of training fields)"
         return (
-            f"sets: of new fields {kept} (chosen on {self.n_groups} training fields). Which of them share an antibody "
-            "is not known: of a new antibody's fields it may be less. Name groups with python cli.py fit --groups."
+            f"sets: of new fields {kept} (chosen on {self.n_groups} training fields, near-identical ones as one). "
+            "Which of them share an antibody is not known: of a new antibody's fields it may be less. Name groups with "
+            "python cli.py fit --groups."
         )
 
     def of(self, probabilities: np.ndarray, calls: np.ndarray) -> np.ndarray:
@@ -80,8 +81,9 @@ class PredictionSets:
 
 
 def fit_sets(
-    probabilities: np.ndarray, labels: np.ndarray, calls: np.ndarray, groups: np.ndarray, coverage: float
-) -> PredictionSets:
+    probabilities: np.ndarray, labels: np.ndarray, calls: np.ndarray, groups: np.ndarray, coverage: float,
+    grouped: bool = True,
+) -> PredictionSets:  # fmt: skip
     """Choose the cut.
 
     Parameters
@@ -93,6 +95,8 @@ def fit_sets(
         Fields that are no independent evidence share a number.
     coverage : float
         Between 0 and 1, both excluded.
+    grouped : bool
+        Whether groups stand for antibodies.
 
     Raises
     ------
@@ -104,14 +108,14 @@ def fit_sets(
     n = len(np.unique(groups))
     allowed = ((n + 1) * (1 - coverage) - 1) / n + _ROUNDING
     if allowed < 0:
-        return PredictionSets(coverage, 0.0, n, n < len(groups))
+        return PredictionSets(coverage, 0.0, n, grouped)
     at_stake = labels & ~calls
     order = np.argsort(probabilities[at_stake], kind="stable")
     cuts, first = np.unique(probabilities[at_stake][order], return_index=True)
     missed = np.append(0.0, np.cumsum(_weights(labels, groups)[at_stake][order]))
     risk = np.append(missed[first], missed[-1])  # of each cut, and of calls alone
     cut = float(np.append(cuts, np.inf)[risk <= allowed][-1])
-    return PredictionSets(coverage, cut, n, n < len(groups))
+    return PredictionSets(coverage, cut, n, grouped)
 
 
 def group_loss(sets: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> float:

@@ -6,6 +6,8 @@ from typing import Any
 from models.labels import ORGANELLES
 from models.members import MEMBERS
 
+FEWEST_FOLDS = 3
+
 
 @dataclass(frozen=True)
 class FitSettings:
@@ -52,8 +54,8 @@ class FitSettings:
         unknown = [name for name in self.members if name not in MEMBERS]
         if unknown or not self.members:
             raise ValueError(f"members {self.members} are not of {', '.join(MEMBERS)}")
-        if self.n_folds < 3:
-            raise ValueError("n_folds must be at least 3: thresholds are chosen on folds inside folds")
+        if self.n_folds < FEWEST_FOLDS:
+            raise ValueError(f"n_folds must be at least {FEWEST_FOLDS}: thresholds are chosen on folds inside folds")
 
     def of_result(self) -> dict[str, Any]:
         """The settings that results depend on: all but the number of workers."""

@@ -75,8 +75,8 @@ def read_targets(y: Any, names: Sequence[Any] | None) -> Targets:
     return Targets(y.astype(bool), classes, binary=False)
 
 
-def number_groups(groups: Any, n_rows: int) -> np.ndarray:
-    """Group numbers from 0 in order of first appearance; each row its own where there are no groups.
+def number_groups(groups: Any, n_rows: int) -> np.ndarray | None:
+    """Group numbers from 0 in order of first appearance; None where there are no groups.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def number_groups(groups: Any, n_rows: int) -> np.ndarray:
         If there are more or fewer groups than rows, or one is missing.
     """
     if groups is None:
-        return np.arange(n_rows)
+        return None
     numbers = pd.factorize(column_or_1d(groups))[0]
     if len(numbers) != n_rows or (numbers < 0).any():
         raise ValueError(

@@ -40,7 +40,8 @@ def _told(training: TrainingSet, split: list[str], i: int, j: int) -> tuple[str,
     if split[i] == "test":
         return "test", "", ""
     same = "yes" if (training.labels[i] == training.labels[j]).all() else "no"
-    return "train", same, "same" if training.groups_given[i] == training.groups_given[j] else "joined"
+    numbers = training.groups_given.numbers
+    return "train", same, "same" if numbers[i] == numbers[j] else "joined"
 
 
 def write_suspects(folder: RunFolder, fitted: Fitted, training: TrainingSet) -> pd.DataFrame:

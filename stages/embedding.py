@@ -18,6 +18,7 @@ from features._images import FieldSource
 from features._portrait_shards import ShownCells, read_portraits, write_portraits
 from features._shards import Shard, plan_shards, settle
 from models.duplicates import join
+from models.labels import groups_from_ids
 from models.matrix import usable_fields
 from stages.fitting import find_groups, near_identical
 
@@ -102,8 +103,8 @@ def group_numbers(portraits: Portraits, data: Path, groups: Path | None) -> tupl
         If all fields are of one group, so that there is nothing to tell apart.
     """
     ids = tuple(portraits.fields["Metadata_Id"])
-    numbers, said = find_groups(data, groups, ids) if ids else (np.empty(0, np.int64), "")
-    joined = join(numbers, near_identical(portraits.fields))
+    given, said = find_groups(data, groups, ids) if ids else (groups_from_ids(ids), "")
+    joined = join(given.numbers, near_identical(portraits.fields))
     if len(np.unique(joined)) < 2:
         raise InputError(
             f"{data}: found cells in {len(ids)} fields of {len(np.unique(joined))} groups; expected two or more, "

@@ -67,7 +67,8 @@ def gather_evidence(
     groups = read_table(folder.folds, {"group": "whole number"}, REMEDY).column("group").to_numpy()
     if len(groups) != len(fitted.fold):
         raise InputError(f"{folder.folds} has {len(groups)} rows, the fit {len(fitted.fold)}. {REMEDY}")
-    sets = fit_sets(fitted.probabilities, labels, fitted.calls, groups, coverage)
+    grouped = fitted.leaderboard.folds == "grouped"
+    sets = fit_sets(fitted.probabilities, labels, fitted.calls, groups, coverage, grouped)
     space = fit_space(matrix.named(fitted.columns), fitted_columns(fitted, columns))
     hashes = hashes_of(matrix.metadata)
     apart = space.apart(groups)

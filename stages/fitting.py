@@ -1,6 +1,7 @@
 """What a fit is given and what it leaves behind: rows with labels, groups that share a fold, tables of the result."""
 
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +18,12 @@ from engine.stored import read_table
 from features._channels import CHANNELS
 from features._field import turned
 from models.duplicates import duplicate_pairs, join
+from models.fit_file import read_fit_file
 from models.fitted import Fitted, load
-from models.labels import ORGANELLES, groups_from_ids, read_groups, read_labels
+from models.labels import ORGANELLES, Groups, groups_from_ids, read_groups, read_labels
 from models.leaderboard import Leaderboard
 from models.matrix import FieldMatrix, read_hashes, read_matrix
+from models.settings import FitSettings
 
 HASH_BITS_APART = 32
 """Fields whose four 64-bit hashes differ in no more bits than this, together, are taken for near-identical.
@@ -49,8 +52,8 @@ class TrainingSet:
         Fields of one number share a fold.
     groups_from : str
         What the groups were made of, in words.
-    groups_given : ndarray of int64, shape (n_fields,)
-        The groups before near-identical fields were joined.
+    groups_given : Groups
+        Before near-identical fields were joined.
     test : DataFrame
         Ids and hashes of the test fields; of no rows where none were extracted.
     duplicates : ndarray of int64, shape (n_pairs, 2)
@@ -63,7 +66,7 @@ class TrainingSet:
     labels: np.ndarray
     groups: np.ndarray
     groups_from: str
-    groups_given: np.ndarray
+    groups_given: Groups
     test: pd.DataFrame
     duplicates: np.ndarray
     n_unmeasured: int
@@ -109,21 +112,22 @@ def read_training_set(data: Path, folder: RunFolder, groups: Path | None, covari
     matrix = read_matrix(folder.matrix("train"), read_columns(folder), covariates)
     labels = read_labels(data / "train.csv")
     measured = set(matrix.ids)
-    numbers, said = find_groups(data, groups, matrix.ids)
+    given, said = find_groups(data, groups, matrix.ids)
     test = read_hashes(folder.matrix("test")) if folder.matrix("test").is_file() else matrix.metadata[:0]
     pairs = near_identical(matrix.metadata, test)
-    joined = join(numbers, pairs[pairs[:, 1] < len(numbers)])
+    joined = join(given.numbers, pairs[pairs[:, 1] < len(matrix.ids)])
     unmeasured = sum(field not in measured for field in labels.ids)
-    return TrainingSet(matrix, labels.of(matrix.ids), joined, said, numbers, test, pairs, unmeasured)
+    return TrainingSet(matrix, labels.of(matrix.ids), joined, said, given, test, pairs, unmeasured)
 
 
-def find_groups(data: Path, path: Path | None, ids: tuple[str, ...]) -> tuple[np.ndarray, str]:
-    """The group number of each field, from a table or else from its id; and what that was, in words."""
+def find_groups(data: Path, path: Path | None, ids: tuple[str, ...]) -> tuple[Groups, str]:
+    """The groups of the fields, from a table or else from their ids; and what that was, in words."""
     if path is None and (data / "groups.csv").is_file():
         path = data / "groups.csv"
-    if path is not None:
-        return read_groups(path, ids), f"{path} and near-identical fields"
-    return groups_from_ids(ids), "ids and near-identical fields"
+    groups = groups_from_ids(ids) if path is None else read_groups(path, ids)
+    said = f"{'ids' if path is None else path} and near-identical fields"
+    n_alone = int((~groups.named).sum()) if groups.named.any() else 0
+    return groups, f"{said}; not named there, so each a group of its own: {n_alone} fields" if n_alone else said
 
 
 def hashes_of(*tables: pd.DataFrame) -> np.ndarray:
@@ -145,6 +149,35 @@ def near_identical(*tables: pd.DataFrame) -> np.ndarray:
     """Pairs of near-identical fields, also mirrored or turned, as row numbers of the tables one after the other."""
     hashes = hashes_of(*tables)
     return duplicate_pairs(hashes, HASH_BITS_APART, turned(hashes))
+
+
+def clear_earlier_fit(folder: RunFolder, settings: FitSettings, columns: pd.DataFrame) -> None:
+    """Say why an earlier fit does not count any more, and remove its tables.
+
+    What people look at or hand in stays, as it does when fields are measured again, and is named.
+    """
+    if (folder.models / "fit.json").is_file():
+        print(f"{_why_again(folder, settings, columns)}: fitting again", file=sys.stderr)  # noqa: T201
+    made = {"report": [folder.report], "submit": [folder.submission, folder.predictions]}
+    for command, paths in made.items():
+        names = " and ".join(path.name for path in paths if path.is_file())
+        if names:
+            print(f"still of an earlier fit: {names}; then run python cli.py {command} again", file=sys.stderr)  # noqa: T201
+    for stale in (*folder.fit_tables, folder.duplicates, folder.suspects):
+        stale.unlink(missing_ok=True)
+
+
+def _why_again(folder: RunFolder, settings: FitSettings, columns: pd.DataFrame) -> str:
+    try:
+        earlier = read_fit_file(folder.models)
+    except InputError:
+        return "the earlier fit cannot be read"
+    before = earlier.settings.of_result() | {"features": len(earlier.columns)}
+    today = settings.of_result() | {"features": len(columns)}
+    changed = [f"{name}: {shown(str(before[name]))} -> {now}" for name, now in today.items() if before[name] != now]
+    if changed:
+        return f"settings differ from the earlier fit ({'; '.join(changed)})"
+    return "labels, groups, features or the program differ from the earlier fit's"
 
 
 def finished_fit(folder: RunFolder) -> Fitted:

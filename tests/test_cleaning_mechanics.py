@@ -15,7 +15,7 @@ from features._field import field_hashes
 from features._table import Column, columns_frame
 from models import duplicates
 from models.doubts import SUSPECT_COLUMNS, suspects_table
-from models.labels import ORGANELLES
+from models.labels import ORGANELLES, Groups
 from models.matrix import FieldMatrix, write_matrix
 from stages import cleaning
 from stages.fitting import TrainingSet, hashes_of, near_identical, read_training_set
@@ -40,10 +40,10 @@ def planted(rng, tmp_path):
     labels = np.zeros((6, 28), bool)
     labels[:, 0] = True
     labels[4, 3] = True
-    given = np.array([0, 1, 0, 2, 3, 4])
+    given = Groups(np.array([0, 1, 0, 2, 3, 4]), np.ones(6, bool))
     matrix = FieldMatrix(train, np.zeros((6, 1), np.float32), pd.DataFrame({"name": ["x"]}))
     pairs = near_identical(train, test)
-    return RunFolder(tmp_path), TrainingSet(matrix, labels, given, "groups.csv", given, test, pairs, 0)
+    return RunFolder(tmp_path), TrainingSet(matrix, labels, given.numbers, "groups.csv", given, test, pairs, 0)
 
 
 def test_planted_copies_within_and_between_the_splits_are_listed(planted):
@@ -104,6 +104,26 @@ def test_without_test_fields_the_groups_are_the_same(extracted, tmp_path):
     assert training.groups.tolist() == [0, 1, 0, 2]
     assert training.duplicates.tolist() == [[0, 2]]
     assert len(training.test) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "named", "said"),
+    [
+        ("a,1\nb,2\nc,3\nx,4\n", 4, "groups.csv and near-identical fields"),
+        (
+            "a,1\nb,1\n",
+            2,
+            "groups.csv and near-identical fields; not named there, so each a group of its own: 2 fields",
+        ),
+        (None, 0, "ids and near-identical fields"),
+    ],
+)
+def test_fields_that_no_table_of_groups_names_are_told(extracted, tmp_path, text, named, said):
+    if text:
+        (tmp_path / "groups.csv").write_text(f"Id,Group\n{text}")
+    training = read_training_set(tmp_path, extracted, None, covariates=True)
+    assert training.groups_given.named.sum() == named
+    assert training.groups_from.endswith(said)
 
 
 def test_a_table_without_all_hashes_is_refused(planted):

@@ -46,6 +46,13 @@ def test_help_imports_nothing_heavy():
     assert not loaded & heavy
 
 
+def test_commands_that_draw_nothing_load_no_library_for_it():
+    code = "import sys, pipeline; print(*sorted(sys.modules))"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert "pandas" in ended.stdout.split()
+    assert not set(ended.stdout.split()) & {"matplotlib", "jinja2", "torch", "xgboost", "lightgbm"}
+
+
 @pytest.mark.parametrize("arguments", [["nonsense"], ["extract", "--nonsense"], ["fit", "--folds", "1"]])
 def test_wrong_usage_ends_with_2(arguments):
     ended = run(*arguments)

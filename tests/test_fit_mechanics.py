@@ -1,17 +1,20 @@
 """The whole fit: what it leaves on disk, what it says again when loaded, and data too small or odd to learn from."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from engine.errors import InputError
+from engine.run_folder import RunFolder
 from models.fit import fit, make_design
 from models.fitted import load
 from models.labels import ORGANELLES, read_labels
 from models.members import member
 from models.settings import FitSettings
+from stages.fitting import clear_earlier_fit
 
 
 def data(rng, n=400, n_columns=10):
@@ -122,6 +125,36 @@ def test_a_member_with_other_settings_is_fitted_anew(rng, tmp_path, monkeypatch)
     assert (again.probabilities != first.probabilities).any()
 
 
+def test_a_changed_setting_is_told_and_the_earlier_tables_go(rng, tmp_path, capsys):
+    """Reports and submissions stay, for people may have looked at them, and are named."""
+    values, labels, groups = data(rng, 60)
+    folder = RunFolder(tmp_path)
+
+    def again(n_columns=10, labels=labels, **changes):
+        asked, described = settings(members=("linear",), n_resamples=2, **changes), columns(n_columns)
+        clear = partial(clear_earlier_fit, folder, asked, described)
+        fit(values[:, :n_columns], described, labels, groups, asked, folder.models, quiet=True, clear=clear)
+        return capsys.readouterr().err
+
+    assert again(rounds=2) == ""
+    kept, removed = (folder.report, folder.submission, folder.predictions), (*folder.fit_tables, folder.suspects)
+    for path in (*kept, *removed):
+        path.touch()
+    assert again(rounds=2) == ""
+    assert all(path.is_file() for path in removed)
+    assert again(rounds=3, seed=1).splitlines() == [
+        "settings differ from the earlier fit (seed: 0 -> 1; rounds: 2 -> 3): fitting again",
+        "still of an earlier fit: report.html; then run python cli.py report again",
+        "still of an earlier fit: submission.csv and predictions.parquet; then run python cli.py submit again",
+    ]
+    assert all(path.is_file() for path in kept)
+    assert not any(path.exists() for path in removed)
+    assert "(features: 10 -> 9): fitting again" in again(9, rounds=3, seed=1)
+    assert "labels, groups, features or the program differ" in again(9, labels[::-1], rounds=3, seed=1)
+    (folder.models / "fit.json").write_text("{}")
+    assert "the earlier fit cannot be read: fitting again" in again()
+
+
 def test_the_held_out_groups_touch_nothing(rng, tmp_path):
     """Other values of the fields held out leave every threshold and score of the folds as they were."""
     values, labels, groups = data(rng, 500)
@@ -137,6 +170,27 @@ def test_the_held_out_groups_touch_nothing(rng, tmp_path):
     np.testing.assert_array_equal(first.probabilities[inner], second.probabilities[inner])
     assert first.chain.to_json() == second.chain.to_json()
     assert (first.probabilities[~inner] != second.probabilities[~inner]).any()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "named", "kind"),
+    [(1, True, "grouped"), (1, False, "random"), (2, True, "grouped"), (2, False, "random")],
+)
+def test_folds_are_grouped_where_groups_are_named_whatever_their_size(rng, tmp_path, sizes, named, kind):
+    values, labels, _ = data(rng, 60)
+    groups, asked = np.arange(60) // sizes, settings(members=("linear",), n_resamples=2)
+    result = fit(values, columns(), labels, groups, asked, tmp_path, quiet=True, named=named)
+    assert load(tmp_path).leaderboard.folds == result.leaderboard.folds == kind
+    said = set(result.leaderboard.table["name"])
+    assert f"{kind} folds" in said
+    assert ("random folds, linear alone" in said) == (sizes == 2 and named), "only shared groups can leak"
+
+
+def test_naming_groups_of_one_field_makes_another_fit(rng, tmp_path):
+    values, labels, _ = data(rng, 60)
+    asked = settings(members=("linear",), n_resamples=2)
+    given = (values, columns(), labels, np.arange(60), asked, tmp_path, True)
+    assert [fit(*given, named=named).leaderboard.folds for named in (False, True)] == ["random", "grouped"]
 
 
 @pytest.mark.shared
@@ -163,8 +217,13 @@ def test_nothing_can_be_learnt(rng, tmp_path):
 
 def test_misfits_are_said(fitted, rng, tmp_path):
     values, labels, groups = data(rng)
-    with pytest.raises(InputError, match="2 groups of fields cannot fill 5 folds"):
-        fit(values, columns(), labels, groups % 2, settings(), tmp_path, quiet=True)
+    for n, said in {
+        4: r"4 groups of fields cannot fill 5 folds .* or ask for fewer folds \(--folds 4; .* n_folds=4\)\.",
+        2: r"2 groups of fields cannot fill 5 folds .* at least 3 folds\)\. Give more fields or finer groups\.$",
+        1: r"^1 group of fields cannot fill",
+    }.items():
+        with pytest.raises(InputError, match=said):
+            fit(values, columns(), labels, groups % n, settings(), tmp_path, quiet=True)
     with pytest.raises(InputError, match="10 columns, but 9 are described"):
         fit(values, columns(9), labels, groups, settings(), tmp_path, quiet=True)
     with pytest.raises(InputError, match="was fitted on 10 columns"):

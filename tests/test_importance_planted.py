@@ -20,7 +20,7 @@ from models.importance import (
     top,
     write_importance,
 )
-from models.importance_plot import plot
+from models.importance_plot import bars, plot
 from models.labels import ORGANELLES
 from models.matrix import FieldMatrix
 from models.settings import FitSettings
@@ -180,3 +180,14 @@ def test_pictures_are_drawn(importance, tmp_path):
     plot(importance, tmp_path / "one.svg", "golgi apparatus")
     assert (tmp_path / "all.png").read_bytes().startswith(b"\x89PNG")
     assert "Golgi apparatus" in (tmp_path / "one.svg").read_text()
+
+
+def test_spreads_end_where_shares_do_and_not_where_losses_may_be_negative(importance):
+    wide = importance.assign(gain_sd=1.5, permutation_sd=1.5)
+    left, right = (
+        np.concatenate([line.get_segments() for axes in side for line in axes.collections])[..., 0]
+        for side in np.array(bars(wide, "golgi apparatus").axes).reshape(3, 2).T
+    )
+    assert (left.min(), left.max()) == (0, 100)
+    assert right.min() < -1
+    assert right.max() > 1

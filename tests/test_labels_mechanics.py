@@ -59,14 +59,14 @@ def test_missing_file(tmp_path):
 
 
 def test_groups_of_a_table(tmp_path):
-    path = written(tmp_path, "Id,Group,CellLine\nb,7,A\na,7,A\nc,8,B\n", "groups.csv")
+    path = written(tmp_path, "Id,Group,CellLine\nb,7,A\na,7,A\nc,8,B\ny,,B\n", "groups.csv")
     groups = read_groups(path, ["a", "x", "b", "c", "y"])
-    assert groups[0] == groups[2]
-    assert len(set(groups.tolist())) == 4
+    assert groups.numbers.tolist() == [0, 1, 0, 2, 3]
+    assert groups.named.tolist() == [True, False, True, True, False]
 
 
 def test_a_group_named_like_a_field_is_not_that_field(tmp_path):
-    groups = read_groups(written(tmp_path, "Id,Group\na,x\n", "groups.csv"), ["a", "x"])
+    groups = read_groups(written(tmp_path, "Id,Group\na,x\n", "groups.csv"), ["a", "x"]).numbers
     assert groups[0] != groups[1]
 
 
@@ -76,9 +76,9 @@ def test_groups_of_other_fields_are_refused(tmp_path):
 
 
 def test_antibodies_from_ids():
-    assert groups_from_ids(["10_1_A_1", "11_1_A_1", "10_2_B_3", "00070df0-bbc3", "00070df0-bbc4"]).tolist() == [
-        0, 1, 0, 2, 3,
-    ]  # fmt: skip
+    groups = groups_from_ids(["10_1_A_1", "11_1_A_1", "10_2_B_3", "00070df0-bbc3", "00070df0-bbc4"])
+    assert groups.numbers.tolist() == [0, 1, 0, 2, 3]
+    assert groups.named.tolist() == [True, True, True, False, False]
 
 
 def test_folders_can_be_typed():

@@ -1,5 +1,7 @@
 """From a shard's cells to rows of the matrix: which pools are kept, and who says so."""
 
+import time
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -7,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from engine.errors import InputError
+from engine.stored import _look, read_numbers
 from models.matrix import matrix_columns, pool_shard, read_hashes, read_matrix, write_matrix
 from models.pool import pool
 
@@ -66,6 +69,21 @@ def test_a_column_of_another_extraction_is_named(columns, shard, tmp_path):
     write_matrix(tmp_path / "train.parquet", [pool_shard(*shard, columns)], columns, "these")
     with pytest.raises(InputError, match="column e_mean is missing"):
         read_matrix(tmp_path / "train.parquet", columns).named(["a_mean", "e_mean"])
+
+
+def test_thousands_of_columns_are_looked_at_once_each(tmp_path):
+    names = [f"c{k}" for k in range(10_000)]
+    pq.write_table(pa.table({name: np.zeros(1, np.float32) for name in names}), tmp_path / "wide.parquet")
+    with pq.ParquetFile(tmp_path / "wide.parquet") as file:
+        start = time.process_time()
+        _look(tmp_path / "wide.parquet", file, dict.fromkeys(names, "number"), "")
+    assert time.process_time() - start < 2, "seconds; many times that where each column searches all names"
+
+
+def test_a_column_that_comes_twice_is_refused(tmp_path):
+    pq.write_table(pa.Table.from_arrays([pa.array([1.0])] * 2, ["a", "a"]), tmp_path / "twice.parquet")
+    with pytest.raises(InputError, match=r"twice\.parquet cannot be used: a column comes twice"):
+        read_numbers(tmp_path / "twice.parquet", ["a"])
 
 
 def test_no_matrix_says_what_to_run(columns, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -25,6 +26,7 @@ from models.matrix import read_matrix
 from models.reasons import log_odds_contributions, percentile
 from planted import SPINDLE, spindles, write_planted
 from stages import predicting
+from stages.evidence import gather_evidence
 from stages.fitting import read_columns
 from stages.new_fields import settings_like
 
@@ -85,6 +87,14 @@ def test_sets_hold_the_calls(planted):
         assert set(row["Called"].split("; ")) <= set(row["Set"].split("; "))
     assert planted.ended.facts["coverage"] == 0.8
     assert planted.ended.facts["groups"] == FIELDS // 3
+
+
+def test_a_new_antibody_is_promised_where_the_fit_knew_groups(planted):
+    folder = RunFolder(planted.run)
+    fitted, columns = load(folder.models), read_columns(folder)
+    for folds, said in (("grouped", "of fields of a new antibody at least"), ("random", "Name groups with")):
+        known = replace(fitted, leaderboard=replace(fitted.leaderboard, folds=folds))
+        assert said in gather_evidence(folder, known, columns, 0.8, 2)[0].sets.promise
 
 
 def test_the_cells_that_divide_speak_most_for_the_spindle(planted):
