@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from engine.counted import counted
 from engine.errors import InputError
 from engine.files import digest, made_from
 from engine.progress import Progress, progress
@@ -234,6 +235,6 @@ def _check(
     n_groups = len(np.unique(groups))
     if n_groups < settings.n_folds:
         raise InputError(
-            f"{n_groups} groups of fields cannot fill {settings.n_folds} folds (fields of one group share a fold). "
-            "Give more fields, or finer groups."
+            f"{counted(n_groups, 'group')} of fields cannot fill {settings.n_folds} folds (fields of one group share a "
+            "fold). Give more fields, or finer groups."
         )

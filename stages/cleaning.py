@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from engine.counted import counted
 from engine.errors import InputError
 from engine.files import whole
 from engine.ids import shown
@@ -60,9 +61,10 @@ def lines_and_facts(
 ) -> tuple[tuple[str, ...], dict[str, object]]:
     """What to tell the user, and machines, of both tables."""
     across = int((duplicates["where"] == "train and test").sum())
+    between = f" ({across} between train and test)" if len(duplicates) else ""
     lines = (
-        f"pairs of near-identical fields: {len(duplicates)}, {across} between train and test, in {folder.duplicates}",
-        f"labels to check: {len(suspects)}, in {folder.suspects}",
+        f"{counted(len(duplicates), 'pair')} of near-identical fields{between} in {folder.duplicates}",
+        f"{counted(len(suspects), 'label')} to check in {folder.suspects}",
     )
     return lines, {"duplicates": str(folder.duplicates), "suspects": str(folder.suspects)}
 

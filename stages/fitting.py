@@ -138,6 +138,8 @@ def _hashes(metadata: pd.DataFrame) -> np.ndarray:
             f"A table of {len(metadata)} fields has {len(names)} hashes a field; expected {len(CHANNELS)}, "
             "one a stain. Run python cli.py extract again."
         )
+    if path is not None and not path.is_file():
+        raise InputError(f"{path} does not exist. Name a table with the columns Id and Group, or leave --groups out.")
     return metadata[names].to_numpy(np.uint64)
 
 

@@ -133,7 +133,7 @@ def test_known_groups_and_near_identical_fields_are_one_group(data, tmp_path):
     assert (numbers[0] == numbers[3]) and (numbers[1] == numbers[2]) and (numbers[0] != numbers[1])
     assert "groups.csv" in said
     (tmp_path / "groups.csv").write_text("Id,Group\na,x\nb,x\nc,x\nd,x\n")
-    with pytest.raises(InputError, match="4 fields of 1 groups; expected two"):
+    with pytest.raises(InputError, match="4 fields of 1 group; expected two"):
         group_numbers(few, tmp_path, None)
 
 
