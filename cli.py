@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from engine.errors import HpaError
+from engine.command_line import DATA, RUN
 from engine.interrupt import INTERRUPTED, SENTENCE, end, heed_signals, was_interrupted
 from engine.machine import refusal
 
@@ -38,8 +39,12 @@ Scheduler = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same bytes.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
-Json = Annotated[bool, typer.Option("--json", help="End with one machine-readable line on stdout.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", help="Show no progress and no next command; results and failures are told.")
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="End with one machine-readable line on stdout, also after an error.")
+]
 NoER = Annotated[bool, typer.Option("--no-er", help="The fields have no ER; its features are NaN.")]
 Masks = Annotated[
     Path | None, typer.Option(help="Folder with <Id>_cells and <Id>_nuclei label images to use instead of ours.")
@@ -52,7 +57,6 @@ PriorShift = Literal["none", "em", "match"]
 Level = Literal["cells", "fields"]
 Split = Literal["train", "test", "both"]
 
-DATA, RUN = Path("data"), Path("runs/default")
 
 
 @app.command()
@@ -314,11 +318,10 @@ def export(
 
 def _tell(outcome: Any, quiet: bool, as_json: bool) -> None:
     """Say where the result is and what to type next; end with the exit code for fields that failed."""
-    if not quiet:
-        for line in outcome.lines:
-            print(line)
-        if outcome.next_command:
-            print(f"Next: {outcome.next_command}")
+    for line in outcome.lines:
+        print(line)
+    if outcome.next_command and not quiet:
+        print(f"Next: {outcome.next_command}")
     if as_json:
         print(json.dumps(outcome.facts))
     if outcome.n_failed:
@@ -332,6 +335,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BaseException:  # what an interruption breaks on its way is no bug
         if not was_interrupted():
             raise
+        print(outcome.failure, file=sys.stderr)
         code = INTERRUPTED
     if code == INTERRUPTED:
         print(SENTENCE, file=sys.stderr)

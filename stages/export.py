@@ -1,6 +1,8 @@
 """A run's cells or fields in one file of a kind that others read: AnnData, csv, parquet."""
 
 import gzip
+import json
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -69,12 +71,12 @@ def writer_of(path: Path) -> Writer:
 
 def reading(path: Path) -> str:
     """The command that shows a file again."""
-    name = path.name.lower()
-    if name.endswith(".h5ad"):
-        return f"python -c \"import anndata; print(anndata.read_h5ad('{path}', backed='r'))\""
-    return (
-        f"python -c \"import pandas; print(pandas.read_{'parquet' if name.endswith('.parquet') else 'csv'}('{path}'))\""
-    )
+    ending, file = path.suffix.lower(), json.dumps(str(path), ensure_ascii=False)
+    shown = {
+        ".h5ad": f'import anndata; print(anndata.read_h5ad({file}, backed="r"))',
+        ".parquet": f"import pandas; print(pandas.read_parquet({file}))",
+    }
+    return shlex.join(["python", "-c", shown.get(ending, f"import pandas; print(pandas.read_csv({file}))")])
 
 
 def write_table(path: Path, table: FlatTable, writer: Writer, quiet: bool) -> None:

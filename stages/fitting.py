@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from engine.command_line import DATA
 from engine.errors import InputError
 from engine.files import whole
 from engine.ids import shown
@@ -69,23 +70,41 @@ class TrainingSet:
     n_unmeasured: int
 
 
-def read_columns(folder: RunFolder) -> pd.DataFrame:
-    """The structured columns of a run.
+def read_columns(folder: RunFolder, data: Path = DATA) -> pd.DataFrame:
+    """The structured columns of a run; `data` is where an error says to extract from, unless the run notes it.
 
     Raises
     ------
     InputError
         If nothing was extracted yet, or the table is not as `extract` wrote it.
     """
-    path, remedy = folder.columns, "Run python cli.py extract again."
-    if not folder.columns.is_file():
-        raise InputError(f"{folder.columns} is missing: nothing was extracted yet. Run python cli.py extract first.")
+    path, extract = folder.columns, folder.command("extract", data)
+    remedy = f"Run {extract} again."
+    if not path.is_file():
+        raise InputError(f"{path} is missing: nothing was extracted yet. Run {extract} first.")
     frame = read_table(path, dict.fromkeys(_TOKENS, "text") | {"covariate": "truth"}, remedy).to_pandas()
     odd = [text for name in _TOKENS for text in frame[name] if not _TOKENS[name].fullmatch(text)]
     if odd or frame["name"].duplicated().any():
         found = f"found {shown(odd[0])!r}" if odd else "a name comes twice"
         raise InputError(f"{path} does not hold columns of features ({found}). {remedy}")
     return frame
+
+
+def read_fields(folder: RunFolder, split: str, data: Path = DATA, covariates: bool = True) -> FieldMatrix:
+    """The measured fields of a split.
+
+    Raises
+    ------
+    InputError
+        If none were extracted, or a table is not as `extract` wrote it.
+    """
+    columns, path = read_columns(folder, data), folder.matrix(split)
+    if not path.is_file():
+        raise InputError(
+            f"{path} is missing: no {split} fields have been extracted. Run {folder.command('extract', data)} first, "
+            f"with {split}/ or {split}.zip in its data folder."
+        )
+    return read_matrix(path, columns, covariates)
 
 
 def read_training_set(data: Path, folder: RunFolder, groups: Path | None, covariates: bool) -> TrainingSet:
@@ -106,7 +125,7 @@ def read_training_set(data: Path, folder: RunFolder, groups: Path | None, covari
     InputError
         If a table is missing or does not fit.
     """
-    matrix = read_matrix(folder.matrix("train"), read_columns(folder), covariates)
+    matrix = read_fields(folder, "train", data, covariates)
     labels = read_labels(data / "train.csv")
     measured = set(matrix.ids)
     numbers, said = find_groups(data, groups, matrix.ids)
@@ -119,6 +138,8 @@ def read_training_set(data: Path, folder: RunFolder, groups: Path | None, covari
 
 def find_groups(data: Path, path: Path | None, ids: tuple[str, ...]) -> tuple[np.ndarray, str]:
     """The group number of each field, from a table or else from its id; and what that was, in words."""
+    if path is not None and not path.is_file():
+        raise InputError(f"{path} does not exist. Name a table with the columns Id and Group, or leave --groups out.")
     if path is None and (data / "groups.csv").is_file():
         path = data / "groups.csv"
     if path is not None:
@@ -138,8 +159,6 @@ def _hashes(metadata: pd.DataFrame) -> np.ndarray:
             f"A table of {len(metadata)} fields has {len(names)} hashes a field; expected {len(CHANNELS)}, "
             "one a stain. Run python cli.py extract again."
         )
-    if path is not None and not path.is_file():
-        raise InputError(f"{path} does not exist. Name a table with the columns Id and Group, or leave --groups out.")
     return metadata[names].to_numpy(np.uint64)
 
 
@@ -149,19 +168,23 @@ def near_identical(*tables: pd.DataFrame) -> np.ndarray:
     return duplicate_pairs(hashes, HASH_BITS_APART, turned(hashes))
 
 
-def finished_fit(folder: RunFolder) -> Fitted:
-    """The fit of a run.
+def finished_fit(folder: RunFolder, data: Path = DATA) -> Fitted:
+    """The fit of a run; `data` is what an error says to fit on, unless the run notes it.
 
     Raises
     ------
     InputError
         If there is none, it was stopped before its tables were written, or fields were measured anew after it.
     """
+    if not (folder.models / "fit.json").is_file():
+        raise InputError(
+            f"no finished fit in {folder.models} (fit.json is missing). Run: {folder.command('fit', data)}"
+        )
     fitted = load(folder.models)
     for path in folder.fit_tables:
         if not path.is_file():
             reason = "the fit was stopped before its end, or the fields were measured with other settings after it"
-            raise InputError(f"{path} is missing: {reason}. Run: python cli.py fit")
+            raise InputError(f"{path} is missing: {reason}. Run: {folder.command('fit', data)}")
     return fitted
 
 

@@ -66,7 +66,21 @@ def test_missing_data_ends_with_4(tmp_path):
 @pytest.mark.parametrize("command", ["fit", "importances", "submit", "report"])
 def test_a_command_before_its_time_says_what_to_run_first(command, tmp_path):
     ended = run(command, "--run", str(tmp_path / "run"))
-    assert_sentence(ended, 4, "python cli.py")
+    assert_sentence(ended, 4, "python cli.py", f"--run {tmp_path / 'run'}")
+
+
+@pytest.mark.parametrize("command", ["fit", "submit", "report"])
+def test_what_to_run_first_names_data_and_run(command, tmp_path):
+    ended = run(command, "--data", "my data", "--run", str(tmp_path))
+    assert_sentence(ended, 4, f"--data 'my data' --run {tmp_path}")
+
+
+def test_quiet_leaves_out_progress_and_the_next_command_alone(tmp_path):
+    arguments = ["simulate", str(tmp_path), "--fields", "1", "--test-fields", "1", "--size", "96"]
+    ended = run(*arguments, "--quiet")
+    assert ended.stdout == f"1 training and 1 test field of 96 x 96 px in {tmp_path}\n"
+    assert ended.stderr == ""
+    assert f"Next: python cli.py extract --data {tmp_path}\n" in run(*arguments).stdout
 
 
 def test_json_is_the_last_line_of_stdout(tmp_path):

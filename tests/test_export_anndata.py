@@ -1,5 +1,7 @@
 """Exported files against the readers they are meant for: anndata for .h5ad, pandas for .csv and .parquet."""
 
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -163,6 +165,16 @@ def test_exit_codes(folder, tmp_path, capsys):
         == 0
     )
     assert '"rows": 3' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("ending", [".h5ad", ".csv", ".csv.gz", ".parquet"])
+def test_the_next_command_reads_the_file(ending, folder, tmp_path):
+    file = tmp_path / f'it\'s my "é" file{ending}'
+    ended = pipeline.export(folder.root, file, level="fields", split="test", quiet=True)
+    _, *arguments = shlex.split(ended.next_command)
+    read = subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
+    assert read.returncode == 0, read.stderr
+    assert "3" in read.stdout
 
 
 def test_a_split_that_is_not_there_is_said(tmp_path):
