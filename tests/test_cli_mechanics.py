@@ -6,6 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
+
+import cli
+from suggested import parsed
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = ("demo", "simulate", "embed", "extract", "fit", "importances", "predict", "submit", "report", "export")
@@ -37,6 +41,15 @@ def test_command_help_shows_defaults(command):
     assert "[default:" in ended.stdout
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command_help_opens_with_two_examples_that_can_be_typed(command):
+    opening = typer.main.get_command(cli.app).commands[command].help.split("\n\n")[1:]
+    examples = [line for line in opening if line.startswith("[bold]python cli.py")]
+    assert len(examples) == 2 == len(opening[:2])
+    assert opening[:2] == examples
+    assert [parsed(example.removeprefix("[bold]").removesuffix("[/bold]"))[0] for example in examples] == [command] * 2
+
+
 def test_help_imports_nothing_heavy():
     code = "import sys, cli; cli.main(['--help']); print(*sorted(sys.modules), file=sys.stderr)"
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
@@ -55,6 +68,18 @@ def test_wrong_usage_ends_with_2(arguments):
 
 def test_unknown_device_ends_with_2(tmp_path):
     assert_sentence(run("extract", "--device", "tpu", "--run", str(tmp_path)), 2, "tpu", "cpu")
+
+
+def test_errors_are_told_to_machines_too(tmp_path):
+    ended = run("extract", "--data", str(tmp_path / "nowhere"), "--run", str(tmp_path / "run"), "--json")
+    assert ended.returncode == 4
+    told = json.loads(ended.stdout)
+    assert told["exit_code"] == 4
+    assert ended.stderr.strip().splitlines()[-1] == f"error: {told['error']}"
+    ended = run("extract", "--nonsense", "--json")
+    assert (ended.returncode, json.loads(ended.stdout)["exit_code"]) == (2, 2)
+    assert run("extract", "--data", str(tmp_path / "nowhere"), "--run", str(tmp_path / "run")).stdout == ""
+    assert run("extract", "--help", "--json").stdout.lstrip().startswith("Usage")
 
 
 def test_missing_data_ends_with_4(tmp_path):
