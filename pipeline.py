@@ -42,7 +42,7 @@ from stages import (
     submission,
 )
 from stages.evidence import gather_evidence
-from stages.export import reading, write_table, writer_of
+from stages.export import reading, refuse_files_of_runs, write_table, writer_of
 from stages.new_fields import network_option, settings_like
 from stages.report import report_run
 from stages.submission import Calls
@@ -232,7 +232,8 @@ def predict(
     neighbours: int, masks: Path | None, no_er: bool, network: Path | None, device: str, workers: int, quiet: bool,
 ) -> Outcome:  # fmt: skip
     """New fields -> cells -> features -> calls, sets, cells that speak for them, reasons, neighbours, pictures."""
-    folder, results = open_run(run), RunFolder(out or run / "predicted")
+    folder = open_run(run)
+    results = RunFolder(out or folder.predicted)
     files = predicting.PredictionFiles(results.root)
     workers = workers or default_workers()
     fitted = fitting.finished_fit(folder)
@@ -299,6 +300,7 @@ def report(data: Path, run: Path, *, masks: Path | None, workers: int, quiet: bo
 def export(run: Path, file: Path, *, level: str, split: str, quiet: bool) -> Outcome:
     """The cells or fields of a run -> one file that other tools read."""
     writer = writer_of(file)
+    refuse_files_of_runs(file)
     table = flat_table(open_run(run), level, split)
     write_table(file, table, writer, quiet)
     facts = {"file": str(file), "level": level, "rows": table.n_rows, "columns": len(table.columns)}

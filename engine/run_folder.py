@@ -122,6 +122,19 @@ class RunFolder:
         """The page for people."""
         return self.root / "report.html"
 
+    @property
+    def predicted(self) -> Path:
+        """What is said of new fields, unless another folder is named for it."""
+        return self.root / "predicted"
+
+    def owns(self, path: Path) -> bool:
+        """Whether a path is that of one of these files, or lies in one of these folders."""
+        own = (
+            self.config, self.features, self.portraits, self.network, self.models, *self.fit_tables, self.duplicates,
+            self.suspects, self.importance, self.predictions, self.submission, self.report, self.predicted,
+        )  # fmt: skip
+        return any(one in (path, *path.parents) for one in own)
+
     def command(self, name: str, data: Path = DATA) -> str:
         """A command on this run as it can be typed, with the data folder that the run notes, or else this one."""
         return command_line(name, data=self._noted_data(name) or data, run=self.root)

@@ -14,7 +14,9 @@ from pyarrow import csv
 from engine.errors import InputError, UsageError
 from engine.files import whole
 from engine.progress import progress
+from engine.run_folder import RunFolder
 from stages.h5ad import write_h5ad
+from stages.predicting import PredictionFiles
 from stages.tables import FlatTable
 
 GZIP_LEVEL = 4
@@ -67,6 +69,24 @@ def writer_of(path: Path) -> Writer:
     raise UsageError(
         f"{path} ends in none of {', '.join(WRITERS)}, so its kind is not known. Name it with one of them."
     )
+
+
+def refuse_files_of_runs(path: Path) -> None:
+    """Refuse to write over, or among, what a run or a prediction is made of.
+
+    Raises
+    ------
+    UsageError
+        If the path is one of theirs.
+    """
+    for root in path.resolve().parents:
+        if RunFolder(root).config.is_file() and _belongs(path.resolve(), root):
+            raise UsageError(f"{path} lies among the own files of the run in {root}. Name another file.")
+
+
+def _belongs(path: Path, root: Path) -> bool:
+    prediction = PredictionFiles(root)
+    return RunFolder(root).owns(path) or (prediction.predictions.is_file() and path in prediction.tables)
 
 
 def reading(path: Path) -> str:

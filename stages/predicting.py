@@ -51,6 +51,11 @@ class PredictionFiles:
         """Fields that could not be used."""
         return self.root / "failures.csv"
 
+    @property
+    def tables(self) -> tuple[Path, ...]:
+        """All of them."""
+        return self.predictions, self.cells, self.why, self.neighbours, self.failures
+
 
 def interpret_all(shards: list[Shard], evidence: Evidence, training: FieldMatrix, workers: int, quiet: bool) -> Told:
     """Everything about all new fields, in units that depend on the fields alone."""
