@@ -43,7 +43,7 @@ from stages import (
 )
 from stages.evidence import gather_evidence
 from stages.export import reading, refuse_files_of_runs, write_table, writer_of
-from stages.new_fields import network_option, settings_like
+from stages.new_fields import named_network, settings_like
 from stages.report import report_run
 from stages.submission import Calls
 from stages.tables import flat_table
@@ -253,10 +253,10 @@ def predict(
         if pictures or label_images:
             overlays.draw_all(source, settings, told, pictures, label_images, workers, quiet)
         results.note("predict", asdict(settings) | {"images": str(images), "run": str(run), "coverage": coverage})
-    named = {network_option(settings.network.kind): network} if settings.network else {}
     with_pictures = command_line(
         "predict", images, run=run, out=out, overlays=files.root / "overlays", label_images=label_images,
-        coverage=coverage, neighbours=neighbours, masks=masks, no_er=no_er, device=device, **named,
+        coverage=coverage, neighbours=neighbours, masks=masks, no_er=no_er, device=device,
+        **named_network(settings.network, network),
     )  # fmt: skip
     command = prediction_lines.what_drives(told, fitted.evaluable, run) if pictures else with_pictures
     return prediction_lines.outcome(told, files, evidence.sets, pictures, label_images, n_failed, command)

@@ -77,8 +77,12 @@ def _masks(folder: RunFolder, recorded: str | None, given: Path | None) -> str |
     return str(given) if given is not None else None
 
 
-def network_option(kind: str) -> str:
-    """The option that names a network of this kind."""
+def named_network(used: NetworkFile | None, given: Path | None) -> dict[str, Path]:
+    """The option that named the network, and the file; nothing where none was named."""
+    return {_option(used.kind): given} if used and given else {}
+
+
+def _option(kind: str) -> str:
     return "embedding" if kind == "embedding" else "backbone"
 
 
@@ -102,6 +106,6 @@ def _network(folder: RunFolder, known: dict[str, Any], given: Path | None) -> Ne
         looked = "" if place is None else f"; {place} is not it"
         raise InputError(
             f"the run in {folder.root} was extracted with a network ({record['path']}, digest {record['digest']})"
-            f"{looked}. Name that file with --{network_option(record['kind'])} FILE."
+            f"{looked}. Name that file with --{_option(record['kind'])} FILE."
         )
     return found

@@ -26,7 +26,7 @@ from models.reasons import log_odds_contributions, percentile
 from planted import SPINDLE, spindles, write_planted
 from stages import predicting
 from stages.fitting import read_columns
-from stages.new_fields import settings_like
+from stages.new_fields import named_network, settings_like
 from stages.prediction_lines import what_drives
 from suggested import parsed
 
@@ -270,6 +270,8 @@ def test_a_network_must_be_the_one_of_the_run(tmp_path):
         like(folder)
     write_json(folder.config, {"extract": {"network": record}})
     assert like(folder).network.path == str(file)
+    assert named_network(like(folder).network, None) == {}
+    assert named_network(like(folder, network=file).network, file) == {"embedding": file}
     other = tmp_path / "other"
     other.write_bytes(b"other weights")
     with pytest.raises(InputError, match=r"other is not it.*--embedding FILE"):
@@ -280,6 +282,7 @@ def test_a_network_must_be_the_one_of_the_run(tmp_path):
     with pytest.raises(InputError, match="--backbone FILE"):
         like(folder)  # TorchScript runs code: never opened unnamed
     assert like(folder, network=file).network.kind == "torchscript"
+    assert named_network(like(folder, network=file).network, file) == {"backbone": file}
     settings_file(folder)
     with pytest.raises(InputError, match="without a network"):
         like(folder, network=file)
