@@ -2,16 +2,19 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
+from engine.command_line import DATA, RUN
 from engine.errors import HpaError
 from engine.interrupt import INTERRUPTED, SENTENCE, end, heed_signals, was_interrupted
 from engine.machine import refusal
 
-SOME_FAILED, UNUSABLE = 3, 4
+MISUSE, SOME_FAILED, UNUSABLE = 2, 3, 4
+MISUSED = "The command, an option or a value does not exist. See --help."
 
 app = typer.Typer(
     add_completion=False,
@@ -38,8 +41,12 @@ Scheduler = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same bytes.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
-Json = Annotated[bool, typer.Option("--json", help="End with one machine-readable line on stdout.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", help="Show no progress and no next command; results and failures are told.")
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="End with one machine-readable line on stdout, also after an error.")
+]
 NoER = Annotated[bool, typer.Option("--no-er", help="The fields have no ER; its features are NaN.")]
 Masks = Annotated[
     Path | None, typer.Option(help="Folder with <Id>_cells and <Id>_nuclei label images to use instead of ours.")
@@ -52,10 +59,19 @@ PriorShift = Literal["none", "em", "match"]
 Level = Literal["cells", "fields"]
 Split = Literal["train", "test", "both"]
 
-DATA, RUN = Path("data"), Path("runs/default")
+
+def command(*examples: str) -> Callable[[Callable], Callable]:
+    """Add a command whose help opens with what it does and examples; the rest of its docstring follows."""
+
+    def added(function: Callable) -> Callable:
+        what, *more = (" ".join(paragraph.split()) for paragraph in function.__doc__.split("\n\n"))
+        shown = [f"[bold]{example}[/bold]" for example in examples]
+        return app.command(help="\n\n".join([what, *shown, *more]))(function)
+
+    return added
 
 
-@app.command()
+@command("python cli.py demo", "python cli.py demo --folder small --fields 100")
 def demo(
     folder: Annotated[Path, typer.Option("--folder", help="Where the simulated data and the run go.")] = Path("demo"),
     fields: Annotated[int, typer.Option(min=20, help="Simulated training fields.")] = 400,
@@ -75,7 +91,7 @@ def demo(
     _tell(outcome, quiet, as_json)
 
 
-@app.command()
+@command("python cli.py simulate data", "python cli.py simulate data --fields 100 --size 256")
 def simulate(
     data: Annotated[Path, typer.Argument(help="Folder to write.")],
     fields: Annotated[int, typer.Option(min=1, help="Training fields.")] = 500,
@@ -95,7 +111,7 @@ def simulate(
     _tell(outcome, quiet, as_json)
 
 
-@app.command()
+@command("python cli.py extract", "python cli.py extract --data my_data --run runs/mine --no-er")
 def extract(
     data: Data = DATA,
     run: Run = RUN,
@@ -138,7 +154,7 @@ def extract(
     _tell(outcome, quiet, as_json)
 
 
-@app.command()
+@command("python cli.py embed", "python cli.py embed --steps 1000 --minutes 30")
 def embed(
     data: Data = DATA,
     run: Run = RUN,
@@ -167,7 +183,7 @@ def embed(
     _tell(outcome, quiet, as_json)
 
 
-@app.command()
+@command("python cli.py fit", "python cli.py fit --data my_data --run runs/mine --groups antibodies.csv")
 def fit(
     data: Data = DATA,
     run: Run = RUN,
@@ -194,7 +210,7 @@ def fit(
     _tell(outcome, quiet, as_json)
 
 
-@app.command()
+@command("python cli.py importances", 'python cli.py importances "Golgi apparatus" --plot golgi.png')
 def importances(
     organelle: Annotated[str | None, typer.Argument(help='One organelle, e.g. "Golgi apparatus"; default all.')] = None,
     run: Run = RUN,
@@ -214,22 +230,9 @@ def importances(
     _tell(outcome, quiet, as_json)
 
 
-@app.command(
-    help="""Calls, sets and reasons for new fields with a fitted run: what, on which cells, how sure, why, like what.
-
-    [bold]A folder:[/bold]         python cli.py predict my_fields --run runs/default
-
-    [bold]With pictures:[/bold]    python cli.py predict my_fields.zip --overlays overlays --label-images masks
-
-    Fields are measured with the settings the run was extracted with. predictions.csv has calls, sets and \
-probabilities; cells.csv the cells that speak for a call (an order within a field, not calibrated); \
-why.csv the features that speak for and against it; neighbours.csv the most similar training fields.
-
-    The set holds the calls and what else a field could be. Over fields of new antibodies that are drawn like the \
-training ones, the expected share of true organelles that it misses is at most 1 - coverage (conformal risk control \
-over groups). That is not promised for each single organelle, nor for other microscopes, stains or cell lines, and \
-it is approximate, as the models that predict are not quite those that it was measured with.
-    """
+@command(
+    "python cli.py predict my_fields --run runs/default",
+    "python cli.py predict my_fields.zip --overlays overlays --label-images masks",
 )
 def predict(
     images: Annotated[Path, typer.Argument(help="Folder or zip of <Id>_{red,green,blue,yellow} images.")],
@@ -252,6 +255,17 @@ def predict(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
+    """Calls, sets and reasons for new fields with a fitted run: what, on which cells, how sure, why, like what.
+
+    Fields are measured with the settings the run was extracted with. predictions.csv has calls, sets and
+    probabilities; cells.csv the cells that speak for a call (an order within a field, not calibrated);
+    why.csv the features that speak for and against it; neighbours.csv the most similar training fields.
+
+    The set holds the calls and what else a field could be. Over fields of new antibodies that are drawn like the
+    training ones, the expected share of true organelles that it misses is at most 1 - coverage (conformal risk control
+    over groups). That is not promised for each single organelle, nor for other microscopes, stains or cell lines, and
+    it is approximate, as the models that predict are not quite those that it was measured with.
+    """
     import pipeline
 
     outcome = pipeline.predict(
@@ -262,7 +276,7 @@ def predict(
     _tell(outcome, quiet, as_json)
 
 
-@app.command()
+@command("python cli.py submit", "python cli.py submit --prior-shift em")
 def submit(
     data: Data = DATA,
     run: Run = RUN,
@@ -282,7 +296,7 @@ def submit(
     _tell(pipeline.submit(data, run, prior_shift=prior_shift), quiet, as_json)
 
 
-@app.command()
+@command("python cli.py report", "python cli.py report --data my_data --run runs/mine --masks masks")
 def report(
     data: Data = DATA,
     run: Run = RUN,
@@ -297,7 +311,7 @@ def report(
     _tell(pipeline.report(data, run, masks=masks, workers=workers, quiet=quiet), quiet, as_json)
 
 
-@app.command()
+@command("python cli.py export cells.h5ad", "python cli.py export fields.csv --level fields --split train")
 def export(
     file: Annotated[Path, typer.Argument(help="File to write; .h5ad (AnnData), .csv, .csv.gz or .parquet tells how.")],
     level: Annotated[Level, typer.Option(help="One row a cell, or one row a field: its cells pooled.")] = "cells",
@@ -314,44 +328,53 @@ def export(
 
 def _tell(outcome: Any, quiet: bool, as_json: bool) -> None:
     """Say where the result is and what to type next; end with the exit code for fields that failed."""
-    if not quiet:
-        for line in outcome.lines:
-            print(line)
-        if outcome.next_command:
-            print(f"Next: {outcome.next_command}")
+    for line in outcome.lines:
+        print(line)
+    if outcome.next_command and not quiet:
+        print(f"Next: {outcome.next_command}")
     if as_json:
         print(json.dumps(outcome.facts))
     if outcome.n_failed:
+        print(outcome.failure, file=sys.stderr)
         raise typer.Exit(SOME_FAILED)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; exit code 0 done, 1 a bug, 2 usage, 3 some fields failed, 4 input unusable, 130 interrupted."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        code = _run(arguments)
+        code, sentence = _run(arguments)
     except BaseException:  # what an interruption breaks on its way is no bug
         if not was_interrupted():
             raise
-        code = INTERRUPTED
+        code, sentence = INTERRUPTED, ""
     if code == INTERRUPTED:
         print(SENTENCE, file=sys.stderr)
+        sentence = SENTENCE
+    if sentence and "--json" in arguments:
+        print(json.dumps({"error": sentence, "exit_code": code}))
     return code
 
 
-def _run(arguments: list[str] | None) -> int:
+def _run(arguments: list[str]) -> tuple[int, str]:
+    """The exit code, and what was wrong in a sentence."""
     try:
         app(arguments)
     except HpaError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return error.exit_code, _error(str(error))
     except (OSError, MemoryError) as error:
         if was_interrupted():
             raise
-        print(f"error: {refusal(error)}", file=sys.stderr)
-        return UNUSABLE
+        return UNUSABLE, _error(refusal(error))
     except SystemExit as ended:
-        return int(ended.code or 0)
-    return 0
+        code = int(ended.code or 0)
+        return code, MISUSED if code == MISUSE else ""
+    return 0, ""
+
+
+def _error(sentence: str) -> str:
+    print(f"error: {sentence}", file=sys.stderr)
+    return sentence
 
 
 if __name__ == "__main__":

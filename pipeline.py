@@ -1,17 +1,20 @@
 """The story: simulate, embed, extract, fit, importances, predict, submit, report. One function a command, in order."""
 
+import shlex
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from engine.command_line import command_line
+from engine.counted import counted
 from engine.errors import UsageError
 from engine.files import read_json
 from engine.lock import locked
 from engine.parallel import default_workers, workers_for
 from engine.progress import progress
-from engine.run_folder import Outcome, RunFolder, open_run
+from engine.run_folder import Outcome, RunFolder, failure_of, open_run
 from features._device import device_names
 from features._embedder import backbone, own_network
 from features._images import find_fields
@@ -22,7 +25,6 @@ from models.fit import fit as fit_models
 from models.fitted import Fitted
 from models.importance import ImportanceSettings
 from models.labels import find_organelle
-from models.matrix import read_matrix
 from models.prior_shift import shift
 from models.settings import FitSettings
 from simulate import simulate as simulate_fields
@@ -38,8 +40,8 @@ from stages import (
     submission,
 )
 from stages.evidence import gather_evidence
-from stages.export import reading, write_table, writer_of
-from stages.new_fields import settings_like
+from stages.export import reading, refuse_files_of_runs, write_table, writer_of
+from stages.new_fields import named_network, settings_like
 from stages.submission import Calls
 from stages.tables import flat_table
 
@@ -52,9 +54,9 @@ def simulate(data: Path, *, fields: int, test_fields: int, size: int, workers: i
     workers = workers or default_workers()
     with progress("simulate", fields + test_fields, "fields", quiet) as bar:
         simulate_fields(data, fields, test_fields, size, seed, workers, lambda done, total: bar.advance())
-    lines = (f"{fields} training and {test_fields} test fields of {size} x {size} px in {data}",)
+    lines = (f"{fields} training and {counted(test_fields, 'test field')} of {size} x {size} px in {data}",)
     facts = {"data": str(data), "fields": fields, "test_fields": test_fields}
-    return Outcome(lines, f"python cli.py extract --data {data}", facts)
+    return Outcome(lines, command_line("extract", data=data), facts)
 
 
 def embed(
@@ -88,10 +90,11 @@ def embed(
         folder.note("embed", asdict(settings) | told | {"data": str(data), "groups": said})
     after = f"; loss {loss:.3f}" if loss == loss else ""
     lines = (
-        f"{told['cells']} cells of {told['fields']} fields in {len(np.unique(numbers))} groups (from {said})",
-        f"{training.done} steps on {place}{after}; network in {folder.network}",
+        f"{counted(told['cells'], 'cell')} of {counted(told['fields'], 'field')} in "
+        f"{counted(len(np.unique(numbers)), 'group')} (from {said})",
+        f"{counted(training.done, 'step')} on {place}{after}; network in {folder.network}",
     )
-    command = f"python cli.py extract --data {data} --run {run} --embedding {folder.network}"
+    command = command_line("extract", data=data, run=run, no_er=no_er, masks=masks, embedding=folder.network)
     return Outcome(lines, command, told | {"network": str(folder.network)})
 
 
@@ -139,12 +142,14 @@ def extract(
         folder.note("extract", asdict(settings) | {"data": str(data)})
     n_fields, n_cells = extraction.count_cells(every)
     n_columns = int((columns["compartment"] != "Image").sum())
-    lines = [f"{n_fields} fields, {n_cells} cells, {n_columns} features a cell in {folder.features}"]
+    counts = f"{counted(n_fields, 'field')}, {counted(n_cells, 'cell')}, {counted(n_columns, 'feature')} a cell"
+    lines = [f"{counts} in {folder.features}"]
     lines += [*extraction.no_longer_there(folder, sources, measured), *extraction.not_used(sources.values())]
-    if n_failed:
-        lines.append(f"{n_failed} of {n_fields} fields failed: see {folder.failures}")
+    _, n_to_fit = extraction.count_cells(shards.get("train", []))
     facts = {"features": str(folder.features), "fields": n_fields, "failed": n_failed, "cells": n_cells}
-    return Outcome(tuple(lines), f"python cli.py fit --data {data} --run {run}", facts, n_failed)
+    command = command_line("fit", data=data, run=run) if n_to_fit else ""
+    failure = failure_of(n_failed, n_fields, folder.failures)
+    return Outcome(tuple(lines), command, facts, n_failed, failure)
 
 
 def fit(
@@ -178,20 +183,22 @@ def _fit_outcome(data: Path, folder: RunFolder, fitted: Fitted, training: fittin
     macro, folds = metrics["macro"], metrics["folds"]
     kind = f"{'simulated fields, ' if metrics['simulated'] else ''}{folds} folds"
     lines = [
-        f"{len(training.labels)} fields in {len(np.unique(training.groups))} groups (from {training.groups_from})",
-        f"{len(metrics['not_evaluable'])} of 28 organelles have too few positives to be learnt"
-        + (f": {', '.join(metrics['not_evaluable'])}" if metrics["not_evaluable"] else ""),
+        f"{counted(len(training.labels), 'field')} in {counted(len(np.unique(training.groups)), 'group')} "
+        f"(from {training.groups_from})",
+        f"too few positives to be learnt: {len(metrics['not_evaluable'])} of 28 organelles"
+        + (f" ({', '.join(metrics['not_evaluable'])})" if metrics["not_evaluable"] else ""),
     ]
     if training.n_unmeasured:
-        lines.append(f"{training.n_unmeasured} labelled fields have no features (image missing or unusable)")
+        unmeasured = counted(training.n_unmeasured, "labelled field")
+        lines.append(f"{unmeasured} without features (image missing or unusable)")
     if macro["n_organelles"]:
         lines.append(
-            f"macro over {macro['n_organelles']} organelles ({kind}): average precision {macro['ap']:.3f} "
+            f"macro over {counted(macro['n_organelles'], 'organelle')} ({kind}): average precision {macro['ap']:.3f} "
             f"(chance {macro['chance_ap']:.3f}), F1 {macro['f1']:.3f}"
         )
     lines.append(f"leaderboard in {folder.leaderboard}")
     facts = {"leaderboard": str(folder.leaderboard), "folds": folds, "simulated": metrics["simulated"], "macro": macro}
-    return Outcome(tuple(lines), f"python cli.py report --data {data} --run {folder.root}", facts)
+    return Outcome(tuple(lines), command_line("report", data=data, run=folder.root), facts)
 
 
 def importances(
@@ -221,7 +228,7 @@ def importances(
         lines.append(f"picture in {plot}")
     lines.append(f"table in {folder.importance}")
     facts = {"importance": str(folder.importance), "plot": str(plot) if plot else None}
-    return Outcome(tuple(lines), f"python cli.py report --data {explaining.fitted_on(folder)} --run {run}", facts)
+    return Outcome(tuple(lines), folder.command("report"), facts)
 
 
 def predict(
@@ -229,7 +236,8 @@ def predict(
     neighbours: int, masks: Path | None, no_er: bool, network: Path | None, device: str, workers: int, quiet: bool,
 ) -> Outcome:  # fmt: skip
     """New fields -> cells -> features -> calls, sets, cells that speak for them, reasons, neighbours, pictures."""
-    folder, results = open_run(run), predicting.results_folder(out or run / "predicted")
+    folder = open_run(run)
+    results = predicting.results_folder(out or folder.predicted)
     files = predicting.PredictionFiles(results.root)
     workers = workers or default_workers()
     fitted = fitting.finished_fit(folder)
@@ -249,14 +257,20 @@ def predict(
         if pictures or label_images:
             overlays.draw_all(source, settings, told, pictures, label_images, workers, quiet)
         results.note("predict", asdict(settings) | {"images": str(images), "run": str(run), "coverage": coverage})
-    return prediction_lines.outcome(told, files, evidence.sets, pictures, label_images, n_failed, images, run)
+    with_pictures = command_line(
+        "predict", images, run=run, out=out, overlays=files.root / "overlays", label_images=label_images,
+        coverage=coverage, neighbours=neighbours, masks=masks, no_er=no_er, device=device,
+        **named_network(settings.network, network),
+    )  # fmt: skip
+    command = prediction_lines.what_drives(told, fitted.evaluable, run) if pictures else with_pictures
+    return prediction_lines.outcome(told, files, evidence.sets, pictures, label_images, n_failed, command)
 
 
 def submit(data: Path, run: Path, *, prior_shift: str) -> Outcome:
     """Predict the test fields and write them in Kaggle's order."""
     folder = open_run(run)
-    fitted = fitting.finished_fit(folder)
-    test = read_matrix(folder.matrix("test"), fitting.read_columns(folder))
+    fitted = fitting.finished_fit(folder, data)
+    test = fitting.read_fields(folder, "test", data)
     predicted = fitted.predict(test.named(fitted.columns))
     calls = Calls(test.ids, *shift(prior_shift, *predicted, fitted.prior, fitted.evaluable))
     sample = data / "sample_submission.csv"
@@ -265,14 +279,15 @@ def submit(data: Path, run: Path, *, prior_shift: str) -> Outcome:
         submission.write_predictions(folder.predictions, calls)
         n_without = submission.write_submission(folder.submission, wanted, calls, int(np.argmax(fitted.prior)))
         folder.note("submit", {"data": str(data), "prior_shift": prior_shift})
-    lines = [f"{len(wanted)} rows in {folder.submission}", *submission.remarks(sample, wanted, calls.ids)]
+    lines = [f"{counted(len(wanted), 'row')} in {folder.submission}"]
+    lines += submission.remarks(sample, wanted, calls.ids)
     if prior_shift != "none":
         lines.append(f"organelles' shares in the test fields were assumed ({prior_shift}): no reported score holds")
     if n_without:
         lines.append(f"{n_without} of the rows have no usable image and got the commonest organelle")
-    command = "kaggle competitions submit human-protein-atlas-image-classification"
+    command = ["kaggle", "competitions", "submit", "human-protein-atlas-image-classification"]
     facts = {"submission": str(folder.submission), "rows": len(wanted), "without_image": n_without}
-    return Outcome(tuple(lines), f'{command} -f {folder.submission} -m "hpa-boost"', facts)
+    return Outcome(tuple(lines), shlex.join([*command, "-f", str(folder.submission), "-m", "hpa-boost"]), facts)
 
 
 def report(data: Path, run: Path, *, masks: Path | None, workers: int, quiet: bool) -> Outcome:
@@ -280,20 +295,24 @@ def report(data: Path, run: Path, *, masks: Path | None, workers: int, quiet: bo
     from stages.report import report_run
 
     folder = open_run(run)
-    fitted = fitting.finished_fit(folder)
+    fitted = fitting.finished_fit(folder, data)
     with locked(run):
         page = report_run(folder, fitted, data, masks, workers or default_workers(), quiet)
-    command = f"submit --data {data}" if folder.matrix("test").is_file() else "predict my_fields"
-    return Outcome((f"report in {page}",), f"python cli.py {command} --run {run}", {"report": str(page)})
+    facts = {"report": str(page)}
+    if folder.matrix("test").is_file():
+        return Outcome((f"report in {page}",), command_line("submit", data=data, run=run), facts)
+    new = f"new fields, where FOLDER is theirs: {command_line('predict', 'FOLDER', run=run)}"
+    return Outcome((f"report in {page}", new), facts=facts)
 
 
 def export(run: Path, file: Path, *, level: str, split: str, quiet: bool) -> Outcome:
     """The cells or fields of a run -> one file that other tools read."""
     writer = writer_of(file)
+    refuse_files_of_runs(file)
     table = flat_table(open_run(run), level, split)
     write_table(file, table, writer, quiet)
     facts = {"file": str(file), "level": level, "rows": table.n_rows, "columns": len(table.columns)}
-    lines = (f"{table.n_rows} {level}, {len(table.columns)} features in {file}",)
+    lines = (f"{counted(table.n_rows, level[:-1])}, {counted(len(table.columns), 'feature')} in {file}",)
     return Outcome(lines, reading(file), facts)
 
 
@@ -316,7 +335,9 @@ def demo(folder: Path, *, fields: int, test_fields: int, device: str, workers: i
     told = (extracted, fitted, explained, reported, predicted, submitted)
     facts = {key: value for outcome in told for key, value in outcome.facts.items()}
     lines = tuple(line for outcome in told for line in outcome.lines)
-    return Outcome(lines, f'python cli.py importances "Golgi apparatus" --run {run}', facts, extracted.n_failed)
+    learnt = "Golgi apparatus" not in read_json(RunFolder(run).metrics)["not_evaluable"]
+    command = command_line("importances", *(["Golgi apparatus"] if learnt else []), run=run)
+    return Outcome(lines, command, facts, extracted.n_failed, extracted.failure)
 
 
 def _absolute(scheduler: str | None, *paths: Path | None) -> tuple[Path | None, ...]:

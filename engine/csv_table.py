@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.counted import counted
 from engine.errors import InputError
 from engine.ids import shown, why_no_id
 
@@ -72,8 +73,8 @@ def _rows(path: Path, reader: Iterator[list[str]], form: str) -> Iterator[tuple[
         width = width or len(row)
         if row and len(row) != width:
             raise InputError(
-                f"{path}, line {reader.line_num}: found {len(row)} cells, expected {width} as in the first line; "
-                f"{form}. Put quotes around a cell that holds a comma."
+                f"{path}, line {reader.line_num}: found {counted(len(row), 'cell')}, expected {width} as in "
+                f"the first line; {form}. Put quotes around a cell that holds a comma."
             )
         if row:
             yield reader.line_num, row
@@ -85,7 +86,8 @@ def _place(path: Path, header: list[str], name: str, form: str) -> int:
     if header.count(name) != 1:
         found = shown(", ".join(header), 200)
         lack = "comes more than once" if name in header else "is missing"
-        raise InputError(f"{path}: column {name} {lack} (found {found}); {form}. Rename the columns.")
+        remedy = "Rename the columns" if len(header) > 1 else "Separate the columns by commas, with one name each"
+        raise InputError(f"{path}: column {name} {lack} (found {found}); {form}. {remedy}.")
     return header.index(name)
 
 

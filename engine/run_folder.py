@@ -8,6 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from engine.command_line import DATA, command_line
+from engine.counted import counted
 from engine.errors import InputError
 from engine.files import read_json, write_json
 from engine.ids import shown
@@ -120,6 +122,32 @@ class RunFolder:
         """The page for people."""
         return self.root / "report.html"
 
+    @property
+    def predicted(self) -> Path:
+        """What is said of new fields, unless another folder is named for it."""
+        return self.root / "predicted"
+
+    def owns(self, path: Path) -> bool:
+        """Whether a path is that of one of these files, or lies in one of these folders."""
+        own = (
+            self.config, self.features, self.portraits, self.network, self.models, *self.fit_tables, self.duplicates,
+            self.suspects, self.importance, self.predictions, self.submission, self.report, self.predicted,
+        )  # fmt: skip
+        return any(one in (path, *path.parents) for one in own)
+
+    def command(self, name: str, data: Path = DATA) -> str:
+        """A command on this run as it can be typed, with the data folder that the run notes, or else this one."""
+        return command_line(name, data=self._noted_data(name) or data, run=self.root)
+
+    def _noted_data(self, command: str) -> str:
+        """The data folder of this command or those before it, as one line: the note may be a stranger's."""
+        try:
+            config = read_config(self.config)
+        except InputError:  # one that cannot be read notes nothing
+            config = {}
+        noted = [config[one]["data"] for one in (command, "fit", "extract") if "data" in config.get(one, {})]
+        return shown(str(noted[0]), 300) if noted else ""
+
     def note(self, command: str, settings: dict[str, Any]) -> None:
         """Write a command's settings and the versions it ran with into config.json, beside the other commands'."""
         config = read_config(self.config)
@@ -172,9 +200,17 @@ class Outcome:
         The same for machines.
     n_failed : int
         Fields that could not be used.
+    failure : str
+        The same in a sentence, or "".
     """
 
     lines: tuple[str, ...]
     next_command: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     n_failed: int = 0
+    failure: str = ""
+
+
+def failure_of(n_failed: int, n_fields: int, listed: Path) -> str:
+    """How many fields could not be used and where they are listed; nothing where there is none."""
+    return f"{n_failed} of {counted(n_fields, 'field')} failed: see {listed}" if n_failed else ""

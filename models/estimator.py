@@ -127,7 +127,7 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If there are fewer groups than folds, or X or y cannot be used.
+            If there are fewer groups than folds, or X, y or a parameter cannot be used.
         """
         names = y.columns if isinstance(y, pd.DataFrame) else None
         X, y = validate_data(self, X, y, multi_output=True, dtype=np.float32, ensure_all_finite="allow-nan")
@@ -164,9 +164,17 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
         return self.classes_[called.astype(np.int64)]
 
     def save(self, folder: str | Path) -> None:
-        """Write the models and all that stands on them into a folder: plain files, nothing pickled."""
+        """Write the models and all that stands on them into a folder: plain files, nothing pickled.
+
+        Raises
+        ------
+        ValueError
+            If a file lies where the folder would.
+        """
         check_is_fitted(self)
         folder = Path(folder)
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"{folder} is a file; the models go into a folder. Name a new one, or remove the file.")
         (folder / _LAST).unlink(missing_ok=True)
         for name, content in self._files().items():
             with whole(folder / name) as path:
@@ -195,6 +203,10 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
         return model
 
     def _settings(self, targets: Targets) -> FitSettings:
+        _check_whole("n_folds", self.n_folds, 3)
+        _check_whole("rounds", self.rounds, 1)
+        if not (isinstance(self.held_out, float | int) and 0 <= self.held_out < 1):
+            raise ValueError(f"held_out is {self.held_out!r}; expected a share of the rows, from 0 to below 1.")
         state = self.random_state
         seed = int(state) if isinstance(state, int | np.integer) else int(check_random_state(state).randint(2**31 - 1))
         return FitSettings(
@@ -266,3 +278,8 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
         tags.classifier_tags.multi_label = True
         tags.target_tags.multi_output = True
         return tags
+
+
+def _check_whole(name: str, value: Any, least: int) -> None:
+    if not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{name} is {value!r}; expected a whole number, {least} or more.")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from engine.counted import counted
 from engine.errors import InputError
 from engine.files import digest, made_from
 from engine.progress import Progress, progress
@@ -245,7 +246,7 @@ def _check(
     if n_groups < settings.n_folds:
         fewer = f", or ask for fewer folds (--folds {n_groups}; in Python n_folds={n_groups})"
         raise InputError(
-            f"{n_groups} group{'s' if n_groups != 1 else ''} of fields cannot fill {settings.n_folds} folds (fields of "
-            f"one group share a fold; at least {FEWEST_FOLDS} folds). Give more fields or finer groups"
+            f"{counted(n_groups, 'group')} of fields cannot fill {settings.n_folds} folds (fields of one group share a "
+            f"fold; at least {FEWEST_FOLDS} folds). Give more fields or finer groups"
             f"{fewer if n_groups >= FEWEST_FOLDS else ''}."
         )

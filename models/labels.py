@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.counted import counted
 from engine.csv_table import read_csv_table
 from engine.errors import InputError, UsageError
 from engine.ids import shown
@@ -146,7 +147,8 @@ def _label_numbers(path: Path, line: int, field: str, target: str) -> list[int]:
         if not (_LABEL.fullmatch(token) and int(token) < len(ORGANELLES)):
             raise InputError(
                 f"{where}: unknown label {shown(token)!r}. Labels are whole numbers from 0 ({ORGANELLES[0]}) to "
-                f"{len(ORGANELLES) - 1} ({ORGANELLES[-1]}), with spaces between."
+                f"{len(ORGANELLES) - 1} ({ORGANELLES[-1]}), with spaces between. Labels of your own can be learnt in "
+                "Python, with models.estimator.OrganelleClassifier (docs/python.md)."
             )
     return [int(token) for token in tokens]
 
@@ -187,8 +189,8 @@ def read_groups(path: Path, ids: Sequence[str]) -> Groups:
     if len(ids) and not any(field in group_of for field in ids):
         example = f" (the table starts with {next(iter(group_of))}, the fields with {ids[0]})" if group_of else ""
         raise InputError(
-            f"{path}: none of the {len(ids)} fields is named in it{example}. Give the table that belongs to these "
-            "fields, or leave it out."
+            f"{path}: none of the {counted(len(ids), 'field')} is named in it{example}. Give the table that belongs to "
+            "these fields, or leave it out."
         )
     return _numbered(ids, [group_of.get(field) or None for field in ids])
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from engine.counted import counted
 from engine.errors import InputError
 from engine.files import whole
 from engine.ids import shown
@@ -61,28 +62,30 @@ def lines_and_facts(
 ) -> tuple[tuple[str, ...], dict[str, object]]:
     """What to tell the user, and machines, of both tables."""
     across = int((duplicates["where"] == "train and test").sum())
+    between = f" ({across} between train and test)" if len(duplicates) else ""
     lines = (
-        f"pairs of near-identical fields: {len(duplicates)}, {across} between train and test, in {folder.duplicates}",
-        f"labels to check: {len(suspects)}, in {folder.suspects}",
+        f"{counted(len(duplicates), 'pair')} of near-identical fields{between} in {folder.duplicates}",
+        f"{counted(len(suspects), 'label')} to check in {folder.suspects}",
     )
     return lines, {"duplicates": str(folder.duplicates), "suspects": str(folder.suspects)}
 
 
 def read_duplicates(folder: RunFolder) -> pd.DataFrame:
     """What `write_duplicates` wrote, all but `bits` as text; raises InputError where there is nothing."""
-    return _read(folder.duplicates, {"bits": int})
+    return _read(folder, folder.duplicates, {"bits": int})
 
 
 def read_suspects(folder: RunFolder) -> pd.DataFrame:
     """What `write_suspects` wrote; raises InputError where there is nothing."""
     numbers = {"probability": float, "usual": float, "doubt": float, "similar_with": int, "similar": int}
-    return _read(folder.suspects, numbers)
+    return _read(folder, folder.suspects, numbers)
 
 
-def _read(path: Path, numbers: dict[str, type]) -> pd.DataFrame:
+def _read(folder: RunFolder, path: Path, numbers: dict[str, type]) -> pd.DataFrame:
+    remedy = f"Run {folder.command('fit')} again."
     if not path.is_file():
-        raise InputError(f"{path} is missing: an older version fitted this run. Run python cli.py fit again.")
+        raise InputError(f"{path} is missing: an older version fitted this run. {remedy}")
     try:
         return pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False).astype(numbers)
     except (KeyError, ValueError, OverflowError) as error:  # pandas' own errors are ValueErrors
-        raise InputError(f"{path} cannot be used ({shown(str(error), 200)}). Run python cli.py fit again.") from error
+        raise InputError(f"{path} cannot be used ({shown(str(error), 200)}). {remedy}") from error

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from engine.counted import counted
 from engine.errors import InputError
 from engine.files import digest
 from engine.parallel import run_units
@@ -106,9 +107,10 @@ def group_numbers(portraits: Portraits, data: Path, groups: Path | None) -> tupl
     given, said = find_groups(data, groups, ids) if ids else (groups_from_ids(ids), "")
     joined = join(given.numbers, near_identical(portraits.fields))
     if len(np.unique(joined)) < 2:
+        of_groups = counted(len(np.unique(joined)), "group")
         raise InputError(
-            f"{data}: found cells in {len(ids)} fields of {len(np.unique(joined))} groups; expected two or more, "
-            "because the network learns to tell fields of different groups apart. Give more fields."
+            f"{data}: found cells in {counted(len(ids), 'field')} of {of_groups}; expected two or more, because the "
+            "network learns to tell fields of different groups apart. Give more fields."
         )
     return joined, said
 

@@ -8,7 +8,6 @@ import pandas as pd
 from engine.errors import InputError
 from engine.run_folder import RunFolder
 from engine.stored import read_table
-from models.fit_file import REMEDY
 from models.fitted import Fitted
 from models.matrix import FieldMatrix, matrix_columns
 from models.neighbours import Space, fit_space
@@ -64,9 +63,10 @@ def gather_evidence(
     n_neighbours : int
     """
     matrix, labels = read_fitted_fields(folder)
-    groups = read_table(folder.folds, {"group": "whole number"}, REMEDY).column("group").to_numpy()
+    remedy = f"Run {folder.command('fit')} again."
+    groups = read_table(folder.folds, {"group": "whole number"}, remedy).column("group").to_numpy()
     if len(groups) != len(fitted.fold):
-        raise InputError(f"{folder.folds} has {len(groups)} rows, the fit {len(fitted.fold)}. {REMEDY}")
+        raise InputError(f"{folder.folds} has {len(groups)} rows, the fit {len(fitted.fold)}. {remedy}")
     grouped = fitted.leaderboard.folds == "grouped"
     sets = fit_sets(fitted.probabilities, labels, fitted.calls, groups, coverage, grouped)
     space = fit_space(matrix.named(fitted.columns), fitted_columns(fitted, columns))

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from shlex import quote
 
 import numpy as np
 import pandas as pd
@@ -11,9 +10,8 @@ import pandas as pd
 import models
 from engine.errors import InputError
 from engine.files import digest, digest_sources, made_from
-from engine.ids import shown
 from engine.progress import progress
-from engine.run_folder import RunFolder, read_config
+from engine.run_folder import RunFolder
 from engine.stored import read_table
 from models.fitted import Fitted
 from models.importance import (
@@ -26,27 +24,18 @@ from models.importance import (
     write_importance,
 )
 from models.labels import ORGANELLES
-from models.matrix import FieldMatrix, matrix_columns, read_matrix
+from models.matrix import FieldMatrix, matrix_columns
 from models.words import blocks_in_words, channel_in_words, columns_in_words, compartment_in_words, family_in_words
-from stages.fitting import read_columns
-
-_REMEDY = "Run python cli.py fit again."
+from stages.fitting import read_columns, read_fields
 
 
 def read_fitted_fields(folder: RunFolder) -> tuple[FieldMatrix, np.ndarray]:
     """The training fields of a run and their labels (bool, shape (n_fields, 28)), as they were fitted on."""
-    matrix = read_matrix(folder.matrix("train"), read_columns(folder))
-    labels = read_table(folder.oof, {f"{name} label": "truth" for name in ORGANELLES}, _REMEDY)
+    matrix, remedy = read_fields(folder, "train"), f"Run {folder.command('fit')} again."
+    labels = read_table(folder.oof, {f"{name} label": "truth" for name in ORGANELLES}, remedy)
     if len(labels) != len(matrix.values):
-        raise InputError(
-            f"{folder.oof} has {len(labels)} rows for {len(matrix.values)} fields with features. {_REMEDY}"
-        )
+        raise InputError(f"{folder.oof} has {len(labels)} rows for {len(matrix.values)} fields with features. {remedy}")
     return matrix, np.stack([column.to_numpy() for column in labels.columns], axis=1)
-
-
-def fitted_on(folder: RunFolder) -> str:
-    """The data folder that a run was fitted on, as a word of a command line: the note may be a stranger's."""
-    return quote(shown(str(read_config(folder.config).get("fit", {}).get("data", "data")), 300))
 
 
 def importance_of(

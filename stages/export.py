@@ -1,6 +1,8 @@
 """A run's cells or fields in one file of a kind that others read: AnnData, csv, parquet."""
 
 import gzip
+import json
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -12,7 +14,9 @@ from pyarrow import csv
 from engine.errors import InputError, UsageError
 from engine.files import whole
 from engine.progress import progress
+from engine.run_folder import RunFolder
 from stages.h5ad import write_h5ad
+from stages.predicting import PredictionFiles
 from stages.tables import FlatTable
 
 GZIP_LEVEL = 4
@@ -67,14 +71,32 @@ def writer_of(path: Path) -> Writer:
     )
 
 
+def refuse_files_of_runs(path: Path) -> None:
+    """Refuse to write over, or among, what a run or a prediction is made of.
+
+    Raises
+    ------
+    UsageError
+        If the path is one of theirs.
+    """
+    for root in path.resolve().parents:
+        if RunFolder(root).config.is_file() and _belongs(path.resolve(), root):
+            raise UsageError(f"{path} lies among the own files of the run in {root}. Name another file.")
+
+
+def _belongs(path: Path, root: Path) -> bool:
+    prediction = PredictionFiles(root)
+    return RunFolder(root).owns(path) or (prediction.predictions.is_file() and path in prediction.tables)
+
+
 def reading(path: Path) -> str:
     """The command that shows a file again."""
-    name = path.name.lower()
-    if name.endswith(".h5ad"):
-        return f"python -c \"import anndata; print(anndata.read_h5ad('{path}', backed='r'))\""
-    return (
-        f"python -c \"import pandas; print(pandas.read_{'parquet' if name.endswith('.parquet') else 'csv'}('{path}'))\""
-    )
+    ending, file = path.suffix.lower(), json.dumps(str(path), ensure_ascii=False)
+    shown = {
+        ".h5ad": f'import anndata; print(anndata.read_h5ad({file}, backed="r"))',
+        ".parquet": f"import pandas; print(pandas.read_parquet({file}))",
+    }
+    return shlex.join(["python", "-c", shown.get(ending, f"import pandas; print(pandas.read_csv({file}))")])
 
 
 def write_table(path: Path, table: FlatTable, writer: Writer, quiet: bool) -> None:

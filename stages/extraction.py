@@ -71,7 +71,7 @@ def remember_settings(folder: RunFolder, settings: ExtractSettings) -> None:
     before = before if isinstance(before, dict) else {}
     changed = [f"{key}: {before.get(key)} -> {now}" for key, now in today.items() if before.get(key) != now]
     if changed:
-        refit = "; then run python cli.py fit again" if (folder.models / "fit.json").is_file() else ""
+        refit = f"; then run {folder.command('fit')} again" if (folder.models / "fit.json").is_file() else ""
         print(f"settings differ from the earlier run ({'; '.join(changed)}): measuring again{refit}", file=sys.stderr)  # noqa: T201
         for stale in (*map(folder.matrix, SPLITS), *folder.fit_tables):
             stale.unlink(missing_ok=True)

@@ -10,6 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from engine.command_line import DATA
+from engine.counted import counted
 from engine.errors import InputError
 from engine.files import whole
 from engine.ids import shown
@@ -72,23 +74,41 @@ class TrainingSet:
     n_unmeasured: int
 
 
-def read_columns(folder: RunFolder) -> pd.DataFrame:
-    """The structured columns of a run.
+def read_columns(folder: RunFolder, data: Path = DATA) -> pd.DataFrame:
+    """The structured columns of a run; `data` is where an error says to extract from, unless the run notes it.
 
     Raises
     ------
     InputError
         If nothing was extracted yet, or the table is not as `extract` wrote it.
     """
-    path, remedy = folder.columns, "Run python cli.py extract again."
-    if not folder.columns.is_file():
-        raise InputError(f"{folder.columns} is missing: nothing was extracted yet. Run python cli.py extract first.")
+    path, extract = folder.columns, folder.command("extract", data)
+    remedy = f"Run {extract} again."
+    if not path.is_file():
+        raise InputError(f"{path} is missing: nothing was extracted yet. Run {extract} first.")
     frame = read_table(path, dict.fromkeys(_TOKENS, "text") | {"covariate": "truth"}, remedy).to_pandas()
     odd = [text for name in _TOKENS for text in frame[name] if not _TOKENS[name].fullmatch(text)]
     if odd or frame["name"].duplicated().any():
         found = f"found {shown(odd[0])!r}" if odd else "a name comes twice"
         raise InputError(f"{path} does not hold columns of features ({found}). {remedy}")
     return frame
+
+
+def read_fields(folder: RunFolder, split: str, data: Path = DATA, covariates: bool = True) -> FieldMatrix:
+    """The measured fields of a split.
+
+    Raises
+    ------
+    InputError
+        If none were extracted, or a table is not as `extract` wrote it.
+    """
+    columns, path = read_columns(folder, data), folder.matrix(split)
+    if not path.is_file():
+        raise InputError(
+            f"{path} is missing: no {split} fields have been extracted. Run {folder.command('extract', data)} first, "
+            f"with {split}/ or {split}.zip in its data folder."
+        )
+    return read_matrix(path, columns, covariates)
 
 
 def read_training_set(data: Path, folder: RunFolder, groups: Path | None, covariates: bool) -> TrainingSet:
@@ -109,7 +129,7 @@ def read_training_set(data: Path, folder: RunFolder, groups: Path | None, covari
     InputError
         If a table is missing or does not fit.
     """
-    matrix = read_matrix(folder.matrix("train"), read_columns(folder), covariates)
+    matrix = read_fields(folder, "train", data, covariates)
     labels = read_labels(data / "train.csv")
     measured = set(matrix.ids)
     given, said = find_groups(data, groups, matrix.ids)
@@ -122,12 +142,16 @@ def read_training_set(data: Path, folder: RunFolder, groups: Path | None, covari
 
 def find_groups(data: Path, path: Path | None, ids: tuple[str, ...]) -> tuple[Groups, str]:
     """The groups of the fields, from a table or else from their ids; and what that was, in words."""
+    if path is not None and not path.is_file():
+        raise InputError(f"{path} does not exist. Name a table with the columns Id and Group, or leave --groups out.")
     if path is None and (data / "groups.csv").is_file():
         path = data / "groups.csv"
     groups = groups_from_ids(ids) if path is None else read_groups(path, ids)
     said = f"{'ids' if path is None else path} and near-identical fields"
     n_alone = int((~groups.named).sum()) if groups.named.any() else 0
-    return groups, f"{said}; not named there, so each a group of its own: {n_alone} fields" if n_alone else said
+    if n_alone:
+        said += f"; not named there, so each a group of its own: {counted(n_alone, 'field')}"
+    return groups, said
 
 
 def hashes_of(*tables: pd.DataFrame) -> np.ndarray:
@@ -162,7 +186,7 @@ def clear_earlier_fit(folder: RunFolder, settings: FitSettings, columns: pd.Data
     for command, paths in made.items():
         names = " and ".join(path.name for path in paths if path.is_file())
         if names:
-            print(f"still of an earlier fit: {names}; then run python cli.py {command} again", file=sys.stderr)  # noqa: T201
+            print(f"still of an earlier fit: {names}; then run {folder.command(command)} again", file=sys.stderr)  # noqa: T201
     for stale in (*folder.fit_tables, folder.duplicates, folder.suspects):
         stale.unlink(missing_ok=True)
 
@@ -180,19 +204,23 @@ def _why_again(folder: RunFolder, settings: FitSettings, columns: pd.DataFrame) 
     return "labels, groups, features or the program differ from the earlier fit's"
 
 
-def finished_fit(folder: RunFolder) -> Fitted:
-    """The fit of a run.
+def finished_fit(folder: RunFolder, data: Path = DATA) -> Fitted:
+    """The fit of a run; `data` is what an error says to fit on, unless the run notes it.
 
     Raises
     ------
     InputError
         If there is none, it was stopped before its tables were written, or fields were measured anew after it.
     """
+    if not (folder.models / "fit.json").is_file():
+        raise InputError(
+            f"no finished fit in {folder.models} (fit.json is missing). Run: {folder.command('fit', data)}"
+        )
     fitted = load(folder.models)
     for path in folder.fit_tables:
         if not path.is_file():
             reason = "the fit was stopped before its end, or the fields were measured with other settings after it"
-            raise InputError(f"{path} is missing: {reason}. Run: python cli.py fit")
+            raise InputError(f"{path} is missing: {reason}. Run: {folder.command('fit', data)}")
     return fitted
 
 

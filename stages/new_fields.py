@@ -36,8 +36,8 @@ def settings_like(
     """
     path = folder.features / "settings.json"
     if not path.is_file():
-        raise InputError(f"{path} is missing: nothing was extracted yet. Run python cli.py extract first.")
-    known = _known(path)
+        raise InputError(f"{path} is missing: nothing was extracted yet. Run {folder.command('extract')} first.")
+    known = _known(folder, path)
     chosen = ExtractSettings(
         known["no_er"] or no_er, _masks(folder, known["masks"], masks), device, _network(folder, known, network)
     )
@@ -46,11 +46,11 @@ def settings_like(
     return chosen
 
 
-def _known(path: Path) -> dict[str, Any]:
+def _known(folder: RunFolder, path: Path) -> dict[str, Any]:
     """What extract wrote of its settings."""
     known, kinds = read_json(path), {"no_er": bool, "masks": str | None, "network": str | None, "code": str}
     if not (isinstance(known, dict) and all(k in known and isinstance(known[k], kinds[k]) for k in kinds)):
-        raise InputError(f"{path} does not hold the settings of an extraction. Run python cli.py extract again.")
+        raise InputError(f"{path} does not hold the settings of an extraction. Run {folder.command('extract')} again.")
     return known
 
 
@@ -77,6 +77,15 @@ def _masks(folder: RunFolder, recorded: str | None, given: Path | None) -> str |
     return str(given) if given is not None else None
 
 
+def named_network(used: NetworkFile | None, given: Path | None) -> dict[str, Path]:
+    """The option that named the network, and the file; nothing where none was named."""
+    return {_option(used.kind): given} if used and given else {}
+
+
+def _option(kind: str) -> str:
+    return "embedding" if kind == "embedding" else "backbone"
+
+
 def _network(folder: RunFolder, known: dict[str, Any], given: Path | None) -> NetworkFile | None:
     """The network that the run's settings name, found by its digest."""
     wanted = known["network"]
@@ -87,10 +96,9 @@ def _network(folder: RunFolder, known: dict[str, Any], given: Path | None) -> Ne
     record = read_config(folder.config).get("extract", {}).get("network") or {}
     if f"{record.get('kind')} {record.get('digest')}" != wanted:
         raise InputError(
-            f"{folder.config} does not describe the network ({wanted}) that the run was extracted with. Run python "
-            "cli.py extract to its end, then fit."
+            f"{folder.config} does not describe the network ({wanted}) that the run was extracted with. Run "
+            f"{folder.command('extract')} to its end, then {folder.command('fit')}."
         )
-    option = "--embedding" if record["kind"] == "embedding" else "--backbone"
     by_itself = folder.network if record["kind"] == "embedding" else None
     place = given if given is not None else by_itself
     found = recorded_network(place, record) if place is not None and place.is_file() else None
@@ -98,6 +106,6 @@ def _network(folder: RunFolder, known: dict[str, Any], given: Path | None) -> Ne
         looked = "" if place is None else f"; {place} is not it"
         raise InputError(
             f"the run in {folder.root} was extracted with a network ({record['path']}, digest {record['digest']})"
-            f"{looked}. Name that file with {option} FILE."
+            f"{looked}. Name that file with --{_option(record['kind'])} FILE."
         )
     return found

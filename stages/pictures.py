@@ -162,7 +162,7 @@ def _settings(folder: RunFolder, masks: Path | None) -> PictureSettings:
     path = folder.features / "settings.json"
     known = read_json(path) if path.is_file() else {}
     if not isinstance(known, dict) or not isinstance(known.get("no_er", False), bool):
-        raise InputError(f"{path} does not hold the settings of an extraction. Run python cli.py extract again.")
+        raise InputError(f"{path} does not hold the settings of an extraction. Run {folder.command('extract')} again.")
     outlined = bool(masks) or not known.get("masks")
     if not outlined:
         print("pictures without outlines: the cells came from masks; name their folder with --masks", file=sys.stderr)  # noqa: T201

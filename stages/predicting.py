@@ -54,6 +54,11 @@ class PredictionFiles:
         """Fields that could not be used."""
         return self.root / "failures.csv"
 
+    @property
+    def tables(self) -> tuple[Path, ...]:
+        """All of them."""
+        return self.predictions, self.cells, self.why, self.neighbours, self.failures
+
 
 def results_folder(out: Path) -> RunFolder:
     """Where a prediction's tables and features go.

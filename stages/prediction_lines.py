@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from engine.run_folder import Outcome
+from engine.command_line import command_line
+from engine.counted import counted
+from engine.run_folder import Outcome, failure_of
+from models.labels import ORGANELLES
 from models.prediction_sets import PredictionSets
 from stages.interpreting import Told
 from stages.overlays import called_first, could_be, said
@@ -26,31 +30,34 @@ _PLAIN_WIDTH = 140
 
 def outcome(
     told: Told, files: PredictionFiles, sets: PredictionSets, pictures: Path | None, label_images: Path | None,
-    n_failed: int, images: Path, run: Path,
+    n_failed: int, next_command: str,
 ) -> Outcome:  # fmt: skip
     """How `predict` ended: the first fields, why, where the files are, and what to type next."""
     n_fields, n_cells = len(told.predictions), len(told.cells)
     lines = [*field_lines(told, sets.coverage), "", *why_lines(told), ""] if n_fields else []
-    lines.append(f"{n_fields} fields, {n_cells} cells in {files.predictions}, cells.csv, why.csv, neighbours.csv")
-    lines += [f"{what} in {where}" for what, where in (("pictures", pictures), ("labels", label_images)) if where]
-    lines.append(sets.too_few or sets.promise)
-    if n_failed:
-        lines.append(f"{n_failed} of {n_fields + n_failed} fields failed: see {files.failures}")
+    lines.append(
+        f"{counted(n_fields, 'field')}, {counted(n_cells, 'cell')} in {files.predictions}, cells.csv, why.csv, "
+        "neighbours.csv"
+    )
+    if n_fields:
+        lines += [f"{what} in {where}" for what, where in (("pictures", pictures), ("labels", label_images)) if where]
+        lines.append(sets.too_few or sets.promise)
     facts = {
         "predictions": str(files.predictions), "fields": n_fields, "cells": n_cells, "failed": n_failed,
         "coverage": sets.coverage, "groups": sets.n_groups, "cut": min(sets.cut, 1.0), "promised": not sets.too_few,
         "set_size": float(told.predictions["Set"].str.split("; ").str.len().mean()) if n_fields else None,
         "overlays": str(pictures) if pictures else None, "label_images": str(label_images) if label_images else None,
     }  # fmt: skip
-    return Outcome(tuple(lines), _next(told, files, images, run, pictures), facts, n_failed)
+    failure = failure_of(n_failed, n_fields + n_failed, files.failures)
+    return Outcome(tuple(lines), next_command if n_fields else "", facts, n_failed, failure)
 
 
-def _next(told: Told, files: PredictionFiles, images: Path, run: Path, pictures: Path | None) -> str:
-    """Pictures if there are none yet, else what drives the first field's first call."""
-    if pictures is None:
-        return f"python cli.py predict {images} --run {run} --overlays {files.root / 'overlays'}"
-    called = called_first(told.predictions.iloc[0].to_dict())[0] if len(told.predictions) else ""
-    return f'python cli.py importances "{called}" --run {run}' if called else ""
+def what_drives(told: Told, evaluable: np.ndarray, run: Path) -> str:
+    """The command that says what drives the first called organelle that the fit has learnt; "" where there is none."""
+    learnt = {name for name, able in zip(ORGANELLES, evaluable, strict=True) if able}
+    called = (name for row in told.predictions.to_dict("records") for name in called_first(row))
+    organelle = next((name for name in called if name in learnt), None)
+    return command_line("importances", organelle, run=run) if organelle else ""
 
 
 def field_lines(told: Told, coverage: float) -> list[str]:
@@ -78,7 +85,7 @@ def field_lines(told: Told, coverage: float) -> list[str]:
         )  # fmt: skip
     lines = _rendered(table)
     further = len(told.predictions) - len(rows)
-    return [*lines, *([f"... and {further} fields more"] if further > 0 else []), *_far_lines(told)]
+    return [*lines, *([f"... and {counted(further, 'field')} more"] if further > 0 else []), *_far_lines(told)]
 
 
 def _far_lines(told: Told) -> list[str]:

@@ -18,8 +18,6 @@ from stages.cleaning import read_duplicates, read_suspects
 from stages.explaining import importance_of, read_fitted_fields
 from stages.pictures import take_pictures
 
-_REMEDY = "Run python cli.py fit again."
-
 
 def report_run(folder: RunFolder, fitted: Fitted, data: Path, masks: Path | None, workers: int, quiet: bool) -> Path:
     """Write report.html.
@@ -43,20 +41,21 @@ def report_run(folder: RunFolder, fitted: Fitted, data: Path, masks: Path | None
     Path
         The page.
     """
+    remedy = f"Run {folder.command('fit', data)} again."
     matrix, labels = read_fitted_fields(folder)
     importance = importance_of(folder, fitted, lambda: (matrix, labels), ImportanceSettings(workers=workers), quiet)
     failures, cells = _failures(folder), _cells(matrix)
-    groups = read_table(folder.folds, {"group": "whole number"}, _REMEDY).column("group").to_numpy()
+    groups = read_table(folder.folds, {"group": "whole number"}, remedy).column("group").to_numpy()
     if not len(groups) == len(fitted.fold) == len(matrix.ids):
         raise InputError(
             f"{folder.folds} has {len(groups)} rows, the fit {len(fitted.fold)}, the features {len(matrix.ids)}; "
-            f"expected the same fields in all. {_REMEDY}"
+            f"expected the same fields in all. {remedy}"
         )
     if (fitted.evaluable & ~labels[fitted.fold >= 0].any(0)).any():
-        raise InputError(f"{folder.oof} has no field with an organelle that the fit has learnt. {_REMEDY}")
+        raise InputError(f"{folder.oof} has no field with an organelle that the fit has learnt. {remedy}")
     evidence = Evidence(
         name=f"Report of {folder.root.name}",
-        simulated=_simulated(folder),
+        simulated=_simulated(folder, remedy),
         folds_kind=fitted.leaderboard.folds,
         groups_from=str(read_config(folder.config).get("fit", {}).get("groups", "unknown")),
         facts=_facts(labels, cells, groups, len(fitted.columns), len(failures)),
@@ -101,18 +100,18 @@ def _facts(
     return facts
 
 
-def _simulated(folder: RunFolder) -> bool:
-    metrics = read_json(folder.metrics, _REMEDY)
+def _simulated(folder: RunFolder, remedy: str) -> bool:
+    metrics = read_json(folder.metrics, remedy)
     simulated = metrics.get("simulated") if isinstance(metrics, dict) else None
     if not isinstance(simulated, bool):
-        raise InputError(f"{folder.metrics} does not say whether the fields are simulated. {_REMEDY}")
+        raise InputError(f"{folder.metrics} does not say whether the fields are simulated. {remedy}")
     return simulated
 
 
 def _failures(folder: RunFolder) -> tuple[Failure, ...]:
     if not folder.failures.is_file():
         return ()
-    remedy = "Run python cli.py extract again."
+    remedy = f"Run {folder.command('extract')} again."
     try:
         table = pd.read_csv(folder.failures, dtype=str, keep_default_na=False, index_col=False)
         return tuple(Failure(*map(str, row)) for row in table[["Id", "stage", "error"]].itertuples(index=False))

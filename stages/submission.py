@@ -18,8 +18,6 @@ from engine.run_folder import RunFolder
 from engine.stored import check_ids, read_table
 from models.labels import ORGANELLES
 
-_REMEDY = "Run python cli.py extract again."
-
 
 @dataclass(frozen=True)
 class Calls:
@@ -72,10 +70,10 @@ def read_wanted(path: Path, measured: Sequence[str]) -> list[str]:
 
 def every_test_field(folder: RunFolder, measured: Sequence[str]) -> list[str]:
     """The ids of the test split, sorted, those of fields that could not be used too."""
-    found = set(measured)
+    found, remedy = set(measured), f"Run {folder.command('extract')} again."
     for path in sorted((folder.features / "fields").glob("test-*.parquet")):
-        ids = read_table(path, {"Metadata_Id": "text"}, _REMEDY).column("Metadata_Id").to_pylist()
-        check_ids(path, ids, _REMEDY)
+        ids = read_table(path, {"Metadata_Id": "text"}, remedy).column("Metadata_Id").to_pylist()
+        check_ids(path, ids, remedy)
         found.update(ids)
     return sorted(found)
 

@@ -65,7 +65,7 @@ class FlatTable:
             if missing:
                 raise InputError(
                     f"{path} has no column {min(missing)}: it was extracted with other settings than the rest. Run "
-                    "python cli.py extract again, to its end."
+                    f"{self.folder.command('extract')} again, to its end."
                 )
             for batch in file.iter_batches(PIECE_ROWS, columns=self.schema.names):
                 held.append(pa.Table.from_batches([batch]).select(self.schema.names).cast(self.schema))
@@ -99,7 +99,7 @@ def flat_table(folder: RunFolder, level: str, split: str) -> FlatTable:
         found = f"there is {' and '.join(there)}" if there else "there is no other"
         raise InputError(
             f"{folder.matrix(SPLITS[0] if split == 'both' else split)} is missing: extraction of this split was not "
-            f"finished ({found}). Run python cli.py extract first."
+            f"finished ({found}). Run {folder.command('extract')} first."
         )
     if level == "cells":
         columns = columns[columns["compartment"] != "Image"].reset_index(drop=True)
@@ -109,7 +109,7 @@ def flat_table(folder: RunFolder, level: str, split: str) -> FlatTable:
         columns = matrix_columns(columns)
         paths = tuple(folder.matrix(name) for name in wanted)
     if not paths:
-        raise InputError(f"{folder.features / 'cells'} holds no cells any more. Run python cli.py extract first.")
+        raise InputError(f"{folder.features / 'cells'} holds no cells any more. Run {folder.command('extract')} first.")
     first = pq.read_schema(paths[0])
     metadata = [pa.field(name, _plain(first.field(name).type)) for name in first.names if name.startswith(_METADATA)]
     features = [pa.field(name, pa.float32()) for name in columns["name"]]

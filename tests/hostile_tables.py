@@ -29,10 +29,11 @@ ANY = (
     ("no Id", b"Ident,{}\nf1,0\n", "column Id is missing"),
     ("two Id columns", b"Id,Id,{}\nf1,f1,0\n", "column Id comes more than once"),
     ("a cell too many", b"Id,{}\nf1,0,1\n", "line 2: found 3 cells, expected 2"),
-    ("a cell too few", b"Id,{}\nf1\n", "line 2: found 1 cells, expected 2"),
+    ("a cell too few", b"Id,{}\nf1\n", "line 2: found 1 cell, expected 2"),
     ("an Id twice", b"Id,{}\nf1,0\nf2,0\nf1,0\n", "comes more than once (lines 2, 4)"),
     ("a cell of 200,000 characters", b"Id,{}\nf1," + b"0" * 200_000 + b"\n", "field larger than field limit"),
-    ("separated by semicolons", b"Id;{}\nf1;0\n", "column Id is missing"),
+    ("separated by semicolons", b"Id;{}\nf1;0\n", "Separate the columns by commas"),
+    ("separated by tabs", b"Id\t{}\nf1\t0\n", "Separate the columns by commas"),
 )  # fmt: skip
 """Name, bytes with {} for the second column's name, and what is said of it in any of the three tables."""
 

@@ -64,7 +64,7 @@ def test_without_a_test_split_only_training_fields_are_compared(planted):
     table = cleaning.write_duplicates(folder, training)
     assert set(table["where"]) == {"train"}
     lines, facts = cleaning.lines_and_facts(folder, table, pd.DataFrame(columns=SUSPECT_COLUMNS))
-    assert lines[0].startswith("pairs of near-identical fields: 2, 0 between train and test, in ")
+    assert lines[0].startswith("2 pairs of near-identical fields (0 between train and test) in ")
     assert facts["duplicates"].endswith("duplicates.csv")
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -15,6 +16,7 @@ import pipeline
 from engine.errors import InputError, UsageError
 from engine.run_folder import RunFolder
 from features import columns
+from features._batches import read_cells
 from features._images import find_fields
 from features._portrait_shards import ShownCells
 from features._portraits import PortraitSettings
@@ -22,6 +24,7 @@ from features._settings import ExtractSettings
 from models.words import has_phrase, in_words
 from simulate import simulate
 from stages.embedding import Portraits, cells_a_field, cut_out, gather, group_numbers
+from suggested import parsed
 
 LENGTH = 128
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,6 +77,23 @@ def test_more_steps_go_on_from_the_last_and_end_with_the_same_bytes(data, traine
     assert folder.network.read_bytes() == trained.network.read_bytes()
     assert before == {path: path.stat().st_mtime_ns for path in before}
     assert json.loads(folder.config.read_text())["embed"]["steps"] == 3
+
+
+def test_the_next_command_measures_the_cells_that_were_learnt_from(data, tmp_path):
+    run, masks = tmp_path / "a run", tmp_path / "masks"
+    masks.mkdir()
+    for source in (find_fields(data / "train"), find_fields(data / "test")):
+        for field in source.ids:
+            found = read_cells(source, field, False, None)[1]
+            cv2.imwrite(str(masks / f"{field}_cells.png"), found.cells.astype(np.uint16))
+            cv2.imwrite(str(masks / f"{field}_nuclei.png"), found.nuclei.astype(np.uint16))
+    ended = pipeline.embed(
+        data, run, groups=None, no_er=True, masks=masks, device="cpu", steps=1, minutes=None, workers=1, seed=5,
+        quiet=True,
+    )  # fmt: skip
+    network = RunFolder(run).network
+    named = {"data": str(data), "run": str(run), "no_er": True, "masks": str(masks), "embedding": str(network)}
+    assert parsed(ended.next_command) == ("extract", named)
 
 
 def test_a_shorter_training_begins_anew_and_says_so(data, trained, tmp_path, capsys):
@@ -133,7 +153,7 @@ def test_known_groups_and_near_identical_fields_are_one_group(data, tmp_path):
     assert (numbers[0] == numbers[3]) and (numbers[1] == numbers[2]) and (numbers[0] != numbers[1])
     assert "groups.csv" in said
     (tmp_path / "groups.csv").write_text("Id,Group\na,x\nb,x\nc,x\nd,x\n")
-    with pytest.raises(InputError, match="4 fields of 1 groups; expected two"):
+    with pytest.raises(InputError, match="4 fields of 1 group; expected two"):
         group_numbers(few, tmp_path, None)
 
 

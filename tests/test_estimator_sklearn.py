@@ -116,6 +116,28 @@ def test_saved_loaded_and_copied_it_says_the_same(kind, fitted, tmp_path):
     assert OrganelleClassifier.load(tmp_path).get_params()["rounds"] == 2
 
 
+@pytest.mark.parametrize(("name", "value", "expected"), [
+    ("n_folds", "3", "n_folds is '3'; expected a whole number, 3 or more"),
+    ("n_folds", 2, "n_folds is 2; expected a whole number, 3 or more"),
+    ("rounds", 0, "rounds is 0; expected a whole number, 1 or more"),
+    ("rounds", 2.5, r"rounds is 2\.5; expected a whole number"),
+    ("held_out", 1, "held_out is 1; expected a share of the rows"),
+    ("held_out", "some", "held_out is 'some'; expected a share of the rows"),
+])  # fmt: skip
+def test_a_parameter_that_cannot_be_is_said_in_a_sentence(name, value, expected):
+    X, Y, groups = table(np.random.default_rng(0), 60)
+    with pytest.raises(ValueError, match=expected):
+        OrganelleClassifier(**TINY | {name: value}).fit(X, Y, groups)
+
+
+def test_models_are_not_saved_over_a_file(fitted, tmp_path):
+    file = tmp_path / "model"
+    file.write_text("mine")
+    with pytest.raises(ValueError, match=r"model is a file; the models go into a folder"):
+        fitted[0].save(file)
+    assert file.read_text() == "mine"
+
+
 def test_its_temporary_folder_goes_with_it(fitted):
     X, Y, _ = table(np.random.default_rng(0), 60)
     model = OrganelleClassifier(**TINY).fit(X, Y)

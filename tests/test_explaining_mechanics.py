@@ -57,14 +57,6 @@ def test_another_fit_is_measured_though_its_file_is_older(ask, tmp_path):
     assert ask("first")
 
 
-def test_the_data_folder_that_a_run_notes_is_one_word_of_a_command(tmp_path):
-    folder = RunFolder(tmp_path)
-    assert explaining.fitted_on(folder) == "data"
-    for noted, said in (("demo/data", "demo/data"), ("a; rm b", "'a; rm b'"), ("a\nb", "'a\\nb'")):
-        write_json(folder.config, {"fit": {"data": noted}})
-        assert explaining.fitted_on(folder) == said
-
-
 def test_other_settings_or_code_are_measured_anew(ask, monkeypatch):
     assert ask("first")
     assert ask("first", ImportanceSettings(repeats=5))

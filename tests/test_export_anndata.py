@@ -1,5 +1,7 @@
 """Exported files against the readers they are meant for: anndata for .h5ad, pandas for .csv and .parquet."""
 
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -163,6 +165,45 @@ def test_exit_codes(folder, tmp_path, capsys):
         == 0
     )
     assert '"rows": 3' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("own", ["oof.parquet", "features/more.csv", "predicted/cells.csv", "predictions.parquet"])
+def test_the_files_of_a_run_are_not_written_over(own, folder, tmp_path, monkeypatch):
+    before = {path: path.read_bytes() for path in folder.root.rglob("*") if path.is_file()}
+    (tmp_path / "link").symlink_to(folder.root)
+    monkeypatch.chdir(folder.root)
+    for name in (folder.root / own, Path(own), tmp_path / "link" / own):
+        with pytest.raises(UsageError, match=r"lies among the own files of the run in .*\. Name another file\."):
+            exported(folder, name)
+    assert before == {path: path.read_bytes() for path in folder.root.rglob("*") if path.is_file()}
+
+
+def test_a_prediction_elsewhere_is_not_written_over_and_beside_it_there_is_room(folder, tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    assert exported(folder, tmp_path / "cells.csv").is_file()
+    (tmp_path / "predictions.csv").write_text("Id\n")
+    with pytest.raises(UsageError, match=r"cells\.csv lies among"):
+        exported(folder, tmp_path / "cells.csv")
+    assert exported(folder, tmp_path / "mine.csv").is_file()
+
+
+def test_a_run_owns_all_that_it_names():
+    run = RunFolder(Path("/runs/one"))
+    named = [value for name in vars(RunFolder) if isinstance(value := getattr(run, name), Path)]
+    assert len(named) > 15
+    assert all(run.owns(path) for path in (*named, *run.fit_tables, run.matrix("train")))
+    assert not run.owns(Path("/runs/one/mine.csv"))
+    assert not run.owns(Path("/runs/two/oof.parquet"))
+
+
+@pytest.mark.parametrize("ending", [".h5ad", ".csv", ".csv.gz", ".parquet"])
+def test_the_next_command_reads_the_file(ending, folder, tmp_path):
+    file = tmp_path / f'it\'s my "é" file{ending}'
+    ended = pipeline.export(folder.root, file, level="fields", split="test", quiet=True)
+    _, *arguments = shlex.split(ended.next_command)
+    read = subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
+    assert read.returncode == 0, read.stderr
+    assert "3" in read.stdout
 
 
 def test_a_split_that_is_not_there_is_said(tmp_path):

@@ -19,6 +19,7 @@ import pipeline
 from engine.files import write_json
 from models.matrix import read_hashes
 from simulate import simulate
+from suggested import parsed
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -121,6 +122,8 @@ def test_bad_images_are_recorded_and_the_rest_is_measured(undisturbed, data, tmp
     command = [sys.executable, "cli.py", "extract", "--data", str(data), "--run", str(tmp_path / "run"), "--quiet"]
     ended = subprocess.run([*command, "--workers", "1"], cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == 3, ended.stderr
+    assert ended.stderr == f"5 of 9 fields failed: see {tmp_path / 'run/features/failures.csv'}\n"
+    assert "Next" not in ended.stdout
     failures = pd.read_csv(tmp_path / "run/features/failures.csv").set_index("Id")
     assert list(failures.index) == sorted(words)
     for field, expected in words.items():
@@ -130,6 +133,19 @@ def test_bad_images_are_recorded_and_the_rest_is_measured(undisturbed, data, tmp
     assert usable["Metadata_Id"].tolist() == ["sim-00005"]
     assert usable.iloc[0].tolist() == all_of_them.iloc[5].tolist()
     assert pq.read_metadata(tmp_path / "run/features/test.parquet").num_rows == 3
+
+
+@pytest.mark.parametrize("lost", ["red", "train"])
+def test_without_training_cells_no_fit_is_suggested(lost, data, tmp_path):
+    run = tmp_path / "a run"
+    assert parsed(extract(data, run).next_command) == ("fit", {"data": str(data), "run": str(run)})
+    if lost == "train":
+        shutil.rmtree(data / "train")
+    for path in data.glob(f"train/*_{lost}.png"):
+        path.unlink()
+    ended = extract(data, run)
+    assert ended.next_command == ""
+    assert ended.failure.startswith("6 of 9 fields failed" if lost == "red" else "")
 
 
 def test_a_repaired_image_is_measured_on_the_next_run(simulated, undisturbed, data, tmp_path):
@@ -191,7 +207,8 @@ def test_other_settings_are_named(data, tmp_path, capsys):
     assert "(no_er: False -> True): measuring again\n" in capsys.readouterr().err
     write_json(tmp_path / "run/models/fit.json", {})
     extract(data, tmp_path / "run")
-    assert "(no_er: True -> False): measuring again; then run python cli.py fit again\n" in capsys.readouterr().err
+    refit = f"then run python cli.py fit --data {data} --run {tmp_path / 'run'} again\n"
+    assert f"(no_er: True -> False): measuring again; {refit}" in capsys.readouterr().err
 
 
 def test_a_run_folder_in_use_is_refused(simulated, tmp_path):

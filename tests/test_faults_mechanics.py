@@ -277,7 +277,8 @@ def test_tables_of_two_settings_are_never_there_together(tmp_path):
 def test_tables_of_an_earlier_fit_are_not_read_with_the_models_of_a_later_one(tmp_path, monkeypatch):
     folder = RunFolder(tmp_path)
     monkeypatch.setattr("stages.fitting.load", lambda path: "fitted")
-    for path in folder.fit_tables:
+    folder.models.mkdir()
+    for path in (folder.models / "fit.json", *folder.fit_tables):
         path.write_text("")
     assert finished_fit(folder) == "fitted"
     folder.oof.unlink()

@@ -144,8 +144,8 @@ def test_a_changed_setting_is_told_and_the_earlier_tables_go(rng, tmp_path, caps
     assert all(path.is_file() for path in removed)
     assert again(rounds=3, seed=1).splitlines() == [
         "settings differ from the earlier fit (seed: 0 -> 1; rounds: 2 -> 3): fitting again",
-        "still of an earlier fit: report.html; then run python cli.py report again",
-        "still of an earlier fit: submission.csv and predictions.parquet; then run python cli.py submit again",
+        f"still of an earlier fit: report.html; then run {folder.command('report')} again",
+        f"still of an earlier fit: submission.csv and predictions.parquet; then run {folder.command('submit')} again",
     ]
     assert all(path.is_file() for path in kept)
     assert not any(path.exists() for path in removed)

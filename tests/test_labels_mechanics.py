@@ -5,6 +5,7 @@ import pytest
 
 from engine.errors import InputError, UsageError
 from models.labels import ORGANELLES, find_organelle, folder_name, groups_from_ids, read_groups, read_labels
+from stages.fitting import find_groups
 
 
 def written(tmp_path, text, name="train.csv"):
@@ -73,6 +74,16 @@ def test_a_group_named_like_a_field_is_not_that_field(tmp_path):
 def test_groups_of_other_fields_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"none of the 2 fields is named in it \(the table starts with a"):
         read_groups(written(tmp_path, "Id,Group\na,1\n", "groups.csv"), ["p", "q"])
+
+
+def test_a_table_of_groups_that_is_not_there_is_asked_for_by_its_option(tmp_path):
+    with pytest.raises(InputError, match=r"nog\.csv does not exist\. Name .* --groups"):
+        find_groups(tmp_path, tmp_path / "nog.csv", ("a",))
+
+
+def test_labels_of_ones_own_are_pointed_to_the_estimator(tmp_path):
+    with pytest.raises(InputError, match=r"OrganelleClassifier \(docs/python\.md\)"):
+        read_labels(written(tmp_path, "Id,Target\na,Golgi\n"))
 
 
 def test_antibodies_from_ids():

@@ -28,7 +28,9 @@ from planted import SPINDLE, spindles, write_planted
 from stages import predicting
 from stages.evidence import gather_evidence
 from stages.fitting import read_columns
-from stages.new_fields import settings_like
+from stages.new_fields import named_network, settings_like
+from stages.prediction_lines import what_drives
+from suggested import parsed
 
 FIELDS, NEW = 24, 6
 TABLES = ("predictions", "cells", "why", "neighbours")
@@ -166,6 +168,43 @@ def test_any_number_of_workers_gives_the_same_bytes(planted):
     assert [name for name in names if (out / name).read_bytes() != (planted.out / name).read_bytes()] == []
 
 
+def test_the_next_command_says_all_that_was_said_before(planted):
+    out, labels = planted.root / "an out", planted.root / "its labels"
+    asked = {"no_er": True, "masks": planted.out / "labels", "label_images": labels, "coverage": 0.7, "neighbours": 0}
+    ended = predict(planted.new, planted.run, out, **asked)
+    name, given = parsed(ended.next_command)
+    assert name == "predict"
+    assert given == {
+        "images": str(planted.new), "run": str(planted.run), "out": str(out), "overlays": str(out / "overlays"),
+        "label_images": str(labels), "coverage": 0.7, "neighbours": 0, "masks": str(planted.out / "labels"),
+        "no_er": True, "device": "cpu",
+    }  # fmt: skip
+
+
+def test_after_pictures_it_suggests_what_can_be_explained(planted):
+    name, given = parsed(planted.ended.next_command)
+    evaluable = load(RunFolder(planted.run).models).evaluable
+    assert name == "importances"
+    assert evaluable[ORGANELLES.index(given["organelle"])]
+    assert pipeline.importances(planted.run, given["organelle"], plot=None, top=1, workers=1, quiet=True).lines
+    assert what_drives(planted, np.zeros(28, bool), planted.run) == ""
+    only = np.arange(28) == SPINDLE
+    assert parsed(what_drives(planted, only, planted.run))[1]["organelle"] == ORGANELLES[SPINDLE]
+
+
+def test_where_all_fields_failed_nothing_is_promised_or_suggested(planted, tmp_path, capsys):
+    for colour in ("red", "green", "blue", "yellow"):
+        (tmp_path / f"bad_{colour}.png").write_bytes(b"no image")
+    out = tmp_path / "out"
+    arguments = ["predict", str(tmp_path), "--run", str(planted.run), "--out", str(out), "--device", "cpu", "--quiet"]
+    assert cli.main([*arguments, "--workers", "1"]) == 3
+    said = capsys.readouterr()
+    assert said.err == f"1 of 1 field failed: see {out / 'failures.csv'}\n"
+    assert said.out.startswith(f"0 fields, 0 cells in {out / 'predictions.csv'}")
+    assert "sets" not in said.out
+    assert "Next" not in predict(tmp_path, planted.run, out).next_command
+
+
 def test_seen_fields_are_told_and_a_bad_one_stops_nothing(planted, capsys):
     images, out = planted.root / "seen", planted.root / "seen_out"
     (images / "bad_red.png").write_bytes(b"no image")
@@ -211,7 +250,7 @@ def like(folder, **changed):
 
 def test_the_settings_of_the_run_hold_and_differences_are_told(tmp_path, capsys):
     folder = RunFolder(tmp_path)
-    with pytest.raises(InputError, match="extract first"):
+    with pytest.raises(InputError, match=r"Run python cli.py extract --run .* first"):
         like(folder)
     settings_file(folder)
     assert like(folder) == ExtractSettings(False, None, "cpu")
@@ -241,6 +280,8 @@ def test_a_network_must_be_the_one_of_the_run(tmp_path):
         like(folder)
     write_json(folder.config, {"extract": {"network": record}})
     assert like(folder).network.path == str(file)
+    assert named_network(like(folder).network, None) == {}
+    assert named_network(like(folder, network=file).network, file) == {"embedding": file}
     other = tmp_path / "other"
     other.write_bytes(b"other weights")
     with pytest.raises(InputError, match=r"other is not it.*--embedding FILE"):
@@ -251,6 +292,7 @@ def test_a_network_must_be_the_one_of_the_run(tmp_path):
     with pytest.raises(InputError, match="--backbone FILE"):
         like(folder)  # TorchScript runs code: never opened unnamed
     assert like(folder, network=file).network.kind == "torchscript"
+    assert named_network(like(folder, network=file).network, file) == {"backbone": file}
     settings_file(folder)
     with pytest.raises(InputError, match="without a network"):
         like(folder, network=file)
