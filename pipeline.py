@@ -137,15 +137,15 @@ def extract(
         columns = extraction.write_columns(folder, settings)
         for of_split in shards.values():
             extraction.pool_split(folder, of_split, columns, workers, quiet)
-        n_failed = extraction.collect_failures(folder.failures, every)
+        failures = extraction.collect_failures(folder.failures, every)
         folder.note("extract", asdict(settings) | {"data": str(data)})
     n_fields, n_cells = extraction.count_cells(every)
     n_columns = int((columns["compartment"] != "Image").sum())
     lines = [f"{n_fields} fields, {n_cells} cells, {n_columns} features a cell in {folder.features}"]
-    if n_failed:
-        lines.append(f"{n_failed} of {n_fields} fields failed: see {folder.failures}")
-    facts = {"features": str(folder.features), "fields": n_fields, "failed": n_failed, "cells": n_cells}
-    return Outcome(tuple(lines), f"python cli.py fit --data {data} --run {run}", facts, n_failed)
+    if failures:
+        lines.append(extraction.failed_line(failures, n_fields, folder.failures))
+    facts = {"features": str(folder.features), "fields": n_fields, "failed": len(failures), "cells": n_cells}
+    return Outcome(tuple(lines), f"python cli.py fit --data {data} --run {run}", facts, len(failures))
 
 
 def fit(
@@ -238,7 +238,7 @@ def predict(
         extraction.remove_strays(results, shards)
         extraction.compile_kernels(workers, quiet)
         extraction.measure_missing(source, shards, settings, devices, workers, quiet)
-        n_failed = extraction.collect_failures(files.failures, shards)
+        failures = extraction.collect_failures(files.failures, shards)
         columns = extraction.write_columns(results, settings)
         evidence, training = gather_evidence(folder, fitted, columns, coverage, neighbours)
         told = predicting.interpret_all(shards, evidence, training, workers, quiet)
@@ -246,7 +246,7 @@ def predict(
         if pictures or label_images:
             overlays.draw_all(source, settings, told, pictures, label_images, workers, quiet)
         results.note("predict", asdict(settings) | {"images": str(images), "run": str(run), "coverage": coverage})
-    return prediction_lines.outcome(told, files, evidence.sets, pictures, label_images, n_failed, images, run)
+    return prediction_lines.outcome(told, files, evidence.sets, pictures, label_images, failures, images, run)
 
 
 def submit(data: Path, run: Path, *, prior_shift: str) -> Outcome:

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from engine.run_folder import Outcome
 from models.prediction_sets import PredictionSets
+from stages.extraction import failed_line
 from stages.interpreting import Told
 from stages.overlays import called_first, could_be, said
 from stages.predicting import PredictionFiles, speaking_cells
@@ -26,7 +27,7 @@ _PLAIN_WIDTH = 140
 
 def outcome(
     told: Told, files: PredictionFiles, sets: PredictionSets, pictures: Path | None, label_images: Path | None,
-    n_failed: int, images: Path, run: Path,
+    failures: tuple[str, ...], images: Path, run: Path,
 ) -> Outcome:  # fmt: skip
     """How `predict` ended: the first fields, why, where the files are, and what to type next."""
     n_fields, n_cells = len(told.predictions), len(told.cells)
@@ -34,15 +35,15 @@ def outcome(
     lines.append(f"{n_fields} fields, {n_cells} cells in {files.predictions}, cells.csv, why.csv, neighbours.csv")
     lines += [f"{what} in {where}" for what, where in (("pictures", pictures), ("labels", label_images)) if where]
     lines.append(sets.too_few or sets.promise)
-    if n_failed:
-        lines.append(f"{n_failed} of {n_fields + n_failed} fields failed: see {files.failures}")
+    if failures:
+        lines.append(failed_line(failures, n_fields + len(failures), files.failures))
     facts = {
-        "predictions": str(files.predictions), "fields": n_fields, "cells": n_cells, "failed": n_failed,
+        "predictions": str(files.predictions), "fields": n_fields, "cells": n_cells, "failed": len(failures),
         "coverage": sets.coverage, "groups": sets.n_groups, "cut": min(sets.cut, 1.0), "promised": not sets.too_few,
         "set_size": float(told.predictions["Set"].str.split("; ").str.len().mean()) if n_fields else None,
         "overlays": str(pictures) if pictures else None, "label_images": str(label_images) if label_images else None,
     }  # fmt: skip
-    return Outcome(tuple(lines), _next(told, files, images, run, pictures), facts, n_failed)
+    return Outcome(tuple(lines), _next(told, files, images, run, pictures), facts, len(failures))
 
 
 def _next(told: Told, files: PredictionFiles, images: Path, run: Path, pictures: Path | None) -> str:

@@ -135,7 +135,10 @@ def test_bad_images_are_recorded_and_the_rest_is_measured(undisturbed, data, tmp
 def test_a_repaired_image_is_measured_on_the_next_run(simulated, undisturbed, data, tmp_path):
     spoil(data)
     run = tmp_path / "run"
-    assert extract(data, run).n_failed == 5
+    ended = extract(data, run)
+    assert ended.n_failed == 5
+    assert ended.lines[-1].startswith("5 of 9 fields failed (see ")
+    assert "failures.csv). The first one: field sim-00000: sim-00000_green.png is damaged" in ended.lines[-1]
     shutil.rmtree(data)
     shutil.copytree(simulated, data)
     assert extract(data, run).n_failed == 0
@@ -160,7 +163,7 @@ def test_without_er_what_needs_it_is_nan(data, tmp_path):
     for path in (data / "train").glob("*_yellow.png"):
         path.unlink()
     shutil.rmtree(data / "test")
-    assert extract(data, tmp_path / "a").n_failed == 6
+    assert extract(data, tmp_path / "a").lines[-1].endswith("Add it, or run with --no-er.")
     assert extract(data, tmp_path / "b", no_er=True).n_failed == 0
     columns = pq.read_table(tmp_path / "b/features/columns.parquet").to_pandas()
     columns = columns[columns["compartment"] != "Image"]
