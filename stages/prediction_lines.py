@@ -19,8 +19,6 @@ from stages.overlays import called_first, could_be, said
 from stages.predicting import PredictionFiles, speaking_cells
 
 FIELDS_SHOWN, EXPLAINED, REASONS_SHOWN, OTHERS_SHOWN = 5, 3, 3, 3
-FAR = 0.99
-"""A field is far where so many training fields have one of another group nearer than its nearest is."""
 
 _PLAIN_WIDTH = 140
 
@@ -39,7 +37,8 @@ def outcome(
         lines.append(failed_line(failures, n_fields + len(failures), files.failures))
     facts = {
         "predictions": str(files.predictions), "fields": n_fields, "cells": n_cells, "failed": len(failures),
-        "coverage": sets.coverage, "groups": sets.n_groups, "cut": min(sets.cut, 1.0), "promised": not sets.too_few,
+        "unlike": int(told.predictions["Unlike"].sum()), "coverage": sets.coverage, "groups": sets.n_groups,
+        "cut": min(sets.cut, 1.0), "promised": not sets.too_few,
         "set_size": float(told.predictions["Set"].str.split("; ").str.len().mean()) if n_fields else None,
         "overlays": str(pictures) if pictures else None, "label_images": str(label_images) if label_images else None,
     }  # fmt: skip
@@ -79,19 +78,19 @@ def field_lines(told: Told, coverage: float) -> list[str]:
         )  # fmt: skip
     lines = _rendered(table)
     further = len(told.predictions) - len(rows)
-    return [*lines, *([f"... and {further} fields more"] if further > 0 else []), *_far_lines(told)]
+    return [*lines, *([f"... and {further} fields more"] if further > 0 else []), *_unlike_lines(told.predictions)]
 
 
-def _far_lines(told: Told) -> list[str]:
+def _unlike_lines(predictions: pd.DataFrame) -> list[str]:
     """A warning about fields that are like no training field."""
-    nearest = told.neighbours[told.neighbours["Rank"] == 1]
-    far = nearest.loc[nearest["FartherThan"] > FAR, "Id"].tolist()
-    if not far:
+    unlike = predictions.loc[predictions["Unlike"], "Id"].tolist()
+    if not unlike:
         return []
-    names = ", ".join(far[:FIELDS_SHOWN]) + (", ..." if len(far) > FIELDS_SHOWN else "")
+    names = ", ".join(unlike[:FIELDS_SHOWN])
+    more = ", ...: Unlike in predictions.csv" if len(unlike) > FIELDS_SHOWN else ""
     return [
-        f"unlike all training fields, so that neither calls nor sets may hold: {len(far)} of {len(nearest)} fields "
-        f"({names})"
+        f"unlike all training fields, so that neither calls nor sets may hold: {len(unlike)} of {len(predictions)} "
+        f"fields ({names}{more})"
     ]
 
 
