@@ -138,7 +138,7 @@ def extract(
         columns = extraction.write_columns(folder, settings)
         for of_split in shards.values():
             extraction.pool_split(folder, of_split, columns, workers, quiet)
-        n_failed = extraction.collect_failures(folder.failures, every)
+        failures = extraction.collect_failures(folder.failures, every)
         folder.note("extract", asdict(settings) | {"data": str(data)})
     n_fields, n_cells = extraction.count_cells(every)
     n_columns = int((columns["compartment"] != "Image").sum())
@@ -146,10 +146,10 @@ def extract(
     lines = [f"{counts} in {folder.features}"]
     lines += [*extraction.no_longer_there(folder, sources, measured), *extraction.not_used(sources.values())]
     _, n_to_fit = extraction.count_cells(shards.get("train", []))
-    facts = {"features": str(folder.features), "fields": n_fields, "failed": n_failed, "cells": n_cells}
+    facts = {"features": str(folder.features), "fields": n_fields, "failed": len(failures), "cells": n_cells}
     command = command_line("fit", data=data, run=run) if n_to_fit else ""
-    failure = failure_of(n_failed, n_fields, folder.failures)
-    return Outcome(tuple(lines), command, facts, n_failed, failure)
+    failure = failure_of(failures, n_fields, folder.failures)
+    return Outcome(tuple(lines), command, facts, len(failures), failure)
 
 
 def fit(
@@ -249,7 +249,7 @@ def predict(
         todo = settle(shards)
         extraction.compile_kernels(workers, quiet)
         extraction.measure_missing(source, todo, settings, devices, workers, quiet)
-        n_failed = extraction.collect_failures(files.failures, shards)
+        failures = extraction.collect_failures(files.failures, shards)
         columns = extraction.write_columns(results, settings)
         evidence, training = gather_evidence(folder, fitted, columns, coverage, neighbours)
         told = predicting.interpret_all(shards, evidence, training, workers, quiet)
@@ -263,7 +263,7 @@ def predict(
         **named_network(settings.network, network),
     )  # fmt: skip
     command = prediction_lines.what_drives(told, fitted.evaluable, run) if pictures else with_pictures
-    return prediction_lines.outcome(told, files, evidence.sets, pictures, label_images, n_failed, command)
+    return prediction_lines.outcome(told, files, evidence.sets, pictures, label_images, failures, command)
 
 
 def submit(data: Path, run: Path, *, prior_shift: str) -> Outcome:

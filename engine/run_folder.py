@@ -3,6 +3,7 @@
 import os
 import platform
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -211,6 +212,8 @@ class Outcome:
     failure: str = ""
 
 
-def failure_of(n_failed: int, n_fields: int, listed: Path) -> str:
-    """How many fields could not be used and where they are listed; nothing where there is none."""
-    return f"{n_failed} of {counted(n_fields, 'field')} failed: see {listed}" if n_failed else ""
+def failure_of(failures: Sequence[str], n_fields: int, listed: Path) -> str:
+    """How many fields could not be used, where they are listed, and why the first could not; "" where there is none."""
+    if not failures:
+        return ""
+    return f"{len(failures)} of {counted(n_fields, 'field')} failed (see {listed}). The first one: {failures[0]}"

@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.errors import FieldError, InputError
 from engine.ids import LONGEST, shown, why_no_id
-from features._channels import CHANNELS, ER, Channel
+from features._channels import CHANNELS, ER, PROTEIN, Channel
 from features._decode import check_start, decode
 from features._image_file import MAX_FILE, UnreadableImageError, read_file
 
@@ -133,7 +133,8 @@ def read_field(source: FieldSource, field_id: str, no_er: bool = False) -> np.nd
     Raises
     ------
     FieldError
-        Of stage "read", if a file is missing, double, unreadable, or does not agree with the others.
+        Of stage "read", if a file is missing, double, unreadable, or does not agree with the others, or if the protein
+        is the same in every pixel.
     """
     wanted = [channel for channel in CHANNELS if not (no_er and channel == ER)]
     chosen = _choose(source, field_id, wanted)
@@ -151,7 +152,25 @@ def read_field(source: FieldSource, field_id: str, no_er: bool = False) -> np.nd
     pixels = np.zeros((len(CHANNELS), *first.shape), first.dtype)
     for channel, plane in planes.items():
         pixels[channel.index] = plane
+    _refuse_flat_protein(pixels, field_id, source, chosen[PROTEIN])
     return pixels
+
+
+def _refuse_flat_protein(pixels: np.ndarray, field_id: str, source: FieldSource, member: Member) -> None:
+    """A protein without any contrast would be called by what the other stains show."""
+    protein = pixels[PROTEIN.index]
+    lowest, full = protein.min(), np.iinfo(pixels.dtype).max
+    if lowest < protein.max():
+        return
+    found = f"channel Protein is the same everywhere (every pixel of {_base(member)} is {lowest} of {full}"
+    if not pixels.any():
+        found = f"every channel is black (every pixel is 0 of {full}"
+    raise FieldError(
+        f"field {field_id}: {found}; expected a stain), so that there is nothing to measure. "
+        "Check the field's green image, or leave the field out.",
+        field=field_id,
+        path=source.locate(member),
+    )
 
 
 def _folder_members(folder: Path) -> Iterator[Member]:

@@ -108,11 +108,9 @@ def no_nuclei(pixels: np.ndarray, field: str) -> FieldError:
     """What to tell of a field, uint8 or uint16 (4, H, W), in which there are none."""
     top = int(pixels[NUCLEUS.index].max())
     full = np.iinfo(pixels.dtype).max
-    found = f"no nuclei found (nucleus channel: brightest pixel {top} of {full})"
-    if not pixels.any():
-        found = "every channel is black, so that no nuclei were found"
     return FieldError(
-        f"field {field}: {found}. Check the field's blue image, or give masks with --masks.",
+        f"field {field}: no nuclei found (nucleus channel: brightest pixel {top} of {full}). Check the field's blue "
+        "image, or give masks with --masks.",
         field=field,
         stage="segment",
     )

@@ -12,6 +12,7 @@ from models.fitted import Fitted
 from models.matrix import FieldMatrix, matrix_columns
 from models.neighbours import Space, fit_space
 from models.prediction_sets import PredictionSets, fit_sets
+from models.usual_ranges import UsualRanges, fit_ranges
 from stages.explaining import read_fitted_fields
 from stages.fitting import hashes_of
 
@@ -33,6 +34,8 @@ class Evidence:
     hashes : ndarray of uint64, shape (n_training_fields, 4)
     apart : ndarray of float64
         How far training fields are from the nearest one of another group, rising.
+    ranges : UsualRanges
+        Of the columns that the space compares.
     n_neighbours : int
     """
 
@@ -44,6 +47,7 @@ class Evidence:
     labels: np.ndarray
     hashes: np.ndarray
     apart: np.ndarray
+    ranges: UsualRanges
     n_neighbours: int
 
 
@@ -69,10 +73,12 @@ def gather_evidence(
         raise InputError(f"{folder.folds} has {len(groups)} rows, the fit {len(fitted.fold)}. {remedy}")
     grouped = fitted.leaderboard.folds == "grouped"
     sets = fit_sets(fitted.probabilities, labels, fitted.calls, groups, coverage, grouped)
-    space = fit_space(matrix.named(fitted.columns), fitted_columns(fitted, columns))
+    values = matrix.named(fitted.columns)
+    space = fit_space(values, fitted_columns(fitted, columns))
+    ranges = fit_ranges(values, space.chosen, groups)
     hashes = hashes_of(matrix.metadata)
     apart = space.apart(groups)
-    return Evidence(fitted, columns, sets, space, matrix.ids, labels, hashes, apart, n_neighbours), matrix
+    return Evidence(fitted, columns, sets, space, matrix.ids, labels, hashes, apart, ranges, n_neighbours), matrix
 
 
 def fitted_columns(fitted: Fitted, columns: pd.DataFrame) -> pd.DataFrame:

@@ -203,13 +203,13 @@ def _pool_numbered(
     return number, pool_shard(cells_path, fields_path, columns)
 
 
-def collect_failures(path: Path, shards: list[Shard]) -> int:
-    """Write failures.csv from all shards, sorted by split and id; gives their number."""
+def collect_failures(path: Path, shards: list[Shard]) -> tuple[str, ...]:
+    """Write failures.csv from all shards, sorted by split and id; gives their sentences."""
     names = ["Metadata_Id", "Metadata_Path", "Metadata_Stage", "Metadata_Error"]
     rows = pd.concat([pq.read_table(shard.fields_path, columns=names).to_pandas() for shard in shards])
     failed = rows[rows["Metadata_Error"].notna()]
     write_csv(path, ("Id", "path", "stage", "error"), failed.to_numpy().tolist())
-    return len(failed)
+    return tuple(failed["Metadata_Error"])
 
 
 def count_cells(shards: list[Shard]) -> tuple[int, int]:

@@ -21,6 +21,10 @@ from stages.fitting import HASH_BITS_APART, hashes_of
 PROBABLE = 3
 """Cells are also scored for a field's so many most probable organelles, called or not."""
 
+UNLIKE = 0.99
+"""A field is unlike the training fields where it is farther from them, or more of its values lie outside their ranges,
+than is so of this share of them, each held against those of other groups."""
+
 BLOCKS = 8
 """Feature groups that are told of each call."""
 
@@ -32,7 +36,8 @@ class Told:
     Attributes
     ----------
     predictions : DataFrame
-        A row a field: Id, Called, Set (names with "; " between), then 28 probabilities.
+        A row a field: Id, Called, Set (names with "; " between), Unlike (whether it is like no training field), Outside
+        (the share of the protein's values that lie outside the training fields' ranges), then 28 probabilities.
     cells : DataFrame
         A row a cell: Id, Cell, X, Y, Area, AtBorder; for each organelle its score above the field's median cell.
     why : DataFrame
@@ -63,9 +68,10 @@ def interpret(number: int, shards: Sequence[Shard], evidence: Evidence) -> tuple
     """Everything about the fields of some shards; the number is given back, to sort by."""
     tables = [read_shard(shard.cells_path, shard.fields_path, evidence.columns) for shard in shards]
     fields = _fields(tables, evidence)
+    distances = evidence.space.distances(fields.values)
     return number, Told(
-        _predictions(fields, evidence), _cells(tables, fields, evidence), _why(fields, evidence),
-        _neighbours(fields, evidence),
+        _predictions(fields, distances, evidence), _cells(tables, fields, evidence), _why(fields, evidence),
+        _neighbours(fields, distances, evidence),
     )  # fmt: skip
 
 
@@ -85,10 +91,18 @@ def _joined(parts: Sequence[tuple[pd.DataFrame, np.ndarray]], evidence: Evidence
     return FieldMatrix(metadata, np.concatenate([values for _, values in parts]), matrix_columns(evidence.columns))
 
 
-def _predictions(fields: _Fields, evidence: Evidence) -> pd.DataFrame:
+def _predictions(fields: _Fields, distances: np.ndarray, evidence: Evidence) -> pd.DataFrame:
     sets = evidence.sets.of(fields.probabilities, fields.calls)
-    rows = {"Id": list(fields.ids), "Called": map(named, fields.calls), "Set": map(named, sets)}
+    outside = evidence.ranges.outside(fields.values)
+    farther, odder = share_below(distances.min(1), evidence.apart), share_below(outside, evidence.ranges.usual)
+    rows = {"Id": list(fields.ids), "Called": map(named, fields.calls), "Set": map(named, sets),
+            "Unlike": np.maximum(farther, odder) > UNLIKE, "Outside": outside}  # fmt: skip
     return pd.DataFrame(rows | {name: fields.probabilities[:, j] for j, name in enumerate(ORGANELLES)})
+
+
+def share_below(values: np.ndarray, rising: np.ndarray) -> np.ndarray:
+    """The share of the training fields' rising values that lie below each value."""
+    return np.searchsorted(rising, values) / len(rising)
 
 
 def _cells(tables: Sequence[ShardTables], fields: _Fields, evidence: Evidence) -> pd.DataFrame:
@@ -144,16 +158,15 @@ def _why(fields: _Fields, evidence: Evidence) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names).sort_values("Id", kind="stable", ignore_index=True)
 
 
-def _neighbours(fields: _Fields, evidence: Evidence) -> pd.DataFrame:
+def _neighbours(fields: _Fields, distances: np.ndarray, evidence: Evidence) -> pd.DataFrame:
     """The nearest training fields, and every near-identical one that is not among them."""
-    distances, views, rows = evidence.space.distances(fields.values), turned(fields.hashes), []
+    farther, views, rows = share_below(distances, evidence.apart), turned(fields.hashes), []
     for i, near in enumerate(nearest(distances, evidence.n_neighbours)):
         bits = hamming(views[:, i, None], evidence.hashes).sum(2).min(0)
         further = np.setdiff1d(np.flatnonzero(bits <= HASH_BITS_APART), near)
         for rank, t in enumerate((*near, *further[np.argsort(distances[i, further], kind="stable")]), start=1):
             identical = bool(bits[t] <= HASH_BITS_APART)
-            farther = np.searchsorted(evidence.apart, distances[i, t]) / len(evidence.apart)
             labels = named(evidence.labels[t])
-            rows.append((fields.ids[i], rank, evidence.ids[t], labels, distances[i, t], farther, identical))
+            rows.append((fields.ids[i], rank, evidence.ids[t], labels, distances[i, t], farther[i, t], identical))
     names = ["Id", "Rank", "Neighbour", "Labels", "Distance", "FartherThan", "NearIdentical"]
     return pd.DataFrame(rows, columns=names)

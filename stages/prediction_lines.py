@@ -22,15 +22,13 @@ from stages.overlays import called_first, could_be, said
 from stages.predicting import PredictionFiles, speaking_cells
 
 FIELDS_SHOWN, EXPLAINED, REASONS_SHOWN, OTHERS_SHOWN = 5, 3, 3, 3
-FAR = 0.99
-"""A field is far where so many training fields have one of another group nearer than its nearest is."""
 
 _PLAIN_WIDTH = 140
 
 
 def outcome(
     told: Told, files: PredictionFiles, sets: PredictionSets, pictures: Path | None, label_images: Path | None,
-    n_failed: int, next_command: str,
+    failures: tuple[str, ...], next_command: str,
 ) -> Outcome:  # fmt: skip
     """How `predict` ended: the first fields, why, where the files are, and what to type next."""
     n_fields, n_cells = len(told.predictions), len(told.cells)
@@ -43,13 +41,14 @@ def outcome(
         lines += [f"{what} in {where}" for what, where in (("pictures", pictures), ("labels", label_images)) if where]
         lines.append(sets.too_few or sets.promise)
     facts = {
-        "predictions": str(files.predictions), "fields": n_fields, "cells": n_cells, "failed": n_failed,
-        "coverage": sets.coverage, "groups": sets.n_groups, "cut": min(sets.cut, 1.0), "promised": not sets.too_few,
+        "predictions": str(files.predictions), "fields": n_fields, "cells": n_cells, "failed": len(failures),
+        "unlike": int(told.predictions["Unlike"].sum()), "coverage": sets.coverage, "groups": sets.n_groups,
+        "cut": min(sets.cut, 1.0), "promised": not sets.too_few,
         "set_size": float(told.predictions["Set"].str.split("; ").str.len().mean()) if n_fields else None,
         "overlays": str(pictures) if pictures else None, "label_images": str(label_images) if label_images else None,
     }  # fmt: skip
-    failure = failure_of(n_failed, n_fields + n_failed, files.failures)
-    return Outcome(tuple(lines), next_command if n_fields else "", facts, n_failed, failure)
+    failure = failure_of(failures, n_fields + len(failures), files.failures)
+    return Outcome(tuple(lines), next_command if n_fields else "", facts, len(failures), failure)
 
 
 def what_drives(told: Told, evaluable: np.ndarray, run: Path) -> str:
@@ -85,19 +84,20 @@ def field_lines(told: Told, coverage: float) -> list[str]:
         )  # fmt: skip
     lines = _rendered(table)
     further = len(told.predictions) - len(rows)
-    return [*lines, *([f"... and {counted(further, 'field')} more"] if further > 0 else []), *_far_lines(told)]
+    more = [f"... and {counted(further, 'field')} more"] if further > 0 else []
+    return [*lines, *more, *_unlike_lines(told.predictions)]
 
 
-def _far_lines(told: Told) -> list[str]:
+def _unlike_lines(predictions: pd.DataFrame) -> list[str]:
     """A warning about fields that are like no training field."""
-    nearest = told.neighbours[told.neighbours["Rank"] == 1]
-    far = nearest.loc[nearest["FartherThan"] > FAR, "Id"].tolist()
-    if not far:
+    unlike = predictions.loc[predictions["Unlike"], "Id"].tolist()
+    if not unlike:
         return []
-    names = ", ".join(far[:FIELDS_SHOWN]) + (", ..." if len(far) > FIELDS_SHOWN else "")
+    names = ", ".join(unlike[:FIELDS_SHOWN])
+    more = ", ...: Unlike in predictions.csv" if len(unlike) > FIELDS_SHOWN else ""
     return [
-        f"unlike all training fields, so that neither calls nor sets may hold: {len(far)} of {len(nearest)} fields "
-        f"({names})"
+        f"unlike all training fields, so that neither calls nor sets may hold: {len(unlike)} of "
+        f"{counted(len(predictions), 'field')} ({names}{more})"
     ]
 
 

@@ -59,5 +59,5 @@ def test_a_command_on_a_run_names_it_and_the_data_it_was_made_from(tmp_path):
 
 
 def test_failures_in_a_sentence():
-    assert failure_of(0, 3, Path("f.csv")) == ""
-    assert failure_of(1, 1, Path("f.csv")) == "1 of 1 field failed: see f.csv"
+    assert failure_of((), 3, Path("f.csv")) == ""
+    assert failure_of(("x is black.",), 1, Path("f")) == "1 of 1 field failed (see f). The first one: x is black."

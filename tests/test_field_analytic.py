@@ -70,7 +70,7 @@ def test_without_cells_the_row_says_so(device):
     np.testing.assert_array_equal(found.field, [1])
     assert found.rows[1]["Image_Count_Cells"] == 1
     assert set(found.rows[0]) == {"Metadata_Id", "Metadata_Path", "Metadata_Stage", "Metadata_Error"}
-    assert found.rows[0]["Metadata_Error"].startswith("field f0: every channel is black")
+    assert found.rows[0]["Metadata_Error"].startswith("field f0: no nuclei found")
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

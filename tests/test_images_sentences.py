@@ -72,6 +72,35 @@ def test_missing_protein(folder):
     assert "channel Protein is missing (looked for f1_green.png; found red, blue, yellow)" in sentence(folder)
 
 
+@pytest.mark.parametrize(("level", "dtype"), [(0, np.uint8), (255, np.uint8), (777, np.uint16)])
+def test_a_protein_without_contrast_has_nothing_to_measure(folder, planes, level, dtype):
+    for colour, plane in planes.items():
+        cv2.imwrite(str(folder / f"f1_{colour}.png"), plane.astype(dtype))
+    cv2.imwrite(str(folder / "f1_green.png"), np.full((40, 60), level, dtype))
+    assert (
+        sentence(folder, no_er=True)
+        == sentence(folder)
+        == (
+            f"field f1: channel Protein is the same everywhere (every pixel of f1_green.png is {level} of "
+            f"{np.iinfo(dtype).max}; expected a stain), so that there is nothing to measure. Check the field's green "
+            "image, or leave the field out."
+        )
+    )
+
+
+def test_a_dim_protein_is_read(folder):
+    dim = np.zeros((40, 60), np.uint8)
+    dim[7, 9] = 1
+    cv2.imwrite(str(folder / "f1_green.png"), dim)
+    np.testing.assert_array_equal(read_field(find_fields(folder), "f1")[1], dim)
+
+
+def test_a_black_field_is_named_as_such(folder):
+    for colour in COLOURS:
+        cv2.imwrite(str(folder / f"f1_{colour}.png"), np.zeros((40, 60), np.uint8))
+    assert "every channel is black (every pixel is 0 of 255; expected a stain)" in sentence(folder)
+
+
 def test_without_er_its_plane_is_zero_and_its_file_ignored(folder, planes):
     pixels = read_field(find_fields(folder), "f1", no_er=True)
     assert not pixels[3].any()

@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -199,7 +200,7 @@ def test_where_all_fields_failed_nothing_is_promised_or_suggested(planted, tmp_p
     arguments = ["predict", str(tmp_path), "--run", str(planted.run), "--out", str(out), "--device", "cpu", "--quiet"]
     assert cli.main([*arguments, "--workers", "1"]) == 3
     said = capsys.readouterr()
-    assert said.err == f"1 of 1 field failed: see {out / 'failures.csv'}\n"
+    assert said.err.startswith(f"1 of 1 field failed (see {out / 'failures.csv'}). The first one: field bad: ")
     assert said.out.startswith(f"0 fields, 0 cells in {out / 'predictions.csv'}")
     assert "sets" not in said.out
     assert "Next" not in predict(tmp_path, planted.run, out).next_command
@@ -224,6 +225,26 @@ def test_seen_fields_are_told_and_a_bad_one_stops_nothing(planted, capsys):
     assert "NEAR-IDENTICAL" in text
     assert "why" in text
     assert f"--overlays {out / 'overlays'}" in text
+
+
+def test_what_is_like_no_training_field_is_named(planted, rng, capsys):
+    images, out = planted.root / "odd", planted.root / "odd_out"
+    shutil.copytree(planted.new, images)
+    sound = pd.read_csv(planted.out / "predictions.csv")["Id"].tolist()
+    for colour in ("red", "green", "blue", "yellow"):
+        plane = cv2.imread(str(images / f"{sound[0]}_{colour}.png"), cv2.IMREAD_GRAYSCALE)
+        cv2.imwrite(str(images / f"black_{colour}.png"), plane * (colour != "green"))
+        cv2.imwrite(str(images / f"noise_{colour}.png"), rng.integers(0, 256, plane.shape).astype(np.uint8))
+        cv2.imwrite(str(images / f"inverted_{colour}.png"), 255 - plane)
+    arguments = ["predict", str(images), "--run", str(planted.run), "--out", str(out), "--neighbours", "0", "--json"]
+    assert cli.main([*arguments, "--device", "cpu", "--workers", "1"]) == 3
+    said, failed = capsys.readouterr()
+    predictions = pd.read_csv(out / "predictions.csv").set_index("Id")
+    assert list(predictions.index[predictions["Unlike"]]) == ["inverted", "noise"]
+    assert predictions.loc[sound, "Outside"].max() < 0.2 < predictions.loc["noise", "Outside"]
+    assert f"2 of {len(sound) + 2} fields (inverted, noise)" in said
+    assert json.loads(said.strip().splitlines()[-1])["unlike"] == 2
+    assert f"1 of {len(sound) + 3} fields failed (see {out / 'failures.csv'}). The first one: field black: " in failed
 
 
 def test_before_its_time_it_says_what_to_run_first(tmp_path, capsys):

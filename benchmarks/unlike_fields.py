@@ -1,0 +1,131 @@
+"""Are broken fields named as unlike the training fields, and how many sound ones are?
+
+    python -m benchmarks.unlike_fields DATA --draws 10
+
+Every field of DATA is measured, and twelve of them broken in each of the ways below. Then a share of the groups is
+drawn as training fields, and the rule of `predict` is asked about all other groups' fields and their broken twins.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from engine.run_folder import RunFolder
+from features._channels import CHANNELS, PROTEIN
+from features._images import FieldSource, find_fields, read_field
+from models.matrix import FieldMatrix, read_matrix
+from models.neighbours import fit_space
+from models.usual_ranges import fit_ranges
+from pipeline import extract
+from stages.fitting import read_columns
+from stages.interpreting import UNLIKE, share_below
+
+BROKEN, MARK = 12, "_of_"
+
+
+def noise(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Every value as often as any other."""
+    return rng.integers(0, np.iinfo(pixels.dtype).max, pixels.shape, pixels.dtype, endpoint=True)
+
+
+def counts(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """What a camera sees of nothing: about three counts a pixel."""
+    return rng.poisson(3.0, pixels.shape).astype(pixels.dtype)
+
+
+def inverted(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return np.iinfo(pixels.dtype).max - pixels
+
+
+def overexposed(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """16 times as bright, cut off at the top."""
+    full = np.iinfo(pixels.dtype).max
+    return np.minimum(pixels.astype(np.int64) * 16, full).astype(pixels.dtype)
+
+
+ALL = slice(None)
+WAYS = {
+    "noise in all channels": (ALL, noise),
+    "all channels inverted": (ALL, inverted),
+    "noise for protein": (PROTEIN.index, noise),
+    "camera noise for protein": (PROTEIN.index, counts),
+    "protein inverted": (PROTEIN.index, inverted),
+    "protein overexposed": (PROTEIN.index, overexposed),
+}
+
+
+def write_fields(source: FieldSource, folder: Path, rng: np.random.Generator) -> None:
+    """The fields of a source, and some of them broken in each way."""
+    for member in [member for members in source.files.values() for member in members]:
+        (folder / member.name).symlink_to((source.path / member.name).absolute())
+    for field in source.ids[:: -(-len(source.ids) // BROKEN)]:
+        for way, (where, spoil) in WAYS.items():
+            pixels = read_field(source, field)
+            pixels[where] = spoil(pixels[where], rng)
+            for channel in CHANNELS:
+                name = f"{way.replace(' ', '-')}{MARK}{field}_{channel.colour}.png"
+                cv2.imwrite(str(folder / name), pixels[channel.index])
+
+
+def measured(data: Path) -> FieldMatrix:
+    """The matrix of the fields of DATA/train and their broken twins."""
+    with tempfile.TemporaryDirectory() as made:
+        images, run = Path(made) / "train", Path(made) / "run"
+        images.mkdir()
+        write_fields(find_fields(data / "train"), images, np.random.default_rng(0))
+        extract(Path(made), run, no_er=False, masks=None, device="cpu", workers=0, quiet=True)
+        folder = RunFolder(run)
+        return read_matrix(folder.matrix("train"), read_columns(folder))
+
+
+def groups_of(data: Path, fields: list[str]) -> np.ndarray:
+    """The group of each field: those of groups.csv, or each field its own."""
+    path = data / "groups.csv"
+    known = dict(pd.read_csv(path, dtype=str).to_numpy()) if path.is_file() else {}
+    return np.unique([known.get(field, field) for field in fields], return_inverse=True)[1]
+
+
+def asked(matrix: FieldMatrix, groups: np.ndarray, trained: np.ndarray, new: np.ndarray) -> pd.DataFrame:
+    """Which of the new fields are far, and outside, as `predict` says it after these training fields."""
+    values, of_trained = matrix.values[trained], groups[trained]
+    space = fit_space(values, matrix.columns)
+    ranges = fit_ranges(values, space.chosen, of_trained)
+    distances = space.distances(matrix.values[new]).min(1)
+    outside = ranges.outside(matrix.values[new])
+    return pd.DataFrame({
+        "far": share_below(distances, space.apart(of_trained)) > UNLIKE,
+        "outside": share_below(outside, ranges.usual) > UNLIKE, "share": outside,
+    })  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("--trained", type=float, default=0.5, help="Share of the groups to train on.")
+    given = parser.parse_args()
+    matrix, rng, told = measured(given.data), np.random.default_rng(1), []
+    way, field = np.array([name.split(MARK) if MARK in name else ["sound", name] for name in matrix.ids]).T
+    groups = groups_of(given.data, list(field))
+    for _ in range(given.draws):
+        drawn = rng.permutation(groups.max() + 1)[: round(given.trained * (groups.max() + 1))]
+        trained = np.flatnonzero(np.isin(groups, drawn) & (way == "sound"))
+        new = np.flatnonzero(~np.isin(groups, drawn))
+        told.append(asked(matrix, groups, trained, new).assign(way=way[new], trained=len(trained)))
+    table = pd.concat(told, ignore_index=True)
+    table["named"] = table["far"] | table["outside"]
+    by_way = table.groupby("way")
+    shares = by_way.agg(
+        far=("far", "mean"), outside=("outside", "mean"), named=("named", "mean"), asked=("named", "size"),
+        least=("share", "min"), median=("share", "median"), most=("share", "max"),
+    )  # fmt: skip
+    print(f"trained on {table['trained'].mean():.0f} fields, {given.draws} draws")
+    print(shares.round(3).to_string())
+
+
+if __name__ == "__main__":
+    main()
