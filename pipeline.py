@@ -263,7 +263,8 @@ def predict(
         **named_network(settings.network, network),
     )  # fmt: skip
     command = prediction_lines.what_drives(told, fitted.evaluable, run) if pictures else with_pictures
-    return prediction_lines.outcome(told, files, evidence.sets, pictures, label_images, failures, command)
+    remarks = extraction.not_used([source])
+    return prediction_lines.outcome(told, files, evidence.sets, pictures, label_images, failures, remarks, command)
 
 
 def submit(data: Path, run: Path, *, prior_shift: str) -> Outcome:

@@ -28,7 +28,7 @@ _PLAIN_WIDTH = 140
 
 def outcome(
     told: Told, files: PredictionFiles, sets: PredictionSets, pictures: Path | None, label_images: Path | None,
-    failures: tuple[str, ...], next_command: str,
+    failures: tuple[str, ...], remarks: list[str], next_command: str,
 ) -> Outcome:  # fmt: skip
     """How `predict` ended: the first fields, why, where the files are, and what to type next."""
     n_fields, n_cells = len(told.predictions), len(told.cells)
@@ -40,6 +40,7 @@ def outcome(
     if n_fields:
         lines += [f"{what} in {where}" for what, where in (("pictures", pictures), ("labels", label_images)) if where]
         lines.append(sets.too_few or sets.promise)
+    lines += remarks
     facts = {
         "predictions": str(files.predictions), "fields": n_fields, "cells": n_cells, "failed": len(failures),
         "unlike": int(told.predictions["Unlike"].sum()), "coverage": sets.coverage, "groups": sets.n_groups,

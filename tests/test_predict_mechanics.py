@@ -209,6 +209,7 @@ def test_where_all_fields_failed_nothing_is_promised_or_suggested(planted, tmp_p
 def test_seen_fields_are_told_and_a_bad_one_stops_nothing(planted, capsys):
     images, out = planted.root / "seen", planted.root / "seen_out"
     (images / "bad_red.png").write_bytes(b"no image")
+    (images / "overview.png").write_bytes(b"of no channel")
     arguments = ["predict", str(images), "--run", str(planted.run), "--out", str(out), "--neighbours", "0", "--json"]
     assert cli.main([*arguments, "--device", "cpu", "--workers", "1", "--coverage", "0.99"]) == 3
     said = capsys.readouterr().out.strip().splitlines()
@@ -223,6 +224,7 @@ def test_seen_fields_are_told_and_a_bad_one_stops_nothing(planted, capsys):
     text = "\n".join(said)
     assert "at least 99 groups" in text
     assert "NEAR-IDENTICAL" in text
+    assert "_yellow: 1 (such as overview.png)" in text
     assert "why" in text
     assert f"--overlays {out / 'overlays'}" in text
 
