@@ -257,9 +257,10 @@ def predict(
 ) -> None:
     """Calls, sets and reasons for new fields with a fitted run: what, on which cells, how sure, why, like what.
 
-    Fields are measured with the settings the run was extracted with. predictions.csv has calls, sets and
-    probabilities; cells.csv the cells that speak for a call (an order within a field, not calibrated);
-    why.csv the features that speak for and against it; neighbours.csv the most similar training fields.
+    Fields are measured with the settings the run was extracted with. predictions.csv has calls, sets,
+    probabilities, and Unlike where a field is like no training field; cells.csv the cells that speak for a call (an
+    order within a field, not calibrated); why.csv the features that speak for and against it; neighbours.csv the most
+    similar training fields.
 
     The set holds the calls and what else a field could be. Over fields of new antibodies that are drawn like the
     training ones, the expected share of true organelles that it misses is at most 1 - coverage (conformal risk control
