@@ -226,3 +226,17 @@ def test_the_pilot_sees_only_the_training_part(rng, monkeypatch):
     assert chosen[0] == chosen[1]
     assert set(chosen[0].pilot["common"]) == {"0.0", "0.5"}
     assert str(chosen[0].common) == max(chosen[0].pilot["common"], key=chosen[0].pilot["common"].get)
+
+
+def test_for_a_gpu_all_cores_quantise_to_the_same_bins(rng, monkeypatch):
+    asked = []
+    quantise = xgboost.QuantileDMatrix
+    monkeypatch.setattr(xgb, "default_workers", lambda: 3)
+    monkeypatch.setattr(xgboost, "QuantileDMatrix", lambda *a, **k: asked.append(k["nthread"]) or quantise(*a, **k))
+    values = rng.normal(size=(3000, 40)).astype(np.float32)
+    values[rng.random(values.shape) < 0.1] = np.nan
+    one, all_of_them = (xgb.prepare(values, device).blocks for device in ("cpu", "cuda:0"))
+    assert asked == [1] * xgb.BLOCKS + [3] * xgb.BLOCKS
+    for a, b in zip(one, all_of_them, strict=True):
+        for ours, theirs in zip(a.quantised.get_quantile_cut(), b.quantised.get_quantile_cut(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)

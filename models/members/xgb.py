@@ -24,6 +24,7 @@ import numpy as np
 import xgboost
 
 from engine.memory import give_back
+from engine.parallel import default_workers
 from models.members.xgb_file import read_checked
 from models.trees import unusable
 
@@ -86,7 +87,11 @@ class Prepared:
 
 
 def prepare(values: "np.ndarray | Rows", device: str) -> Prepared:
-    """Draw and quantise the blocks; each column comes in about six of them."""
+    """Draw and quantise the blocks; each column comes in about six of them.
+
+    On a CPU in one thread, as other organelles and folds have the other cores; for a GPU in all, to the same bins.
+    """
+    threads = 1 if device == "cpu" else default_workers()
     n_columns = values.shape[1]
     size = max(round(COLUMN_SHARE * n_columns), 1)
     on_disk = device == "cpu" and BLOCKS * size * len(values) * BYTES_A_VALUE > BYTES_IN_MEMORY
@@ -97,7 +102,7 @@ def prepare(values: "np.ndarray | Rows", device: str) -> Prepared:
         columns = np.sort(rng.permutation(n_columns)[:size])
         part = np.ascontiguousarray(values[:, columns])
         if folder is None:
-            quantised = xgboost.QuantileDMatrix(part, max_bin=SETTINGS["max_bin"], nthread=1)
+            quantised = xgboost.QuantileDMatrix(part, max_bin=SETTINGS["max_bin"], nthread=threads)
         else:
             quantised = _quantised_on_disk(part, f"{folder}/{k}")
         blocks.append(Block(columns, quantised))
