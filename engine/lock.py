@@ -22,7 +22,8 @@ _holding: ContextVar[Path | None] = ContextVar("the run folder that this command
 def locked(folder: Path) -> Iterator[None]:
     """Hold a run folder for writing; the lock goes with the process, however it ends.
 
-    What a killed command had begun to write is removed, once the last of its workers has ended.
+    What a killed command had begun to write is removed, once the last of its workers has ended; and at the end what
+    workers of this one had begun that were killed on the way.
 
     Parameters
     ----------
@@ -54,6 +55,7 @@ def locked(folder: Path) -> Iterator[None]:
         token = _holding.set(folder.resolve())
         try:
             yield
+            remove_parts(folder)
         finally:
             _holding.reset(token)
 

@@ -321,6 +321,14 @@ def test_a_signal_that_comes_while_an_object_is_taken_down_is_not_lost():
     assert said.strip() == KEPT
 
 
+def test_what_a_worker_that_was_killed_had_begun_is_gone_at_the_end(tmp_path):
+    with locked(tmp_path):
+        (tmp_path / "cells").mkdir()
+        (tmp_path / "cells" / ".train-00003.parquet.0fc2e6bb.part").touch()
+        (tmp_path / "cells" / "train-00003.parquet").touch()
+    assert [path.name for path in (tmp_path / "cells").iterdir()] == ["train-00003.parquet"]
+
+
 STUBBORN = """
 import os, time
 from engine.interrupt import heed_signals
