@@ -140,12 +140,13 @@ def extract(
             extraction.pool_split(folder, of_split, columns, workers, quiet)
         failures = extraction.collect_failures(folder.failures, every)
         folder.note("extract", asdict(settings) | {"data": str(data)})
-    n_fields, n_cells = extraction.count_cells(every)
+    counts = {split: extraction.count_cells(of_split) for split, of_split in shards.items()}
+    n_fields, n_cells = (sum(numbers) for numbers in zip(*counts.values()))
     n_columns = int((columns["compartment"] != "Image").sum())
-    counts = f"{counted(n_fields, 'field')}, {counted(n_cells, 'cell')}, {counted(n_columns, 'feature')} a cell"
-    lines = [f"{counts} in {folder.features}"]
+    found = f"{counted(n_fields, 'field')}, {counted(n_cells, 'cell')}, {counted(n_columns, 'feature')} a cell"
+    lines = [f"{found} in {folder.features}"]
     lines += [*extraction.no_longer_there(folder, sources, measured), *extraction.not_used(sources.values())]
-    _, n_to_fit = extraction.count_cells(shards.get("train", []))
+    _, n_to_fit = counts.get("train", (0, 0))
     facts = {"features": str(folder.features), "fields": n_fields, "failed": len(failures), "cells": n_cells}
     command = command_line("fit", data=data, run=run) if n_to_fit else ""
     failure = failure_of(failures, n_fields, folder.failures)

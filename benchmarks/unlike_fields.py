@@ -17,11 +17,11 @@ import pandas as pd
 from engine.run_folder import RunFolder
 from features._channels import CHANNELS, PROTEIN
 from features._images import FieldSource, find_fields, read_field
-from models.matrix import FieldMatrix, read_matrix
+from models.matrix import FieldMatrix
 from models.neighbours import fit_space
 from models.usual_ranges import fit_ranges
 from pipeline import extract
-from stages.fitting import read_columns
+from stages.fitting import find_groups, read_fields
 from stages.interpreting import UNLIKE, share_below
 
 BROKEN, MARK = 12, "_of_"
@@ -38,6 +38,7 @@ def counts(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def inverted(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Bright where it was dark."""
     return np.iinfo(pixels.dtype).max - pixels
 
 
@@ -78,15 +79,7 @@ def measured(data: Path) -> FieldMatrix:
         images.mkdir()
         write_fields(find_fields(data / "train"), images, np.random.default_rng(0))
         extract(Path(made), run, no_er=False, masks=None, device="cpu", workers=0, quiet=True)
-        folder = RunFolder(run)
-        return read_matrix(folder.matrix("train"), read_columns(folder))
-
-
-def groups_of(data: Path, fields: list[str]) -> np.ndarray:
-    """The group of each field: those of groups.csv, or each field its own."""
-    path = data / "groups.csv"
-    known = dict(pd.read_csv(path, dtype=str).to_numpy()) if path.is_file() else {}
-    return np.unique([known.get(field, field) for field in fields], return_inverse=True)[1]
+        return read_fields(RunFolder(run), "train")
 
 
 def asked(matrix: FieldMatrix, groups: np.ndarray, trained: np.ndarray, new: np.ndarray) -> pd.DataFrame:
@@ -103,6 +96,7 @@ def asked(matrix: FieldMatrix, groups: np.ndarray, trained: np.ndarray, new: np.
 
 
 def main() -> None:
+    """Print a line for sound fields and for each way of breaking them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--draws", type=int, default=10)
@@ -110,7 +104,7 @@ def main() -> None:
     given = parser.parse_args()
     matrix, rng, told = measured(given.data), np.random.default_rng(1), []
     way, field = np.array([name.split(MARK) if MARK in name else ["sound", name] for name in matrix.ids]).T
-    groups = groups_of(given.data, list(field))
+    groups = find_groups(given.data, None, tuple(field))[0].numbers
     for _ in range(given.draws):
         drawn = rng.permutation(groups.max() + 1)[: round(given.trained * (groups.max() + 1))]
         trained = np.flatnonzero(np.isin(groups, drawn) & (way == "sound"))

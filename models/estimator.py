@@ -20,7 +20,7 @@ from engine.files import read_json, whole, write_json
 from models.fit import fit
 from models.fitted import Fitted, load
 from models.members import MEMBERS
-from models.settings import FitSettings
+from models.settings import FEWEST_FOLDS, FitSettings
 from models.targets import Targets, number_groups, read_targets
 
 _NOTE = "estimator.json"
@@ -203,7 +203,7 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
         return model
 
     def _settings(self, targets: Targets) -> FitSettings:
-        _check_whole("n_folds", self.n_folds, 3)
+        _check_whole("n_folds", self.n_folds, FEWEST_FOLDS)
         _check_whole("rounds", self.rounds, 1)
         if not (isinstance(self.held_out, float | int) and 0 <= self.held_out < 1):
             raise ValueError(f"held_out is {self.held_out!r}; expected a share of the rows, from 0 to below 1.")

@@ -230,7 +230,9 @@ def matrix_made_of(path: Path) -> str | None:
         return None
 
 
-def read_matrix(path: Path, columns: pd.DataFrame, covariates: bool = True) -> FieldMatrix:
+def read_matrix(
+    path: Path, columns: pd.DataFrame, covariates: bool = True, extract: str = "python cli.py extract"
+) -> FieldMatrix:
     """Read a matrix, piece by piece, so that it is in memory once.
 
     Parameters
@@ -240,6 +242,8 @@ def read_matrix(path: Path, columns: pd.DataFrame, covariates: bool = True) -> F
         The structured columns of the run (columns.parquet).
     covariates : bool
         Read the columns that depend on how a field was acquired, too.
+    extract : str
+        The command that writes such a matrix, for the error where there is none.
 
     Raises
     ------
@@ -248,7 +252,7 @@ def read_matrix(path: Path, columns: pd.DataFrame, covariates: bool = True) -> F
     """
     if not path.is_file():
         raise InputError(
-            f"{path} is missing: no {path.stem} fields have been extracted. Run python cli.py extract first, with "
+            f"{path} is missing: no {path.stem} fields have been extracted. Run {extract} first, with "
             f"{path.stem}/ or {path.stem}.zip in its data folder."
         )
     described = matrix_columns(columns)

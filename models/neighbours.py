@@ -62,7 +62,7 @@ class Space:
         ----------
         groups : ndarray of int, shape (n_training_fields,)
         """
-        asked = np.arange(0, len(groups), max(-(-len(groups) // ASKED), 1))
+        asked = some_of(len(groups))
         own = groups[asked][:, None] == groups
         return np.sort(np.where(own, np.inf, self._distances(self.fields[asked])).min(1))
 
@@ -96,6 +96,11 @@ def fit_space(values: np.ndarray, columns: pd.DataFrame, directions: int = DIREC
     kept = strengths > 1e-6 * max(strengths[0], 1e-30)
     axes = ((axes[kept] / np.sqrt(strengths[kept, None])).T / alike).astype(np.float32)
     return Space(chosen, centre, spread, axes, standard @ axes)
+
+
+def some_of(n_fields: int) -> np.ndarray:
+    """Fields that stand for all, at most `ASKED`, evenly spread: their numbers, rising."""
+    return np.arange(0, n_fields, max(-(-n_fields // ASKED), 1))
 
 
 def nearest(distances: np.ndarray, n: int) -> np.ndarray:

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-ASKED = 2000
-"""Training fields that ranges are taken from, at most: evenly spread over all."""
+from models.neighbours import some_of
 
 PARTS = 10
 _HUNDREDTH = 100
@@ -57,7 +56,7 @@ def fit_ranges(values: np.ndarray, chosen: np.ndarray, groups: np.ndarray) -> Us
         The columns to look at.
     groups : ndarray of int, shape (n_fields,)
     """
-    asked = np.arange(0, len(groups), max(-(-len(groups) // ASKED), 1))
+    asked = some_of(len(groups))
     values, end = values[np.ix_(asked, chosen)], len(asked) // _HUNDREDTH
     return UsualRanges(chosen, *_ranges(values, end), np.sort(_held_out(values, groups[asked], end)))
 

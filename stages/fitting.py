@@ -102,13 +102,8 @@ def read_fields(folder: RunFolder, split: str, data: Path = DATA, covariates: bo
     InputError
         If none were extracted, or a table is not as `extract` wrote it.
     """
-    columns, path = read_columns(folder, data), folder.matrix(split)
-    if not path.is_file():
-        raise InputError(
-            f"{path} is missing: no {split} fields have been extracted. Run {folder.command('extract', data)} first, "
-            f"with {split}/ or {split}.zip in its data folder."
-        )
-    return read_matrix(path, columns, covariates)
+    columns = read_columns(folder, data)
+    return read_matrix(folder.matrix(split), columns, covariates, folder.command("extract", data))
 
 
 def read_training_set(data: Path, folder: RunFolder, groups: Path | None, covariates: bool) -> TrainingSet:

@@ -12,7 +12,7 @@ from engine.files import whole
 from engine.parallel import run_units
 from engine.progress import progress
 from engine.run_folder import RunFolder
-from features._shards import Shard, measured_ids
+from features._shards import Shard
 from models.matrix import FieldMatrix
 from models.reasons import percentile
 from stages.evidence import Evidence
@@ -66,10 +66,10 @@ def results_folder(out: Path) -> RunFolder:
     Raises
     ------
     InputError
-        If it is a run's own folder, whose features would be taken for strays and removed.
+        If it is a run's own folder, whose columns and failures would be written over.
     """
     results = RunFolder(out)
-    measured = [split for split in SPLITS if measured_ids(results.features, split)]
+    measured = any(any(results.features.glob(f"fields/{split}-*.parquet")) for split in SPLITS)
     if measured or results.models.exists():
         raise InputError(f"{out} is a run folder; expected one for results alone. Name another with --out DIR.")
     return results
