@@ -12,17 +12,18 @@ TORCH := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas n
 # What would bar somebody from using, selling or running what depends on it.
 BARRED := AGPL;Affero;SSPL;Server Side Public;Commons Clause;Business Source;Non-Commercial;NonCommercial;Elastic License
 
-.PHONY: help setup demo test test-slow test-gpu lint lock licences clean
+.PHONY: help setup demo test test-slow test-gpu coverage lint lock licences clean
 
 help:
 	@echo "make demo       simulate, extract, fit, report, submit (into demo/)"
 	@echo "make test       the test suite"
 	@echo "make test-slow  the long runs over the real sample"
 	@echo "make test-gpu   every family and the fit on the CPU and the GPU: largest differences (FIELDS=folder of images)"
-	@echo "make lint       ruff"
+	@echo "make lint       ruff, and the type checker"
+	@echo "make coverage   the test suite, and which lines it did not run"
 	@echo "make lock       requirements.lock anew from the requirements files"
 	@echo "make licences   every dependency with its licence; fails at one that bars use"
-	@echo "make clean      remove .venv, demo/ and runs/"
+	@echo "make clean      remove .venv, demo/, runs/ and what was built"
 
 
 setup: .venv/installed
@@ -44,11 +45,16 @@ test-slow: setup
 	$(BIN)/python -m pytest -m slow
 
 test-gpu:
-	$(GPU_PYTHON) benchmarks/parity.py $(FIELDS)
+	$(GPU_PYTHON) -m benchmarks.parity $(FIELDS)
+
+# Processes that a test starts count too; compiled kernels, and worker processes that are killed, do not.
+coverage: setup
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright --level error
 
 lock:
 	$(PYTHON) -m venv .venv-lock
@@ -61,4 +67,4 @@ licences: setup
 	$(BIN)/pip-licenses --order=license --partial-match --fail-on="$(BARRED)"
 
 clean:
-	rm -rf .venv demo runs
+	rm -rf .venv demo runs build *.egg-info .coverage*

@@ -1,6 +1,6 @@
 """Bad input, counted: a corpus and random mutations through readers and commands, each in a child with limits.
 
-    python benchmarks/bad_input.py [--fuzz N] [--seed S] [--only PART ...]
+    python -m benchmarks.bad_input [--fuzz N] [--seed S] [--only PART ...]
 
 Prints a table of parts and outcomes; what crashes, hangs, floods the memory, raises anything but our own errors or says
 something else than expected is BAD, is listed below the table, and makes the exit code 1.
@@ -22,7 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
-from bad_input_cases import (
+
+from benchmarks.bad_input_cases import (
     READ,
     Case,
     command_cases,
@@ -36,10 +37,9 @@ from bad_input_cases import (
     table_cases,
     zip_and_table_seeds,
 )
-
 from engine.errors import HpaError
-from features._decode import decode
-from features._image_file import UnreadableImageError
+from features.reading.decoding import decode
+from features.reading.image_file import UnreadableImageError
 
 MEMORY = 3 * 2**30  # bytes of addresses beyond what is taken at the start
 SECONDS = 120  # for a case

@@ -10,22 +10,21 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))
 
-import cv2  # noqa: E402
-import numpy as np  # noqa: E402
+import cv2
+import hostile_images as images
+import hostile_runs as runs
+import hostile_tables as tables
+import hostile_zips as zips
+import numpy as np
 
-import cli  # noqa: E402
-import hostile_images as images  # noqa: E402
-import hostile_runs as runs  # noqa: E402
-import hostile_tables as tables  # noqa: E402
-import hostile_zips as zips  # noqa: E402
-from engine.errors import HpaError  # noqa: E402
-from features._images import find_fields, read_field  # noqa: E402
-from models.labels import read_groups, read_labels  # noqa: E402
-from models.members import member  # noqa: E402
-from stages.submission import read_wanted  # noqa: E402
+import cli
+from commands.submit import read_wanted
+from engine.errors import HpaError
+from features.reading.fields import find_fields, read_field
+from models.data.labels import read_groups, read_labels
+from models.first_level.members import member
 
 READ = "read"
 """What a case gives whose input was used; else it gives or raises its sentence."""

@@ -27,11 +27,12 @@ from benchmarks.cell_view import (
     in_classes,
     in_levels,
 )
-from features import binary_pattern, granularity, proximity, radial, relation, spots, texture
-from features._channels import ER, MICROTUBULES, PROTEIN
-from features._crops import find_maxima, make_crops
-from features._portraits import PortraitSettings, cut_portraits
-from stages.drawing import brightened, in_colour
+from features import colocalization, granularity, local_binary_pattern, proximity, radial, spots, texture
+from features.core.maxima import find_maxima
+from features.core.packed_crops import pack_crops
+from features.embedding.cell_crops import CropSettings, crop_cells
+from report.drawing import brightened, in_colour
+from store.channels import ER, MICROTUBULES, PROTEIN
 
 
 def the_cell(view: View) -> np.ndarray:
@@ -65,7 +66,7 @@ def rings_map(view: View) -> np.ndarray:
     y, x = np.indices(view.cell.shape)
     centre = view.cells.nucleus_centres[view.index] - view.corner
     away = np.hypot(y - centre[0], x - centre[1])
-    ring = (radial._RINGS * away / (away + view.distance("distance_to_cell_border") + 1e-3)).astype(int)
+    ring = (radial.RINGS * away / (away + view.distance("distance_to_cell_border") + 1e-3)).astype(int)
     image = enlarged(view, in_classes(view, ring, (YELLOW, ORANGE, PINK, BLUE)))
     middle = (centre[::-1] * SCALE + SCALE / 2).astype(int)
     size = (image.shape[1], image.shape[0])
@@ -80,9 +81,9 @@ def rings_map(view: View) -> np.ndarray:
 
 def borders_map(view: View) -> np.ndarray:
     """Bands of distance to the cell border, and to both sides of the nuclear border."""
-    bands = np.digitize(view.distance("distance_to_cell_border"), view.unit * np.array(proximity._MEMBRANE) + 0.5)
+    bands = np.digitize(view.distance("distance_to_cell_border"), view.unit * np.array(proximity.MEMBRANE) + 0.5)
     signed = view.distance("distance_to_nucleus") - view.distance("distance_inside_nucleus")
-    edges = view.unit * np.array(proximity._RIM) + 0.5 * np.sign(proximity._RIM)
+    edges = view.unit * np.array(proximity.RIM) + 0.5 * np.sign(proximity.RIM)
     rim = np.digitize(signed, edges)
     classes = np.where((rim >= 1) & (rim <= 4), 4 + rim, bands)
     colours = (YELLOW, ORANGE, RED, PINK, GREY, (0, 80, 130), SKY, WHITE, GREEN)
@@ -93,29 +94,29 @@ def microtubules_map(view: View) -> np.ndarray:
     """Bands of distance to the brightest quarter of the cytoplasm's microtubules."""
     cytoplasm = view.cell & ~view.nucleus
     plane = view.plane(MICROTUBULES)
-    bright = cytoplasm & (plane > np.quantile(plane[cytoplasm], 1 - proximity._BRIGHT_SHARE))
+    bright = cytoplasm & (plane > np.quantile(plane[cytoplasm], 1 - proximity.BRIGHT_SHARE))
     away = cv2.distanceTransform((~bright).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    bands = np.digitize(away, view.unit * np.array(proximity._BRIGHT))
+    bands = np.digitize(away, view.unit * np.array(proximity.BRIGHT))
     return enlarged(view, in_classes(view, bands, (RED, ORANGE, YELLOW, GREY), cytoplasm))
 
 
 def together_map(view: View) -> np.ndarray:
     """Where the protein, the ER, or both are lit."""
     protein, er = (
-        view.plane(channel) >= relation._LIT * view.plane(channel)[view.cell].max() for channel in (PROTEIN, ER)
+        view.plane(channel) >= colocalization.LIT * view.plane(channel)[view.cell].max() for channel in (PROTEIN, ER)
     )
     return enlarged(view, in_classes(view, 2 * protein + er, (GREY, BLUE, ORANGE, WHITE)))
 
 
 def spots_map(view: View) -> np.ndarray:
     """The protein with its fine (small circles) and coarse spots (large ones)."""
-    cells, device = view.cells, view.cells.device
-    crops = make_crops(cells, {PROTEIN: 0}, device)
-    levels = np.stack([spots._mean_level(cells, part, PROTEIN, device) for part in ("Cytoplasm", "Nuclei")], 1)
+    cells = view.cells
+    crops = pack_crops(cells, {PROTEIN: 0})
+    levels = np.stack([cells.mean_level(part, PROTEIN) for part in ("Cytoplasm", "Nuclei")], 1)
     grey = brightened(view.plane(PROTEIN)) * view.cell
     image = enlarged(view, np.dstack([np.maximum(grey, 24)] * 3).astype(np.uint8))
     for band, (colour, radius) in enumerate(((ORANGE, 9), (SKY, 17))):
-        points, noise = find_maxima(PROTEIN, band, spots.PROMINENCE, crops, cells, device)
+        points, noise = find_maxima(PROTEIN, band, spots.PROMINENCE, crops, cells)
         part = crops.parts[points.packed] - 1
         least = np.maximum(spots.NOISE * noise[points.owner, part], spots.CONTRAST * levels[points.owner, part])
         kept = (points.owner == view.index) & (points.response > least)
@@ -164,7 +165,7 @@ def threads_map(view: View) -> np.ndarray:
 
 def patterns_map(view: View) -> np.ndarray:
     """The local pattern of each pixel of the microtubules: how many of 8 points around it are at least as bright."""
-    radius = binary_pattern.RADII[1]
+    radius = local_binary_pattern.RADII[1]
     plane = view.plane(MICROTUBULES)
     angles = np.arange(8) * np.pi / 4
     rows, columns = np.indices(plane.shape, np.float32)
@@ -224,10 +225,10 @@ def neighbours_map(view: View) -> np.ndarray:
     return image
 
 
-def portrait_map(view: View) -> np.ndarray:
+def crop_map(view: View) -> np.ndarray:
     """The cell as a network is shown it: alone, centred, small."""
     images = (view.cells.pixels[0], view.cells.cell_labels[0], view.cells.nucleus_labels[0])
-    red, green, blue, _ = cut_portraits(*images, PortraitSettings(), np.array([view.index + 1]))[0]
+    red, green, blue, _ = crop_cells(*images, CropSettings(), np.array([view.index + 1]))[0]
     side = SCALE * view.cell.shape[0]
     return cv2.resize(np.dstack([red // 2, green, blue]), (side, side), interpolation=cv2.INTER_NEAREST)
 
@@ -248,6 +249,6 @@ MAPS: dict[str, tuple[str, Callable[[View], np.ndarray]]] = {
     "ThresholdAdjacency": ("bright neighbours", adjacency_map),
     "Zernike": ("one of 29 waves", wave_map),
     "Neighbors": ("contact, free edge", neighbours_map),
-    "Embedding": ("what a network sees", portrait_map),
+    "Embedding": ("what a network sees", crop_map),
 }
 """Title, subtitle and map of each panel."""

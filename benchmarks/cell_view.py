@@ -11,9 +11,9 @@ import cv2
 import matplotlib
 import numpy as np
 
-from features._cells import Cells
-from features._channels import Channel
-from stages.drawing import edges
+from features.core.cells import Cells
+from report.drawing import edges
+from store.channels import Channel
 
 MARGIN = 14  # px around the cell
 SCALE = 4  # px of a map for each px of the field

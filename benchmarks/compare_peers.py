@@ -1,6 +1,6 @@
 """Values a cell, time a field and peak memory of our features and of the peers', on the same fields and masks.
 
-    PYTHONPATH=. python benchmarks/compare_peers.py REAL_DIR [--cells 20 150] [--repeat 3]
+    python -m benchmarks.compare_peers REAL_DIR [--cells 20 150] [--repeat 3]
 
 REAL_DIR holds <Id>_{red,green,blue,yellow}.png (Kaggle's train folder). For each wanted number of cells the field that
 comes nearest is taken. Every library runs in a process of its own, one thread, one after the other; the time is the
@@ -29,11 +29,8 @@ THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THR
 def ours(pixels: np.ndarray, cells: np.ndarray, nuclei: np.ndarray) -> int:
     """All families; a new batch each time, so that distance maps and pixel lists are paid for."""
     import features
-    from features._cells import make_cells
-    from features._device import open_device
 
-    device = open_device("cpu")
-    return features.featurize(make_cells(pixels[None], cells[None], nuclei[None], device), device).values.shape[1]
+    return features.measure(pixels, cells, nuclei).shape[1]
 
 
 def cp_measure(pixels: np.ndarray, *masks: np.ndarray) -> int:
@@ -41,7 +38,7 @@ def cp_measure(pixels: np.ndarray, *masks: np.ndarray) -> int:
     from cp_measure import set_accelerator
     from cp_measure.featurizer import featurize, make_featurizer_config
 
-    from features._channels import CHANNELS
+    from store.channels import CHANNELS
 
     set_accelerator("numba")
     names = [channel.name for channel in CHANNELS]
@@ -118,8 +115,8 @@ def measure(peer: str, field: Path, repeat: int) -> dict[str, float]:
 def choose_fields(folder: Path, wanted: list[int], to: Path) -> list[tuple[int, Path]]:
     """Segment the folder's fields; save those that come nearest to the wanted numbers of cells."""
     from engine.errors import FieldError
-    from features._images import find_fields, read_field
-    from features._segment import segment
+    from features.reading.fields import find_fields, read_field
+    from features.segmentation.segment import segment
 
     found = {}
     source = find_fields(folder)
@@ -148,7 +145,17 @@ def compare(folder: Path, wanted: list[int], repeat: int) -> None:
         for n_cells, field in fields:
             base = None
             for peer, (title, _) in PEERS.items():
-                command = [sys.executable, __file__, "--peer", peer, "--field", str(field), "--repeat", str(repeat)]
+                command = [
+                    sys.executable,
+                    "-m",
+                    "benchmarks.compare_peers",
+                    "--peer",
+                    peer,
+                    "--field",
+                    str(field),
+                    "--repeat",
+                    str(repeat),
+                ]
                 answer = subprocess.run(command, env=os.environ | THREADS, capture_output=True, text=True, check=True)
                 row = json.loads(answer.stdout.splitlines()[-1])
                 base = base or row["ms"]

@@ -1,6 +1,6 @@
 """Are simulated fields of the real kind? Their brightness, nuclei and crowding beside real fields'.
 
-    PYTHONPATH=. python benchmarks/compare_simulated.py REAL_DIR OUT.png [--simulated DIR] [--fields 60]
+    python -m benchmarks.compare_simulated REAL_DIR OUT.png [--simulated DIR] [--fields 60]
 
 REAL_DIR holds <Id>_{red,green,blue,yellow}.png (Kaggle's train folder). Without --simulated, fields are simulated
 first. Prints a table (quartiles over the fields) and writes OUT.png: real fields above, simulated ones below, in HPA's

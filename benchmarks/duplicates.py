@@ -12,9 +12,7 @@ import time
 
 import numpy as np
 
-from features._field import turned
-from models.duplicates import duplicate_pairs
-from stages.fitting import HASH_BITS_APART
+from models.data.duplicates import HASH_BITS_APART, duplicate_pairs, turned
 
 
 def with_copies(n_fields: int, n_planted: int, rng: np.random.Generator) -> tuple[np.ndarray, int]:

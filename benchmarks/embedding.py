@@ -20,19 +20,20 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from engine.run_folder import RunFolder
-from features._contrastive import Training, TrainingSettings
-from features._images import find_fields
-from features._network import EmbeddingNetwork, embed
-from features._portrait_shards import ShownCells
-from features._settings import ExtractSettings
-from models.boosters import evaluable
+from commands.embed import MOST_CELLS, TrainingCells, cut_out, gather, group_numbers, train
+from engine.files import digest
+from features.embedding.contrastive import Training, TrainingSettings
+from features.embedding.crop_shards import TrainingCropSettings
+from features.embedding.network import EmbeddingNetwork, embed
+from features.extraction.pooling import pool
+from features.extraction.settings import ExtractSettings
+from features.reading.fields import find_fields
+from models.data.training_set import read_training_set
+from models.evaluation.metrics import macro_ap
+from models.first_level.members import member
+from models.first_level.training import trainable
 from models.folds import make_folds
-from models.members import member
-from models.metrics import macro_ap
-from models.pool import pool
-from stages.embedding import MOST_CELLS, Portraits, cut_out, gather, group_numbers, train
-from stages.fitting import read_training_set
+from store.run_folder import RunFolder
 
 PENALTIES = (0.01, 0.1, 1.0)
 Values = Callable[[int], np.ndarray]  # the columns for the fold of that number
@@ -71,22 +72,22 @@ def tell(name: str, values: Values, labels: np.ndarray, fold: np.ndarray, rounds
 
 
 class Bench:
-    """The portraits, and the vectors of scored fields that networks make of them."""
+    """The crops, and the vectors of scored fields that networks make of them."""
 
     def __init__(self, given: argparse.Namespace) -> None:
         self.work, self.settings, self.device = given.work, TrainingSettings(), torch.device("cpu")
-        shown = ShownCells(ExtractSettings(False, None, "cpu"), self.settings.network.portrait, MOST_CELLS)
+        shown = TrainingCropSettings(ExtractSettings(False, None, "cpu"), self.settings.network.crop, MOST_CELLS)
         sources = {"train": find_fields(given.data / "train")}
         if given.also:
             sources["also"] = find_fields(given.also)
-        self.portraits = gather(cut_out(sources, shown, self.work, given.workers, quiet=False), shown)
-        self.groups = group_numbers(self.portraits, given.data, None)[0]
+        self.crops = gather(cut_out(sources, shown, self.work, given.workers, quiet=False), shown)
+        self.groups = group_numbers(self.crops, given.data, None)[0]
 
-    def trained(self, name: str, portraits: Portraits, groups: np.ndarray, steps: int) -> EmbeddingNetwork:
+    def trained(self, name: str, crops: TrainingCells, groups: np.ndarray, steps: int) -> EmbeddingNetwork:
         """A network trained to so many steps; the time it took is printed."""
         begun, cpu = time.monotonic(), time.process_time()
         path = self.work / f"{name}.safetensors"
-        training, loss = train(portraits, groups, self.settings, path, self.device, steps, None, quiet=False)
+        training, loss = train(crops, groups, self.settings, path, self.device, steps, None, quiet=False)
         took = f"{time.process_time() - cpu:.0f} CPU s, {time.monotonic() - begun:.0f} s"
         print(f"{name}: to {steps} steps, loss {loss:.3f}, {took}", flush=True)
         return training.averaged
@@ -94,21 +95,29 @@ class Bench:
     def pooled(self, network: EmbeddingNetwork, ids: tuple[str, ...]) -> np.ndarray:
         """The mean and the top of each vector's numbers over the cells of each field."""
         row = {field: i for i, field in enumerate(ids)}
-        wanted = np.array([row.get(field, -1) for field in self.portraits.fields["Metadata_Id"]])
-        index = wanted[self.portraits.field]
-        vectors = embed(network, self.portraits.cells[index >= 0], self.device)
+        wanted = np.array([row.get(field, -1) for field in self.crops.fields["Metadata_Id"]])
+        index = wanted[self.crops.field]
+        vectors = embed(network, self.crops.cells[index >= 0], self.device)
         return pool(vectors, index[index >= 0], len(ids), ["mean", "top"])
 
     def without_folds(self, ids: tuple[str, ...], fold: np.ndarray, steps: int) -> dict[int, np.ndarray]:
         """For each fold the vectors of a network that was trained without its fields."""
         in_fold = dict(zip(ids, fold, strict=True))
-        of_field = np.array([in_fold.get(field, -1) for field in self.portraits.fields["Metadata_Id"]])
+        of_field = np.array([in_fold.get(field, -1) for field in self.crops.fields["Metadata_Id"]])
         vectors = {}
         for k in np.unique(fold):
             keep = of_field != k
-            network = self.trained(f"without-{k}", self.portraits.of_fields(keep), self.groups[keep], steps)
+            network = self.trained(f"without-{k}", cells_of_fields(self.crops, keep), self.groups[keep], steps)
             vectors[k] = self.pooled(network, ids)
         return vectors
+
+
+def cells_of_fields(crops: TrainingCells, keep: np.ndarray) -> TrainingCells:
+    """The cells of the fields where `keep` (bool, one a field) is true."""
+    mine = keep[crops.field]
+    fields = crops.fields[keep].reset_index(drop=True)
+    mark = digest([crops.stamp, list(fields["Metadata_Id"])])
+    return TrainingCells(crops.cells[mine], (np.cumsum(keep) - 1)[crops.field[mine]], fields, mark)
 
 
 def main() -> None:
@@ -129,10 +138,10 @@ def main() -> None:
     bench = Bench(given)
     training = read_training_set(given.data, RunFolder(given.run), None, covariates=True)
     fold = make_folds(training.labels, training.groups, given.folds, 0).fold
-    labels = training.labels[:, evaluable(training.labels, training.groups, fold)]
+    labels = training.labels[:, trainable(training.labels, training.groups, fold)]
     classical, ids = training.matrix.values, training.matrix.ids
     print(f"{len(labels)} fields, {len(np.unique(training.groups))} groups, {labels.shape[1]} organelles, "
-          f"chance {labels.mean():.3f}, {given.folds} folds; {len(bench.portraits.cells)} cells")  # fmt: skip
+          f"chance {labels.mean():.3f}, {given.folds} folds; {len(bench.crops.cells)} cells")  # fmt: skip
 
     def line(name: str, vectors: Values) -> None:
         tell(name, vectors, labels, fold, given.rounds)
@@ -143,7 +152,7 @@ def main() -> None:
     untrained = bench.pooled(Training(bench.settings, bench.device).network, ids)
     tell("untrained", lambda _: untrained, labels, fold, given.rounds)
     for steps in given.steps:
-        trained = bench.pooled(bench.trained("all", bench.portraits, bench.groups, steps), ids)
+        trained = bench.pooled(bench.trained("all", bench.crops, bench.groups, steps), ids)
         line(f"trained, {steps} steps", lambda _, trained=trained: trained)
     if given.held_out:
         without = bench.without_folds(ids, fold, given.held_out)

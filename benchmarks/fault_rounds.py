@@ -19,7 +19,7 @@ from benchmarks.fault_starter import MARK
 KEPT = "interrupted: what was finished is kept; the same command goes on from there."
 PATIENCE = 120.0  # seconds for anything to end
 GONE_WITHIN = 10.0  # seconds for worker processes to be gone after their command
-OURS = {".lock", ".workers"}  # files that hold nothing
+OURS = ".*lock"  # files that hold nothing
 _ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -169,7 +169,7 @@ def files(run: Path) -> dict[str, bytes]:
     return {
         path.relative_to(run).as_posix(): path.read_bytes()
         for path in sorted(run.rglob("*"))
-        if path.is_file() and path.name not in OURS
+        if path.is_file() and not path.match(OURS)
     }
 
 

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 import cli
-from engine.interrupt import end, heed_signals
+from engine.running.interrupt import end, heed_signals
 
 MARK = "HPA_BOOST_FAULT"  # names what the round started in the environment of its worker processes
 
@@ -21,7 +21,7 @@ def main() -> None:
     """Load everything and serve until stdin ends; what is forked goes on below."""
     import cv2
 
-    from features._warm import compile_part, parts
+    from features.extraction.compiling import compile_part, parts
 
     import_module("pipeline")
     cv2.setNumThreads(1)  # a fork of a process with threads hangs

@@ -1,6 +1,6 @@
 """Strikes the commands as machines and people do: kills, Ctrl-C, full and read-only disks, two at once.
 
-    python benchmarks/faults.py --times 3 --seed 0 [--only "Ctrl-C"] [--command fit] [--keep DIR]
+    python -m benchmarks.faults --times 3 --seed 0 [--only "Ctrl-C"] [--command fit] [--keep DIR]
 
 Every round begins with the run folder as the command finds it, strikes, looks (exit code, one sentence and no
 traceback, no process left behind), runs the command again and compares all files with those of an undisturbed run. It
@@ -22,8 +22,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.fault_rounds import KEPT, Round, Stage, Starter, alive, fill, mounted, workers
 
@@ -57,7 +55,7 @@ def _interrupted(round_: Round, strike: Callable[[int], None]) -> None:
     round_.moment(process)
     strike(process)
     code = round_.look_after(process, {130, 0}, (KEPT,))
-    round_.seen = "130, sentence" if code else "had ended"
+    round_.seen = "130, message" if code else "had ended"
     round_.nobody_left()
     round_.again()
 
@@ -113,7 +111,7 @@ def full_disk(round_: Round) -> None:
     with mounted(round_.run, "-t", "tmpfs", "-o", f"size={room * _PAGE}", "tmpfs"):
         fill(round_.stage, round_.run)
         code = round_.look_after(round_.start(), {4, 0}, ("No space left on device",))
-        round_.seen = "4, sentence" if code else "there was room"
+        round_.seen = "4, message" if code else "there was room"
         round_.nobody_left()
         subprocess.run(["mount", "-o", "remount,size=1g", str(round_.run)], check=True)
         round_.again()
@@ -125,7 +123,7 @@ def read_only(round_: Round) -> None:
         subprocess.run(["mount", "-o", "remount,ro,bind", str(round_.run)], check=True)
         round_.look_after(round_.start(), {4}, ("Read-only file system",))
         round_.nobody_left()
-    round_.seen = "4, sentence"
+    round_.seen = "4, message"
     round_.again()
 
 

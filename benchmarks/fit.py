@@ -1,6 +1,6 @@
 """Ours against what users do today, on the real label table: seconds, memory, macro AP, macro F1, calibration error.
 
-    python benchmarks/fit.py --labels TRAIN.CSV [--rows 31072] [--columns 1500] [--rounds 300] [--workers 2]
+    python -m benchmarks.fit --labels TRAIN.CSV [--rows 31072] [--columns 1500] [--rounds 300] [--workers 2]
 
 The values are synthetic (see synthetic.py), the groups are like antibodies. A fifth of the groups is held out from all
 ways; all scores are on it. The peers are fitted once, on as many fields as one of our folds sees; a fit of ours is one
@@ -12,7 +12,6 @@ organelles exceed 95 % of such draws; and the error without what chance adds (Ku
 """
 
 import argparse
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,18 +19,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from benchmarks.process_cost import Cost, measure
 from benchmarks.synthetic import antibody_groups, synthetic_matrix
+from models.data.labels import ORGANELLES, read_labels
+from models.evaluation.metrics import best_f1, calibration_error, debiased_calibration_error, each, f1, macro, macro_ap
+from models.first_level.fold_model import FoldModel
+from models.first_level.members import member
 from models.fit import fit
-from models.fitted import Fitted
+from models.fitted import Fitted, load
 from models.folds import split_off
-from models.labels import ORGANELLES, read_labels
-from models.members import member
-from models.metrics import best_f1, calibration_error, debiased_calibration_error, each, f1, macro, macro_ap
 from models.settings import FitSettings
-from models.units import Unit
 
 PEERS = ("OneVsRest LightGBM", "OneVsRest XGBoost", "plain LightGBM", "plain XGBoost")
 DRAWS = 200
@@ -68,14 +65,15 @@ def write_task(labels: np.ndarray, n_columns: int, rounds: int, workers: int, fo
 
 
 def run_ours(task: Task) -> int:
-    """Fit the whole chain without the held-out part; gives the number of models."""
+    """Fit the whole second level without the held-out part; gives the number of models."""
     seen = ~task.array("held")
     values = task.array("values")[seen]
     columns = pd.DataFrame({"name": [f"column{j}" for j in range(values.shape[1])]})
     settings = FitSettings(rounds=task.rounds, workers=task.workers, held_out=0.0, random_folds=0)
     labels, groups = task.array("labels")[seen], task.array("groups")[seen]
-    fitted = fit(values, columns, labels, groups, settings, task.folder / "fit", quiet=False)
-    return int(fitted.evaluable.sum()) * settings.n_folds * len(settings.members)
+    ids = tuple(map(str, range(len(values))))
+    fitted = fit(ids, values, columns, labels, groups, settings, task.folder / "fit", quiet=False)
+    return int(fitted.trainable.sum()) * settings.n_folds * len(settings.members)
 
 
 def run_peer(task: Task, name: str) -> np.ndarray:
@@ -106,7 +104,7 @@ def run_peer(task: Task, name: str) -> np.ndarray:
 def score_row(
     name: str, labels: np.ndarray, p: np.ndarray, calls: np.ndarray, able: np.ndarray
 ) -> dict[str, float | str]:
-    """Scores of the held-out part over the organelles that we hold evaluable."""
+    """Scores of the held-out part over the organelles that we hold trainable."""
     labels, p, calls = labels[:, able], p[:, able], calls[:, able]
     ece = calibration_table(labels, p, np.flatnonzero(able))
     worst = ece.loc[ece["ECE"].idxmax()]
@@ -139,19 +137,19 @@ def calibration_table(labels: np.ndarray, p: np.ndarray, organelles: np.ndarray)
 
 
 def our_rows(task: Task, fitted: Fitted, cost: Cost, n_fits: int) -> list[dict[str, float | str]]:
-    """The whole chain, and the boosters of one fold alone."""
+    """The whole second level, and the boosters of one fold alone."""
     held = task.array("held")
     values, labels = np.asarray(task.array("values")[held]), task.array("labels")[held]
     p, calls = fitted.predict(values)
-    rows = [score_row("ours", labels, p, calls, fitted.evaluable) | cost_columns(cost, n_fits)]
+    rows = [score_row("ours", labels, p, calls, fitted.trainable) | cost_columns(cost, n_fits)]
     for name in fitted.settings.members:
         kind, alone = member(name), np.zeros(labels.shape, np.float32)
-        for j in np.flatnonzero(fitted.evaluable):
-            alone[:, j] = kind.score(Unit(fitted.folder, int(j), name, 0).load(values.shape[1]), values)
+        for j in np.flatnonzero(fitted.trainable):
+            alone[:, j] = kind.score(FoldModel(fitted.folder, int(j), name, 0).load(values.shape[1]), values)
         rows.append(
             {
                 "way": f"ours: {name} of one fold",
-                "macro AP": macro_ap(labels[:, fitted.evaluable], alone[:, fitted.evaluable]),
+                "macro AP": macro_ap(labels[:, fitted.trainable], alone[:, fitted.trainable]),
             }
         )
     return rows
@@ -183,16 +181,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         task = write_task(labels, options.columns, options.rounds, options.workers, Path(name))
         n_fits, cost = measure(run_ours, task)
-        from models.fitted import load
-
         fitted = load(task.folder / "fit")
         rows = our_rows(task, fitted, cost, n_fits)
         truth = task.array("labels")[task.array("held")]
         for peer in options.peers:
             p, cost = measure(run_peer, task, peer)
-            rows.append(score_row(peer, truth, p, p >= 0.5, fitted.evaluable) | cost_columns(cost, labels.shape[1]))
+            rows.append(score_row(peer, truth, p, p >= 0.5, fitted.trainable) | cost_columns(cost, labels.shape[1]))
         held = task.array("held")
-        able = fitted.evaluable
+        able = fitted.trainable
         p, _ = fitted.predict(np.asarray(task.array("values")[held]))
         print(calibration_table(truth[:, able], p[:, able], np.flatnonzero(able)).to_string(index=False))
         print(fitted.leaderboard.of("step")[["name", "ap", "f1", "ece"]].to_string(index=False))

@@ -1,6 +1,6 @@
 """Fields a second on a GPU: decoding, segmentation, each family, the whole; bytes moved; the fit against the CPU's.
 
-    python benchmarks/gpu.py [FOLDER] [--device cuda] [--fields 256] [--threads 16]
+    python -m benchmarks.gpu [FOLDER] [--device cuda] [--fields 256] [--threads 16]
 
 FOLDER holds images (simulated without it). They are multiplied to `--fields` by random flips, quarter turns and gains.
 Cells and families are timed, families with what they share at hand, from launch to the end of the work on the GPU, the
@@ -22,26 +22,23 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import features
-from benchmarks.parity import attempted, read
+from benchmarks.parity import attempted, found_or_simulated, read
 from benchmarks.synthetic import synthetic_matrix
 from engine.errors import UsageError
-from features._batches import ReadField, cells_in, launch, read_one, read_pixels
-from features._cells import Cells
-from features._channels import CHANNELS
-from features._device import Device, open_device
-from features._images import FieldSource, find_fields, read_field
-from features._overlap import measure_shards
-from features._segment import find_cells
-from features._settings import ExtractSettings
-from features._shards import plan_shards
-from models.members import member
-from simulate import simulate
+from features.core.cells import Cells
+from features.core.device import Device, open_device
+from features.extraction.batches import ReadField, cells_in, launch, read_one, read_pixels
+from features.extraction.measuring import measure_shards
+from features.extraction.settings import ExtractSettings
+from features.reading.fields import FieldSource, find_fields, read_field
+from features.segmentation.segment import find_cells
+from models.first_level.members import member
+from store.channels import CHANNELS
+from store.shards import plan_shards
 
 BATCHES = (8, 32, 64, 128)
-SHARED = ("regions", "_values", "nucleus_diameter", "nucleus_centres", "n_crop_pixels")
+SHARED = ("regions", "values_by_compartment", "nucleus_diameter", "nucleus_centres", "n_crop_pixels")
 DISTANCES = ("distance_to_cell_border", "distance_inside_nucleus", "distance_to_nucleus")
 PACKAGES = ("numpy", "cupy-cuda13x", "cupy-cuda12x", "torch", "xgboost", "lightgbm", "opencv-python-headless")
 
@@ -118,7 +115,7 @@ def sharing(batch: list[ReadField], device: Device) -> Callable[[], object]:
 def measuring(name: str, batch: list[ReadField], device: Device) -> Callable[[], object]:
     """A family on a batch, with all that it shares at hand."""
     cells = on_device(batch, device)
-    return lambda: features.families()[name].measure(cells, device)
+    return lambda: features.families()[name].measure(cells)
 
 
 def all_of_it(batch: list[ReadField], device: Device) -> Callable[[], object]:
@@ -173,7 +170,7 @@ def print_extraction(fields: list[ReadField], device: Device, threads: int) -> N
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(lambda k: write_png(fields[k], folder, f"f{k:05d}"), range(len(fields))))
         source = find_fields(folder)
-        shards = plan_shards(source, "train", settings, Path(scratch) / "run")
+        shards = plan_shards("train", source.ids, source.fingerprint, settings, Path(scratch) / "run")
         start = time.perf_counter()
         done = sum(n for n, _ in measure_shards(source, shards, settings, device, threads))
         rate = done / (time.perf_counter() - start)
@@ -233,10 +230,7 @@ def main() -> int:
         parser.error(str(error))
     print(f"{device.name}; {versions()}\n\n| | fields a second |\n|---|--:|")
     with tempfile.TemporaryDirectory() as scratch:
-        if given.folder is None:
-            given.folder = Path(scratch) / "train"
-            simulate(Path(scratch), 32, 0, 512, 0, 1, lambda *_: None)
-        source = find_fields(given.folder)
+        source = found_or_simulated(given.folder, 32, Path(scratch))
         print_reading(source, given.fields, given.threads)
         fields = multiplied(read(source, 64), given.fields, np.random.default_rng(0))
     done = [

@@ -18,12 +18,12 @@ import numpy as np
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores
 
-from engine.run_folder import RunFolder
-from models.doubts import suspects
+from models.data.training_set import read_training_set
+from models.evaluation.metrics import average_precision
 from models.fit import fit
-from models.metrics import average_precision
 from models.settings import FitSettings
-from stages.fitting import read_training_set
+from models.trust.label_errors import find_label_errors
+from store.run_folder import RunFolder
 
 FILTERS = ("confident_learning", "prune_by_noise_rate", "both")
 
@@ -41,7 +41,7 @@ def plant(labels: np.ndarray, share: float, rng: np.random.Generator) -> np.ndar
 def ours(labels: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Our doubts and their order, bool and float, shape (n_fields, n_organelles)."""
     doubted, order = np.zeros(labels.shape, bool), np.zeros(labels.shape)
-    for one in suspects(labels, p, np.ones(labels.shape[1], bool)):
+    for one in find_label_errors(labels, p, np.ones(labels.shape[1], bool)):
         doubted[one.row, one.organelle] = True
         order[one.row, one.organelle] = one.doubt
     return doubted, order
@@ -73,8 +73,10 @@ def main() -> None:
     settings = FitSettings(n_folds=given.folds, rounds=given.rounds, held_out=0, random_folds=0, n_resamples=1,
                            workers=given.workers)  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
-        fitted = fit(matrix.values, matrix.columns, labels, training.groups, settings, Path(folder), quiet=False)
-    able = fitted.evaluable
+        fitted = fit(
+            matrix.ids, matrix.values, matrix.columns, labels, training.groups, settings, Path(folder), quiet=False
+        )
+    able = fitted.trainable
     mine, p, planted = labels[:, able], fitted.probabilities[:, able], (labels != training.labels)[:, able]
     n = f"{len(mine)} fields, {able.sum()} organelles, {planted.sum()} of {planted.size} labels are wrong"
     print(f"{n} ({(planted & mine).sum()} given, {(planted & ~mine).sum()} taken away)\n")

@@ -1,6 +1,6 @@
 """Peak memory of every process of the commands, on large fields and on a matrix of the competition's size (Linux).
 
-    python benchmarks/memory.py --labels TRAIN.CSV [--fields 31072] [--large 8] [--commands] [--workers 2]
+    python -m benchmarks.memory --labels TRAIN.CSV [--fields 31072] [--large 8] [--commands] [--workers 2]
 
 First the pieces, each in a process of its own: writing and reading the matrix, and a job of a worker for each member: a
 fold of one organelle. With --commands also whole commands as a user types them. The images are simulated 3072 px TIFF
@@ -26,26 +26,24 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import tifffile
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.process_cost import family
 from benchmarks.synthetic import antibody_groups, synthetic_matrix
 from engine.files import write_csv
-from engine.memory import give_back
+from engine.running.memory import trim_memory
 from features import columns
-from features._field import field_columns, field_metadata
-from features._table import columns_frame
-from models.labels import ORGANELLES, read_labels
-from models.matrix import matrix_columns, read_matrix, write_matrix
-from models.members import member, xgb
+from features.extraction.field_level import field_columns, field_metadata
+from models.data.labels import ORGANELLES, read_labels
+from models.first_level import xgboost as xgb
+from models.first_level.class_weights import row_weights
+from models.first_level.fold_model import Training
+from models.first_level.members import member
 from models.settings import FitSettings
-from models.units import Training
-from models.weights import row_weights
 from simulate import simulate
+from store.columns import columns_frame, write_column_table
+from store.matrix import matrix_columns, read_columns, read_matrix, write_matrix
+from store.run_folder import RunFolder
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS_A_PART = 2048
@@ -120,7 +118,7 @@ def _watched(pipe: object, work: Callable[..., None], arguments: tuple) -> None:
 
 def write_piece(run: Path) -> None:
     """Pooled shards, made as they are asked for, to the matrix."""
-    described = pq.read_table(run / "features/columns.parquet").to_pandas()
+    described = read_columns(RunFolder(run))
     source = np.load(run / "values.npy", mmap_mode="r")
     ids = [f"id{k:07d}" for k in range(len(source))]
     rng = np.random.default_rng(0)
@@ -131,7 +129,7 @@ def write_piece(run: Path) -> None:
 
 def read_piece(run: Path) -> None:
     """The matrix as `fit` reads it."""
-    read_matrix(run / "features/train.parquet", pq.read_table(run / "features/columns.parquet").to_pandas())
+    read_matrix(run / "features/train.parquet", read_columns(RunFolder(run)))
 
 
 def job(run: Path, name: str, rounds: int, blocks: int) -> None:
@@ -143,7 +141,7 @@ def job(run: Path, name: str, rounds: int, blocks: int) -> None:
     seen, unseen = np.flatnonzero(fold < 7), np.flatnonzero(fold >= 8)
     training = Training(values, labels[:, None], fold, fold)
     prepared = member(name).prepare(training.of(seen), "cpu")
-    give_back()
+    trim_memory()
     mine = labels[seen]
     model = member(name).train(prepared, mine, row_weights(mine, 0.5), rounds, 1)
     member(name).score(model, values[unseen])
@@ -163,7 +161,7 @@ def finished_extraction(run: Path, data: Path, labels: np.ndarray, ids: list[str
     rng = np.random.default_rng(20181)
     described = columns_frame((*columns(), *field_columns()))
     (run / "features").mkdir(parents=True)
-    pq.write_table(pa.Table.from_pandas(described, preserve_index=False), run / "features/columns.parquet")
+    write_column_table(run / "features/columns.parquet", described)
     groups = antibody_groups(labels, rng)
     values = synthetic_matrix(labels, groups, len(matrix_columns(described)), rng)
     for split, some in (("train", ids), ("test", [f"test-{name}" for name in ids[: len(ids) // 3]])):

@@ -3,9 +3,9 @@
     python -m benchmarks.neighbour_spaces RUN DATA --k 5
 
 Each training field of a run is given the labels of its k nearest fields of other groups, weighted by 1 / rank. The
-spaces are those that `models.neighbours` could use: columns standardised robustly, of all stains or of the protein;
+spaces are those that `models.trust.neighbours` could use: columns standardised robustly, all or the protein's;
 with each family, stains and compartment counting the same or not; all of it or the strongest directions (PCA), which
-are left as they are (strength^1), evened by half (strength^0.5) or made equally strong (strength^0, whitened).
+are left as they are (exponent^1), evened by half (exponent^0.5) or made equally strong (exponent^0, whitened).
 """
 
 import argparse
@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from engine.run_folder import RunFolder
-from models.feature_groups import block_names
-from models.metrics import average_precision, macro
-from models.neighbours import LIMIT, nearest
-from stages.fitting import read_training_set
+from models.data.training_set import read_training_set
+from models.evaluation.metrics import average_precision, macro
+from models.explanation.feature_groups import block_names
+from models.trust.neighbours import LIMIT, nearest
+from store.run_folder import RunFolder
 
 
 def plain(values: np.ndarray, columns: pd.DataFrame) -> np.ndarray:
@@ -33,9 +33,9 @@ def by_block(values: np.ndarray, columns: pd.DataFrame) -> np.ndarray:
 
 
 def directions(standard: np.ndarray, n: int, power: float) -> np.ndarray:
-    """The n strongest directions of standardised values, each scaled to a power of its strength."""
-    u, strengths, _ = np.linalg.svd(standard - standard.mean(0), full_matrices=False)
-    return u[:, :n] * strengths[:n] ** power
+    """The n strongest directions of standardised values, each scaled to a power of its exponent."""
+    u, exponents, _ = np.linalg.svd(standard - standard.mean(0), full_matrices=False)
+    return u[:, :n] * exponents[:n] ** power
 
 
 def distances(placed: np.ndarray) -> np.ndarray:
@@ -70,13 +70,13 @@ def main() -> None:
     training = read_training_set(given.data, folder, None, covariates=True)
     matrix, labels, groups = training.matrix, training.labels, training.groups
     kept = ~matrix.columns["covariate"].to_numpy()
-    protein = kept & matrix.columns["channels"].str.contains("Protein").to_numpy()
+    protein = kept & matrix.columns["channels"].map(lambda channels: "Protein" in channels).to_numpy()
     for kind, chosen in (("all", kept), ("protein's", protein)):
         part = matrix.select(chosen)
         for name, standardise in (("plain", plain), ("blocks", by_block)):
             standard = standardise(part.values, part.columns)
             ways = {"": standard} | {
-                f"{n} directions, strength^{power:g}": directions(standard, n, power)
+                f"{n} directions, exponent^{power:g}": directions(standard, n, power)
                 for n in (32, 64) for power in (1.0, 0.5, 0.0)
             }  # fmt: skip
             for way, placed in ways.items():

@@ -16,34 +16,13 @@ import cv2
 import numpy as np
 
 from engine.errors import FieldError
-from features._channels import ER, MICROTUBULES, NUCLEUS, PROTEIN
-from features._images import find_fields, read_field
-from features._segment import Segmentation, segment
+from features.reading.fields import find_fields, read_field
+from features.segmentation.segment import Segmentation, segment
+from report.drawing import brightened, edges, in_colour
+from store.channels import NUCLEUS
 
 CELL, NUCLEUS_EDGE, NUCLEUS_ONLY = (255, 255, 255), (255, 255, 0), (0, 255, 255)  # blue, green, red
 TILE, COLUMNS, ROWS = 460, 4, 3
-
-
-def brighten(plane: np.ndarray) -> np.ndarray:
-    """A channel as float 0..255, the brightest 0.3 % white, with a gamma of 0.6 that shows dim cells."""
-    top = max(float(np.percentile(plane, 99.7)), 8.0)
-    return 255 * np.clip(plane / top, 0, 1) ** 0.6
-
-
-def composite(pixels: np.ndarray) -> np.ndarray:
-    """HPA's colours (microtubules red, protein green, nucleus blue, ER yellow), the protein dimmed; BGR uint8."""
-    red, green, blue = (brighten(pixels[c.index]) for c in (MICROTUBULES, PROTEIN, NUCLEUS))
-    yellow = 0.5 * brighten(pixels[ER.index])
-    layers = (blue, np.maximum(yellow, 0.4 * green), np.maximum(red, yellow))
-    return np.dstack(layers).clip(0, 255).astype(np.uint8)
-
-
-def edges(labels: np.ndarray) -> np.ndarray:
-    """Pixels whose upper or left neighbour has another label."""
-    edge = np.zeros(labels.shape, bool)
-    edge[1:] |= labels[1:] != labels[:-1]
-    edge[:, 1:] |= labels[:, 1:] != labels[:, :-1]
-    return edge
 
 
 def draw(pixels: np.ndarray, found: Segmentation, scale: float, nuclei_only: bool) -> np.ndarray:
@@ -52,11 +31,11 @@ def draw(pixels: np.ndarray, found: Segmentation, scale: float, nuclei_only: boo
     cells, nuclei = (cv2.resize(x, size, interpolation=cv2.INTER_NEAREST) for x in (found.cells, found.nuclei))
     kind = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
     if nuclei_only:
-        grey = cv2.resize(brighten(pixels[NUCLEUS.index]).astype(np.uint8), size, interpolation=kind)
+        grey = cv2.resize(brightened(pixels[NUCLEUS.index]).astype(np.uint8), size, interpolation=kind)
         image = np.dstack([grey] * 3)
         image[edges(nuclei)] = NUCLEUS_ONLY
         return image
-    image = cv2.resize(composite(pixels), size, interpolation=kind)
+    image = cv2.resize(in_colour(pixels).clip(0, 255).astype(np.uint8), size, interpolation=kind)
     image[edges(cells)] = CELL
     image[edges(nuclei)] = NUCLEUS_EDGE
     return image

@@ -1,6 +1,6 @@
 """The same fields and matrix on the CPU and on a GPU: largest differences of cells, of each family, and of the fit.
 
-    python benchmarks/parity.py [FOLDER] [--device cuda] [--fields 16]
+    python -m benchmarks.parity [FOLDER] [--device cuda] [--fields 16]
 
 FOLDER holds images; without it fields are simulated. Families measure the cells that the CPU finds on either device.
 Ends with exit code 1 if a pixel of a label image differs, a value by more than 1e-5 of the CPU's (1e-6 near 0), or a
@@ -17,17 +17,15 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import features
 from benchmarks.synthetic import synthetic_matrix
 from engine.errors import UsageError
-from features._batches import ReadField, batches, cells_in, read_one
-from features._device import Device, open_device
-from features._images import FieldSource, find_fields
-from features._segment import find_cells
-from features._settings import ExtractSettings
-from models.members import member
+from features.core.device import Device, open_device
+from features.extraction.batches import ReadField, batches, cells_in, read_one
+from features.extraction.settings import ExtractSettings
+from features.reading.fields import FieldSource, find_fields
+from features.segmentation.segment import find_cells
+from models.first_level.members import member
 from simulate import simulate
 
 RELATIVE, ABSOLUTE, LOG_ODDS = 1e-5, 1e-6, 0.05
@@ -69,10 +67,17 @@ def difference(ours: np.ndarray, theirs: np.ndarray) -> Difference:
     )
 
 
+def found_or_simulated(folder: Path | None, n_fields: int, scratch: Path) -> FieldSource:
+    """The fields of a folder, or simulated ones in an empty folder."""
+    if folder is None:
+        simulate(scratch, n_fields, 0, 512, 0, 1, lambda *_: None)
+    return find_fields(folder or scratch / "train")
+
+
 def read(source: FieldSource, n_fields: int) -> list[ReadField]:
     """The first fields of a source that can be read, with their cells."""
     settings = ExtractSettings(False, None, "cpu")
-    return [one for one in (read_one(source, i, settings) for i in source.ids[:n_fields]) if one.pixels is not None]
+    return [one for one in (read_one(source, i, settings) for i in source.ids[:n_fields]) if isinstance(one, ReadField)]
 
 
 def differing_pixels(fields: list[ReadField], gpu: Device) -> list[int]:
@@ -88,7 +93,7 @@ def differing_pixels(fields: list[ReadField], gpu: Device) -> list[int]:
 def family_difference(name: str, fields: list[ReadField], cpu: Device, gpu: Device) -> Difference:
     """Largest difference of a family over all batches."""
     ours, theirs = (
-        np.concatenate([device.get(features.families()[name].measure(cells_in(batch, device), device))
+        np.concatenate([device.get(features.families()[name].measure(cells_in(batch, device)))
                         for batch in batches(fields, gpu)])
         for device in (cpu, gpu)
     )  # fmt: skip
@@ -154,12 +159,10 @@ def main() -> int:
     except UsageError as error:
         parser.error(str(error))
     with tempfile.TemporaryDirectory() as scratch:
-        folder = given.folder
-        if folder is None:
-            folder = Path(scratch) / "train"
-            simulate(Path(scratch), given.fields, 0, 512, 0, 1, lambda *_: None)
-        fields = read(find_fields(folder), given.fields)
-    print(f"{len(fields)} fields of {folder.name}, {gpu.name} against the CPU\n")
+        fields = read(found_or_simulated(given.folder, given.fields, Path(scratch)), given.fields)
+    print(
+        f"{len(fields)} fields of {given.folder.name if given.folder else 'a simulation'}, {gpu.name} against the CPU\n"
+    )
     agree = [attempted("cells", lambda: print_cells(fields, gpu))]
     print("| family | largest difference / bound | values with equal bits | NaN on one side |\n|---|--:|--:|--:|")
     for name in features.families():

@@ -22,15 +22,15 @@ from PIL import Image
 from benchmarks.cell_maps import MAPS
 from benchmarks.cell_view import View
 from engine.files import whole
-from features._cells import make_cells
-from features._channels import CHANNELS
-from features._device import open_device
-from features._segment import segment
-from models.labels import ORGANELLES
-from simulate._cell_lines import CELL_LINES
-from simulate._field import draw_field
-from simulate._plan import FieldPlan, Style
-from stages.drawing import brightened, edges, in_colour
+from features.core.cells import make_cells
+from features.core.device import open_device
+from features.segmentation.segment import segment
+from models.data.labels import ORGANELLES
+from report.drawing import brightened, edges, in_colour
+from simulate.cell_lines import CELL_LINES
+from simulate.field import draw_field
+from simulate.plan import FieldPlan, Style
+from store.channels import CHANNELS
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 LARGEST = 195_000  # bytes

@@ -14,14 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 
-from engine.run_folder import RunFolder
+from models.data.training_set import TrainingSet, read_training_set
 from models.fit import fit
 from models.fitted import load
-from models.prediction_sets import fit_sets, group_loss
 from models.settings import FitSettings
-from stages.fitting import TrainingSet, read_training_set
+from models.trust.conformal import fit_sets, group_loss
+from store.run_folder import RunFolder
 
 Judged = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """Probabilities, labels, calls and groups."""
@@ -41,7 +40,7 @@ def fitted_anew(training: TrainingSet, rounds: int, share: float, rng: np.random
     new = np.isin(training.groups, rng.permutation(numbers)[: round(share * len(numbers))])
     with tempfile.TemporaryDirectory() as folder:
         fitted = fit(
-            matrix.values[~new], matrix.columns, training.labels[~new], training.groups[~new],
+            matrix.rows(~new).ids, matrix.values[~new], matrix.columns, training.labels[~new], training.groups[~new],
             FitSettings(rounds=rounds, random_folds=0, n_resamples=2), Path(folder), quiet=True,
         )  # fmt: skip
         probabilities, calls = fitted.predict(matrix.values[new])
@@ -75,9 +74,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=40)
     given = parser.parse_args()
     folder, rng = RunFolder(given.run), np.random.default_rng(0)
-    training, fitted = read_training_set(given.data, folder, None, covariates=True), load(folder.models)
-    groups = pq.read_table(folder.folds).column("group").to_numpy()
-    whole = (fitted.probabilities, training.labels, fitted.calls, groups)
+    training, fitted = read_training_set(given.data, folder, None, covariates=True), load(folder.root)
+    whole = (fitted.probabilities, fitted.labels, fitted.calls, fitted.groups)
     report("halves of the out-of-fold groups", list(halves(whole, given.draws, rng)), given.coverage)
     if given.fits:
         pairs = [fitted_anew(training, given.rounds, 1 / 3, rng) for _ in range(given.fits)]

@@ -1,6 +1,6 @@
 """How heavy is report.html, and how soon is it open? A run of 28 organelles and 500 fields, or a page that is there.
 
-    PYTHONPATH=.:tests python benchmarks/report.py [PAGE] [--loads 5] [--pictures FOLDER]
+    python -m benchmarks.report [PAGE] [--loads 5] [--pictures FOLDER]
 
 Without PAGE it writes the page of a run that never was: 28 organelles that could all be learnt, all columns that this
 version measures, and nine pictures an organelle of simulated fields, as large as real ones (simulated fields are noisy
@@ -11,34 +11,39 @@ px, cards closed and open, and a PDF. Needs Chromium.
 
 import argparse
 import os
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-import features
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))
+
 from browser import Browser, browser
-from evidence import some_evidence, some_importance
-from features._field import field_columns
-from features._images import find_fields, read_field
-from features._segment import segment
-from features._table import columns_frame
-from models.labels import ORGANELLES
-from models.matrix import matrix_columns
-from models.report import Evidence, Picture, write_report
+from example_reports import example_report, some_importance
+
+import features
+from features.extraction.field_level import field_columns
+from features.reading.fields import find_fields, read_field
+from features.segmentation.segment import segment
+from models.data.labels import ORGANELLES
+from report.galleries import EXAMPLES, draw
+from report.page import write_report
+from report.report_data import Picture, ReportData
 from simulate import simulate
-from stages.pictures import EXAMPLES, draw
+from store.columns import columns_frame
+from store.matrix import matrix_columns
 
 FIELDS, PHOTOGRAPHED = 500, 12
 KINDS = ("hit", "missed", "false call")
 
 
-def large_evidence(folder: Path) -> Evidence:
-    """Evidence of 28 organelles and 500 fields with pictures of real size; simulates fields into `folder`."""
+def large_report(folder: Path) -> ReportData:
+    """ReportData of 28 organelles and 500 fields with pictures of real size; simulates fields into `folder`."""
     families = [column for family in features.families().values() for column in family.columns()]
     columns = matrix_columns(columns_frame([*families, *field_columns()]))
-    evidence = some_evidence(FIELDS, prefix="0a0af552-bbb7-11e8-b2ba-ac1f6b6435d0", all_learnt=True)
+    data = example_report(FIELDS, prefix="0a0af552-bbb7-11e8-b2ba-ac1f6b6435d0", all_learnt=True)
     jpegs = photographs(folder)
     pictures = {
         j: tuple(Picture((9 * j + k) % FIELDS, KINDS[k // EXAMPLES], jpegs[(9 * j + k) % len(jpegs)])
@@ -46,7 +51,7 @@ def large_evidence(folder: Path) -> Evidence:
         for j in range(len(ORGANELLES))
     }  # fmt: skip
     importance = some_importance(columns, list(ORGANELLES), np.random.default_rng(0))
-    return replace(evidence, columns=columns, importance=importance, pictures=pictures)
+    return replace(data, columns=columns, importance=importance, pictures=pictures)
 
 
 def photographs(folder: Path) -> list[bytes]:
@@ -76,7 +81,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, browser() as tab:
-        page = given.page or write_report(Path(folder) / "report.html", large_evidence(Path(folder)))
+        page = given.page or write_report(Path(folder) / "report.html", large_report(Path(folder)))
         print(f"{page.stat().st_size / 1e6:.1f} MB")
         for _ in range(given.loads):
             tab.open(page)

@@ -32,7 +32,7 @@ def antibody_groups(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def synthetic_matrix(labels: np.ndarray, groups: np.ndarray, n_columns: int, rng: np.random.Generator) -> np.ndarray:
-    """Values = signal of varied strength + antibody style + nuisance factors + noise.
+    """Values = signal of varied exponent + antibody style + nuisance factors + noise.
 
     Parameters
     ----------
@@ -50,8 +50,8 @@ def synthetic_matrix(labels: np.ndarray, groups: np.ndarray, n_columns: int, rng
     values += rng.standard_normal((n, 12), dtype=np.float32) @ rng.normal(0, 0.3, (12, n_columns)).astype(np.float32)
     style = rng.normal(0, 1, (groups.max() + 1, 40)).astype(np.float32)
     values += 0.5 * style[groups] @ rng.normal(0, 0.15, (40, n_columns)).astype(np.float32)
-    for j, strength in enumerate(rng.permutation(np.linspace(*STRENGTHS, labels.shape[1]))):
-        _show_organelle(values, labels[:, j], strength, rng)
+    for j, exponent in enumerate(rng.permutation(np.linspace(*STRENGTHS, labels.shape[1]))):
+        _show_organelle(values, labels[:, j], exponent, rng)
     bent = rng.random(n_columns) < 0.3
     values[:, bent] = np.exp(0.7 * values[:, bent])
     holes = values[:, ::10]
@@ -59,7 +59,7 @@ def synthetic_matrix(labels: np.ndarray, groups: np.ndarray, n_columns: int, rng
     return values
 
 
-def _show_organelle(values: np.ndarray, labelled: np.ndarray, strength: float, rng: np.random.Generator) -> None:
+def _show_organelle(values: np.ndarray, labelled: np.ndarray, exponent: float, rng: np.random.Generator) -> None:
     """Shift columns, in place, where a field shows the organelle: in one of three patterns; some fields do not show it.
 
     Half of a pattern's columns are shifted always, the others only where a further column is high.
@@ -70,7 +70,7 @@ def _show_organelle(values: np.ndarray, labelled: np.ndarray, strength: float, r
         columns = rng.choice(values.shape[1], COLUMNS_PER_PATTERN + 1, replace=False)
         switch, columns = columns[0], columns[1:]
         half = COLUMNS_PER_PATTERN // 2
-        shift = rng.exponential(strength, COLUMNS_PER_PATTERN) * rng.choice([-1, 1], COLUMNS_PER_PATTERN)
+        shift = rng.exponential(exponent, COLUMNS_PER_PATTERN) * rng.choice([-1, 1], COLUMNS_PER_PATTERN)
         values[np.ix_(mine, columns[:half])] += shift[:half]
         high = mine[values[mine, switch] > 0]
         values[np.ix_(high, columns[half:])] += 1.5 * shift[half:]

@@ -19,16 +19,22 @@ import mahotas
 import numpy as np
 
 import features
-from features._cells import Cells, make_cells
-from features._channels import CHANNELS
-from features._device import Device, open_device
-from features._field import measure_field
-from features._images import find_fields, read_field
-from features._segment import segment
+from features.core.cells import Cells, make_cells
+from features.core.device import Device, open_device
+from features.extraction.field_level import measure_field
+from features.reading.fields import find_fields, read_field
+from features.segmentation.segment import segment
+from store.channels import CHANNELS
 
 SAMPLE = Path(__file__).resolve().parents[2] / "shared" / "data" / "hpa-sample" / "train"
 TWENTY_CELLS, MANY_CELLS = "37d480c2-bbbf-11e8-b2ba-ac1f6b6435d0", "41d15cbe-bbb3-11e8-b2ba-ac1f6b6435d0"
-SHARED = ("regions", "_values", "distance_to_cell_border", "distance_inside_nucleus", "distance_to_nucleus")
+SHARED = (
+    "regions",
+    "values_by_compartment",
+    "distance_to_cell_border",
+    "distance_inside_nucleus",
+    "distance_to_nucleus",
+)
 
 
 def cpu_ms(work: Callable[[], object], repeats: int) -> float:
@@ -68,16 +74,16 @@ def field_times(source: Path, field: str, repeats: int) -> dict[str, float]:
 def shared_times(cells: Cells, repeats: int) -> dict[str, float]:
     """CPU ms of what families share; the values need the pixel lists, and are given without them."""
     times = {name: cpu_ms(lambda name=name: getattr(fresh(cells), name), repeats) for name in SHARED}
-    times["_values"] -= times["regions"]
+    times["values_by_compartment"] -= times["regions"]
     return times
 
 
-def family_times(cells: Cells, device: Device, repeats: int) -> dict[str, float]:
+def family_times(cells: Cells, repeats: int) -> dict[str, float]:
     """CPU ms of each family, with what is shared at hand."""
     for name in SHARED:
         getattr(cells, name)
     return {
-        name: cpu_ms(lambda family=family: family.measure(cells, device), repeats)
+        name: cpu_ms(lambda family=family: family.measure(cells), repeats)
         for name, family in features.families().items()
     }
 
@@ -121,7 +127,7 @@ def main() -> None:
     for field in options.fields:
         cells = load(options.source, field, device)
         times = field_times(options.source, field, options.repeats)
-        times |= shared_times(cells, options.repeats) | family_times(cells, device, options.repeats)
+        times |= shared_times(cells, options.repeats) | family_times(cells, options.repeats)
         print_table(f"{field}: {cells.n} cells", times, n_columns)
         if options.against:
             theirs = mahotas_ms(cells, 3)

@@ -14,15 +14,15 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from engine.run_folder import RunFolder
-from features._channels import CHANNELS, PROTEIN
-from features._images import FieldSource, find_fields, read_field
-from models.matrix import FieldMatrix
-from models.neighbours import fit_space
-from models.usual_ranges import fit_ranges
-from pipeline import extract
-from stages.fitting import find_groups, read_fields
-from stages.interpreting import UNLIKE, share_below
+from features.reading.fields import FieldSource, find_fields, read_field
+from models.data.training_set import find_groups
+from models.trust.neighbours import fit_space
+from models.trust.out_of_distribution import fit_ranges
+from pipeline import Job, extract
+from report.predictions import OUT_OF_DISTRIBUTION, share_below
+from store.channels import CHANNELS, PROTEIN
+from store.matrix import FieldMatrix, read_fields
+from store.run_folder import RunFolder
 
 BROKEN, MARK = 12, "_of_"
 
@@ -61,7 +61,7 @@ WAYS = {
 
 def write_fields(source: FieldSource, folder: Path, rng: np.random.Generator) -> None:
     """The fields of a source, and some of them broken in each way."""
-    for member in [member for members in source.files.values() for member in members]:
+    for member in [file.member for files in source.files.values() for file in files]:
         (folder / member.name).symlink_to((source.path / member.name).absolute())
     for field in source.ids[:: -(-len(source.ids) // BROKEN)]:
         for way, (where, spoil) in WAYS.items():
@@ -78,7 +78,7 @@ def measured(data: Path) -> FieldMatrix:
         images, run = Path(made) / "train", Path(made) / "run"
         images.mkdir()
         write_fields(find_fields(data / "train"), images, np.random.default_rng(0))
-        extract(Path(made), run, no_er=False, masks=None, device="cpu", workers=0, quiet=True)
+        extract(Job(run, Path(made), "cpu", quiet=True))
         return read_fields(RunFolder(run), "train")
 
 
@@ -90,8 +90,8 @@ def asked(matrix: FieldMatrix, groups: np.ndarray, trained: np.ndarray, new: np.
     distances = space.distances(matrix.values[new]).min(1)
     outside = ranges.outside(matrix.values[new])
     return pd.DataFrame({
-        "far": share_below(distances, space.apart(of_trained)) > UNLIKE,
-        "outside": share_below(outside, ranges.usual) > UNLIKE, "share": outside,
+        "far": share_below(distances, space.to_other_groups(of_trained)) > OUT_OF_DISTRIBUTION,
+        "outside": share_below(outside, ranges.training_shares) > OUT_OF_DISTRIBUTION, "share": outside,
     })  # fmt: skip
 
 

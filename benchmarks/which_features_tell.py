@@ -18,17 +18,17 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from engine.run_folder import RunFolder
-from features._channels import CHANNELS
-from features._images import find_fields, read_field
-from features._segment import segment
-from models.boosters import evaluable
+from features.extraction.pooling import pool
+from features.reading.fields import find_fields, read_field
+from features.segmentation.segment import segment
+from models.data.labels import ORGANELLES
+from models.data.training_set import read_training_set
+from models.evaluation.metrics import average_precision, each, macro
+from models.first_level.members import member
+from models.first_level.training import trainable
 from models.folds import make_folds
-from models.labels import ORGANELLES
-from models.members import member
-from models.metrics import average_precision, each, macro
-from models.pool import pool
-from stages.fitting import read_training_set
+from store.channels import CHANNELS
+from store.run_folder import RunFolder
 
 
 def out_of_fold(values: np.ndarray, labels: np.ndarray, fold: np.ndarray, rounds: int) -> np.ndarray:
@@ -128,7 +128,7 @@ def main() -> None:
     given = parser.parse_args()
     training = read_training_set(given.data, RunFolder(given.run), None, covariates=True)
     fold = make_folds(training.labels, training.groups, given.folds, 0).fold
-    able = evaluable(training.labels, training.groups, fold)
+    able = trainable(training.labels, training.groups, fold)
     labels = training.labels[:, able]
     matrix = training.matrix
     sets = [(name, matrix.values[:, keep]) for name, keep in family_sets(matrix.columns)]

@@ -1,1 +1,1 @@
-"""The ground floor: errors, files that are whole or absent, progress and parallel runs; knows nothing of cells."""
+"""What every other package stands on: errors, atomic files, progress, parallel runs. Nothing here is about cells."""

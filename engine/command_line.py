@@ -1,11 +1,31 @@
-"""Commands that we suggest, written so that they can be pasted into a shell."""
+"""Suggested commands, written so that they can be pasted into the shell."""
 
 import shlex
+import sys
 from pathlib import Path
 
 DATA, RUN = Path("data"), Path("runs/default")
 DEFAULTS = {"data": DATA, "run": RUN, "coverage": 0.9, "neighbours": 5, "device": "auto"}
-"""What an option is where it is not named; `cli.py` has the same."""
+"""Defaults of options; `cli.py` uses the same."""
+
+INSTALLED = "hpa-boost"
+"""The command that `pip install` makes (pyproject.toml)."""
+
+CLI = Path(__file__).resolve().parents[1] / "cli.py"
+
+
+def program() -> tuple[str, ...]:
+    """How this program was started: hpa-boost, or python with the path of cli.py seen from the current folder."""
+    if Path(sys.argv[0]).stem == INSTALLED:
+        return (INSTALLED,)
+    return "python", CLI.name if _in_current_folder(CLI) else str(CLI)
+
+
+def _in_current_folder(path: Path) -> bool:
+    try:
+        return Path(path.name).samefile(path)
+    except OSError:
+        return False
 
 
 def command_line(command: str, *words: object, **options: object) -> str:
@@ -18,7 +38,7 @@ def command_line(command: str, *words: object, **options: object) -> str:
     >>> command_line("extract", data=Path("data"), no_er=True, masks=None)
     'python cli.py extract --no-er'
     """
-    parts = ["python", "cli.py", command, *map(str, words)]
+    parts = [*program(), command, *map(str, words)]
     for name, value in options.items():
         parts += _option(name, value)
     return shlex.join(parts)

@@ -1,7 +1,7 @@
-"""Tables that people give us as csv: one row a field, each cell where it belongs, or a sentence that names the line."""
+"""Reading csv tables that users supply, one row a field; an error names the line that is wrong."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ class CsvTable:
     lines : tuple of int
         The line on which each row ends.
     cells : dict of str to tuple of str
-        The wanted columns, without spaces around.
+        The requested columns, stripped of spaces.
     """
 
     lines: tuple[int, ...]
@@ -29,23 +29,23 @@ class CsvTable:
 
 
 def read_csv_table(path: Path, columns: tuple[str, ...], form: str) -> CsvTable:
-    """Read a table whose first wanted column holds the ids of fields.
+    """Read a table whose first requested column holds the ids of fields.
 
-    A byte-order mark, Windows line ends, empty lines, spaces around cells and further columns do no harm.
+    A byte-order mark, Windows line ends, empty lines, spaces around cells and further columns are accepted.
 
     Parameters
     ----------
     path : Path
     columns : tuple of str
-        The wanted ones, "Id" first.
+        Those to read, "Id" first.
     form : str
-        What the table should look like, for the sentence that says that it does not.
+        What the table should look like, for error messages.
 
     Raises
     ------
     InputError
-        If the file is missing or no csv in UTF-8, a column is missing, a row has too few or too many cells, or an id is
-        unusable or comes twice.
+        If the file is missing or not a UTF-8 csv file, a column is missing, a row has too few or too many cells, or an
+        id is invalid or appears twice.
     """
     if not path.is_file():
         raise InputError(f"{path} does not exist. Name the folder that holds it with --data DIR; {form}.")
@@ -53,7 +53,7 @@ def read_csv_table(path: Path, columns: tuple[str, ...], form: str) -> CsvTable:
         raise InputError(f"{path} has {path.stat().st_size:,} bytes (at most {LARGEST:,} are read); {form}.")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(_rows(path, csv.reader(file, strict=True, skipinitialspace=True), form))
+            rows = list(_rows(path, file, form))
     except (UnicodeDecodeError, csv.Error) as error:
         reason = f"not UTF-8: {error.reason}" if isinstance(error, UnicodeDecodeError) else str(error)
         raise InputError(f"{path} cannot be read as a csv table ({reason}); {form}. Save it anew as UTF-8.") from error
@@ -66,9 +66,9 @@ def read_csv_table(path: Path, columns: tuple[str, ...], form: str) -> CsvTable:
     return table
 
 
-def _rows(path: Path, reader: Iterator[list[str]], form: str) -> Iterator[tuple[int, list[str]]]:
-    """Every row that is not empty, with its line; all as wide as the first."""
-    width = 0
+def _rows(path: Path, lines: Iterable[str], form: str) -> Iterator[tuple[int, list[str]]]:
+    """Every row that is not empty, with its line number; all have as many cells as the first."""
+    reader, width = csv.reader(lines, strict=True, skipinitialspace=True), 0
     for row in reader:
         width = width or len(row)
         if row and len(row) != width:

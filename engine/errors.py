@@ -1,21 +1,21 @@
-"""What can be wrong with what the user gave us, each with its exit code.
+"""Errors that are the fault of the input or the machine, each with its exit code.
 
 HpaError
-├── UsageError   2  the command line asks for something that does not exist
+├── UsageError   2  a command or option does not exist or does not fit the others
 ├── InputError   4  a file or folder is missing or unusable
 │   └── FieldError  one field cannot be used: recorded in failures.csv, the run goes on
-└── MachineError 4  the machine does not give what the command needs, e.g. memory
+└── MachineError 4  the machine lacks what the command needs, e.g. memory
 """
 
 
 class HpaError(Exception):
-    """A mistake in what we were given. The message says what, where, found, expected, and the remedy."""
+    """An error that the user can resolve. The message says what is wrong, where, what was expected, and what helps."""
 
     exit_code = 1
 
 
 class UsageError(HpaError):
-    """The command asks for something that does not exist or does not fit together."""
+    """A command, option or value does not exist, or does not fit the others."""
 
     exit_code = 2
 
@@ -27,7 +27,7 @@ class InputError(HpaError):
 
 
 class MachineError(HpaError):
-    """The machine does not give what the command needs; what was finished is kept."""
+    """The machine lacks what the command needs, e.g. memory; finished results are kept."""
 
     exit_code = 4
 

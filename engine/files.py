@@ -20,10 +20,11 @@ LARGEST_JSON = 2**26  # bytes
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to; it becomes `path` only if the block ends without an error.
+    """Yield a temporary path to write to; it is renamed to `path` only if the block ends without an error.
 
-    A kill at any moment leaves either the old file or the new one, never a part. The content is on the disk before the
-    name is, so that a power cut leaves no empty file either. The folder is made if absent. An OSError names the path.
+    After a kill at any moment there is either the old file or the new one, never a part. The content is flushed to disk
+    before the file is renamed, so that a power cut leaves no empty file. The folder is made if absent. An OSError names
+    `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
@@ -41,7 +42,7 @@ def whole(path: Path) -> Iterator[Path]:
 
 def _flush(path: Path) -> None:
     """Wait until a file's content is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
+    handle = os.open(path, os.O_RDWR)  # Windows flushes only what is open for writing
     try:
         os.fsync(handle)
     finally:
@@ -49,13 +50,13 @@ def _flush(path: Path) -> None:
 
 
 def remove_parts(folder: Path) -> None:
-    """Remove what commands that were killed had begun to write; only while nobody else writes there."""
+    """Remove unfinished files of killed commands; call it only while no other process writes in the folder."""
     for path in folder.rglob(".*.part"):
         path.unlink(missing_ok=True)
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
-    """Write an array in numpy's format, whole or absent. Unlike numpy.save, it tells a full disk from other errors."""
+    """Write an array in numpy's format, whole or absent. Unlike numpy.save, it reports a full disk as such."""
     array = np.ascontiguousarray(array)
     with whole(path) as temporary, temporary.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
@@ -75,7 +76,7 @@ def read_json(path: Path, remedy: str = "Remove it, and run the command that wro
     Raises
     ------
     InputError
-        If it is missing, too large or no JSON.
+        If it is missing, too large or not JSON.
     """
     if not path.is_file():
         raise InputError(f"{path} is missing (expected a JSON file). {remedy}")
@@ -87,23 +88,11 @@ def read_json(path: Path, remedy: str = "Remove it, and run the command that wro
         raise InputError(f"{path} cannot be read as JSON ({error}). {remedy}") from error
 
 
-def made_from(path: Path) -> str | None:
-    """The key, a hash, that a JSON file says it was made from; None where there is no such file or it says nothing."""
-    if not path.is_file():
-        return None
-    try:
-        content = read_json(path)
-    except InputError:
-        return None
-    key = content.get("key") if isinstance(content, dict) else None
-    return key if isinstance(key, str) else None
-
-
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a csv table with one header line and \\n line ends; whole or absent.
 
-    A cell that a spreadsheet would run as a formula gets an apostrophe before it. Ids never do: `engine.ids` refuses
-    such ids where they are read, so that all others are written as they are.
+    A cell that a spreadsheet would run as a formula gets a leading apostrophe. Ids never need one: `engine.ids` rejects
+    such ids where they are read.
     """
     with whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -121,12 +110,3 @@ def content_hash(path: Path) -> str:
     """SHA-256 of a file, so that damage to it is noticed."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def digest_sources(folder: Path) -> str:
-    """A short hash of the Python sources under a folder, so that results of other code are not taken for ours."""
-    sha = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        sha.update(path.relative_to(folder).as_posix().encode())
-        sha.update(path.read_bytes())
-    return sha.hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Which words may name a field: what a spreadsheet would run, or a path would take for a folder, may not."""
+"""Valid field ids: rejected are those that a spreadsheet would run or that read like a path."""
 
 import unicodedata
 
@@ -8,10 +8,10 @@ _SHOWN = 80  # characters of an id or file name in a sentence
 
 
 def why_no_id(text: str) -> str | None:
-    """Why a text is no usable id, to be put after "its id"; None if it is one.
+    """Why a text is not a valid id, to follow "its id" in a message; None if it is valid.
 
-    Ids are compared character by character and written as they are, so that Kaggle finds its own: one that would do
-    harm elsewhere is refused and not changed. "é" in one and in two characters are different ids.
+    Ids are compared character by character and written unchanged, as Kaggle needs them. One that would be unsafe
+    elsewhere is rejected rather than changed. "é" as one and as two characters are different ids.
 
     Parameters
     ----------
@@ -37,12 +37,12 @@ def why_no_id(text: str) -> str | None:
 
 
 def shown(text: str, longest: int = _SHOWN) -> str:
-    """A text from outside as one line that any terminal and any table can take, cut where it is long."""
+    """User text as one printable line, shortened where it is long."""
     plain = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
     return plain if len(plain) <= longest else f"{plain[: longest - 1]}…"
 
 
 def inert(cell: object) -> object:
-    """A cell of a csv table that no spreadsheet runs: text that starts like a formula gets an apostrophe before it."""
+    """A csv cell that no spreadsheet runs: text that starts like a formula gets a leading apostrophe."""
     runs = isinstance(cell, str) and cell.startswith((*_RUN_BY_SPREADSHEETS, "\t", "\r"))
     return f"'{cell}" if runs else cell

@@ -1,4 +1,4 @@
-"""What the machine refuses (a full disk, a read-only folder, more memory), in sentences for people."""
+"""Messages for a full disk, a read-only folder, memory that ran out and the like."""
 
 import errno
 import os
@@ -11,7 +11,7 @@ _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def refusal(error: OSError | MemoryError) -> str:
-    """Say what could not be done, where, and what helps."""
+    """A message that says what failed, where, and what helps."""
     if isinstance(error, MemoryError):
         return f"memory ran out ({error}). {_KEPT} Run it again with fewer --workers, or free memory."
     what = str(error.filename) if error.filename else f"a file ({error})"
@@ -26,7 +26,7 @@ def refusal(error: OSError | MemoryError) -> str:
 
 
 def _free(path: str) -> str:
-    """Free space around a path, in words; nothing where it cannot be known."""
+    """Free space on the disk of a path, in words; empty where it is unknown."""
     try:
         there = next(folder for folder in Path(path).absolute().parents if folder.is_dir())
         return f" ({shutil.disk_usage(there).free / 1e6:.1f} MB free on the disk of {there})"

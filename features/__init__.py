@@ -1,46 +1,104 @@
-"""Per-cell features: every public module in this folder is one family, with `columns()` and `measure(cells, device)`.
+"""Features of single cells. Each module beside this file is one family, with `columns()` and `measure(cells)`.
 
-Adding a family is adding one file. Plumbing has a leading underscore.
+`measure` takes arrays and gives a table. Adding a family is adding one file; the folders hold what families stand on.
 """
 
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import pandas as pd
 
-from features._cells import Cells
-from features._device import Device
-from features._table import Column, FeatureTable
+from features.core.cells import Cells, make_cells
+from features.core.device import open_device
+from features.core.labels import pair_nuclei
+from store.columns import Column
 
 
 def families() -> dict[str, ModuleType]:
-    """The families by name, in alphabetical order."""
-    names = sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
-    return {name: import_module(f"features.{name}") for name in names}
+    """The families by name, in alphabetical order, or where a family's `SORTED_AS` puts it.
+
+    The order of columns is part of a result: boosters sample columns by position. A family whose file is renamed keeps
+    its place by naming the old file in `SORTED_AS`, so that the same seed still gives the same fit.
+    """
+    names = (path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
+    found = {name: import_module(f"features.{name}") for name in names}
+    return dict(sorted(found.items(), key=lambda one: getattr(one[1], "SORTED_AS", one[0])))
 
 
-def columns() -> tuple[Column, ...]:
-    """The columns of all families, in the order of `featurize`."""
-    return tuple(column for family in families().values() for column in family.columns())
+def columns(names: Iterable[str] | None = None) -> tuple[Column, ...]:
+    """The columns of some families, by default of all, in the order of `families`; raises as `measure` does."""
+    return tuple(column for family in _chosen(names) for column in family.columns())
 
 
-def measure_families(cells: Cells, device: Device) -> np.ndarray:
-    """All families' values on the device, float32, (n_cells, n_columns)."""
-    return device.xp.concatenate([family.measure(cells, device) for family in families().values()], axis=1)
-
-
-def featurize(cells: Cells, device: Device) -> FeatureTable:
-    """Measure every family on a batch.
+def measure(
+    pixels: np.ndarray,
+    cell_labels: np.ndarray,
+    nucleus_labels: np.ndarray,
+    families: Iterable[str] | None = None,
+    device: str = "cpu",
+) -> pd.DataFrame:
+    """Measure the cells of one field, or of several of one size.
 
     Parameters
     ----------
-    cells : Cells
-    device : Device
+    pixels : ndarray of uint8 or uint16, shape (4, H, W) or (n_fields, 4, H, W)
+        Microtubules, protein, nucleus, ER, in this order.
+    cell_labels, nucleus_labels : ndarray of int, shape (H, W) or (n_fields, H, W)
+        Label images as segmentation tools write them, 0 for background. Ids may have gaps and repeat in other fields.
+        Each nucleus belongs to the cell that holds most of it.
+    families : iterable of str, optional
+        Names from `features.families()`; by default all.
+    device : str
+        "cpu", "cuda", "cuda:N" or "auto" (a GPU if there is one).
 
     Returns
     -------
-    FeatureTable
-        One row a cell in the order of the batch's ids; float32, NaN where a value does not exist.
+    DataFrame of float32
+        One row a cell: its id in `cell_labels` is the index "cell" (of several fields, the index is "field", "cell").
+        One column a feature; NaN where a value does not exist.
+
+    Raises
+    ------
+    ValueError
+        If shapes or types do not fit, or a family is unknown.
+    UsageError
+        If the device is not there.
     """
-    return FeatureTable(columns(), device.get(measure_families(cells, device)))
+    single = pixels.ndim == 3
+    if single:
+        pixels, cell_labels, nucleus_labels = pixels[None], cell_labels[None], nucleus_labels[None]
+    if pixels.ndim != 4 or not cell_labels.shape == nucleus_labels.shape == (len(pixels), *pixels.shape[2:]):
+        shapes = f"pixels {pixels.shape}, cell_labels {cell_labels.shape}, nucleus_labels {nucleus_labels.shape}"
+        raise ValueError(
+            f"shapes do not fit: found {shapes}; expected pixels (n_fields, 4, H, W) and labels (n_fields, H, W), or "
+            "one field without n_fields."
+        )
+    for name, labels in (("cell_labels", cell_labels), ("nucleus_labels", nucleus_labels)):
+        if labels.dtype.kind not in "iu" or labels.min(initial=0) < 0:
+            raise ValueError(f"{name}: expected whole numbers from 0, found {labels.dtype} from {labels.min()}.")
+    names = [column.name for column in columns(families)]
+    ids, cells, nuclei = zip(*map(pair_nuclei, cell_labels, nucleus_labels))
+    first = np.cumsum([0, *map(len, ids)])[:-1, None, None]  # ids run on from field to field
+    cells, nuclei = (np.where(np.stack(images) > 0, np.stack(images) + first, 0) for images in (cells, nuclei))
+    batch = make_cells(pixels, cells, nuclei, open_device(device))
+    field = np.repeat(np.arange(len(ids)), [len(of_field) for of_field in ids])
+    index = pd.MultiIndex.from_arrays([field, np.concatenate(ids)], names=["field", "cell"])
+    values = batch.device.get(measure_families(batch, families))
+    return pd.DataFrame(values, index.droplevel("field") if single else index, names)
+
+
+def measure_families(cells: Cells, names: Iterable[str] | None = None) -> np.ndarray:
+    """The values of some families, by default of all, on the device of the cells; float32, (n_cells, n_columns)."""
+    return cells.device.xp.concatenate([family.measure(cells) for family in _chosen(names)], axis=1)
+
+
+def _chosen(names: Iterable[str] | None) -> list[ModuleType]:
+    """The families of these names, in the order of `families`."""
+    known = families()
+    wanted = list(known if names is None else [names] if isinstance(names, str) else names)
+    if unknown := [name for name in wanted if name not in known]:
+        raise ValueError(f"family {unknown[0]!r} is unknown: expected some of {', '.join(known)}.")
+    return [family for name, family in known.items() if name in wanted]

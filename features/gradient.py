@@ -1,15 +1,17 @@
 """Gradients and scales: is the stain fine or coarse, drawn as threads or dots, and do its threads run in one direction?
 
-All lengths are those of the B3 wavelet's levels in px. The finest band follows the camera and the focus as much as the
-cell, so it is marked as a covariate and kept out of the shares of the others.
+All lengths are those of the B3 wavelet's levels in px. The finest band depends on camera and focus as much as on
+the cell, so it is marked as a covariate and left out of the shares of the others.
 """
+
+from types import ModuleType
 
 import numpy as np
 
-from features._cells import Cells
-from features._channels import ER, MICROTUBULES, NUCLEUS, PROTEIN
-from features._device import Device
-from features._table import Column
+from features.core.arithmetic import ratio
+from features.core.cells import Cells
+from store.channels import ER, MICROTUBULES, NUCLEUS, PROTEIN
+from store.columns import Column
 
 MEASURED = (
     ("Cells", PROTEIN),
@@ -41,11 +43,11 @@ def columns() -> tuple[Column, ...]:
     )
 
 
-def measure(cells: Cells, device: Device) -> np.ndarray:
+def measure(cells: Cells) -> np.ndarray:
     """Band energies, forms of curvature and orientation of each stain; the rest of the field never matters.
 
-    Each cell is smoothed with weights that leave out what lies outside it (normalised convolution, Knutsson and Westin
-    1993) by the B3 spline of the a-trous wavelet (Starck and Murtagh 2002); a nucleus is read off its cell's planes.
+    Each cell is smoothed over its own pixels only (normalised convolution, Knutsson and Westin 1993) by the B3 spline
+    of the a-trous wavelet (Starck and Murtagh 2002); a nucleus is measured on its cell's planes.
 
     BandContrast
         Root mean square of a wavelet band / mean level.
@@ -55,7 +57,7 @@ def measure(cells: Cells, device: Device) -> np.ndarray:
         Root mean square Laplacian, and mean gradient magnitude, of the smoothed levels / mean level.
     Ridge, Valley, Blob, Hole
         Shares of the eigenvalues of the Hessian, |first| + |second|: bright or dark lines curve across only, bright or
-        dark dots in both directions. What is missing to 1 are saddles.
+        dark dots in both directions. The rest, up to 1, are saddles.
     Coherence
         Energy-weighted coherence of structure tensors of blocks of 8 or 16 px (Bigun and Granlund 1987): 1 if a block
         has one direction, 0 if it has none. Alignment: the same for the whole region in one tensor.
@@ -65,7 +67,6 @@ def measure(cells: Cells, device: Device) -> np.ndarray:
     Parameters
     ----------
     cells : Cells
-    device : Device
 
     Returns
     -------
@@ -73,61 +74,55 @@ def measure(cells: Cells, device: Device) -> np.ndarray:
         NaN where a denominator is 0: a black or flat region, or one without an inner pixel.
     """
     measured = np.array([(channel.index, compartment == "Nuclei") for compartment, channel in MEASURED], np.int64)
-    pixels = device.xp.ascontiguousarray(cells.pixels)
-    bands, curvature, orientation = device.kernels.gradient.derivative_sums(
+    pixels = cells.device.xp.ascontiguousarray(cells.pixels)
+    bands, curvature, orientation = cells.device.kernels.gradient.derivative_sums(
         pixels, measured, cells.cell_labels, cells.nucleus_labels, cells.field, cells.boxes
     )
-    counts = device.xp.stack([cells.regions[compartment].counts for compartment, _ in MEASURED], axis=1)
-    mean = _ratio(bands[..., -1], counts, device)
+    counts = cells.device.xp.stack([cells.regions[compartment].counts for compartment, _ in MEASURED], axis=1)
+    mean = ratio(bands[..., -1], counts, cells.device.xp)
     parts = [
-        _band_values(bands, counts, mean, device),
-        _curvature_values(curvature, mean, device),
-        _orientation_values(orientation, curvature[..., : orientation.shape[-2], 0], mean, device),
+        band_values(bands, counts, mean, cells.device.xp),
+        _curvature_values(curvature, mean, cells.device.xp),
+        _orientation_values(orientation, curvature[..., : orientation.shape[-2], 0], mean, cells.device.xp),
     ]
-    return device.xp.concatenate(parts, axis=-1).reshape(cells.n, len(columns())).astype(np.float32)
+    return cells.device.xp.concatenate(parts, axis=-1).reshape(cells.n, len(columns())).astype(np.float32)
 
 
-def _ratio(a: np.ndarray, b: np.ndarray, device: Device) -> np.ndarray:
-    """a / b, NaN where b is not positive."""
-    defined = b > 0
-    return device.xp.where(defined, a / device.xp.where(defined, b, 1), device.xp.nan)
-
-
-def _band_values(bands: np.ndarray, counts: np.ndarray, mean: np.ndarray, device: Device) -> np.ndarray:
-    xp, n_bands = device.xp, len(SCALES)
-    energies = _ratio(bands[..., :n_bands], counts[..., None], device)
-    smooth_mean = _ratio(bands[..., n_bands], counts, device)
-    rest = xp.maximum(_ratio(bands[..., n_bands + 1], counts, device) - smooth_mean**2, 0)
+def band_values(bands: np.ndarray, counts: np.ndarray, mean: np.ndarray, xp: ModuleType) -> np.ndarray:
+    """Contrasts and shares of energy of each region, (n, n_regions, n_values), from the kernel's sums by band."""
+    n_bands = len(SCALES)
+    energies = ratio(bands[..., :n_bands], counts[..., None], xp)
+    smooth_mean = ratio(bands[..., n_bands], counts, xp)
+    rest = xp.maximum(ratio(bands[..., n_bands + 1], counts, xp) - smooth_mean**2, 0)
     coarse = energies[..., 1:].sum(axis=-1) + rest
     return xp.concatenate(
         [
-            _ratio(xp.sqrt(energies), mean[..., None], device),
-            _ratio(energies[..., :1], (coarse + energies[..., 0])[..., None], device),
-            _ratio(energies[..., 1:], coarse[..., None], device),
-            _ratio(rest, coarse, device)[..., None],
+            ratio(xp.sqrt(energies), mean[..., None], xp),
+            ratio(energies[..., :1], (coarse + energies[..., 0])[..., None], xp),
+            ratio(energies[..., 1:], coarse[..., None], xp),
+            ratio(rest, coarse, xp)[..., None],
         ],
         axis=-1,
     )
 
 
-def _curvature_values(curvature: np.ndarray, mean: np.ndarray, device: Device) -> np.ndarray:
+def _curvature_values(curvature: np.ndarray, mean: np.ndarray, xp: ModuleType) -> np.ndarray:
     pixels, forms, size, squares = curvature[..., 0], curvature[..., 1:5], curvature[..., 5], curvature[..., 6]
-    laplacian = device.xp.sqrt(_ratio(squares, pixels, device))
-    shares = _ratio(forms, size[..., None], device)
-    flat_shape = (*shares.shape[:-2], shares.shape[-2] * shares.shape[-1])
-    return device.xp.concatenate([_ratio(laplacian, mean[..., None], device), shares.reshape(flat_shape)], axis=-1)
+    laplacian = xp.sqrt(ratio(squares, pixels, xp))
+    forms = ratio(forms, size[..., None], xp)
+    flat_shape = (*forms.shape[:-2], forms.shape[-2] * forms.shape[-1])
+    return xp.concatenate([ratio(laplacian, mean[..., None], xp), forms.reshape(flat_shape)], axis=-1)
 
 
-def _orientation_values(orientation: np.ndarray, pixels: np.ndarray, mean: np.ndarray, device: Device) -> np.ndarray:
-    xp = device.xp
+def _orientation_values(orientation: np.ndarray, pixels: np.ndarray, mean: np.ndarray, xp: ModuleType) -> np.ndarray:
     magnitude, trace, coherent, cosine, sine = (orientation[..., k] for k in range(5))
-    sectors = _ratio(orientation[..., 5:], coherent[..., None], device)
+    sectors = ratio(orientation[..., 5:], coherent[..., None], xp)
     entropy = -(sectors * xp.log(xp.where(sectors > 0, sectors, 1))).sum(axis=-1) / np.log(sectors.shape[-1])
     return xp.concatenate(
         [
-            _ratio(_ratio(magnitude, pixels, device), mean[..., None], device),
-            _ratio(coherent, trace, device),
-            _ratio(xp.hypot(cosine, sine), trace, device),
+            ratio(ratio(magnitude, pixels, xp), mean[..., None], xp),
+            ratio(coherent, trace, xp),
+            ratio(xp.hypot(cosine, sine), trace, xp),
             entropy,
         ],
         axis=-1,

@@ -1,17 +1,17 @@
-"""How large each stain's grains are: the share of the cell's signal that is lost as openings wipe out larger ones.
+"""How large each stain's grains are: the share of the cell's signal that openings of growing size remove.
 
-An opening of radius r removes what is brighter than its surroundings and narrower than 2 r + 1 px. The spectrum says
-which share of the signal goes from one radius to the next (Matheron's granulometry; Maragos 1989). Openings stay
+An opening of radius r removes what is brighter than its surroundings and narrower than 2 r + 1 px. The spectrum is the
+share of the signal lost from one radius to the next (Matheron's granulometry; Maragos 1989). Openings stay
 within the cell, so that neither its border nor other cells count as pattern. CellProfiler erodes and reconstructs
 instead, on a quarter of the resolution after subtraction of a background.
 """
 
 import numpy as np
 
-from features._cells import Cells
-from features._channels import CHANNELS, PROTEIN, Channel
-from features._device import Device
-from features._table import Column
+from features.core.arithmetic import ratio
+from features.core.cells import Cells
+from store.channels import CHANNELS, PROTEIN, Channel
+from store.columns import Column
 
 RADII = (1, 2, 3, 4, 5, 6, 7, 8, 12)
 _MEASURED = (("Cells", CHANNELS), ("Nuclei", (PROTEIN,)))
@@ -34,34 +34,32 @@ def columns() -> tuple[Column, ...]:
     )
 
 
-def measure(cells: Cells, device: Device) -> np.ndarray:
+def measure(cells: Cells) -> np.ndarray:
     """Measure the family.
 
     Parameters
     ----------
     cells : Cells
-    device : Device
 
     Returns
     -------
     ndarray of float32, shape (n_cells, n_columns)
         NaN for a black or absent compartment; MeanRadius is NaN where nothing is lost.
     """
-    pixels = device.xp.ascontiguousarray(cells.pixels)
-    parts = [_spectra(cells, pixels, compartment, channels, device) for compartment, channels in _MEASURED]
-    return device.xp.concatenate(parts, axis=1).astype(np.float32)
+    pixels = cells.device.xp.ascontiguousarray(cells.pixels)
+    parts = [_spectra(cells, pixels, compartment, channels) for compartment, channels in _MEASURED]
+    return cells.device.xp.concatenate(parts, axis=1).astype(np.float32)
 
 
-def _spectra(
-    cells: Cells, pixels: np.ndarray, compartment: str, channels: tuple[Channel, ...], device: Device
-) -> np.ndarray:
+def _spectra(cells: Cells, pixels: np.ndarray, compartment: str, channels: tuple[Channel, ...]) -> np.ndarray:
     """Share lost at each radius and their mean radius, float64, (n_cells, n_channels * (n_radii + 1))."""
-    xp = device.xp
+    xp = cells.device.xp
     labels, measured = cells.labels(compartment), np.array([channel.index for channel in channels])
-    boxes = cells.boxes if compartment == "Cells" else device.kernels.pixels.bounding_boxes(labels, cells.n)[1]
-    sums = device.kernels.granularity.opened_sums(pixels, measured, labels, cells.field, boxes, np.array(RADII))
+    boxes = cells.boxes if compartment == "Cells" else cells.device.kernels.pixels.bounding_boxes(labels, cells.n)[1]
+    sums = cells.device.kernels.granularity.opened_sums(pixels, measured, labels, cells.field, boxes, np.array(RADII))
     lost = -xp.diff(sums, axis=-1)
     total, removed = sums[..., :1], lost.sum(axis=-1, keepdims=True)
-    shares = lost / xp.where(total > 0, total, xp.nan)
-    mean_radius = (lost * xp.array(RADII)).sum(axis=-1, keepdims=True) / xp.where(removed > 0, removed, xp.nan)
-    return xp.concatenate([shares, mean_radius], axis=-1).reshape(cells.n, len(channels) * (len(RADII) + 1))
+    mean_radius = ratio((lost * xp.array(RADII)).sum(axis=-1, keepdims=True), removed, xp)
+    return xp.concatenate([ratio(lost, total, xp), mean_radius], axis=-1).reshape(
+        cells.n, len(channels) * (len(RADII) + 1)
+    )

@@ -1,4 +1,4 @@
-"""How bright each stain is in the cell, its nucleus and its cytoplasm, how unevenly spread, and how bright at the edge.
+"""Grey-value statistics of each stain in the cell, its nucleus, its cytoplasm, and along their edges.
 
 Values are in units of the full scale (0 to 1), so that 8- and 16-bit files of one field agree. Absolute brightness
 depends on exposure; the coefficient of variation, shares, ratios, Gini and relative quantiles do not.
@@ -9,10 +9,10 @@ from types import ModuleType
 
 import numpy as np
 
-from features._cells import Cells
-from features._channels import CHANNELS, COMPARTMENTS, Channel
-from features._device import Device
-from features._table import Column
+from features.core.arithmetic import ratio
+from features.core.cells import Cells
+from store.channels import CHANNELS, COMPARTMENTS, Channel
+from store.columns import Column
 
 _PERCENTS = (1, 5, 10, 25, 50, 75, 90, 95, 99)
 _MEDIAN, _NINETY_NINE = _PERCENTS.index(50), _PERCENTS.index(99)
@@ -62,21 +62,20 @@ def _split(feature: str, channel: Channel) -> tuple[str, tuple[Channel], tuple[s
     return name, (channel,), tuple(parameters)
 
 
-def measure(cells: Cells, device: Device) -> np.ndarray:
+def measure(cells: Cells) -> np.ndarray:
     """Measure the family.
 
     Parameters
     ----------
     cells : Cells
-    device : Device
 
     Returns
     -------
     ndarray of float32, shape (n_cells, n_columns)
         NaN where a compartment is empty, or a ratio's denominator is 0.
     """
-    xp = device.xp
-    kernels = device.kernels.intensity
+    xp = cells.device.xp
+    kernels = cells.device.kernels.intensity
     pixels = xp.ascontiguousarray(cells.pixels)
     regions = [(r.offsets, r.positions) for r in (cells.regions[name] for name in COMPARTMENTS)]
     raw = kernels.summaries(pixels, cells.field, *regions[1:], xp.array(_PERCENTS, xp.float64))
@@ -124,10 +123,10 @@ def _described(raw: np.ndarray, edges: np.ndarray, full: float, xp: ModuleType) 
     n_edge, edge_sum, edge_squares = xp.moveaxis(edges.astype(xp.float64), -1, 0)
     edge_mean = edge_sum / n_edge
     edge_std = xp.sqrt(xp.maximum(edge_squares / n_edge - edge_mean**2, 0))
-    relative = [_ratio(x, mean, xp) for x in (std, quantiles[..., _MEDIAN], quantiles[..., _NINETY_NINE], most)]
+    relative = [ratio(x, mean, xp) for x in (std, quantiles[..., _MEDIAN], quantiles[..., _NINETY_NINE], most)]
     absolute = [x / full for x in (mean, std, least, most, deviation)]
     spread = [x / full for x in xp.moveaxis(quantiles, -1, 0)]
-    edge = [edge_mean / full, edge_std / full, _ratio(edge_mean, mean, xp)]
+    edge = [edge_mean / full, edge_std / full, ratio(edge_mean, mean, xp)]
     shape = [skewness, kurtosis, entropy, gini]
     return xp.stack([*absolute, *shape, *spread, count * mean / full, *relative, *edge], axis=-1)
 
@@ -135,10 +134,5 @@ def _described(raw: np.ndarray, edges: np.ndarray, full: float, xp: ModuleType) 
 def _nuclear(raw: np.ndarray, xp: ModuleType) -> np.ndarray:
     """The values of `_NUCLEAR`, float64, (n, 4, 2)."""
     count, mean = raw[..., 0], raw[..., 1]
-    share = _ratio(count[:, 1] * mean[:, 1], count[:, 0] * mean[:, 0], xp)
-    return xp.stack([share, _ratio(mean[:, 1], mean[:, 2], xp)], axis=-1)
-
-
-def _ratio(x: np.ndarray, y: np.ndarray, xp: ModuleType) -> np.ndarray:
-    """x / y; NaN where y is 0."""
-    return xp.where(y == 0, xp.nan, x / y)
+    share = ratio(count[:, 1] * mean[:, 1], count[:, 0] * mean[:, 0], xp)
+    return xp.stack([share, ratio(mean[:, 1], mean[:, 2], xp)], axis=-1)

@@ -1,4 +1,4 @@
-"""How a cell lies among others, what its border touches, and what joins it to its nearest neighbour.
+"""Neighbours: distances and contacts of each cell, and the bridge to its nearest neighbour.
 
 A protein of cell junctions lines the contacts with other cells and not the free edge; one of the plasma membrane lines
 both. After a division the two daughters are alike, close and joined by a thin bridge of microtubules: between their
@@ -10,10 +10,9 @@ from types import ModuleType
 
 import numpy as np
 
-from features._cells import Cells
-from features._channels import CHANNELS, ER, MICROTUBULES, PROTEIN
-from features._device import Device
-from features._table import Column
+from features.core.cells import Cells
+from store.channels import CHANNELS, ER, MICROTUBULES, PROTEIN
+from store.columns import Column
 
 NEIGHBOURS_MATTER = True
 REACHES = (2, 4)  # in nucleus diameters
@@ -43,16 +42,19 @@ def columns() -> tuple[Column, ...]:
     )
 
 
-def measure(cells: Cells, device: Device) -> np.ndarray:
+def measure(cells: Cells) -> np.ndarray:
     """Measure the family; float32, shape (n_cells, n_columns)."""
-    xp, kernels = device.xp, device.kernels.neighbours
+    xp, kernels = cells.device.xp, cells.device.kernels.neighbours
     unit = cells.nucleus_diameter[cells.field]
     centres = kernels.centres(cells.cell_labels, cells.nucleus_labels, cells.field, cells.boxes)
     reach = xp.asarray(REACHES) * unit[:, None]
     first, within = kernels.nearest(cells.field, cells.boxes, centres, reach)
-    levels, nuclear = _mean_levels(cells, "Cells", device), _mean_levels(cells, "Nuclei", device)
+    levels, nuclear = (
+        xp.stack([cells.mean_level(compartment, channel) for channel in CHANNELS], axis=1)
+        for compartment in ("Cells", "Nuclei")
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
-        contacts, stains = _borders(cells, levels, unit, device)
+        contacts, stains = _borders(cells, levels, unit)
         out = _place(cells, centres, first, unit, xp)
         out += [xp.where(xp.isfinite(unit), count, xp.nan) for count in within.T]
         out += contacts
@@ -60,18 +62,9 @@ def measure(cells: Cells, device: Device) -> np.ndarray:
             share = mean / (mean + mean[first[:, 0]])
             out += [*xp.where(first[:, :1] >= 0, share, xp.nan).T]
         out += stains
-        out += _bridge(cells, centres, first[:, 0], levels, unit, device)
+        out += _bridge(cells, centres, first[:, 0], levels, unit)
     values = xp.stack(out, axis=1)
     return xp.where(xp.isfinite(values), values, xp.nan).astype(np.float32)
-
-
-def _mean_levels(cells: Cells, compartment: str, device: Device) -> np.ndarray:
-    """Mean of each channel over a compartment, (n_cells, 4); NaN where a cell has none."""
-    region = cells.regions[compartment]
-    size = device.xp.where(region.counts > 0, region.counts, np.nan)
-    segment_sums = device.kernels.neighbours.segment_sums
-    means = [segment_sums(cells.values(compartment, channel), region.offsets) / size for channel in CHANNELS]
-    return device.xp.stack(means, axis=1)
 
 
 def _place(cells: Cells, centres: np.ndarray, near: np.ndarray, unit: np.ndarray, xp: ModuleType) -> list[np.ndarray]:
@@ -96,16 +89,14 @@ def _place(cells: Cells, centres: np.ndarray, near: np.ndarray, unit: np.ndarray
     ]
 
 
-def _borders(
-    cells: Cells, levels: np.ndarray, unit: np.ndarray, device: Device
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def _borders(cells: Cells, levels: np.ndarray, unit: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """What the border touches, and the stains along contacts and free edges, in the order of the columns."""
-    xp = device.xp
+    xp = cells.device.xp
     scale = xp.where(xp.isfinite(unit), unit, 0)
     gap = xp.maximum(2, xp.rint(GAP * scale)).astype(np.int64)
     depth = xp.maximum(1, xp.rint(DEPTH * scale)).astype(np.int64)
     index = [channel.index for channel in BORDER_STAINS]
-    counts, sums, sizes, peaks = device.kernels.neighbours.borders(
+    counts, sums, sizes, peaks = cells.device.kernels.neighbours.borders(
         cells.pixels[:, index], cells.cell_labels, cells.field, cells.boxes, gap, depth
     )
     uncut = counts[:, 0] + counts[:, 1]
@@ -126,12 +117,12 @@ def _borders(
 
 
 def _bridge(
-    cells: Cells, centres: np.ndarray, partner: np.ndarray, levels: np.ndarray, unit: np.ndarray, device: Device
+    cells: Cells, centres: np.ndarray, partner: np.ndarray, levels: np.ndarray, unit: np.ndarray
 ) -> list[np.ndarray]:
     """What lies between the nucleus and the nearest other one."""
-    xp = device.xp
+    xp = cells.device.xp
     step = xp.maximum(1, xp.floor(STEP * xp.where(xp.isfinite(unit), unit, 0))).astype(np.int64)
-    thickness, found = device.kernels.bridge.crossings(
+    thickness, found = cells.device.kernels.bridge.crossings(
         cells.pixels, cells.cell_labels, cells.field, cells.boxes, centres, partner, unit, step
     )
     out = [thickness / unit]

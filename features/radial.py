@@ -1,4 +1,4 @@
-"""How far from the nucleus' centre each channel lies: in rings that scale with the cell, and in bands of fixed width.
+"""Radial distribution of each channel around the nucleus' centre: rings that scale with the cell, bands of fixed width.
 
 Rings follow the relative position r = a / (a + b) of a pixel, in four equal steps, where a is the distance from
 the inner landmark and b that to the outer border:
@@ -24,20 +24,20 @@ from types import ModuleType
 
 import numpy as np
 
-from features._cells import Cells
-from features._channels import CHANNELS, COMPARTMENTS
-from features._device import Device
-from features._table import Column
+from features.core.arithmetic import ratio
+from features.core.cells import Cells
+from store.channels import CHANNELS, COMPARTMENTS
+from store.columns import Column
 
 _FAMILY = "RadialDistribution"
 _MEASURES = ("FracAtD", "MeanFrac", "RadialCV")
-_RINGS = 4
+RINGS = 4
 _BANDS = ("deeper0.2", "in0.2", "in0.1", "out0.1", "out0.2", "out0.4", "out0.8", "beyond0.8")
 
 
 def columns() -> tuple[Column, ...]:
     """The family's columns: rings and bands by channel and measure, then the shifts."""
-    rings = [(compartment, f"{k + 1}of{_RINGS}") for compartment in COMPARTMENTS for k in range(_RINGS)]
+    rings = [(compartment, f"{k + 1}of{RINGS}") for compartment in COMPARTMENTS for k in range(RINGS)]
     zones = rings + [("Cells", band) for band in _BANDS]
     return tuple(
         Column(compartment, _FAMILY, measure, (channel,), (zone,))
@@ -47,7 +47,7 @@ def columns() -> tuple[Column, ...]:
     ) + tuple(Column(compartment, _FAMILY, "Shift", (channel,)) for compartment in COMPARTMENTS for channel in CHANNELS)
 
 
-def measure(cells: Cells, device: Device) -> np.ndarray:
+def measure(cells: Cells) -> np.ndarray:
     """Measure the family.
 
     Returns
@@ -58,8 +58,8 @@ def measure(cells: Cells, device: Device) -> np.ndarray:
     region = cells.regions["Cells"]
     n_fields, n_channels, height, width = cells.pixels.shape
     unit = cells.nucleus_diameter[cells.field]
-    sums, moments, nuclei = device.kernels.radial.ring_sums(
-        device.xp.ascontiguousarray(cells.pixels).reshape(n_fields, n_channels, height * width),
+    sums, moments, nuclei = cells.device.kernels.radial.ring_sums(
+        cells.device.xp.ascontiguousarray(cells.pixels).reshape(n_fields, n_channels, height * width),
         cells.field,
         cells.boxes,
         region.offsets,
@@ -70,45 +70,40 @@ def measure(cells: Cells, device: Device) -> np.ndarray:
         cells.distance_to_nucleus.ravel(),
         unit,
     )
-    return _features(device.xp, sums, moments, nuclei, unit)
+    return _features(sums, moments, nuclei, unit, cells.device.xp)
 
 
 def _features(
-    xp: ModuleType, sums: np.ndarray, moments: np.ndarray, nuclei: np.ndarray, unit: np.ndarray
+    sums: np.ndarray, moments: np.ndarray, nuclei: np.ndarray, unit: np.ndarray, xp: ModuleType
 ) -> np.ndarray:
     """The columns from the kernel's sums."""
     sums = sums.astype(xp.float64)
     in_ring = sums.sum(axis=2)
     n = len(sums)
-    totals = in_ring[:, : 3 * _RINGS].reshape(n, 3, _RINGS, 5).sum(axis=2)
-    totals = xp.concatenate([xp.repeat(totals, _RINGS, axis=1), xp.repeat(totals[:, :1], len(_BANDS), axis=1)], axis=1)
+    totals = in_ring[:, : 3 * RINGS].reshape(n, 3, RINGS, 5).sum(axis=2)
+    totals = xp.concatenate([xp.repeat(totals, RINGS, axis=1), xp.repeat(totals[:, :1], len(_BANDS), axis=1)], axis=1)
     mass, count = in_ring[..., :4], in_ring[..., 4:]
-    share = _ratio(xp, mass, totals[..., :4])
-    level = _ratio(xp, share, _ratio(xp, count, totals[..., 4:]))
-    zones = xp.stack([share, level, _variation(xp, sums)], axis=-1)
-    shifts = _shifts(xp, moments.astype(xp.float64), nuclei, unit)
+    share = ratio(mass, totals[..., :4], xp)
+    level = ratio(share, ratio(count, totals[..., 4:], xp), xp)
+    zones = xp.stack([share, level, _variation(sums, xp)], axis=-1)
+    shifts = _shifts(moments.astype(xp.float64), nuclei, unit, xp)
     flat = [values.reshape(n, math.prod(values.shape[1:])) for values in (zones, shifts)]
     return xp.concatenate(flat, axis=1).astype(xp.float32)
 
 
-def _ratio(xp: ModuleType, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """a / b; NaN where b is not positive."""
-    return a / xp.where(b > 0, b, xp.nan)
-
-
-def _variation(xp: ModuleType, sums: np.ndarray) -> np.ndarray:
+def _variation(sums: np.ndarray, xp: ModuleType) -> np.ndarray:
     """Coefficient of variation over the wedges that have pixels, of their mean levels; (n, n_zones, 4)."""
     present = sums[..., 4:] > 0
     n_wedges = present.sum(axis=2)
     means = sums[..., :4] / xp.where(present, sums[..., 4:], 1)
-    mean = _ratio(xp, means.sum(axis=2), n_wedges)
+    mean = ratio(means.sum(axis=2), n_wedges, xp)
     squares = (xp.where(present, means - mean[:, :, None], 0) ** 2).sum(axis=2)
-    return _ratio(xp, xp.sqrt(_ratio(xp, squares, n_wedges)), mean)
+    return ratio(xp.sqrt(ratio(squares, n_wedges, xp)), mean, xp)
 
 
-def _shifts(xp: ModuleType, moments: np.ndarray, nuclei: np.ndarray, unit: np.ndarray) -> np.ndarray:
+def _shifts(moments: np.ndarray, nuclei: np.ndarray, unit: np.ndarray, xp: ModuleType) -> np.ndarray:
     """Distance of the channels' centres of mass from the nucleus' centre in nucleus diameters; (n, 3, 4)."""
     moments = xp.concatenate([moments.sum(axis=1, keepdims=True), moments], axis=1)
-    centre = _ratio(xp, nuclei[:, 1:], nuclei[:, :1])[:, None, None]
-    offset = _ratio(xp, moments[..., 1:], moments[..., :1]) - centre
+    centre = ratio(nuclei[:, 1:], nuclei[:, :1], xp)[:, None, None]
+    offset = ratio(moments[..., 1:], moments[..., :1], xp) - centre
     return xp.hypot(offset[..., 0], offset[..., 1]) / unit[:, None, None]

@@ -10,9 +10,8 @@ from types import ModuleType
 
 import numpy as np
 
-from features._cells import Cells
-from features._device import Device
-from features._table import Column
+from features.core.cells import Cells
+from store.columns import Column
 
 LENGTHS = (
     "Perimeter", "MajorAxisLength", "MinorAxisLength", "EquivalentDiameter",
@@ -43,16 +42,16 @@ def columns() -> tuple[Column, ...]:
     return tuple(out)
 
 
-def measure(cells: Cells, device: Device) -> np.ndarray:
+def measure(cells: Cells) -> np.ndarray:
     """Measure the family; float32, shape (n_cells, n_columns).
 
     The Euler number (objects minus holes) of the nuclei is always 1 on our own segmentation, which fills their holes;
     masks made elsewhere may have some.
     """
-    xp = device.xp
+    xp = cells.device.xp
     unit = cells.nucleus_diameter[cells.field]
     with np.errstate(divide="ignore", invalid="ignore"):
-        shapes = _outlines(cells, device)
+        shapes = _outlines(cells)
         cell, nucleus = ({name: values[k] for name, values in shapes.items()} for k in range(2))
         relative = {name: shapes[name] / unit for name in LENGTHS} | {name: shapes[name] / unit**2 for name in AREAS}
         out = []
@@ -66,10 +65,10 @@ def measure(cells: Cells, device: Device) -> np.ndarray:
     return xp.where(xp.isfinite(values), values, xp.nan).astype(np.float32)
 
 
-def _outlines(cells: Cells, device: Device) -> dict[str, np.ndarray]:
+def _outlines(cells: Cells) -> dict[str, np.ndarray]:
     """Everything measured of the masks of cells and of nuclei, each (2, n_cells); lengths in px."""
-    xp = device.xp
-    measured = zip(*(_counted(cells, compartment, device) for compartment in ("Cells", "Nuclei")))
+    xp = cells.device.xp
+    measured = zip(*(_counted(cells, compartment) for compartment in ("Cells", "Nuclei")))
     boxes, sums, steps, hull, radii = (xp.moveaxis(xp.stack(both), 2, 0) for both in measured)
     area = xp.where(sums[0] > 0, sums[0], xp.nan)
     perimeter = steps[0] + math.sqrt(2) * steps[1] + (1 + math.sqrt(2)) / 2 * steps[2]
@@ -93,10 +92,10 @@ def _outlines(cells: Cells, device: Device) -> dict[str, np.ndarray]:
     return shape | _moment_shape(sums.astype(np.float64), area, boxes, xp)
 
 
-def _counted(cells: Cells, compartment: str, device: Device) -> tuple[np.ndarray, ...]:
+def _counted(cells: Cells, compartment: str) -> tuple[np.ndarray, ...]:
     """Boxes, moments, steps of the outline, hulls and radii of one compartment's masks, each (n_cells, ...)."""
-    kernels, labels, region = device.kernels.shape, cells.labels(compartment), cells.regions[compartment]
-    field, boxes = device.kernels.pixels.bounding_boxes(labels, cells.n)
+    kernels, labels, region = cells.device.kernels.shape, cells.labels(compartment), cells.regions[compartment]
+    field, boxes = cells.device.kernels.pixels.bounding_boxes(labels, cells.n)
     distance = cells.distance_inside_nucleus if compartment == "Nuclei" else cells.distance_to_cell_border
     return (
         boxes,

@@ -3,25 +3,25 @@
 Vesicles are many small spots in the cytoplasm, nuclear bodies few larger ones in the nucleus, a centrosome is one or
 two spots beside it, a Golgi or an aggresome is the one large object, rods and rings are long or have a hole. Spots are
 maxima of the difference of two local means taken inside the cell's own mask, at two scales tied to the field's
-median nucleus ("fine" and "coarse"); objects are what lies above a threshold of the cell's own. The brightest spot of
-the microtubules is taken for the organising centre. Lengths and areas are in median nucleus diameters (squared).
+median nucleus ("fine" and "coarse"); objects are connected pixels above a threshold set for each cell. The brightest
+spot of the microtubules stands for the organising centre. Lengths and areas are in median nucleus diameters (squared).
 """
 
 import math
 
 import numpy as np
 
-from features import _objects
-from features._cells import Cells
-from features._channels import COMPARTMENTS, MICROTUBULES, PROTEIN, Channel
-from features._crops import PARTS, Crops, Points, find_maxima, make_crops, values_at
-from features._device import Device
-from features._table import Column
+from features.core.cells import Cells
+from features.core.maxima import Points, find_maxima, values_at
+from features.core.objects import measure_objects, object_columns
+from features.core.packed_crops import PARTS, PackedCrops, pack_crops
+from store.channels import COMPARTMENTS, MICROTUBULES, PROTEIN
+from store.columns import Column
 
 BANDS = ("fine", "coarse")
-NOISE = 4  # a spot rises this many times above what the band swings below zero
-PROMINENCE = 0.25  # and by this share of it above the brightest pixel around it, which the side of a step does not
-CONTRAST = 0.05  # and this share of the mean of its compartment
+NOISE = 4  # a spot's response exceeds this multiple of the band's noise (its swing below zero),
+PROMINENCE = 0.25  # exceeds the brightest pixel around it by this share of itself, which the side of a step does not,
+CONTRAST = 0.05  # and exceeds this share of the mean of its compartment
 COUNTED = ("Count", "Density", "Excess", "MeanContrast", "MeanNucleusDistance")
 SPACED = ("NearestDistance", "Regularity")  # of spots in one compartment
 WHERE = ("ShareInNucleus", "MeanBorderDistance", "ContrastVariation")
@@ -42,44 +42,38 @@ def columns() -> tuple[Column, ...]:
         out += [Column("Cells", "Spots", name, (PROTEIN,), (band,)) for name in (*WHERE, *BRIGHTEST)]
     out += [Column("Cells", "Spots", name, (MICROTUBULES,), ("coarse",)) for name in BRIGHTEST]
     out += [Column("Cells", "Spots", name, (MICROTUBULES, PROTEIN)) for name in AT_CENTRE]
-    return (*out, *_objects.columns("Spots", PROTEIN))
+    return (*out, *object_columns("Spots", PROTEIN))
 
 
-def measure(cells: Cells, device: Device) -> np.ndarray:
+def measure(cells: Cells) -> np.ndarray:
     """Measure the family; float32, shape (n_cells, n_columns)."""
-    xp = device.xp
-    crops = make_crops(cells, {PROTEIN: 0, MICROTUBULES: 1}, device)
+    xp = cells.device.xp
+    crops = pack_crops(cells, {PROTEIN: 0, MICROTUBULES: 1})
     unit = cells.nucleus_diameter[cells.field]
-    centres = device.kernels.neighbours.centres(cells.cell_labels, cells.nucleus_labels, cells.field, cells.boxes)
+    centres = cells.device.kernels.neighbours.centres(cells.cell_labels, cells.nucleus_labels, cells.field, cells.boxes)
     out = []
     with np.errstate(divide="ignore", invalid="ignore"):
-        levels = {compartment: _mean_level(cells, compartment, PROTEIN, device) for compartment in COMPARTMENTS}
+        levels = {compartment: cells.mean_level(compartment, PROTEIN) for compartment in COMPARTMENTS}
         for k in range(len(BANDS)):
-            points, noise = find_maxima(PROTEIN, k, PROMINENCE, crops, cells, device)
-            out += _spots(points, noise, levels, crops, cells, device)
-            out += _brightest(points, levels["Cells"], centres, cells, device)[0]
-        points, _ = find_maxima(MICROTUBULES, 1, PROMINENCE, crops, cells, device)
-        level = _mean_level(cells, "Cells", MICROTUBULES, device)
-        found, first = _brightest(points, level, centres, cells, device)
+            points, noise = find_maxima(PROTEIN, k, PROMINENCE, crops, cells)
+            out += _spots(points, noise, levels, crops, cells)
+            out += _brightest(points, levels["Cells"], centres, cells)[0]
+        points, _ = find_maxima(MICROTUBULES, 1, PROMINENCE, crops, cells)
+        level = cells.mean_level("Cells", MICROTUBULES)
+        found, first = _brightest(points, level, centres, cells)
         out += found
         middle, coarse = (crops.smooth[PROTEIN][scale][points.packed] for scale in (1, 2))
-        out += [*(values_at(first, (middle, middle - coarse), device) / levels["Cells"])]
-        out += _objects.measure(crops, PROTEIN, cells, centres, unit, device)
+        out += [*(values_at(first, (middle, middle - coarse), xp) / levels["Cells"])]
+        out += measure_objects(crops, PROTEIN, cells, centres, unit)
     values = xp.stack(out, axis=1)
     return xp.where(xp.isfinite(values), values, xp.nan).astype(np.float32)
 
 
-def _mean_level(cells: Cells, compartment: str, channel: Channel, device: Device) -> np.ndarray:
-    """Mean of a channel over a compartment, (n_cells,); NaN where it has no pixels."""
-    region = cells.regions[compartment]
-    return device.kernels.neighbours.segment_sums(cells.values(compartment, channel), region.offsets) / region.counts
-
-
 def _spots(
-    points: Points, noise: np.ndarray, levels: dict[str, np.ndarray], crops: Crops, cells: Cells, device: Device
+    points: Points, noise: np.ndarray, levels: dict[str, np.ndarray], crops: PackedCrops, cells: Cells
 ) -> list[np.ndarray]:  # fmt: skip
     """Counts, brightness and places of the maxima that stand out, in the order of the columns."""
-    xp = device.xp
+    xp = cells.device.xp
     unit = cells.nucleus_diameter[cells.field]
     response, part = points.response, crops.parts[points.packed]
     in_nucleus = part == PARTS["Nuclei"]
@@ -91,7 +85,7 @@ def _spots(
     size = xp.where(size > 0, size, xp.nan)
     border = cells.distance_to_cell_border.ravel()[points.flat]
     given = xp.stack([stands_out, response, points.away, border]).astype(np.float64)
-    count, total, away, border = _sums(given[:, None], kept, points, device)
+    count, total, away, border = _sums(given[:, None], kept, points, cells)
     density = count / size
     counted = (
         density * size,
@@ -100,15 +94,15 @@ def _spots(
         total / count / level,
         away / count / unit,
     )
-    nearest = device.kernels.points.nearest_distances
+    nearest = cells.device.kernels.points.nearest_distances
     gaps = xp.stack([nearest(points.y, points.x, mine, points.offsets) for mine in kept[1:]])
-    gap = _sums(gaps, kept[1:], points, device) / count[1:]
+    gap = _sums(gaps, kept[1:], points, cells) / count[1:]
     spaced = (gap / unit, 2 * gap * xp.sqrt(density[1:]))
     out = [values[0] for values in counted]
     for k in (1, 2):
         out += [*(values[k] for values in counted), *(values[k - 1] for values in spaced)]
     mean = total[0] / count[0]
-    squares = _sums((response - mean[points.owner]) ** 2, stands_out, points, device)
+    squares = _sums((response - mean[points.owner]) ** 2, stands_out, points, cells)
     has_nucleus = xp.where(cells.regions["Nuclei"].counts > 0, 1, xp.nan)
     return [
         *out,
@@ -118,23 +112,23 @@ def _spots(
     ]
 
 
-def _sums(values: np.ndarray, kept: np.ndarray, points: Points, device: Device) -> np.ndarray:
+def _sums(values: np.ndarray, kept: np.ndarray, points: Points, cells: Cells) -> np.ndarray:
     """Sums of values over the kept points of each cell, (..., n_cells), of arrays that broadcast to (..., n_points)."""
-    chosen = device.xp.where(kept, values, 0)
+    chosen = cells.device.xp.where(kept, values, 0)
     rows = math.prod(chosen.shape[:-1])
-    sums = device.kernels.points.sums(chosen.reshape(rows, len(points.owner)), points.offsets)
+    sums = cells.device.kernels.points.sums(chosen.reshape(rows, len(points.owner)), points.offsets)
     return sums.reshape(*chosen.shape[:-1], len(points.offsets) - 1)
 
 
 def _brightest(
-    points: Points, level: np.ndarray, centres: np.ndarray, cells: Cells, device: Device
+    points: Points, level: np.ndarray, centres: np.ndarray, cells: Cells
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """The two brightest maxima of each cell, in the order of `BRIGHTEST`; and the index of the first, -1 if none."""
-    xp = device.xp
+    xp = cells.device.xp
     unit = cells.nucleus_diameter[cells.field]
-    which = device.kernels.points.two_highest(points.response.astype(np.float64), points.offsets)
+    which = cells.device.kernels.points.two_highest(points.response.astype(np.float64), points.offsets)
     of_points = (points.y, points.x, points.response, points.away)
-    (y, second_y), (x, second_x), (response, second), (away, _) = values_at(which, of_points, device)
+    (y, second_y), (x, second_x), (response, second), (away, _) = values_at(which, of_points, xp)
     return [
         response / level,
         response / second,

@@ -1,4 +1,4 @@
-"""How fine, coarse or regular each stain's pattern is: Haralick's features of the co-occurrence of grey levels.
+"""Haralick's texture features of each stain: how fine, coarse or regular its pattern is.
 
 Each channel is brought to 32 levels between the cell's darkest and brightest pixel, so that exposure does not matter,
 with a gamma that gives dark cells more of the levels. The protein is measured in the nucleus and the cytoplasm too, on
@@ -9,10 +9,10 @@ from types import ModuleType
 
 import numpy as np
 
-from features._cells import Cells
-from features._channels import CHANNELS, COMPARTMENTS, PROTEIN, Channel
-from features._device import Device
-from features._table import Column
+from features.core.arithmetic import ratio
+from features.core.cells import Cells
+from store.channels import CHANNELS, COMPARTMENTS, PROTEIN, Channel
+from store.columns import Column
 
 N_LEVELS = 32
 GAMMA = 0.6
@@ -67,7 +67,7 @@ def level_cuts(
         The cell's range. Equal for a flat cell, whose pixels are all of level 1.
     n_levels : int
     gamma : float
-        Below 1, dark values are told apart better.
+        Below 1, dark values get more of the levels.
     xp : module
         Array namespace.
 
@@ -82,29 +82,28 @@ def level_cuts(
     return xp.where(flat, brightest[:, None], first_above - 1).astype(xp.int64)
 
 
-def measure(cells: Cells, device: Device) -> np.ndarray:
+def measure(cells: Cells) -> np.ndarray:
     """Measure the family.
 
     Parameters
     ----------
     cells : Cells
-    device : Device
 
     Returns
     -------
     ndarray of float32, shape (n_cells, n_columns)
         NaN where a compartment has no pair of pixels at a distance.
     """
-    parts = [_measure_channel(cells, channel, device) for channel in CHANNELS]
-    return device.xp.concatenate(parts, axis=1).astype(device.xp.float32)
+    parts = [_measure_channel(cells, channel) for channel in CHANNELS]
+    return cells.device.xp.concatenate(parts, axis=1).astype(cells.device.xp.float32)
 
 
-def _measure_channel(cells: Cells, channel: Channel, device: Device) -> np.ndarray:
+def _measure_channel(cells: Cells, channel: Channel) -> np.ndarray:
     """float64, (n_cells, n_columns of the channel)."""
-    xp, kernels = device.xp, device.kernels.texture
+    xp, kernels = cells.device.xp, cells.device.kernels.texture
     region = cells.regions["Cells"]
     plane = xp.ascontiguousarray(cells.pixels[:, channel.index])
-    darkest, brightest = device.kernels.pixels.value_ranges(plane, region.offsets, region.positions)
+    darkest, brightest = cells.device.kernels.pixels.value_ranges(plane, region.offsets, region.positions)
     values = kernels.haralick(
         plane,
         cells.cell_labels,
@@ -136,6 +135,6 @@ def pool_directions(values: np.ndarray, xp: ModuleType = np) -> np.ndarray:
     """
     known = ~xp.isnan(values)
     n_known = known.sum(axis=-2)
-    mean = xp.where(known, values, 0).sum(axis=-2) / xp.where(n_known > 0, n_known, xp.nan)
+    mean = ratio(xp.where(known, values, 0).sum(axis=-2), n_known, xp)
     span = xp.where(known, values, -xp.inf).max(axis=-2) - xp.where(known, values, xp.inf).min(axis=-2)
     return xp.stack([mean, xp.where(n_known > 0, span, xp.nan)], axis=-2)

@@ -1,6 +1,6 @@
-"""How the stain is spread over the cell at large: magnitudes of Zernike moments.
+"""Magnitudes of Zernike moments: how the stain is spread over the cell as a whole.
 
-Each moment asks how much of one wavy pattern on a disc is in the cell: low degrees see a cap on one side or a ring,
+Each moment measures how much of one wavy pattern on a disc is in the cell: low degrees see a cap on one side or a ring,
 high degrees finer lobes. Magnitudes do not change when the cell is turned. All channels of a cell share one disc,
 around the centroid of the cell and out to its furthest pixel, so a stain that sits beside the centre shows in degree 1;
 mahotas.features.zernike_moments gives the same values for this centre and radius (its default centre is that of the
@@ -13,10 +13,10 @@ from math import comb, factorial
 
 import numpy as np
 
-from features._cells import Cells
-from features._channels import CHANNELS, NUCLEUS, PROTEIN
-from features._device import Device
-from features._table import Column
+from features.core.arithmetic import ratio
+from features.core.cells import Cells
+from store.channels import CHANNELS, NUCLEUS, PROTEIN
+from store.columns import Column
 
 DEGREE = 9
 ORDERS = tuple((n, m) for n in range(1, DEGREE + 1) for m in range(n + 1) if (n - m) % 2 == 0)
@@ -32,18 +32,17 @@ def columns() -> tuple[Column, ...]:
     return tuple(out)
 
 
-def measure(cells: Cells, device: Device) -> np.ndarray:
+def measure(cells: Cells) -> np.ndarray:
     """Measure the family; float32, shape (n_cells, n_columns)."""
-    xp = device.xp
+    xp = cells.device.xp
     to_zernike = xp.asarray(_zernike_of_geometric(DEGREE))
     out = []
     for compartment, channels in STAINS.items():
         labels = cells.labels(compartment)
-        field, boxes = device.kernels.pixels.bounding_boxes(labels, cells.n)
+        field, boxes = cells.device.kernels.pixels.bounding_boxes(labels, cells.n)
         planes = cells.pixels[:, [channel.index for channel in channels]]
-        moments = device.kernels.zernike.disc_moments(planes, labels, field, boxes, DEGREE)
-        total = moments[:, :, :1]
-        magnitudes = abs(moments @ to_zernike) / xp.where(total > 0, total, xp.nan)
+        moments = cells.device.kernels.zernike.disc_moments(planes, labels, field, boxes, DEGREE)
+        magnitudes = ratio(abs(moments @ to_zernike), moments[:, :, :1], xp)
         out += [magnitudes[:, :-1].reshape(cells.n, len(channels) * len(ORDERS)), magnitudes[:, -1, 1:]]
     return xp.concatenate(out, axis=1).astype(np.float32)
 

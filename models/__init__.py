@@ -1,1 +1,1 @@
-"""From a field matrix to calibrated calls: folds, boosters, stack, calibration, thresholds, importances."""
+"""From the field matrix to calibrated calls and their explanations."""

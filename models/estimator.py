@@ -1,4 +1,4 @@
-"""The classifier for Python: folds, boosters, stack, calibration and thresholds as one scikit-learn estimator."""
+"""A scikit-learn estimator of the whole model: folds, first level, stack, calibration and thresholds."""
 
 import shutil
 import tempfile
@@ -6,7 +6,7 @@ import warnings
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import pandas as pd
@@ -17,30 +17,29 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from engine.errors import InputError
 from engine.files import read_json, whole, write_json
+from models.data.label_encoding import LabelEncoding, encode_labels, number_groups
+from models.first_level.members import MEMBERS
 from models.fit import fit
 from models.fitted import Fitted, load
-from models.members import MEMBERS
 from models.settings import FEWEST_FOLDS, FitSettings
-from models.targets import Targets, number_groups, read_targets
+from store.fit_folder import FitFolder
 
 _NOTE = "estimator.json"
-_LAST = "fit.json"
 
 
 class OrganelleClassifier(ClassifierMixin, BaseEstimator):
     """Calibrated probabilities and calls of one or several labels from a table of numbers.
 
-    What `python cli.py fit` does, on a matrix and labels of one's own: the same matrix, labels and groups give the
-    same models. Weights, stack, calibration and thresholds are learnt inside the folds. NaN says that a value does not
-    exist.
+    It fits as `python cli.py fit` does: the same matrix, labels and groups give the same models. Class weights, stack,
+    calibration and thresholds are fitted within the training folds. NaN marks a missing value.
 
-    Labels are either several, `y` of shape (n_rows, n_labels) with 0 and 1 (a DataFrame names them): `predict_proba`
-    and `predict` give a column a label; or one, `y` of shape (n_rows,) with two classes: `predict_proba` gives a column
-    a class, `predict` the classes. Many classes that exclude each other are refused: `pandas.get_dummies(y)` makes
-    several labels of them. Where every row of `y` carries at least one of several labels, every predicted row does so
-    too, as each field shows an organelle: a row above no threshold gets its most probable label.
+    Labels are either several (multilabel), `y` of shape (n_rows, n_labels) with 0 and 1, where a DataFrame gives the
+    names: `predict_proba` and `predict` return one column a label. Or there is one label (binary), `y` of shape
+    (n_rows,) with two classes: `predict_proba` returns one column a class, `predict` the classes. Multiclass labels are
+    refused; `pandas.get_dummies(y)` turns them into several labels. If every row of `y` has at least one of several
+    labels, every predicted row gets at least one too: the most probable label if no probability reaches its threshold.
 
-    Thresholds are chosen for the best F1 of each label, so `predict` is not `predict_proba` cut at one half.
+    Thresholds are chosen for the best F1 of each label, so `predict` is not `predict_proba` thresholded at 0.5.
 
     Parameters
     ----------
@@ -51,16 +50,16 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
     members : sequence of str
         First-level models: "lightgbm", "xgboost", "linear".
     held_out : float
-        Share of the rows, in whole groups, that no model sees and the leaderboard judges by; only from 200 groups on.
+        Share of the rows, in whole groups, kept out of training to test the final model; only with 200 groups or more.
     random_state : int, RandomState or None
         The same number gives the same models; None draws one.
     n_jobs : int or None
-        Processes; the result does not depend on it. None is one, -1 all cores.
+        Number of processes; results do not depend on it. None means one, -1 all cores.
     device : str
         "cpu" or "cuda[:N]", for XGBoost.
     folder : path or None
-        Where the models go; a fit goes on from what is finished there. None is a temporary folder that goes with the
-        fitted object.
+        Where the models are written; an interrupted fit continues there. None uses a temporary folder, which is deleted
+        with the fitted object.
     verbose : bool
         Show progress.
 
@@ -71,13 +70,13 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
     n_features_in_, feature_names_in_
         As in scikit-learn.
     thresholds_ : ndarray of float64, shape (n_labels,)
-        A label is called from this probability on; NaN for a label with too few rows to be learnt.
-    evaluable_ : ndarray of bool, shape (n_labels,)
+        Lowest probability at which a label is called; NaN for a label with too few rows to be learnt.
+    trainable_ : ndarray of bool, shape (n_labels,)
         Labels that could be learnt; the others get their share of the rows as probability.
     oof_probabilities_ : ndarray of float32, shape (n_rows, n_labels)
-        Of the training rows, by models that have not seen them.
+        Cross-fitted probabilities of the training rows.
     leaderboard_ : DataFrame
-        Scores of each label, step and way of splitting, on unseen rows.
+        Scores of each label, step and way of splitting, on held-out rows.
 
     Examples
     --------
@@ -99,6 +98,9 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
     ['golgi', 'other']
     """
 
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+
     def __init__(
         self, n_folds: int = 5, rounds: int = 300, members: Sequence[str] = MEMBERS, held_out: float = 0.1,
         random_state: int | np.random.RandomState | None = 0, n_jobs: int | None = None, device: str = "cpu",
@@ -115,14 +117,14 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
-        """Fit all.
+        """Fit folds, first level, stack, calibration and thresholds.
 
         Parameters
         ----------
         X : array or DataFrame of numbers, shape (n_rows, n_features)
         y : array or DataFrame, shape (n_rows,) or (n_rows, n_labels)
         groups : array or None, shape (n_rows,)
-            Rows that are no independent evidence (one antibody, one plate) share a value, and a fold.
+            Rows with the same value (e.g. one antibody or plate) are not independent and stay in the same fold.
 
         Raises
         ------
@@ -130,19 +132,22 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
             If there are fewer groups than folds, or X, y or a parameter cannot be used.
         """
         names = y.columns if isinstance(y, pd.DataFrame) else None
-        X, y = validate_data(self, X, y, multi_output=True, dtype=np.float32, ensure_all_finite="allow-nan")
-        targets = read_targets(y, names)
+        X, y = validate_data(
+            self, X, y,  # pyright: ignore[reportArgumentType]  # scikit-learn's annotation knows only y's default
+            multi_output=True, dtype=np.float32, ensure_all_finite="allow-nan",
+        )  # fmt: skip
+        encoding = encode_labels(y, names)
         folder = self._new_folder() if self.folder is None else Path(self.folder)
         try:
             fitted = fit(
-                X, pd.DataFrame({"name": self._column_names()}), targets.matrix, number_groups(groups, len(X)),
-                self._settings(targets), folder, quiet=not self.verbose,
+                tuple(map(str, range(len(X)))), X, pd.DataFrame({"name": self._column_names()}), encoding.matrix,
+                number_groups(groups, len(X)), self._settings(encoding), folder, quiet=not self.verbose,
             )  # fmt: skip
         except InputError as error:
             raise ValueError(str(error)) from error
-        write_json(folder / _NOTE, {"classes": targets.classes.tolist(), "binary": targets.binary})
-        self._take(fitted, targets.classes, targets.binary)
-        self._warn_of_unlearnt(targets.names)
+        write_json(folder / _NOTE, {"classes": encoding.classes.tolist(), "binary": encoding.binary})
+        self._take(fitted, encoding.classes, encoding.binary)
+        self._warn_of_unlearnt(encoding.names)
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -160,11 +165,11 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
         probabilities, calls = self._predict(X)
         if not self._binary:
             return calls.astype(np.int64)
-        called = calls[:, 0] if self.evaluable_[0] else probabilities[:, 0] >= 0.5
+        called = calls[:, 0] if self.trainable_[0] else probabilities[:, 0] >= 0.5
         return self.classes_[called.astype(np.int64)]
 
     def save(self, folder: str | Path) -> None:
-        """Write the models and all that stands on them into a folder: plain files, nothing pickled.
+        """Write the fitted models and tables to a folder as plain files, without pickle.
 
         Raises
         ------
@@ -175,14 +180,14 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
         folder = Path(folder)
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"{folder} is a file; the models go into a folder. Name a new one, or remove the file.")
-        (folder / _LAST).unlink(missing_ok=True)
+        FitFolder(folder).fit_file.unlink(missing_ok=True)
         for name, content in self._files().items():
             with whole(folder / name) as path:
                 path.write_bytes(content)
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """Read what `save` wrote, or the models folder of a run (runs/default/models).
+        """Read what `save` wrote, or a run (runs/default).
 
         Raises
         ------
@@ -191,7 +196,7 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
         """
         fitted = load(Path(folder), organelles=None)
         settings, note = fitted.settings, Path(folder) / _NOTE
-        said = read_json(note) if note.is_file() else {"classes": settings.organelles, "binary": False}
+        saved = read_json(note) if note.is_file() else {"classes": settings.organelles, "binary": False}
         model = cls(
             settings.n_folds, settings.rounds, settings.members, settings.held_out, settings.seed,
             device=settings.device, folder=folder,
@@ -199,10 +204,10 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
         model.n_features_in_ = len(fitted.columns)
         if list(fitted.columns) != model._column_names():
             model.feature_names_in_ = np.array(fitted.columns, object)
-        model._take(fitted, np.array(said["classes"]), said["binary"])
+        model._take(fitted, np.array(saved["classes"]), saved["binary"])
         return model
 
-    def _settings(self, targets: Targets) -> FitSettings:
+    def _settings(self, encoding: LabelEncoding) -> FitSettings:
         _check_whole("n_folds", self.n_folds, FEWEST_FOLDS)
         _check_whole("rounds", self.rounds, 1)
         if not (isinstance(self.held_out, float | int) and 0 <= self.held_out < 1):
@@ -211,18 +216,18 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
         seed = int(state) if isinstance(state, int | np.integer) else int(check_random_state(state).randint(2**31 - 1))
         return FitSettings(
             n_folds=self.n_folds, seed=seed, rounds=self.rounds, members=tuple(self.members), held_out=self.held_out,
-            organelles=targets.names, at_least_one=targets.at_least_one, device=self.device,
-            workers=effective_n_jobs(self.n_jobs),
+            organelles=encoding.names, at_least_one=encoding.at_least_one, device=self.device,
+            workers=effective_n_jobs(self.n_jobs),  # pyright: ignore[reportArgumentType]  # joblib takes None too
         )  # fmt: skip
 
     def _take(self, fitted: Fitted, classes: np.ndarray, binary: bool) -> None:
         self._fitted, self._binary = fitted, binary
         self.classes_ = classes
-        self.thresholds_, self.evaluable_ = fitted.threshold, fitted.evaluable
+        self.thresholds_, self.trainable_ = fitted.threshold, fitted.trainable
         self.oof_probabilities_, self.leaderboard_ = fitted.probabilities, fitted.leaderboard.table
 
     def _warn_of_unlearnt(self, names: Sequence[str]) -> None:
-        unlearnt = [name for name, able in zip(names, self.evaluable_) if not able]
+        unlearnt = [name for name, able in zip(names, self.trainable_) if not able]
         if unlearnt:
             warnings.warn(
                 f"{len(unlearnt)} of {len(names)} labels have too few rows with or without them to be learnt, and get "
@@ -232,9 +237,8 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
 
     def _predict(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         check_is_fitted(self)
-        return self._fitted.predict(
-            validate_data(self, X, reset=False, dtype=np.float32, ensure_all_finite="allow-nan")
-        )
+        values = validate_data(self, X, reset=False, dtype=np.float32, ensure_all_finite="allow-nan")
+        return self._fitted.predict(cast(np.ndarray, values))
 
     def _column_names(self) -> list[str]:
         return list(getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)]))
@@ -248,16 +252,15 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
         return Path(folder)
 
     def _files(self) -> dict[str, bytes]:
-        """The files of the fit, fit.json last: a folder without it is no fit."""
-        root = self._fitted.folder
-        paths = sorted(
-            (path for path in root.rglob("*") if path.is_file()), key=lambda path: (path.name == _LAST, path)
-        )
-        return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+        """The files of the fit, fit.json last: a folder without it counts as unfinished."""
+        folder = self._fitted.folder
+        note = folder.root / _NOTE
+        paths = (*((note,) if note.is_file() else ()), *folder.files())
+        return {path.relative_to(folder.root).as_posix(): path.read_bytes() for path in paths}
 
     def __getstate__(self) -> dict[str, Any]:
-        """A copy in memory (for other processes, copy.deepcopy) brings the files along."""
-        state = super().__getstate__()
+        """Include the fit's files, so that copies (pickle, copy.deepcopy) are complete."""
+        state = cast(dict[str, Any], super().__getstate__())
         held = {"_fitted": self._files()} if hasattr(self, "_fitted") else {}
         return {name: value for name, value in state.items() if name != "_removal"} | held
 

@@ -1,8 +1,8 @@
 """From the field matrix to calibrated calls: folds, first level, stack, calibration, thresholds, leaderboard."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,41 +10,39 @@ import pandas as pd
 
 from engine.counted import counted
 from engine.errors import InputError
-from engine.files import digest, made_from
-from engine.progress import Progress, progress
-from models.align import fit_alignment
-from models.boosters import INPUTS, chosen_strengths, evaluable, train_first_level, unit_keys
-from models.chain import Nested, fit_chain, fit_nested
-from models.fitted import Fitted, conclude, ensemble_scores, load, widen
+from engine.running.progress import Progress, progress
+from models.ensemble import conclude, ensemble_scores, widen
+from models.evaluation.leaderboard import Leaderboard, add_intervals, assemble, organelle_rows
+from models.evaluation.leaderboard_rows import leak_rows, split_row, step_rows, weight_rows
+from models.first_level.fold_model import Training
+from models.first_level.training import INPUTS, chosen_exponents, fold_model_stamps, train_first_level, trainable
+from models.fitted import Fitted, load
 from models.folds import make_folds, split_off
-from models.judge import leak_rows, split_row, step_rows, weight_rows
-from models.leaderboard import Leaderboard, add_intervals, assemble, organelle_rows
+from models.second_level.second_level import CrossFitted, cross_fit_second_level, fit_second_level
+from models.second_level.standardisation import fit_standardisation
 from models.settings import FEWEST_FOLDS, FitSettings
-from models.units import Training
+from store.fit_folder import FitFolder
+from store.stamp import code_of, stamp, stamp_of
 
 LEAST_GROUPS_TO_HOLD_OUT = 200
-_CHAIN_STEPS = 2
-_CONCLUDED_BY = (
-    "folds", "align", "logistic", "stack", "calibrate", "thresholds", "chain", "metrics", "judge", "leaderboard", "fit",
-    "fitted",
-)  # fmt: skip
+_SECOND_LEVEL_STEPS = 2
 
 
 @dataclass(frozen=True)
 class Design:
-    """Which field is used for what.
+    """Which fields are used for training, in which fold, and which organelles are trainable.
 
     Attributes
     ----------
     training : Training
     kind : str
-        "grouped" where groups are named, even if each holds one field; "random" where nothing is known of them.
-    evaluable : ndarray of bool, shape (28,)
+        "grouped" if groups were given, even if each has one field; otherwise "random".
+    trainable : ndarray of bool, shape (28,)
     """
 
     training: Training
     kind: str
-    evaluable: np.ndarray
+    trainable: np.ndarray
 
     @property
     def in_folds(self) -> np.ndarray:
@@ -53,11 +51,12 @@ class Design:
 
     @property
     def organelles(self) -> list[int]:
-        """The evaluable ones."""
-        return np.flatnonzero(self.evaluable).tolist()
+        """The trainable ones."""
+        return np.flatnonzero(self.trainable).tolist()
 
 
 def fit(
+    ids: tuple[str, ...],
     matrix: np.ndarray,
     columns: pd.DataFrame,
     labels: np.ndarray,
@@ -67,28 +66,33 @@ def fit(
     quiet: bool = False,
     clear: Callable[[], None] = lambda: None,
     named: bool = True,
+    simulated: bool = False,
 ) -> Fitted:
-    """Fit everything, going on from what is already finished in the folder.
+    """Fit first and second level and write the leaderboard; finished models in the folder are reused.
 
     Parameters
     ----------
+    ids : tuple of str
+        The fields, each once.
     matrix : ndarray of float32, shape (n_fields, n_columns)
-        NaN where a value does not exist.
+        NaN for missing values.
     columns : DataFrame
         One row a column, with `name`.
     labels : ndarray of bool, shape (n_fields, 28)
     groups : ndarray of int, shape (n_fields,), or None
-        Fields that are no independent evidence share a number; None where nothing is known.
+        Fields that are not independent (e.g. one antibody) share a number; None if unknown.
     settings : FitSettings
     folder : Path
-        For the models, fit.json and the out-of-fold arrays.
+        The run folder, or another for the files that `FitFolder` names.
     quiet : bool
         Show no progress.
     clear : callable
-        Called if there is something to fit, while fit.json of an earlier fit is still there: the place to say so and to
-        remove tables of that fit elsewhere, so that no two fits mix.
+        Called before a new fit replaces the tables of an earlier one, e.g. to print a message and to remove the results
+        that depend on them.
     named : bool
-        Whether somebody said which fields belong together; False where groups are of near-identical fields only.
+        Whether groups were given; False if they consist of near-identical fields only.
+    simulated : bool
+        Whether the fields are simulated; noted in metrics.json.
 
     Raises
     ------
@@ -97,26 +101,29 @@ def fit(
     """
     named = named and groups is not None
     groups = np.arange(len(matrix)) if groups is None else groups
-    _check(matrix, columns, labels, groups, settings)
+    _check(ids, matrix, columns, labels, groups, settings)
     design = make_design(matrix, labels, groups, settings, named)
-    data_keys = unit_keys(design.training, settings)
-    key = digest([settings.of_result(), data_keys, design.kind, list(columns["name"]), _sources()])
-    if made_from(folder / "fit.json") == key:
+    first_level = fold_model_stamps(design.training, settings)
+    used = [settings.of_result(), design.kind, simulated]
+    mark = stamp(used, [first_level, list(columns["name"]), ids], fit_code())
+    results = FitFolder(folder)
+    if stamp_of(results.fit_file) == mark and all(path.is_file() for path in results.tables(settings.members)):
         return load(folder, settings.organelles)
     clear()
-    (folder / "fit.json").unlink(missing_ok=True)
+    results.clear()
     with _shown(design, settings, quiet) as shown:
-        first = train_first_level(design.training, design.organelles, range(settings.n_folds), settings, folder, shown)
-        leak = _leak(design, first, settings, folder, shown)
-        fitted = _conclude(design, first, leak, tuple(columns["name"]), settings, folder, shown)
-    fitted.save(key)
+        every, models = range(settings.n_folds), results.models
+        first = train_first_level(design.training, design.organelles, every, settings, models, shown)
+        leak = _leak(design, first, settings, models, shown)
+        fitted = _conclude(design, first, leak, ids, tuple(columns["name"]), settings, results, shown)
+    fitted.save(mark, simulated)
     return fitted
 
 
 def make_design(
     matrix: np.ndarray, labels: np.ndarray, groups: np.ndarray, settings: FitSettings, named: bool = True
 ) -> Design:
-    """Hold out whole groups, divide the rest into folds, and see which organelles can be learnt."""
+    """Hold out whole groups, divide the rest into folds, and find the trainable organelles."""
     fold = np.full(len(labels), -1, np.int8)
     kept = np.ones(len(labels), bool)
     if settings.held_out > 0 and len(np.unique(groups)) >= LEAST_GROUPS_TO_HOLD_OUT:
@@ -124,13 +131,13 @@ def make_design(
     folds = make_folds(labels[kept], groups[kept], settings.n_folds, settings.seed)
     fold[kept] = folds.fold
     training = Training(np.ascontiguousarray(matrix, np.float32), labels, np.asarray(groups, np.int64), fold)
-    return Design(training, "grouped" if named else "random", evaluable(labels, groups, fold))
+    return Design(training, "grouped" if named else "random", trainable(labels, groups, fold))
 
 
 def _leak(
-    design: Design, first: np.ndarray, settings: FitSettings, folder: Path, shown: Progress
+    design: Design, first: np.ndarray, settings: FitSettings, models: Path, shown: Progress
 ) -> list[pd.DataFrame]:
-    """The first member again, on folds that split groups: rows for the leaderboard."""
+    """Leaderboard rows of the first member trained again on random folds, which split groups (a leak)."""
     if not _tries_random_folds(design, settings):
         return []
     training = design.training
@@ -140,61 +147,63 @@ def _leak(
     random_fold[mine] = make_folds(training.labels[mine], alone, settings.n_folds, settings.seed).fold
     random_training = Training(training.values, training.labels, np.arange(len(mine)), random_fold)
     tried = range(settings.random_folds)
-    only = FitSettings(**vars(settings) | {"members": settings.members[:1]})
-    random = train_first_level(random_training, design.organelles, tried, only, folder / "random_folds", shown)
+    only = replace(settings, members=settings.members[:1])
+    random = train_first_level(random_training, design.organelles, tried, only, models / "random_folds", shown)
     grouped = np.where(np.isin(training.fold, tried)[:, None], first[:, :, 0], np.nan)
-    able = design.evaluable
+    able = design.trainable
     return leak_rows(
         settings.members[0], grouped[:, able], random[:, able, 0], training.labels[:, able], training.fold, random_fold
     )
 
 
 def _conclude(
-    design: Design, first: np.ndarray, leak: list[pd.DataFrame], columns: Sequence[str], settings: FitSettings,
-    folder: Path, shown: Progress,
+    design: Design, first: np.ndarray, leak: list[pd.DataFrame], ids: tuple[str, ...], columns: tuple[str, ...],
+    settings: FitSettings, folder: FitFolder, shown: Progress,
 ) -> Fitted:  # fmt: skip
-    """Stack, calibration, thresholds and their judgement."""
-    able, inner = design.evaluable, design.in_folds
+    """Fit the second level and evaluate it."""
+    able, inner = design.trainable, design.in_folds
     labels, fold = design.training.labels, design.training.fold
     prior = (labels[inner].sum(0) + 0.5) / (inner.sum() + 1)
-    alignment = fit_alignment(first[inner][:, able], fold[inner], settings.n_folds)
-    members = alignment.apply(first[inner][:, able], fold[inner])
-    known, inputs = labels[inner][:, able], folder / f"{INPUTS}nested"
-    nested = fit_nested(members, known, fold[inner], inputs, settings.workers, settings.at_least_one)
+    standardisation = fit_standardisation(first[inner][:, able], fold[inner], settings.n_folds)
+    members = standardisation.apply(first[inner][:, able], fold[inner])
+    known, inputs = labels[inner][:, able], folder.models / f"{INPUTS}cross_fitted"
+    cross_fitted = cross_fit_second_level(members, known, fold[inner], inputs, settings.workers, settings.at_least_one)
     shown.advance()
-    chain = fit_chain(members, known, fold[inner], settings.at_least_one)
+    second_level = fit_second_level(members, known, fold[inner], settings.at_least_one)
     shown.advance()
     aligned = np.full_like(first, np.nan)
     aligned[np.ix_(inner, able)] = members
     probabilities, calls = np.empty(labels.shape, np.float32), np.empty(labels.shape, bool)
     probabilities[inner], calls[inner] = conclude(
-        nested.probabilities, nested.threshold, able, prior, settings.at_least_one
+        cross_fitted.probabilities, cross_fitted.threshold, able, prior, settings.at_least_one
     )
     if not inner.all():
-        held_out = ensemble_scores(folder, settings, able, alignment, design.training.values[~inner])
+        held_out = ensemble_scores(folder.models, settings, able, standardisation, design.training.values[~inner])
         aligned[np.ix_(~inner, able)] = held_out
-        threshold = chain.thresholds.threshold
+        threshold = second_level.thresholds.threshold
         probabilities[~inner], calls[~inner] = conclude(
-            chain.probabilities(held_out), threshold, able, prior, settings.at_least_one
+            second_level.probabilities(held_out), threshold, able, prior, settings.at_least_one
         )
-    board = _board(design, members, nested, probabilities, calls, [*_weights(folder, settings), *leak], settings)
-    board = _with_thresholds(board, widen(chain.thresholds.threshold, able, np.nan))
+    others = [*_weights(folder.models, settings), *leak]
+    board = _board(design, members, cross_fitted, probabilities, calls, others, settings)
+    board = _with_thresholds(board, widen(second_level.thresholds.threshold, able, np.nan))
     return Fitted(
-        folder, settings, tuple(columns), able, prior, alignment, chain, fold, aligned, probabilities, calls, board
-    )
+        folder, settings, columns, able, prior, standardisation, second_level, ids, labels, design.training.groups,
+        fold, aligned, probabilities, calls, board,
+    )  # fmt: skip
 
 
 def _board(
-    design: Design, members: np.ndarray, nested: Nested, probabilities: np.ndarray, calls: np.ndarray,
+    design: Design, members: np.ndarray, cross_fitted: CrossFitted, probabilities: np.ndarray, calls: np.ndarray,
     others: list[pd.DataFrame], settings: FitSettings,
 ) -> Leaderboard:  # fmt: skip
-    able, inner, training = design.evaluable, design.in_folds, design.training
+    able, inner, training = design.trainable, design.in_folds, design.training
     labels, p, mine = training.labels[inner], probabilities[inner], calls[inner]
     names = settings.organelles
     organelles = organelle_rows(labels, p, mine, able, names)
     rng = np.random.default_rng(settings.seed)
     organelles = add_intervals(organelles, labels, p, mine, training.groups[inner], settings.n_resamples, rng)
-    steps = step_rows(members, settings, nested, labels[:, able], mine[:, able]) if able.any() else []
+    steps = step_rows(members, settings, cross_fitted, labels[:, able], mine[:, able]) if able.any() else []
     splits = [split_row(f"{design.kind} folds", labels, p, mine, able, names)]
     if not inner.all():
         out = ~inner
@@ -203,10 +212,10 @@ def _board(
     return assemble(organelles, [*steps, *splits, *others], design.kind)
 
 
-def _weights(folder: Path, settings: FitSettings) -> list[pd.DataFrame]:
-    """What the pilots of the class weights said: rows for the leaderboard."""
-    chosen = {name: chosen_strengths(folder, name, settings.n_folds) for name in settings.members}
-    return [row for name, strengths in chosen.items() for row in weight_rows(name, strengths)]
+def _weights(models: Path, settings: FitSettings) -> list[pd.DataFrame]:
+    """Leaderboard rows of the pilot fits that chose the class weights."""
+    chosen = {name: chosen_exponents(models, name, settings.n_folds) for name in settings.members}
+    return [row for name, exponents in chosen.items() for row in weight_rows(name, exponents)]
 
 
 def _with_thresholds(board: Leaderboard, threshold: np.ndarray) -> Leaderboard:
@@ -224,19 +233,20 @@ def _tries_random_folds(design: Design, settings: FitSettings) -> bool:
 def _shown(design: Design, settings: FitSettings, quiet: bool) -> AbstractContextManager[Progress]:
     fits = settings.n_folds * len(settings.members)
     fits += settings.random_folds if _tries_random_folds(design, settings) else 0
-    return progress("fit", fits * len(design.organelles) + _CHAIN_STEPS, "models", quiet)
+    return progress("fit", fits * len(design.organelles) + _SECOND_LEVEL_STEPS, "models", quiet)
 
 
-def _sources() -> str:
-    """A hash of the code that follows the first level, so that another version's conclusions are not taken for ours."""
-    return digest([(Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8") for name in _CONCLUDED_BY])
+def fit_code() -> str:
+    """Hash of the sources that a fit depends on; the first-level models have separate stamps."""
+    return code_of("models.fit")
 
 
 def _check(
-    matrix: np.ndarray, columns: pd.DataFrame, labels: np.ndarray, groups: np.ndarray, settings: FitSettings
-) -> None:
-    expected = {"labels": (len(matrix), len(settings.organelles)), "groups": (len(matrix),)}
-    found = {"labels": labels.shape, "groups": groups.shape}
+    ids: tuple[str, ...], matrix: np.ndarray, columns: pd.DataFrame, labels: np.ndarray, groups: np.ndarray,
+    settings: FitSettings,
+) -> None:  # fmt: skip
+    expected = {"ids": (len(matrix),), "labels": (len(matrix), len(settings.organelles)), "groups": (len(matrix),)}
+    found = {"ids": (len(ids),), "labels": labels.shape, "groups": groups.shape}
     for name, shape in expected.items():
         if found[name] != shape:
             raise InputError(f"{name} of shape {found[name]} do not fit {len(matrix)} fields (expected {shape}).")

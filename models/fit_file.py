@@ -1,38 +1,39 @@
-"""fit.json read back: every number of it where it belongs and possible, before anything is computed with it."""
+"""Reading fit.json, with every value checked before use."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from engine.command_line import command_line
 from engine.errors import InputError
 from engine.files import read_json
 from engine.ids import shown
-from models import calibrate, stack, thresholds
-from models.align import Alignment
-from models.chain import Chain
+from models.second_level import calibration, stacking, thresholds
+from models.second_level.second_level import SecondLevel
+from models.second_level.standardisation import FoldStandardisation
 from models.settings import FitSettings
+from store.fit_folder import FitFolder
 
 _MOST_FOLDS, _MOST_COLUMNS = 100, 1_000_000
-REMEDY = "Run python cli.py fit again."
+REMEDY = f"Run {command_line('fit')} again."
 
 
 @dataclass(frozen=True)
 class FitFile:
-    """What fit.json holds; see `models.fitted.Fitted`."""
+    """The contents of fit.json; see `models.fitted.Fitted`."""
 
-    key: str
+    stamp: str
     settings: FitSettings
     folds: str
-    evaluable: np.ndarray
+    trainable: np.ndarray
     prior: np.ndarray
-    alignment: Alignment
-    chain: Chain
+    standardisation: FoldStandardisation
+    second_level: SecondLevel
     columns: tuple[str, ...]
 
 
-def read_fit_file(folder: Path) -> FitFile:
+def read_fit_file(folder: FitFolder) -> FitFile:
     """Read fit.json.
 
     Raises
@@ -40,9 +41,11 @@ def read_fit_file(folder: Path) -> FitFile:
     InputError
         If there is none, or a part of it is missing or impossible.
     """
-    path = folder / "fit.json"
+    path = folder.fit_file
     if not path.is_file():
-        raise InputError(f"no finished fit in {folder} (fit.json is missing). Run: python cli.py fit")
+        if (folder.root / path.name).is_file():
+            raise InputError(f"{folder.root} holds only the models of a fit. Name the folder that it lies in.")
+        raise InputError(f"no finished fit in {folder.root} (models/fit.json is missing). Run: {command_line('fit')}")
     content = read_json(path, REMEDY)
     try:
         return _parsed(content)
@@ -53,20 +56,22 @@ def read_fit_file(folder: Path) -> FitFile:
 def _parsed(content: dict[str, Any]) -> FitFile:
     settings = _settings(content["settings"])
     n_labels = len(settings.organelles)
-    evaluable = _array(content, "evaluable", (n_labels,), 0, 1).astype(bool)
+    trainable = _array(content, "trainable", (n_labels,), 0, 1).astype(bool)
     prior = _array(content, "prior", (n_labels,), 0, 1)
-    able, members = int(evaluable.sum()), len(settings.members)
+    able, members = int(trainable.sum()), len(settings.members)
     folds, columns = content["folds"], content["columns"]
     if folds not in ("grouped", "random"):
         raise ValueError("folds are grouped or random")
     if not 1 <= len(columns) <= _MOST_COLUMNS or len({_text(name) for name in columns}) != len(columns):
         raise ValueError("columns are names, each once")
     shape = (settings.n_folds, able, members)
-    alignment = Alignment(
-        _array(content["alignment"], "centre", shape), _array(content["alignment"], "spread", shape, 1e-12)
+    standardisation = FoldStandardisation(
+        _array(content["standardisation"], "centre", shape), _array(content["standardisation"], "spread", shape, 1e-12)
     )
-    chain = _chain(content["chain"], able, members)
-    return FitFile(_text(content["key"]), settings, folds, evaluable, prior, alignment, chain, tuple(columns))
+    second_level = _second_level(content["second_level"], able, members)
+    return FitFile(
+        _text(content["stamp"]), settings, folds, trainable, prior, standardisation, second_level, tuple(columns)
+    )
 
 
 def _settings(content: dict[str, Any]) -> FitSettings:
@@ -94,7 +99,7 @@ def _array(
 ) -> np.ndarray:
     """Finite numbers of this shape within these bounds, float64."""
     array = np.array(content[name])
-    if 0 in shape and array.size == 0:  # nested lists without an inner length
+    if 0 in shape and array.size == 0:  # cross-fitted lists without an inner length
         return np.empty(shape)
     if array.shape != shape or array.dtype.kind not in "bif":
         raise ValueError(f"{name} should have {' x '.join(map(str, shape))} numbers")
@@ -103,23 +108,23 @@ def _array(
     return array.astype(np.float64)
 
 
-def _chain(content: dict[str, Any], able: int, members: int) -> Chain:
-    ways = {"stack": stack.WAYS, "calibration": calibrate.WAYS, "thresholds": thresholds.WAYS}
+def _second_level(content: dict[str, Any], able: int, members: int) -> SecondLevel:
+    ways = {"stack": stacking.WAYS, "calibration": calibration.WAYS, "thresholds": thresholds.WAYS}
     for name, known in ways.items():
         if content[name]["way"] not in known:
             raise ValueError(f"{name} is none of {', '.join(known)}")
     second, curves = content["stack"], content["calibration"]
-    knots = _array(curves, "knots", (able, calibrate.PIECES - 1))
+    knots = _array(curves, "knots", (able, calibration.PIECES - 1))
     if (np.diff(knots) < 0).any():
         raise ValueError("knots do not rise")
-    return Chain(
-        stack.Stack(
+    return SecondLevel(
+        stacking.Stack(
             second["way"], _array(second, "centre", (able, members)),
             _array(second, "spread", (able, members), 1e-12), _array(second, "weight", (able, members)),
         ),
-        calibrate.Calibration(
+        calibration.Calibration(
             curves["way"], _array(curves, "slope", (able,), 0), _array(curves, "intercept", (able,)), knots,
-            _array(curves, "rise", (able, calibrate.PIECES), 0), _array(curves, "level", (able,)),
+            _array(curves, "rise", (able, calibration.PIECES), 0), _array(curves, "level", (able,)),
         ),
         thresholds.Thresholds(
             content["thresholds"]["way"], _array(content["thresholds"], "threshold", (able,), 0, 1)

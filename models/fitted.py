@@ -1,22 +1,28 @@
-"""A finished fit: its settings, models and chain, read back from plain files, and what it says about new fields."""
+"""A finished fit: its settings, models and results, read from plain files, and its predictions for new fields."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
+from engine.command_line import DATA, command_line
 from engine.errors import InputError
-from engine.files import write_array, write_json
-from engine.stored import read_array
-from models.align import Alignment
-from models.chain import Chain
+from engine.files import write_json
+from models.data.labels import ORGANELLES
+from models.ensemble import conclude, ensemble_scores, widen
+from models.evaluation.leaderboard import Leaderboard
 from models.fit_file import REMEDY, read_fit_file
-from models.labels import ORGANELLES
-from models.leaderboard import Leaderboard
-from models.members import member
+from models.second_level.second_level import SecondLevel
+from models.second_level.standardisation import FoldStandardisation
 from models.settings import FitSettings
-from models.thresholds import call
-from models.units import Unit
+from store.fit_folder import FitFolder, read_class_table, write_class_table, write_table
+from store.matrix import FieldMatrix, read_fields
+from store.run_folder import RunFolder
+from store.schema import FOLD, FOLDS, GROUP, METADATA_ID
+from store.untrusted_input import check_ids, read_table
+
+_REMOVE = f"Remove it. {REMEDY}"
 
 
 @dataclass(frozen=True)
@@ -25,38 +31,47 @@ class Fitted:
 
     Attributes
     ----------
-    folder : Path
-        Where the models lie.
+    folder : FitFolder
+        Where the models and tables lie.
     settings : FitSettings
     columns : tuple of str
         Names of the matrix's columns.
-    evaluable : ndarray of bool, shape (28,)
-        Organelles with models; the others have only their prior.
+    trainable : ndarray of bool, shape (28,)
+        Organelles with models; the others are predicted with their prior.
     prior : ndarray of float64, shape (28,)
         Share of the training fields that carry the organelle.
-    alignment : Alignment
-        Of the folds' scores, for the evaluable organelles.
-    chain : Chain
-        For the evaluable organelles, in order.
+    standardisation : FoldStandardisation
+        Mean and spread of each fold's scores, for the trainable organelles.
+    second_level : SecondLevel
+        For the trainable organelles, in order.
     threshold : ndarray of float64, shape (28,)
-        NaN for organelles that are not evaluable.
-    fold : ndarray of int8, shape (n_fields,)
+        NaN for organelles that are not trainable.
+    ids : tuple of str
+        The n training fields.
+    labels : ndarray of bool, shape (n, 28)
+    groups : ndarray of int64, shape (n,)
+        Fields of one group share a fold.
+    fold : ndarray of int8, shape (n,)
         The training fields' folds; -1 for those held out.
-    members : ndarray of float32, shape (n_fields, 28, n_members)
-        Their aligned scores by each member: out of fold, and for those held out by the whole ensemble.
-    probabilities : ndarray of float32, shape (n_fields, 28)
-        Their probabilities: nested out of fold, and for those held out by the whole ensemble.
-    calls : ndarray of bool, shape (n_fields, 28)
+    members : ndarray of float32, shape (n, 28, n_members)
+        The training fields' standardised scores by each member: out-of-fold scores, or for held-out fields those of the
+        whole ensemble.
+    probabilities : ndarray of float32, shape (n, 28)
+        The training fields' probabilities: cross-fitted, or for held-out fields those of the whole ensemble.
+    calls : ndarray of bool, shape (n, 28)
     leaderboard : Leaderboard
     """
 
-    folder: Path
+    folder: FitFolder
     settings: FitSettings
     columns: tuple[str, ...]
-    evaluable: np.ndarray
+    trainable: np.ndarray
     prior: np.ndarray
-    alignment: Alignment
-    chain: Chain
+    standardisation: FoldStandardisation
+    second_level: SecondLevel
+    ids: tuple[str, ...]
+    labels: np.ndarray
+    groups: np.ndarray
     fold: np.ndarray
     members: np.ndarray
     probabilities: np.ndarray
@@ -65,8 +80,8 @@ class Fitted:
 
     @property
     def threshold(self) -> np.ndarray:
-        """Of each of the 28 organelles; NaN without one."""
-        return widen(self.chain.thresholds.threshold, self.evaluable, np.nan)
+        """Threshold of each of the 28 organelles; NaN for those that are not trainable."""
+        return widen(self.second_level.thresholds.threshold, self.trainable, np.nan)
 
     def predict(self, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities and calls of new fields.
@@ -80,7 +95,7 @@ class Fitted:
         -------
         probabilities : ndarray of float32, shape (n_fields, 28)
         calls : ndarray of bool, shape (n_fields, 28)
-            At least one a field, unless the settings say that fields may carry none.
+            At least one a field, unless `settings.at_least_one` is False.
 
         Raises
         ------
@@ -89,113 +104,130 @@ class Fitted:
         """
         if matrix.ndim != 2 or matrix.shape[1] != len(self.columns):
             raise InputError(
-                f"the matrix has shape {matrix.shape}, but the run in {self.folder} was fitted on {len(self.columns)} "
-                "columns. Extract these fields with the settings of that run."
+                f"the matrix has shape {matrix.shape}, but the run in {self.folder.root} was fitted on "
+                f"{len(self.columns)} columns. Extract these fields with the settings of that run."
             )
-        scores = ensemble_scores(self.folder, self.settings, self.evaluable, self.alignment, matrix)
-        known = self.chain.probabilities(scores) if self.evaluable.any() else np.empty((len(matrix), 0))
-        threshold = self.chain.thresholds.threshold
-        return conclude(known, threshold, self.evaluable, self.prior, self.settings.at_least_one)
+        scores = ensemble_scores(self.folder.models, self.settings, self.trainable, self.standardisation, matrix)
+        known = self.second_level.probabilities(scores) if self.trainable.any() else np.empty((len(matrix), 0))
+        threshold = self.second_level.thresholds.threshold
+        return conclude(known, threshold, self.trainable, self.prior, self.settings.at_least_one)
 
-    def save(self, key: str) -> None:
-        """Write fit.json, the arrays and leaderboard.csv beside the models; fit.json comes last."""
-        arrays = {"fold": self.fold, "members": self.members, "probabilities": self.probabilities, "calls": self.calls}
-        for name, array in arrays.items():
-            write_array(self.folder / f"oof_{name}.npy", array)
-        self.leaderboard.save(self.folder / "leaderboard.csv")
+    def training_fields(self, matrix: FieldMatrix) -> FieldMatrix:
+        """Return the matrix after checking that its rows are the training fields, in order.
+
+        Raises
+        ------
+        InputError
+            If the fields differ: some were measured or removed after the fit.
+        """
+        if matrix.ids != self.ids:
+            raise InputError(
+                f"the run in {self.folder.root} was fitted on {len(self.ids)} fields, but {len(matrix.ids)} have "
+                f"features now or they are others. Run {command_line('fit')} again."
+            )
+        return matrix
+
+    def save(self, mark: str, simulated: bool) -> None:
+        """Write the tables, and last fit.json with its stamp.
+
+        Parameters
+        ----------
+        mark : str
+            The stamp.
+        simulated : bool
+            Whether the fields are simulated; noted in metrics.json.
+        """
+        folder, classes = self.folder, self.settings.organelles
+        folds = dict(zip(FOLDS, (list(self.ids), self.groups, self.fold), strict=True))
+        write_table(folder.folds, pa.table(folds))
+        write_class_table(folder.labels, self.ids, classes, self.labels)
+        write_class_table(folder.probabilities, self.ids, classes, self.probabilities)
+        write_class_table(folder.calls, self.ids, classes, self.calls)
+        for m, name in enumerate(self.settings.members):
+            write_class_table(folder.scores(name), self.ids, classes, self.members[:, :, m])
+        self.leaderboard.save(folder.leaderboard)
+        written = Leaderboard.load(folder.leaderboard, self.leaderboard.folds, classes)  # the same digits in both files
+        written.save_metrics(folder.metrics, simulated)
         content = {
-            "key": key,
+            "stamp": mark,
             "settings": self.settings.of_result(),
             "folds": self.leaderboard.folds,
-            "evaluable": self.evaluable.tolist(),
+            "trainable": self.trainable.tolist(),
             "prior": self.prior.tolist(),
-            "alignment": {name: part.tolist() for name, part in vars(self.alignment).items()},
-            "chain": self.chain.to_json(),
+            "standardisation": {name: part.tolist() for name, part in vars(self.standardisation).items()},
+            "second_level": self.second_level.to_json(),
             "columns": list(self.columns),
         }
-        write_json(self.folder / "fit.json", content)
+        write_json(folder.fit_file, content)
 
 
-def load(folder: Path, organelles: tuple[str, ...] | None = ORGANELLES) -> Fitted:
+def load(root: Path, organelles: tuple[str, ...] | None = ORGANELLES) -> Fitted:
     """Read a finished fit.
 
     Parameters
     ----------
-    folder : Path
+    root : Path
+        The run folder, or the folder of an estimator.
     organelles : tuple of str or None
-        What its labels must stand for; None for anything.
+        The names that its labels must have; None accepts any.
 
     Raises
     ------
     InputError
-        If there is none in the folder, or a file of it is not as a fit leaves it.
+        If there is none in the folder, or one of its files is damaged.
     """
+    folder = FitFolder(root)
     fit = read_fit_file(folder)
     names = fit.settings.organelles
     if organelles is not None and names != organelles:
         raise InputError(
-            f"the fit in {folder} is of {len(names)} labels of its own ({names[0]} ...), not of the {len(organelles)} "
+            f"the fit in {root} is of {len(names)} labels of its own ({names[0]} ...), not of the {len(organelles)} "
             "organelles. Open it from Python: OrganelleClassifier.load (docs/python.md)."
         )
-    path = folder / "oof_fold.npy"
-    fold = read_array(path, np.int8, (None,), REMEDY)
-    n, n_labels, n_members = len(fold), len(names), len(fit.settings.members)
-    if n and not -1 <= fold.min() <= fold.max() < fit.settings.n_folds:
-        raise InputError(f"{path} holds folds that the fit has not. {REMEDY}")
-    members = read_array(folder / "oof_members.npy", np.float32, (n, n_labels, n_members), REMEDY)
-    path = folder / "oof_probabilities.npy"
-    probabilities = read_array(path, np.float32, (n, n_labels), REMEDY)
+    ids, groups, fold = _read_folds(folder, fit.settings.n_folds)
+    labels = read_class_table(folder.labels, ids, names, "truth", _REMOVE)
+    if (fit.trainable & ~labels[fold >= 0].any(0)).any():
+        raise InputError(f"{folder.labels} has no field with an organelle that the fit has learnt. {_REMOVE}")
+    probabilities = read_class_table(folder.probabilities, ids, names, "number", _REMOVE)
     if not ((probabilities >= 0) & (probabilities <= 1)).all():
-        raise InputError(f"{path} holds a number that is no probability. {REMEDY}")
-    calls = read_array(folder / "oof_calls.npy", bool, (n, n_labels), REMEDY)
+        raise InputError(f"{folder.probabilities} holds a number that is no probability. {_REMOVE}")
+    calls = read_class_table(folder.calls, ids, names, "truth", _REMOVE)
+    members = [read_class_table(folder.scores(name), ids, names, "number", _REMOVE) for name in fit.settings.members]
     return Fitted(
-        folder, fit.settings, fit.columns, fit.evaluable, fit.prior, fit.alignment, fit.chain, fold, members,
-        probabilities, calls, Leaderboard.load(folder / "leaderboard.csv", fit.folds, names),
+        folder, fit.settings, fit.columns, fit.trainable, fit.prior, fit.standardisation, fit.second_level, ids, labels,
+        groups, fold, np.stack(members, axis=-1), probabilities, calls,
+        Leaderboard.load(folder.leaderboard, fit.folds, names),
     )  # fmt: skip
 
 
-def ensemble_scores(
-    folder: Path, settings: FitSettings, evaluable: np.ndarray, alignment: Alignment, matrix: np.ndarray
-) -> np.ndarray:
-    """Members' scores of new fields, each the mean over the folds' models on the common scale.
+def _read_folds(folder: FitFolder, n_folds: int) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+    """Ids, groups and folds of the training fields."""
+    kinds = {METADATA_ID: "text", GROUP: "whole number", FOLD: "whole number"}
+    table = read_table(folder.folds, kinds, _REMOVE)
+    ids = table.column(METADATA_ID).to_pylist()
+    check_ids(folder.folds, ids, _REMOVE)
+    fold = table.column(FOLD).to_numpy()
+    if len(fold) and not -1 <= fold.min() <= fold.max() < n_folds:
+        raise InputError(f"{folder.folds} holds folds that the fit has not. {_REMOVE}")
+    return tuple(ids), table.column(GROUP).to_numpy().astype(np.int64), fold.astype(np.int8)
 
-    Returns
-    -------
-    ndarray of float32, shape (n_fields, n_evaluable, n_members)
+
+def finished_fit(folder: RunFolder, data: Path = DATA) -> Fitted:
+    """The fit of a run; `data` is the data folder named in the error message, unless the run notes its own.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it was stopped before its end.
     """
-    organelles = np.flatnonzero(evaluable)
-    total = np.zeros((len(matrix), len(organelles), len(settings.members)), np.float32)
-    for k in range(settings.n_folds) if len(organelles) else ():
-        scores = np.empty_like(total)
-        for i, j in enumerate(organelles):
-            for m, name in enumerate(settings.members):
-                kind = member(name)
-                model = Unit(folder, int(j), name, k, settings.organelles).load(matrix.shape[1])
-                scores[:, i, m] = kind.score(model, matrix)
-        total += alignment.apply(scores, k)
-    return total / settings.n_folds
+    if not folder.fit.fit_file.is_file():
+        raise InputError(
+            f"no finished fit in {folder.root}: {folder.fit.fit_file} is missing, so fit was not run, or was stopped "
+            f"before its end. Run: {folder.command('fit', data)}"
+        )
+    return load(folder.root)
 
 
-def conclude(
-    probabilities: np.ndarray, threshold: np.ndarray, evaluable: np.ndarray, prior: np.ndarray, at_least_one: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities and calls of all 28 organelles from those of the evaluable ones.
-
-    Parameters
-    ----------
-    probabilities : ndarray of float64, shape (n_fields, n_evaluable)
-    threshold : ndarray of float64, shape (n_evaluable,) or (n_fields, n_evaluable)
-    at_least_one : bool
-        Whether a field above no threshold is called for its most probable organelle.
-    """
-    full = widen(probabilities, evaluable, prior)
-    threshold = widen(np.broadcast_to(threshold, probabilities.shape), evaluable, np.nan)
-    return full.astype(np.float32), call(full, threshold, at_least_one)
-
-
-def widen(values: np.ndarray, evaluable: np.ndarray, other: np.ndarray | float) -> np.ndarray:
-    """Put the evaluable organelles' values (last axis) among all 28; the rest get `other`."""
-    full = np.empty((*values.shape[:-1], len(evaluable)))
-    full[...] = other
-    full[..., evaluable] = values
-    return full
+def read_fitted_fields(folder: RunFolder, fitted: Fitted) -> FieldMatrix:
+    """The training fields of a run as they were fitted on, with all columns that were extracted."""
+    return fitted.training_fields(read_fields(folder, "train"))

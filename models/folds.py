@@ -1,19 +1,20 @@
-"""Which field is tested in which fold: no group is split, and every organelle is spread as evenly as its groups allow.
+"""Stratified group folds for multilabel data: no group is split, and organelles are spread evenly over the folds.
 
 Iterative stratification (Sechidis et al. 2011) over groups instead of fields: the rarest organelle first, its biggest
 group first, each to the fold that lacks it most. Then groups are moved, and those of rare organelles swapped, as long
-as that evens the organelles out.
+as that makes the spread more even.
 """
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
+
+from engine.running.compiled import njit
 
 PASSES = 20
 LEAST_GAIN = 1e-9
 MOST_CARRIERS = 300
-"""Only organelles of at most so many groups are evened out by swaps too; moves do it for the others."""
+"""Groups are swapped only for organelles with at most this many groups; for the others moves are enough."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def make_folds(labels: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) 
         Fields of one group share a fold. Give each field its own number for random folds.
     n_folds : int
     seed : int
-        Settles ties.
+        Breaks ties.
 
     Raises
     ------
@@ -57,7 +58,7 @@ def split_off(labels: np.ndarray, groups: np.ndarray, share: float, seed: int) -
     Parameters
     ----------
     share : float
-        Of the fields, between 0 and 1.
+        Share of the fields, between 0 and 1.
 
     Returns
     -------
@@ -98,7 +99,7 @@ def _stratify(counts: np.ndarray, shares: np.ndarray, tie: np.ndarray) -> np.nda
     return fold
 
 
-@numba.njit(cache=True)
+@njit()
 def _even_out(counts, fold, shares, order):
     """Move and swap groups, in place, while that lowers the sum over organelles and folds of excess^2 / wanted.
 
@@ -119,9 +120,9 @@ def _even_out(counts, fold, shares, order):
             return
 
 
-@numba.njit(cache=True)
+@njit()
 def _move_groups(counts, fold, shares, order, excess, scale):
-    """Each group to the fold where it does most good; says whether one moved."""
+    """Move each group to the fold where it lowers the sum most; returns whether any moved."""
     moved = False
     for g in order:
         best, most = fold[g], LEAST_GAIN
@@ -138,9 +139,9 @@ def _move_groups(counts, fold, shares, order, excess, scale):
     return moved
 
 
-@numba.njit(cache=True)
+@njit()
 def _swap_groups(counts, fold, shares, order, excess, scale):
-    """Groups of one organelle change places where that does good; says whether two did."""
+    """Swap groups of one organelle where that lowers the sum; returns whether any were swapped."""
     swapped = False
     for j in range(counts.shape[1]):
         carriers = order[counts[order, j] > 0]
@@ -159,7 +160,7 @@ def _swap_groups(counts, fold, shares, order, excess, scale):
     return swapped
 
 
-@numba.njit(cache=True)
+@njit()
 def _gain(counts, a, b, excess, scale, shares):
     """How much the sum falls if these counts go from fold a to fold b."""
     gain = 0.0

@@ -1,15 +1,14 @@
-"""Weighted sums whose last bits do not depend on which rows stand beside a row.
+"""Weighted sums over a row whose last bits do not depend on the other rows.
 
-A matrix product's do: it adds in another order at the edge of a block of rows, or for a row alone (and einsum where a
-row is longer than its buffer). A field would then get one probability alone and another, a few units in the last place
-away, among others.
+A matrix product adds in a different order at the edge of a block of rows or for a single row (and so does einsum for
+rows longer than its buffer). A field predicted alone would then get a slightly different probability than among others.
 """
 
 import numpy as np
 
 
 def row_sums(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Sum of values x weights over the last axis: the same bits for a row alone and among any others.
+    """Sum of values x weights over the last axis, bit-identical for a row alone or among others.
 
     Parameters
     ----------

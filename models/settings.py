@@ -1,17 +1,17 @@
-"""How a fit is made: everything that its results depend on, and how many processes work at it."""
+"""Settings of a fit: all that its results depend on, and the number of processes."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from models.labels import ORGANELLES
-from models.members import MEMBERS
+from models.data.labels import ORGANELLES
+from models.first_level.members import MEMBERS
 
 FEWEST_FOLDS = 3
 
 
 @dataclass(frozen=True)
 class FitSettings:
-    """How to fit.
+    """Settings of a fit.
 
     Attributes
     ----------
@@ -21,21 +21,22 @@ class FitSettings:
     rounds : int
         Trees of each booster, for all organelles.
     members : tuple of str
-        First-level models, from `models.members.MEMBERS`.
+        First-level models, from `models.first_level.members.MEMBERS`.
     held_out : float
-        Share of the fields, in whole groups, that no model and no choice sees; 0 for none. Left out of small data.
+        Share of the fields, in whole groups, kept out of training and of every choice; 0 for none. Not used with few
+        groups (see `models.fit.LEAST_GROUPS_TO_HOLD_OUT`).
     random_folds : int
-        So many folds are also tried without regard to groups, to show what leaking groups would have pretended.
+        Number of random folds (which split groups) to train as well, to show how much a leak would inflate the scores.
     n_resamples : int
         Bootstrap samples for the intervals.
     organelles : tuple of str
-        What the columns of the labels stand for.
+        Names of the label columns.
     at_least_one : bool
-        A field above no threshold is called for its most probable organelle; False where fields may carry none.
+        Whether a field without a probability above its threshold gets its most probable organelle.
     device : str
         "cpu" or "cuda[:N]", for XGBoost.
     workers : int
-        Processes; the results do not depend on it.
+        Number of processes; results do not depend on it.
     """
 
     n_folds: int = 5
@@ -53,7 +54,7 @@ class FitSettings:
     def __post_init__(self) -> None:
         unknown = [name for name in self.members if name not in MEMBERS]
         if unknown or not self.members:
-            raise ValueError(f"members {self.members} are not of {', '.join(MEMBERS)}")
+            raise ValueError(f"unknown members in {self.members}; expected some of {', '.join(MEMBERS)}")
         if self.n_folds < FEWEST_FOLDS:
             raise ValueError(f"n_folds must be at least {FEWEST_FOLDS}: thresholds are chosen on folds inside folds")
 

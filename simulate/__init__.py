@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.errors import UsageError
-from engine.parallel import run_units
-from simulate._plan import make_plan
-from simulate._write import prepare_folder, write_field, write_tables
+from engine.running.parallel import run_tasks
+from simulate.plan import make_plan
+from simulate.write import prepare_folder, write_field, write_tables
 
 __all__ = ["simulate"]
 
@@ -65,6 +65,6 @@ def simulate(
     prepare_folder(data, {"fields": fields, "test_fields": test_fields, "size": size, "seed": seed})
     write_tables(data, plan)
     units = [(data, one, size, seed) for one in plan]
-    for done, _ in enumerate(run_units(write_field, units, workers), 1):
+    for done, _ in enumerate(run_tasks(write_field, units, workers), 1):
         if progress is not None:
             progress(done, len(units))

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-import numpy as np
-import pytest
-
 import cuda_on_cpu
 import emulated_gpu
-from features._cells import Cells
-from features._device import open_device
+import numpy as np
+import pytest
 from painting import paint_cells
+
+from features.core.cells import Cells
+from features.core.device import open_device
 
 DEVICES = list(dict.fromkeys(["cpu", open_device("auto").name]))
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -8,14 +8,51 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("engine", "features", "models", "simulate", "stages", "pipeline", "cli")
+ROOMS = ("engine", "store", "features", "models", "simulate", "report", "commands", "pipeline", "cli")
+MAY_IMPORT = {
+    "engine": set(),
+    "store": {"engine"},
+    "features": {"engine", "store"},
+    "models": {"engine", "store"},
+    "simulate": {"engine", "store"},
+    "report": {"engine", "store", "features", "models"},
+    "commands": {"engine", "store", "features", "models", "simulate", "report"},
+    "pipeline": set(ROOMS) - {"pipeline", "cli"},
+    "cli": set(ROOMS) - {"cli"},
+}
+"""The rooms below each; its own modules besides."""
+
+FLOORS = {
+    "features": (
+        ("features.kernels",),
+        ("features.core",),
+        (),  # the families: every module of features/ itself
+        ("features",),
+        ("features.reading",),
+        ("features.segmentation",),
+        ("features.embedding", "features.extraction"),
+    ),
+    "models": (
+        ("models.data", "models.row_sums"),
+        ("models.folds", "models.evaluation.metrics"),
+        ("models.first_level", "models.settings"),
+        ("models.second_level",),
+        ("models.evaluation",),
+        ("models.fit", "models.fit_file", "models.fitted"),
+        ("models.explanation",),
+        ("models.trust",),
+        ("models.estimator",),
+    ),
+}
+"""Inside a room a module imports from its own floor and those before it."""
+
+FAMILIES = 2
 HEAVY = {"numpy", "pandas", "torch", "sklearn", "cv2", "numba", "scipy", "lightgbm", "xgboost", "matplotlib", "pyarrow"}
 RUNS_CODE = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "shelve", "marshal", "jsonpickle", "subprocess"}
 RUNS_CODE_CALLS = {"joblib.load", "joblib.dump", "yaml.load", "yaml.unsafe_load", "torch.load", "pandas.read_pickle",
                    "pd.read_pickle", "eval", "exec", "compile", "__import__", "os.system", "os.popen"}  # fmt: skip
-TORCHSCRIPT = {("features._embedder", "torch.jit.load")}
+TORCHSCRIPT = {("features.embedding.inference", "torch.jit.load")}
 """The one place that runs code of a file: --backbone with a TorchScript file, which the user names and is warned of."""
-GROUND_FLOOR = {"features._channels": 0, "features._table": 1, "features._device": 2}
 
 
 @dataclass(frozen=True)
@@ -60,65 +97,78 @@ def ours(name, trees):
 
 def is_family(name):
     room, _, rest = name.partition(".")
-    return room == "features" and bool(rest) and not rest.startswith("_")
+    return room == "features" and bool(rest) and "." not in rest and not is_package(name)
+
+
+def is_package(name):
+    return any(name == one or name.startswith(f"{one}.") for floor in FLOORS["features"] for one in floor if "." in one)
 
 
 def floor(name):
-    """Height of a module in features: what it imports lies no higher. The package itself stands on the families."""
-    if name == "features":
-        return 5
-    if name.startswith("features._kernels"):
-        return 1
-    return GROUND_FLOOR.get(name, 4 if is_family(name) else 3)
+    """Height of a module in its room; None where the room has no floors."""
+    if is_family(name):
+        return FAMILIES
+    floors = FLOORS.get(name.split(".")[0], ())
+    fitting = [(len(one), k) for k, names in enumerate(floors) for one in names if (name + ".").startswith(one + ".")]
+    return max(fitting)[1] if fitting else None
 
 
 def room_breaches(name, imported):
     """Why a module may not import another, if so."""
     room, target = name.split(".")[0], imported.split(".")[0]
-    forbidden = {
-        "engine": {"features", "models", "simulate", "stages", "pipeline", "cli"},
-        "features": {"models", "simulate", "stages", "pipeline", "cli"},
-        "models": {"features", "simulate", "stages", "pipeline", "cli"},
-        "simulate": {"models", "stages", "pipeline", "cli"},
-        "stages": {"pipeline", "cli"},
-        "pipeline": {"cli"},
-        "cli": set(),
-    }
-    if target in forbidden[room]:
+    if target != room and target not in MAY_IMPORT[room]:
         yield f"{name} imports {imported}: {room} may not know {target}"
-    if room == "simulate" and (is_family(imported) or imported == "features"):
-        yield f"{name} imports {imported}: simulate may not know the families"
-    if (
-        name in ("models.labels", "models.metrics")
-        and target == "models"
-        and imported not in ("models.labels", "models")
-    ):
-        yield f"{name} imports {imported}: labels and metrics are the ground floor of models"
+    folder = imported.rpartition(".")[0]
+    if imported.rpartition(".")[2].startswith("_") and folder not in (name, name.rpartition(".")[0]):
+        yield f"{name} imports {imported}: private to its folder"
+    if target == room and None not in (floor(name), floor(imported)) and floor(imported) > floor(name):
+        yield f"{name} imports {imported}: upstairs"
 
 
 def feature_breaches(name, imported):
-    """The order inside features: channels, table, kernels, device, plumbing, families, package, its users."""
-    if not (name.startswith("features") and imported.startswith("features")):
-        return
+    """Families know neither each other nor the kernels; kernels know only kernels, and how they are compiled."""
     if is_family(name) and is_family(imported):
         yield f"{name} imports {imported}: families do not know each other"
-    elif is_family(name) and imported.startswith("features._kernels"):
+    if is_family(name) and imported.startswith("features.kernels"):
         yield f"{name} imports {imported}: a family asks its device for kernels"
-    elif name.startswith("features._kernels") and not imported.startswith("features._kernels"):
+    if name.startswith("features.kernels") and not imported.startswith(("features.kernels", "engine.running.compiled")):
         yield f"{name} imports {imported}: kernels know only kernels"
-    elif floor(imported) > floor(name) and not (floor(name) == 3 and imported == "features"):
-        yield f"{name} imports {imported}: upstairs"
 
 
 def direction_breaches(trees):
     """Every import that goes the wrong way."""
-    return [
+    return private_names(trees) + [
         breach
         for name in trees
         for imported in sorted(ours(name, trees))
         for breach in (*room_breaches(name, imported), *feature_breaches(name, imported))
         if imported != name
     ]
+
+
+def private_names(trees):
+    """Underscored names of one file that another imports or reaches for."""
+    found = []
+    for name, tree in trees.items():
+        modules = {}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] in ROOMS:
+                for alias in node.names:
+                    full = f"{node.module}.{alias.name}"
+                    if full in trees:
+                        modules[alias.asname or alias.name] = full
+                    elif alias.name.startswith("_"):
+                        found.append(f"{name} imports {full}: private to its file")
+        found += [
+            f"{name} reaches for {modules[node.value.id]}.{node.attr}: private to its file"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id in modules
+            and node.attr.startswith("_")
+            and not node.attr.startswith("__")
+        ]
+    return found
 
 
 def cycle(trees):
@@ -173,7 +223,7 @@ def project():
 def test_every_room_was_read(project):
     rooms = {path.parent.name for path in ROOT.glob("[a-z]*/__init__.py")} | {path.stem for path in ROOT.glob("*.py")}
     assert rooms - {"tests", "benchmarks"} <= set(ROOMS)
-    assert {"cli", "engine.errors", "features._cells", "features._kernels_cpu.pixels", "models", "simulate"} <= set(
+    assert {"cli", "engine.errors", "features.core.cells", "features.kernels.cpu.pixels", "models", "simulate"} <= set(
         project
     )
 
@@ -195,24 +245,34 @@ def test_no_file_brings_code(project):
 
 
 BREACHES = [
-    (direction_breaches, "engine/run_folder.py", "import features._cells"),
-    (direction_breaches, "features/_cells.py", "from models.labels import ORGANELLES"),
+    (direction_breaches, "engine/files.py", "import features.core.cells"),
+    (direction_breaches, "engine/files.py", "import store.stamp"),
+    (direction_breaches, "store/stamp.py", "from models.data.labels import ORGANELLES"),
+    (direction_breaches, "features/core/cells.py", "from models.data.labels import ORGANELLES"),
     (direction_breaches, "features/texture.py", "def measure():\n    from features import radial"),
-    (direction_breaches, "features/texture.py", "from features._kernels_cpu import radial"),
-    (direction_breaches, "features/_table.py", "from features._device import Device"),
-    (direction_breaches, "features/_cells.py", "from features.radial import measure"),
-    (direction_breaches, "features/_kernels_cpu/radial.py", "from features._cells import Cells"),
+    (direction_breaches, "features/texture.py", "from features.kernels.cpu import radial"),
+    (direction_breaches, "features/core/cells.py", "from features.radial import measure"),
+    (direction_breaches, "features/core/cells.py", "from features.reading import fields"),
+    (direction_breaches, "features/kernels/cpu/radial.py", "from features.core.cells import Cells"),
+    (direction_breaches, "features/extraction/shards.py", "from features.kernels.cpu import _jit"),
     (direction_breaches, "models/fit.py", "import pipeline"),
-    (direction_breaches, "stages/fitting.py", "import pipeline"),
-    (direction_breaches, "models/labels.py", "from models import fit"),
-    (direction_breaches, "simulate/_cell.py", "from features import radial"),
-    (cycle, "features/_cells.py", "def make():\n    import features"),
+    (direction_breaches, "models/fit.py", "from report import page"),
+    (direction_breaches, "models/fit.py", "from features.core.cells import Cells"),
+    (direction_breaches, "models/data/labels.py", "from models import fit"),
+    (direction_breaches, "models/first_level/linear.py", "from models.second_level import stacking"),
+    (direction_breaches, "models/fit.py", "from models.trust import conformal"),
+    (direction_breaches, "models/fit.py", "from models.data.labels import _LABEL"),
+    (direction_breaches, "models/fit.py", "from models.data import labels\nlabels._LABEL"),
+    (direction_breaches, "report/page.py", "import commands.fit"),
+    (direction_breaches, "commands/fit.py", "import pipeline"),
+    (direction_breaches, "simulate/cell.py", "from features import radial"),
+    (cycle, "features/core/cells.py", "def make():\n    import features"),
     (heavy_at_start, "engine/errors.py", "import numpy as np"),
     (heavy_at_start, "engine/__init__.py", "if True:\n    from scipy import ndimage"),
     (code_from_files, "models/fit.py", "import pickle"),
     (code_from_files, "models/fit.py", "import joblib\njoblib.load('x')"),
     (code_from_files, "models/fit.py", "import numpy as np\nnp.load('x', allow_pickle=True)"),
-    (code_from_files, "simulate/_cell.py", "eval('1')"),
+    (code_from_files, "simulate/cell.py", "eval('1')"),
     (code_from_files, "models/fit.py", "import torch\ntorch.load('x')"),
     (code_from_files, "models/fit.py", "import torch\ntorch.jit.load('x')"),
     (code_from_files, "models/fit.py", "import subprocess\nsubprocess.run('x', shell=True)"),
@@ -227,26 +287,42 @@ def test_each_rule_catches_its_breach(tmp_path, rule, path, source):
     """A small house in order, then with one wrong line."""
     good = {
         "cli.py": "from engine.errors import E\n\ndef main():\n    import pipeline",
-        "pipeline.py": "import features._shards, models.fit",
+        "pipeline.py": "import commands.fit, models.fit",
         "engine/__init__.py": "",
         "engine/errors.py": "",
-        "engine/run_folder.py": "from engine.errors import E",
-        "features/__init__.py": "from features._cells import Cells",
-        "features/_channels.py": "",
-        "features/_table.py": "from features._channels import C",
-        "features/_device.py": "def open_device():\n    from features import _kernels_cpu",
-        "features/_cells.py": "from features._device import Device",
-        "features/_shards.py": "from features import columns",
-        "features/radial.py": "from features._cells import Cells",
-        "features/texture.py": "from features._cells import Cells",
-        "features/_kernels_cpu/__init__.py": "",
-        "features/_kernels_cpu/radial.py": "import numpy",
-        "stages/fitting.py": "import models.fit",
+        "engine/files.py": "from engine.errors import E",
+        "store/__init__.py": "",
+        "store/stamp.py": "from engine.files import whole",
+        "features/__init__.py": "from features.core.cells import Cells",
+        "features/core/__init__.py": "",
+        "features/core/device.py": "def open_device():\n    from features.kernels import cpu",
+        "features/core/cells.py": "from features.core.device import Device",
+        "features/reading/__init__.py": "",
+        "features/reading/fields.py": "",
+        "features/extraction/__init__.py": "",
+        "features/extraction/shards.py": "from features import columns",
+        "features/radial.py": "from features.core.cells import Cells",
+        "features/texture.py": "from features.core.cells import Cells",
+        "features/kernels/__init__.py": "",
+        "features/kernels/cpu/__init__.py": "",
+        "features/kernels/cpu/_jit.py": "",
+        "features/kernels/cpu/radial.py": "from features.kernels.cpu import _jit",
         "models/__init__.py": "",
-        "models/labels.py": "",
-        "models/fit.py": "from models.labels import L",
+        "models/data/__init__.py": "",
+        "models/data/labels.py": "_LABEL = 1",
+        "models/first_level/__init__.py": "",
+        "models/first_level/linear.py": "",
+        "models/second_level/__init__.py": "",
+        "models/second_level/stacking.py": "",
+        "models/trust/__init__.py": "",
+        "models/trust/conformal.py": "from models import fit",
+        "models/fit.py": "from models.data.labels import L",
+        "report/__init__.py": "",
+        "report/page.py": "import models.fit",
+        "commands/__init__.py": "",
+        "commands/fit.py": "import models.fit",
         "simulate/__init__.py": "",
-        "simulate/_cell.py": "from features._channels import C",
+        "simulate/cell.py": "from store.stamp import C",
     }
     for name, text in good.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,108 @@
+"""`fit`: clears an outdated fit, trains the models, and reports the scores."""
+
+import logging
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from commands.data_quality import DataQuality
+from commands.job import Job
+from engine.command_line import command_line
+from engine.counted import counted
+from engine.errors import InputError
+from engine.files import read_json
+from engine.ids import shown
+from engine.outcome import Outcome
+from features.core.device import device_names
+from models.data.training_set import TrainingSet, read_training_set
+from models.fit import fit
+from models.fit_file import read_fit_file
+from models.fitted import Fitted
+from models.settings import FitSettings
+from store.run_folder import RunFolder
+
+_log = logging.getLogger(__name__)
+
+
+def clear_earlier_fit(folder: RunFolder, settings: FitSettings, columns: pd.DataFrame) -> None:
+    """Log why the earlier fit is outdated, and remove the tables made from it.
+
+    The report and the submission are kept, and named in a warning.
+    """
+    if folder.fit.fit_file.is_file():
+        _log.warning("%s: fitting again", _why_again(folder, settings, columns))
+    made = {"report": [folder.report], "submit": [folder.submission, folder.predictions]}
+    for command, paths in made.items():
+        names = " and ".join(path.name for path in paths if path.is_file())
+        if names:
+            _log.warning("still of an earlier fit: %s; run %s again", names, folder.command(command))
+    for stale in (folder.duplicates, folder.label_errors):
+        stale.unlink(missing_ok=True)
+
+
+def _why_again(folder: RunFolder, settings: FitSettings, columns: pd.DataFrame) -> str:
+    try:
+        earlier = read_fit_file(folder.fit)
+    except InputError:
+        return "the earlier fit cannot be read"
+    before = earlier.settings.of_result() | {"features": len(earlier.columns)}
+    today = settings.of_result() | {"features": len(columns)}
+    changed = [f"{name}: {shown(str(before[name]))} -> {now}" for name, now in today.items() if before[name] != now]
+    if changed:
+        return f"settings differ from the earlier fit ({'; '.join(changed)})"
+    return "labels, groups, features or the program differ from the earlier fit's"
+
+
+def prepare(
+    job: Job, groups: Path | None, n_folds: int, rounds: int, covariates: bool
+) -> tuple[TrainingSet, FitSettings]:
+    """Read labels, features and groups, and choose the settings."""
+    training = read_training_set(job.data, job.folder, groups, covariates)
+    device = device_names(job.worker_device)[0]
+    return training, FitSettings(n_folds=n_folds, rounds=rounds, seed=job.seed, device=device)
+
+
+def train(job: Job, training: TrainingSet, settings: FitSettings, workers: int) -> Fitted:
+    """Fit what is missing; a fit of other settings, data or code is cleared first."""
+    matrix = training.matrix
+    return fit(
+        matrix.ids, matrix.values, matrix.columns, training.labels, training.groups, replace(settings, workers=workers),
+        job.folder.root, job.quiet,
+        clear=partial(clear_earlier_fit, job.folder, settings, matrix.columns),
+        named=bool(training.groups_given.named.any()),
+        simulated=(job.data / "simulated.json").is_file(),
+    )  # fmt: skip
+
+
+def outcome(job: Job, training: TrainingSet, quality: DataQuality) -> Outcome:
+    """Report the data, the scores, and where the tables are."""
+    folder = job.folder
+    metrics = read_json(folder.fit.metrics)
+    macro, folds = metrics["macro"], metrics["folds"]
+    kind = f"{'simulated fields, ' if metrics['simulated'] else ''}{folds} folds"
+    lines = [
+        f"{counted(len(training.labels), 'field')} in {counted(len(np.unique(training.groups)), 'group')} "
+        f"(from {training.groups_from})",
+        f"too few positive fields to train on: {len(metrics['not_trainable'])} of 28 organelles"
+        + (f" ({', '.join(metrics['not_trainable'])})" if metrics["not_trainable"] else ""),
+    ]
+    if training.n_unmeasured:
+        unmeasured = counted(training.n_unmeasured, "labelled field")
+        lines.append(f"{unmeasured} without features (image missing or unusable)")
+    if macro["n_organelles"]:
+        lines.append(
+            f"macro over {counted(macro['n_organelles'], 'organelle')} ({kind}): average precision {macro['ap']:.3f} "
+            f"(chance {macro['chance_ap']:.3f}), F1 {macro['f1']:.3f}"
+        )
+    lines += [f"leaderboard in {folder.fit.leaderboard}", *quality.lines(folder)]
+    facts = {
+        "leaderboard": str(folder.fit.leaderboard),
+        "folds": folds,
+        "simulated": metrics["simulated"],
+        "macro": macro,
+    }
+    facts |= {"duplicates": str(folder.duplicates), "label_errors": str(folder.label_errors)}
+    return Outcome(tuple(lines), command_line("report", data=job.data, run=folder.root), facts)

@@ -1,0 +1,142 @@
+"""`importances`: measures the importances of a fit once, keeps them in the run folder, prints them in words."""
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from commands.job import Job
+from engine.outcome import Outcome
+from engine.running.progress import progress
+from models.data.labels import ORGANELLES, find_organelle
+from models.explanation.importance import (
+    ImportanceSettings,
+    find_learnt,
+    importance_code,
+    measure_importance,
+    read_importance,
+    top,
+    write_importance,
+)
+from models.fitted import Fitted, read_fitted_fields
+from report.feature_descriptions import (
+    blocks_in_words,
+    channel_in_words,
+    columns_in_words,
+    compartment_in_words,
+    family_in_words,
+)
+from report.rows import rows_of
+from store.matrix import FieldMatrix, matrix_columns, read_columns
+from store.run_folder import RunFolder
+from store.stamp import stamp, stamp_of
+
+
+def importance_of(
+    folder: RunFolder,
+    fitted: Fitted,
+    fitted_fields: Callable[[], FieldMatrix],
+    settings: ImportanceSettings,
+    quiet: bool,
+) -> pd.DataFrame:
+    """The importances of a fit: read if they are up to date, else measured and written.
+
+    Parameters
+    ----------
+    fitted_fields : callable
+        Returns what `read_fitted_fields` does; called only if the importances must be measured.
+    """
+    settings = replace(settings, seed=fitted.settings.seed)
+    mark = _stamp(folder, settings)
+    if stamp_of(folder.importance) == mark:
+        return read_importance(folder.importance, matrix_columns(read_columns(folder)))
+    matrix = fitted_fields()
+    with progress("importances", fitted.settings.n_folds, "folds", quiet) as bar:
+        importance = measure_importance(fitted, matrix, settings, bar)
+    write_importance(folder.importance, importance, mark)
+    return importance
+
+
+def _stamp(folder: RunFolder, settings: ImportanceSettings) -> str:
+    """The stamp of importances: settings, fit and code."""
+    content = {name: value for name, value in asdict(settings).items() if name != "workers"}
+    return stamp(content, stamp_of(folder.fit.fit_file), importance_code())
+
+
+def all_lines(importance: pd.DataFrame, fitted: Fitted) -> list[str]:
+    """For the terminal: the three families of each organelle with the largest share of the gain."""
+    lines = []
+    for j, name in enumerate(ORGANELLES):
+        if fitted.trainable[j]:
+            rows = top(importance, name, "family", 3)
+            leading = ", ".join(f"{family_in_words(row['what'])} {row['gain_mean']:.0%}" for row in rows_of(rows))
+            lines.append(f"{name:31s}{leading}")
+        else:
+            lines.append(f"{name:31s}too few positive fields to train on")
+    return lines
+
+
+def organelle_lines(folder: RunFolder, importance: pd.DataFrame, organelle: str, n: int) -> list[str]:
+    """For the terminal: one organelle's groups, then its features, all in words."""
+    columns = matrix_columns(read_columns(folder))
+    groups = {"family": family_in_words, "channel": channel_in_words, "compartment": compartment_in_words}
+    lines = [
+        f"{find_learnt(importance, organelle)}: share of the gain and average precision lost when the group is "
+        "permuted, each ± over the folds; mean SHAP"
+    ]
+    for level, in_words in groups.items():
+        lines += [f"by {level}:", *_in_lines(top(importance, organelle, level, n), in_words)]
+    lines += ["family, channel and compartment together:"]
+    lines += _in_lines(top(importance, organelle, "block", n), blocks_in_words(columns).__getitem__)
+    lines += [
+        "by feature:",
+        *_in_lines(top(importance, organelle, "feature", n), columns_in_words(columns).__getitem__),
+    ]
+    return lines
+
+
+def _in_lines(rows: pd.DataFrame, in_words: Callable[[str], str]) -> list[str]:
+    """A line for each row: the measures, then the words; a feature's words end with its name."""
+    lines = []
+    for row in rows_of(rows):
+        lost = ""
+        if not np.isnan(row["permutation_mean"]):
+            lost = f"  {row['permutation_mean']:+.3f} ± {row['permutation_sd']:.3f}"
+        name = f"  [{row['what']}]" if row["level"] == "feature" else ""
+        gain, words = f"{row['gain_mean']:6.1%} ± {row['gain_sd']:5.1%}", in_words(row["what"])
+        lines.append(f"  {gain}{lost}  {row['shap_mean']:5.2f}  {words}{name}")
+    return lines
+
+
+def show(
+    job: Job, importance: pd.DataFrame, fitted: Fitted, organelle: str | None, plot: Path | None, n: int
+) -> Outcome:
+    """Report the importances of one organelle or all, and draw them if a picture is wanted."""
+    folder = job.folder
+    lines = organelle_lines(folder, importance, organelle, n) if organelle else all_lines(importance, fitted)
+    if plot is not None:
+        from report.importance_plot import plot as draw
+
+        draw(importance, plot, organelle)
+        lines.append(f"picture in {plot}")
+    lines.append(f"table in {folder.importance}")
+    facts = {"importance": str(folder.importance), "plot": str(plot) if plot else None}
+    return Outcome(tuple(lines), folder.command("report"), facts)
+
+
+def check_request(organelle: str | None, plot: Path | None) -> str | None:
+    """The organelle's full name; refuses an unknown organelle or image format before any work."""
+    if plot is not None:
+        from report.importance_plot import check_form
+
+        check_form(plot)
+    return find_organelle(organelle) if organelle is not None else None
+
+
+def importance_of_run(folder: RunFolder, fitted: Fitted, workers: int, quiet: bool) -> pd.DataFrame:
+    """The importances of a run's fit, measured if they are missing or out of date."""
+    fields = partial(read_fitted_fields, folder, fitted)
+    return importance_of(folder, fitted, fields, ImportanceSettings(workers=workers), quiet)

@@ -1,0 +1,157 @@
+"""`predict`: measures new fields as the run was measured, predicts them, and writes the tables."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from commands.extract import choose_devices, compile_kernels, measure_missing, not_used, write_columns
+from commands.job import Job
+from commands.new_fields import named_network, settings_like
+from engine.command_line import command_line
+from engine.errors import InputError
+from engine.outcome import Outcome
+from engine.running.parallel import run_tasks
+from engine.running.progress import progress
+from features.extraction.settings import ExtractSettings
+from features.reading.fields import FieldSource, find_fields
+from models.explanation.local_explanations import percentile
+from models.fitted import Fitted
+from models.trust.reference_data import ReferenceData, gather_reference
+from report.prediction_summary import summary, what_drives
+from report.predictions import interpret_shards
+from store.matrix import FieldMatrix
+from store.prediction import PredictionFiles, PredictionTables, write_tables
+from store.run_folder import SPLITS, RunFolder
+from store.schema import PERCENTILE
+from store.shards import Shard, plan_shards, reconcile_shards
+
+SPLIT = "new"
+FIELDS_A_TASK = 64
+
+
+def results_folder(out: Path) -> RunFolder:
+    """Where a prediction's tables and features go.
+
+    Raises
+    ------
+    InputError
+        If it is a run folder, whose columns and failures would be overwritten.
+    """
+    results = RunFolder(out)
+    measured = any(any(results.features.glob(f"fields/{split}-*.parquet")) for split in SPLITS)
+    if measured or results.fit.models.exists():
+        raise InputError(
+            f"{out} is a run folder; expected a folder for predictions alone. Name another with --out DIR."
+        )
+    return results
+
+
+def interpret_all(
+    shards: list[Shard], reference: ReferenceData, training: FieldMatrix, workers: int, quiet: bool
+) -> PredictionTables:
+    """The tables of all new fields, computed in tasks that do not depend on the number of workers."""
+    tasks = [(number, piece, reference) for number, piece in enumerate(_pieces(shards))]
+    parts: dict[int, PredictionTables] = {}
+    with progress("predict", sum(len(shard.ids) for shard in shards), "fields", quiet) as bar:
+        for number, part in run_tasks(interpret_shards, tasks, min(workers, len(tasks))):
+            parts[number] = part
+            bar.advance(sum(len(shard.ids) for shard in tasks[number][1]))
+    names = PredictionTables.__dataclass_fields__
+    tables = PredictionTables(**{
+        name: pd.concat([getattr(parts[k], name) for k in sorted(parts)], ignore_index=True) for name in names
+    })  # fmt: skip
+    _add_percentiles(tables.why, training)
+    return tables
+
+
+def _pieces(shards: list[Shard]) -> Iterator[list[Shard]]:
+    """Consecutive shards with about `FIELDS_A_TASK` fields together: enough to be worth loading the models."""
+    piece: list[Shard] = []
+    for shard in shards:
+        piece.append(shard)
+        if sum(len(one.ids) for one in piece) >= FIELDS_A_TASK:
+            yield piece
+            piece = []
+    if piece:
+        yield piece
+
+
+def _add_percentiles(why: pd.DataFrame, training: FieldMatrix) -> None:
+    """Add the percentile of each leading feature's value among the training fields."""
+    at = dict(zip(training.columns["name"], training.values.T, strict=True))
+    why[PERCENTILE] = [
+        percentile(value, at[name]) for name, value in zip(why["Feature"], why["Value"], strict=True)
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """New fields to predict: images, settings, devices, and where the results go.
+
+    `named` has the options that the suggested next command repeats.
+    """
+
+    source: FieldSource
+    settings: ExtractSettings
+    devices: tuple[str, ...]
+    results: RunFolder
+
+    images: Path
+    coverage: float
+    neighbours: int
+    named: dict[str, object]
+
+    @property
+    def files(self) -> PredictionFiles:
+        """The files of the tables."""
+        return PredictionFiles(self.results.root)
+
+
+def prepare(
+    job: Job, images: Path, *, out: Path | None, no_er: bool, masks: Path | None, network: Path | None, coverage: float,
+    neighbours: int,
+) -> Prediction:  # fmt: skip
+    """Find the images, and choose the settings of the run for them."""
+    results = results_folder(out or job.folder.predicted)
+    devices = choose_devices(job.device, job.quiet)
+    kind = devices[0].partition(":")[0]
+    settings = settings_like(job.folder, no_er=no_er, masks=masks, network=network, device=kind)
+    named = {"run": job.run, "out": out, "coverage": coverage, "neighbours": neighbours, "masks": masks,
+             "no_er": no_er, "device": job.device, **named_network(settings.network, network)}  # fmt: skip
+    return Prediction(find_fields(images), settings, devices, results, images, coverage, neighbours, named)
+
+
+def measure(work: Prediction, workers: int, quiet: bool) -> list[Shard]:
+    """Measure the shards that are missing or out of date; returns all shards."""
+    shards = plan_shards(SPLIT, work.source.ids, work.source.fingerprint, work.settings, work.results.features)
+    todo = reconcile_shards(shards)
+    compile_kernels(workers, quiet)
+    measure_missing(work.source, todo, work.settings, work.devices, workers, quiet)
+    return shards
+
+
+def interpret(
+    job: Job, work: Prediction, fitted: Fitted, shards: list[Shard], workers: int
+) -> tuple[PredictionTables, ReferenceData]:
+    """Calls, sets, cell scores, local explanations and neighbours of all fields; also written to disk."""
+    columns = write_columns(work.results, work.settings)
+    reference, training = gather_reference(job.folder, fitted, columns, work.coverage, work.neighbours)
+    tables = interpret_all(shards, reference, training, workers, job.quiet)
+    write_tables(work.files, tables)
+    return tables, reference
+
+
+def outcome(
+    job: Job, work: Prediction, tables: PredictionTables, reference: ReferenceData, failures: tuple[str, ...],
+    pictures: Path | None, label_images: Path | None,
+) -> Outcome:  # fmt: skip
+    """Report the first calls with their reasons, and where the tables are."""
+    if pictures:
+        command = what_drives(tables, reference.fitted.trainable, job.run)
+    else:
+        more = {"overlays": work.files.root / "overlays", "label_images": label_images}
+        command = command_line("predict", work.images, **work.named | more)
+    remarks = not_used([work.source])
+    return summary(tables, work.files, reference.sets, pictures, label_images, failures, remarks, command)

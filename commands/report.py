@@ -1,0 +1,121 @@
+"""`report`: gathers the results of a run, and pictures if the images are still there, for report.html."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from commands.data_quality import read_duplicates, read_label_errors
+from commands.importances import importance_of
+from commands.job import Job
+from engine.command_line import command_line
+from engine.errors import InputError
+from engine.files import read_json
+from engine.ids import shown
+from engine.outcome import Outcome
+from models.explanation.importance import ImportanceSettings
+from models.fitted import Fitted, read_fitted_fields
+from report.galleries import take_pictures
+from report.report_data import Failure, ReportData
+from store.matrix import FieldMatrix
+from store.run_folder import RunFolder, read_config
+
+
+def report_run(folder: RunFolder, fitted: Fitted, data: Path, masks: Path | None, workers: int, quiet: bool) -> Path:
+    """Write report.html.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    fitted : Fitted
+        The finished fit of the run.
+    data : Path
+        Folder with train.csv and the images; without images the page has no pictures.
+    masks : Path or None
+        Folder of label images, for outlines, if the fields were measured with masks.
+    workers : int
+        Number of processes.
+    quiet : bool
+        Show no progress.
+
+    Returns
+    -------
+    Path
+        The page.
+    """
+    from report.page import write_report  # draws with matplotlib, which takes a second to load
+
+    matrix = read_fitted_fields(folder, fitted)
+    importance = importance_of(folder, fitted, lambda: matrix, ImportanceSettings(workers=workers), quiet)
+    failures, cells = _failures(folder), _cells(matrix)
+    content = ReportData(
+        name=f"Report of {folder.root.name}",
+        simulated=_simulated(folder, f"Run {folder.command('fit', data)} again."),
+        folds_kind=fitted.leaderboard.folds,
+        groups_from=str(read_config(folder.config).get("fit", {}).get("groups", "unknown")),
+        facts=_facts(fitted, cells, len(failures)),
+        ids=fitted.ids,
+        labels=fitted.labels,
+        probabilities=fitted.probabilities,
+        calls=fitted.calls,
+        fold=fitted.fold,
+        groups=fitted.groups,
+        trainable=fitted.trainable,
+        leaderboard=fitted.leaderboard.table,
+        columns=matrix.columns,
+        importance=importance,
+        label_errors=read_label_errors(folder),
+        duplicates=read_duplicates(folder),
+        cells=cells,
+        failures=failures,
+        pictures=take_pictures(folder, data, masks, fitted, workers, quiet),
+    )
+    return write_report(folder.report, content)
+
+
+def _cells(matrix: FieldMatrix) -> np.ndarray | None:
+    """Cells of each field, if they were counted."""
+    count = (matrix.columns["family"] == "Count") & (matrix.columns["feature"] == "Cells")
+    return matrix.values[:, int(np.flatnonzero(count)[0])] if count.any() else None
+
+
+def _facts(fitted: Fitted, cells: np.ndarray | None, n_failed: int) -> dict[str, str]:
+    """Counts of the data for the page."""
+    facts = {"training fields": f"{len(fitted.ids):,}", "groups": f"{len(np.unique(fitted.groups)):,}"}
+    if cells is not None and np.isfinite(cells).any():
+        known = cells[np.isfinite(cells)]
+        facts |= {
+            "cells": f"{int(known.sum(dtype=np.float64)):,}",
+            "cells per field": f"{int(np.median(known))} (median)",
+        }
+    facts |= {"labels per field": f"{fitted.labels.sum(1).mean():.2f}", "features": f"{len(fitted.columns):,}"}
+    facts["could not be used"] = f"{n_failed:,}"
+    return facts
+
+
+def _simulated(folder: RunFolder, remedy: str) -> bool:
+    metrics = read_json(folder.fit.metrics, remedy)
+    simulated = metrics.get("simulated") if isinstance(metrics, dict) else None
+    if not isinstance(simulated, bool):
+        raise InputError(f"{folder.fit.metrics} does not say whether the fields are simulated. {remedy}")
+    return simulated
+
+
+def _failures(folder: RunFolder) -> tuple[Failure, ...]:
+    if not folder.failures.is_file():
+        return ()
+    remedy = f"Run {folder.command('extract')} again."
+    try:
+        table = pd.read_csv(folder.failures, dtype=str, keep_default_na=False, index_col=False)
+        return tuple(Failure(*map(str, row)) for row in table[["Id", "stage", "error"]].itertuples(index=False))
+    except (KeyError, ValueError) as error:  # pandas' own errors are ValueErrors
+        raise InputError(f"{folder.failures} cannot be used ({shown(str(error), 200)}). {remedy}") from error
+
+
+def outcome(job: Job, page: Path) -> Outcome:
+    """Report where the page is, and what to do next: submit, or predict new fields."""
+    facts = {"report": str(page)}
+    if job.folder.matrix("test").is_file():
+        return Outcome((f"report in {page}",), command_line("submit", data=job.data, run=job.run), facts)
+    new = f"to predict new fields in FOLDER: {command_line('predict', 'FOLDER', run=job.run)}"
+    return Outcome((f"report in {page}", new), facts=facts)

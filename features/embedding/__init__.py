@@ -1,0 +1,1 @@
+"""Networks that turn each cell into a vector."""

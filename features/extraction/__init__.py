@@ -1,0 +1,1 @@
+"""From fields to tables: batches, devices, shards, pooling."""

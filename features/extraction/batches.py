@@ -1,0 +1,210 @@
+"""Batches of fields: read on the host, segmented on either, measured on the device."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.errors import FieldError
+from features import columns, measure_families
+from features.core.cells import Cells, cells_on_device
+from features.core.device import Device
+from features.embedding.cell_crops import crop_cells
+from features.embedding.inference import embedding_columns, open_network
+from features.extraction.field_level import count_cells, measure_field
+from features.extraction.settings import ExtractSettings
+from features.reading.fields import FieldSource, read_field
+from features.segmentation.masks import read_masks
+from features.segmentation.segment import Segmentation, find_cells, no_nuclei, segment
+from store.channels import ER
+from store.columns import Column
+from store.schema import METADATA_ERROR, METADATA_ID, METADATA_PATH, METADATA_STAGE
+
+Row = dict[str, str | float]
+"""A field in the table of fields, by column."""
+
+
+@dataclass(frozen=True)
+class ReadField:
+    """One field on the host.
+
+    Attributes
+    ----------
+    row : dict
+        Its row of the field table: what was measured of it without its cells.
+    pixels : ndarray of uint8 or uint16, shape (4, H, W)
+    labels : (cell_labels, nucleus_labels), or None if the device is to find the cells
+        ndarray of int32, shape (H, W).
+    crops : ndarray of uint8, shape (n_cells, 4, side, side), or None
+        Its cells as input of a network, where one is used.
+    """
+
+    row: Row
+    pixels: np.ndarray
+    labels: tuple[np.ndarray, np.ndarray] | None = None
+    crops: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class UnreadField:
+    """A field that could not be read; its row of the field table says why."""
+
+    row: Row
+
+
+@dataclass(frozen=True)
+class MeasuredCells:
+    """The cells of a batch, in the order of its fields; arrays with one row a cell.
+
+    Attributes
+    ----------
+    rows : tuple of dict
+        The rows of the batch's fields in the field table; the row of a field without cells holds its error.
+    field : ndarray of int32
+        The field (index into `rows`) of each cell.
+    centres : ndarray of float64, shape (n, 2)
+        y, x in px.
+    at_border : ndarray of bool
+        Whether the image border cuts the cell.
+    values : ndarray of float32, shape (n, n_columns)
+    """
+
+    rows: tuple[Row, ...]
+    field: np.ndarray
+    centres: np.ndarray
+    at_border: np.ndarray
+    values: np.ndarray
+
+
+def read_cells(source: FieldSource, field_id: str, no_er: bool, masks: str | None) -> tuple[np.ndarray, Segmentation]:
+    """The pixels of a field, uint8 or uint16 (4, H, W), and its cells: segmented here, or read from a folder of masks.
+
+    Raises
+    ------
+    FieldError
+        If it cannot be read or has no cells.
+    """
+    pixels = read_field(source, field_id, no_er)
+    found = segment(pixels, field_id) if masks is None else read_masks(Path(masks), field_id, pixels.shape[1:])
+    return pixels, found
+
+
+def read_one(source: FieldSource, field_id: str, settings: ExtractSettings) -> ReadField | UnreadField:
+    """Read one field with its cells and measure it as a whole."""
+    try:
+        pixels, found = read_cells(source, field_id, settings.no_er, settings.masks)
+    except FieldError as error:
+        return UnreadField(_failed(field_id, error))
+    labels = (found.cells, found.nuclei)
+    crops = crop_cells(pixels, *labels, settings.network.crop) if settings.network else None
+    return ReadField(_measured(field_id, pixels), pixels, labels, crops)
+
+
+def read_pixels(source: FieldSource, field_id: str, settings: ExtractSettings) -> ReadField | UnreadField:
+    """Read one field and measure it as a whole; its cells are found later, on the device."""
+    try:
+        pixels = read_field(source, field_id, settings.no_er)
+    except FieldError as error:
+        return UnreadField(_failed(field_id, error))
+    return ReadField(_measured(field_id, pixels), pixels)
+
+
+def _measured(field_id: str, pixels: np.ndarray) -> Row:
+    return {METADATA_ID: field_id} | measure_field(pixels)
+
+
+def _failed(field_id: str, error: FieldError) -> Row:
+    return {
+        METADATA_ID: field_id,
+        METADATA_PATH: error.path,
+        METADATA_STAGE: error.stage,
+        METADATA_ERROR: str(error),
+    }
+
+
+def batches(fields: Iterable[ReadField], device: Device) -> Iterator[list[ReadField]]:
+    """Gather fields that follow each other into batches of one size and type, as large as fit."""
+    batch: list[ReadField] = []
+    for field in fields:
+        if batch:
+            first = batch[0].pixels
+            full = (len(batch) + 1) * first[0].size > device.batch_pixels
+            if full or (field.pixels.shape, field.pixels.dtype) != (first.shape, first.dtype):
+                yield batch
+                batch = []
+        batch.append(field)
+    if batch:
+        yield batch
+
+
+@dataclass(frozen=True)
+class Launched:
+    """A batch that a device is measuring: arrays on the device, of cells as in `MeasuredCells`, then of fields."""
+
+    batch: list[ReadField]
+    arrays: tuple[Any, ...]
+
+
+def cells_in(batch: list[ReadField], device: Device) -> Cells:
+    """The cells of a batch on the device: read with the fields, or found here."""
+    pixels = device.put(_stack([field.pixels for field in batch]))
+    read = [field.labels for field in batch if field.labels is not None]
+    if read:
+        cells, nuclei = (device.put(_stack([labels[k] for labels in read])) for k in (0, 1))
+    else:
+        cells, nuclei = find_cells(pixels, device)
+    numbers = device.get(cells.max(axis=(1, 2)))
+    if len(batch) > 1:  # ids run on from field to field
+        before = device.put((np.cumsum(numbers) - numbers).astype(np.int32))[:, None, None]
+        cells, nuclei = (image + before * (image > 0) for image in (cells, nuclei))
+    return cells_on_device(pixels, cells, nuclei, int(numbers.sum()), device)
+
+
+def _stack(images: list[np.ndarray]) -> np.ndarray:
+    """Images as one stack; a single image is not copied, because a field of 3072 px has 75 MB, and its labels too."""
+    return images[0][None] if len(images) == 1 else np.stack(images)
+
+
+def launch(batch: list[ReadField], device: Device) -> Launched:
+    """Start to measure a batch; on a GPU this returns before most of the work is done."""
+    cells = cells_in(batch, device)
+    height, width = cells.cell_labels.shape[1:]
+    top, left, bottom, right = cells.boxes.T
+    at_border = (top == 0) | (left == 0) | (bottom == height) | (right == width)
+    of_cells = (cells.field, cells.centroids("Cells"), at_border, measure_families(cells))
+    return Launched(batch, (*of_cells, (cells.cell_labels > 0).sum(axis=(1, 2)), cells.nucleus_diameter))
+
+
+def fetch(launched: Launched, settings: ExtractSettings, device: Device) -> MeasuredCells:
+    """Wait for a batch and copy it to the host; a network adds its vector of each cell."""
+    field, centres, at_border, values, covered, diameters = map(device.get, launched.arrays)
+    counts = np.bincount(field, minlength=len(launched.batch))
+    rows = tuple(map(_completed, launched.batch, counts, covered, diameters))
+    if settings.no_er:
+        values[:, _er_columns()] = np.nan
+    if settings.network is not None:
+        vectors = open_network(settings.network, device.name)
+        crops = [read.crops for read in launched.batch if read.crops is not None]
+        values = np.hstack([values, vectors(np.concatenate(crops))])
+    return MeasuredCells(rows, field, centres, at_border, values)
+
+
+def _completed(read: ReadField, n_cells: int, covered: int, diameter: float) -> Row:
+    """The row of a field once its cells are known."""
+    if n_cells == 0:
+        field_id = str(read.row[METADATA_ID])
+        return _failed(field_id, no_nuclei(read.pixels, field_id))
+    return read.row | count_cells(n_cells, covered, diameter, read.pixels[0].size)
+
+
+def cell_columns(settings: ExtractSettings) -> tuple[Column, ...]:
+    """The columns of `MeasuredCells.values`: all families', then the network's."""
+    return columns() + embedding_columns(settings)
+
+
+@lru_cache
+def _er_columns() -> np.ndarray:
+    return np.array([ER in column.channels for column in columns()])

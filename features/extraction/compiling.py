@@ -1,0 +1,55 @@
+"""Compiling the kernels before the first field: Numba does it once per installation and keeps the result on disk."""
+
+from pathlib import Path
+
+import numpy as np
+
+import features
+from features.core.cells import make_cells
+from features.core.device import open_device
+from features.extraction.field_level import measure_field
+from features.kernels import cpu
+from features.segmentation.segment import segment
+
+_SEGMENTATION = "segmentation"
+
+
+def kernels_compiled() -> bool:
+    """Whether every module of CPU kernels has a compiled form in the cache beside it."""
+    folder = Path(cpu.__file__).parent
+    modules = [path.stem for path in folder.glob("[a-z]*.py")]
+    return all(any(folder.glob(f"__pycache__/{module}.*.nbi")) for module in modules)
+
+
+def parts() -> tuple[str, ...]:
+    """The parts that are compiled one by one, as `compile_part` takes them."""
+    return (_SEGMENTATION, *features.families())
+
+
+def compile_part(name: str) -> str:
+    """Compile a part by running it on a small field; returns its name."""
+    if name == _SEGMENTATION:
+        _segment()
+    else:
+        _measure(name)
+    return name
+
+
+def _measure(family: str) -> None:
+    """Measure one family on a small field of two cells."""
+    device = open_device("cpu")
+    y, x = np.mgrid[:64, :64]
+    nuclei = np.where((y - 32) ** 2 + (x - 16) ** 2 < 60, 1, 0) + np.where((y - 32) ** 2 + (x - 48) ** 2 < 60, 2, 0)
+    cells = np.where(x < 32, 1, 2)
+    pixels = ((37 * y + 91 * x) % 251).astype(np.uint8)[None].repeat(4, axis=0)
+    features.families()[family].measure(make_cells(pixels[None], cells[None], nuclei[None], device))
+
+
+def _segment() -> None:
+    """Segment fields with two nuclei, a small one and a large one, and measure one as a whole."""
+    y, x = np.mgrid[:128, :128]
+    nuclei = ((y - 64) ** 2 + (x - 32) ** 2 < 300) | ((y - 64) ** 2 + (x - 96) ** 2 < 300)
+    pixels = (nuclei * 200 + (x + y) % 9).astype(np.uint8)[None].repeat(4, axis=0)
+    segment(pixels)
+    segment(pixels.repeat(6, axis=1).repeat(6, axis=2))
+    measure_field(pixels)

@@ -1,0 +1,68 @@
+"""The two tables of a shard: one row a cell, and one row a field, also for fields that failed."""
+
+import numpy as np
+import pyarrow as pa
+
+from features.extraction.batches import MeasuredCells, Row, cell_columns
+from features.extraction.field_level import field_columns, field_metadata
+from features.extraction.settings import ExtractSettings
+from store.schema import CELLS, FIELDS, METADATA_ERROR, METADATA_ID, METADATA_SPLIT
+from store.shards import Shard, write_shard_table
+
+
+def write_shard(
+    shard: Shard, unread: list[Row], measured: list[MeasuredCells], settings: ExtractSettings
+) -> tuple[int, int]:
+    """Write the two files of a shard.
+
+    Parameters
+    ----------
+    shard : Shard
+    unread : list of dict
+        The rows of fields that could not be read.
+    measured : list of MeasuredCells
+        All others, in the order of the fields.
+    settings : ExtractSettings
+        What they were measured with.
+
+    Returns
+    -------
+    n_fields, n_failed : int
+    """
+    write_shard_table(shard.cells_path, _cells_table(shard, measured, settings), shard.stamp)
+    rows = {row[METADATA_ID]: row for row in (*unread, *(row for batch in measured for row in batch.rows))}
+    write_shard_table(shard.fields_path, fields_table(shard, [rows[field_id] for field_id in shard.ids]), shard.stamp)
+    return len(rows), sum(METADATA_ERROR in row for row in rows.values())
+
+
+def _cells_table(shard: Shard, measured: list[MeasuredCells], settings: ExtractSettings) -> pa.Table:
+    names = [column.name for column in cell_columns(settings)]
+    ids = [batch.rows[f][METADATA_ID] for batch in measured for f in batch.field]
+    numbers = [_ranks(batch.field) for batch in measured]
+    metadata = (
+        pa.array(ids, pa.string()),
+        pa.array([shard.split] * len(ids), pa.string()),
+        _joined(numbers, np.int32),
+        _joined([batch.centres[:, 1] for batch in measured], np.float32),
+        _joined([batch.centres[:, 0] for batch in measured], np.float32),
+        pa.array(_joined([batch.at_border for batch in measured], bool)),
+    )
+    values = [batch.values for batch in measured]
+    by_column = np.ascontiguousarray(np.concatenate([np.empty((0, len(names)), np.float32), *values]).T)
+    return pa.table(dict(zip(CELLS, metadata, strict=True)) | {name: by_column[k] for k, name in enumerate(names)})
+
+
+def _ranks(field: np.ndarray) -> np.ndarray:
+    """The number of each cell in its field, from 1; cells are sorted by field."""
+    return np.arange(1, len(field) + 1) - np.searchsorted(field, field)
+
+
+def _joined(parts: list[np.ndarray], dtype: type) -> np.ndarray:
+    return np.concatenate([np.empty(0, dtype), *parts]).astype(dtype)
+
+
+def fields_table(shard: Shard, rows: list[Row]) -> pa.Table:
+    """One row a field of a shard: what was measured of it as a whole, or why it failed."""
+    types = dict.fromkeys(FIELDS, pa.string()) | field_metadata()
+    types |= {column.name: pa.float32() for column in field_columns()}
+    return pa.Table.from_pylist([row | {METADATA_SPLIT: shard.split} for row in rows], pa.schema(list(types.items())))

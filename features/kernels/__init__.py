@@ -1,0 +1,1 @@
+"""The loops of the families, on the CPU and on the GPU."""

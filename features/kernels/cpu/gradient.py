@@ -1,0 +1,296 @@
+"""Smoothing inside each cell, and sums of what its derivatives say: bands, curvature, orientation.
+
+Every cell is smoothed in a crop of its own with weights that leave out what lies outside it (normalised convolution),
+by the B3 spline of the a-trous wavelet: taps 1 4 6 4 1 (/ 16), which lie 1, 2, 4, 8 px apart from level to level.
+"""
+
+import numpy as np
+
+from engine.running.compiled import njit
+from features.kernels.cpu._jit import Int, kernel
+
+N_LEVELS = 4
+N_BAND_SUMS = N_LEVELS + 3
+CURVATURE_LEVELS = 3
+N_CURVATURE_SUMS = 7
+ORIENTATION_LEVELS = 2
+N_SECTORS = 8
+N_ORIENTATION_SUMS = 5 + N_SECTORS
+_N_PLANES = 2 * N_LEVELS + 6
+_PAD = 2 << (N_LEVELS - 1)  # px that the widest smoothing reaches
+_BLOCK = 8  # px at the first level, twice as many at the next
+_OUTER, _INNER, _MIDDLE = np.float32(1 / 16), np.float32(4 / 16), np.float32(6 / 16)
+_ZERO, _HALF, _TWO, _TINY = np.float32(0), np.float32(0.5), np.float32(2), np.float32(1e-30)
+
+# Sums of a row may be taken in any order here (vector lanes); NaN and infinities keep their meaning.
+_sum_kernel = njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+
+
+@kernel
+def _smooth(
+    flat: np.ndarray, start: int, stride: int, spacing: int, weights: np.ndarray, down: np.ndarray, out: np.ndarray
+) -> None:
+    """Smooth the plane that starts there with the B3 spline, taps `spacing` px apart, and multiply by the weights.
+
+    There are zeros between rows, above and below, so that one long loop a direction needs no case for borders, and
+    short rows cost no more than long ones. `down` is scratch that starts and ends with zeros.
+    """
+    near, far = spacing * stride, 2 * spacing * stride
+    here, above, high = flat[start:], flat[start - near :], flat[start - far :]
+    below, low, sums = flat[start + near :], flat[start + far :], down[_PAD:]
+    for x in range(weights.size):
+        sums[x] = _OUTER * (high[x] + low[x]) + _INNER * (above[x] + below[x]) + _MIDDLE * here[x]
+    left, far_left = down[_PAD - spacing :], down[_PAD - 2 * spacing :]
+    right, far_right = down[_PAD + spacing :], down[_PAD + 2 * spacing :]
+    for x in range(weights.size):
+        sum_ = _OUTER * (far_left[x] + far_right[x]) + _INNER * (left[x] + right[x]) + _MIDDLE * sums[x]
+        out[x] = sum_ * weights[x]
+
+
+@kernel
+def _mask_weights(
+    flat: np.ndarray, start: int, stride: int, inside: np.ndarray, down: np.ndarray, out: np.ndarray
+) -> None:
+    """Fill out[j] with 1 / (smoothed mask) of each level inside the mask, the plane that starts there; 0 outside."""
+    for j in range(N_LEVELS):
+        weight = out[j]
+        _smooth(flat, start, stride, 1 << j, inside, down, weight)
+        for x in range(weight.size):
+            weight[x] = inside[x] / max(weight[x], _TINY)
+
+
+@kernel
+def _inner(mask: np.ndarray, stride: int, down: np.ndarray, out: np.ndarray) -> None:
+    """1 at the pixels whose 3 x 3 neighbourhood lies in the mask, otherwise 0; flat, the last column must be 0."""
+    across = down[_PAD : _PAD + mask.size]
+    before, here, after, target = mask[:-2], mask[1:-1], mask[2:], across[1:-1]
+    for x in range(target.size):
+        target[x] = before[x] * here[x] * after[x]
+    across[0] = across[-1] = 0
+    out[:] = 0
+    above, middle, below, target = (
+        across[: -2 * stride],
+        across[stride:-stride],
+        across[2 * stride :],
+        out[stride:-stride],
+    )
+    for x in range(target.size):
+        target[x] = above[x] * middle[x] * below[x]
+
+
+@_sum_kernel
+def _add_bands(levels: np.ndarray, mask: np.ndarray, spans: np.ndarray, out: np.ndarray) -> None:
+    """Add the energy of each band, and the sum and the square sum of the smoothest level, over the mask."""
+    for y in range(mask.shape[0]):
+        first, last = spans[y]
+        inside, l0, l1 = mask[y, first:last], levels[0, y, first:last], levels[1, y, first:last]
+        l2, l3, smoothest = levels[2, y, first:last], levels[3, y, first:last], levels[N_LEVELS, y, first:last]
+        e0, e1, e2, e3, total, squares = _ZERO, _ZERO, _ZERO, _ZERO, _ZERO, _ZERO
+        for x in range(inside.size):
+            # one pass over all levels: what is in memory's way here is reading, not counting
+            w, a, b, c, d, rest = inside[x], l0[x], l1[x], l2[x], l3[x], smoothest[x]
+            e0 += w * (a - b) * (a - b)
+            e1 += w * (b - c) * (b - c)
+            e2 += w * (c - d) * (c - d)
+            e3 += w * (d - rest) * (d - rest)
+            total += w * rest
+            squares += w * rest * rest
+        for k, value in enumerate((e0, e1, e2, e3, total, squares)):
+            out[k] += value
+
+
+@_sum_kernel
+def _add_curvature(level: np.ndarray, inner: np.ndarray, spans: np.ndarray, out: np.ndarray) -> None:
+    """Add what the Hessian's eigenvalues say: pixels, ridge, valley, blob, hole, |eigenvalues|, Laplacian squared.
+
+    With trace t and root r = sqrt((xx - yy)^2 + 4 xy^2), |first| + |second| eigenvalue = max(|t|, r), which is split
+    into the part across a line (ridge or valley), along both axes (blob or hole), and the rest (saddle).
+    """
+    for y in range(1, len(spans) - 1):
+        first, last = max(spans[y, 0], 1), min(spans[y, 1], level.shape[1] - 1)
+        above, row, below = level[y - 1], level[y], level[y + 1]
+        weight, here, left, right = inner[y, first:last], row[first:last], row[first - 1 :], row[first + 1 :]
+        up, up_left, up_right = above[first:last], above[first - 1 :], above[first + 1 :]
+        down, down_left, down_right = below[first:last], below[first - 1 :], below[first + 1 :]
+        n, ridge, valley, blob, hole, size, squares = _ZERO, _ZERO, _ZERO, _ZERO, _ZERO, _ZERO, _ZERO
+        for x in range(last - first):
+            w, twice = weight[x], _TWO * here[x]
+            xx, yy = left[x] + right[x] - twice, up[x] + down[x] - twice
+            xy = (up_left[x] + down_right[x] - up_right[x] - down_left[x]) * _HALF
+            trace, root = xx + yy, np.sqrt((xx - yy) * (xx - yy) + xy * xy)
+            n += w
+            ridge += w * max(_ZERO, min(root, -trace))
+            valley += w * max(_ZERO, min(root, trace))
+            blob += w * max(_ZERO, -trace - root)
+            hole += w * max(_ZERO, trace - root)
+            size += w * max(root, abs(trace))
+            squares += w * trace * trace
+        for k, value in enumerate((n, ridge, valley, blob, hole, size, squares)):
+            out[k] += value
+
+
+@kernel
+def _add_blocks(tensor: np.ndarray, block: int, out: np.ndarray) -> None:
+    """Add the structure tensors of a row of blocks: trace, coherent part, double-angle sums, sectors of direction."""
+    for first in range(0, tensor.shape[1], block):
+        last = min(first + block, tensor.shape[1])
+        xx, yy, xy = 0.0, 0.0, 0.0
+        for x in range(first, last):
+            xx += tensor[0, x]
+            yy += tensor[1, x]
+            xy += tensor[2, x]
+        if xx + yy == 0:
+            continue
+        cosine, sine = xx - yy, 2 * xy
+        coherent = np.sqrt(cosine * cosine + sine * sine)
+        out[1] += xx + yy
+        out[2] += coherent
+        out[3] += cosine
+        out[4] += sine
+        # the eighth of the circle, counted from -180 degrees: an arc tangent is slow
+        upper = sine > 0 or (sine == 0 and cosine >= 0)
+        a, b = (cosine, sine) if upper else (-cosine, -sine)
+        sector = 4 * int(upper) + (int(b >= a) if a > 0 else 2 + int(b <= -a))
+        out[5 + sector] += coherent
+    tensor[:] = 0
+
+
+@_sum_kernel
+def _add_orientation(level: np.ndarray, inner: np.ndarray, spans: np.ndarray, block: int, out: np.ndarray) -> None:
+    """Add gradient magnitudes and the structure tensors of square blocks, counted from the crop's corner."""
+    height, width = len(spans), level.shape[1]
+    tensor = np.zeros((3, width), np.float32)
+    for y in range(1, height - 1):
+        first, last = max(spans[y, 0], 1), min(spans[y, 1], width - 1)
+        up, down, left, right = level[y - 1, first:], level[y + 1, first:], level[y, first - 1 :], level[y, first + 1 :]
+        weight, xx, yy, xy = inner[y, first:], tensor[0, first:], tensor[1, first:], tensor[2, first:]
+        magnitude = _ZERO
+        for x in range(last - first):
+            w = weight[x] * _HALF
+            gx, gy = (right[x] - left[x]) * w, (down[x] - up[x]) * w
+            xx[x] += gx * gx
+            yy[x] += gy * gy
+            xy[x] += gx * gy
+            magnitude += np.sqrt(gx * gx + gy * gy)
+        out[0] += magnitude
+        if y % block == block - 1 or y == height - 2:
+            _add_blocks(tensor, block, out)
+
+
+@_sum_kernel
+def _fill_mask(labels: np.ndarray, label: Int, box: np.ndarray, out: np.ndarray, spans: np.ndarray) -> int:
+    """1 in the region, 0 outside it; spans[y]: its first column and the one after the last. Return its pixels."""
+    n, label = 0, np.int32(label)
+    for y in range(out.shape[0]):
+        row, target, in_row = labels[box[0] + y, box[1] : box[3]], out[y], _ZERO
+        for x in range(row.size):
+            inside = np.float32(row[x] == label)
+            target[x] = inside
+            in_row += inside
+        target[row.size :] = 0
+        first, last = 0, row.size
+        while first < last and target[first] == 0:
+            first += 1
+        while last > first and target[last - 1] == 0:
+            last -= 1
+        spans[y, 0], spans[y, 1] = first, last
+        n += int(in_row)
+    return n
+
+
+@kernel
+def _level_sum(pixels: np.ndarray, box: np.ndarray, mask: np.ndarray, spans: np.ndarray) -> Int:
+    """The sum of the levels in the mask, exact."""
+    total = 0
+    for y in range(len(spans)):
+        first, last = spans[y]
+        row, inside = pixels[box[0] + y, box[1] + first : box[1] + last], mask[y, first:last]
+        for x in range(row.size):
+            total += np.int64(row[x]) * np.int64(inside[x])
+    return total
+
+
+@kernel
+def _center(pixels: np.ndarray, box: np.ndarray, mask: np.ndarray, mean: float, out: np.ndarray) -> None:
+    """The levels less their mean, 0 outside the mask: exactly 0 everywhere if the region is flat."""
+    for y in range(mask.shape[0]):
+        row, inside, target = pixels[box[0] + y, box[1] : box[3]], mask[y], out[y]
+        for x in range(row.size):
+            target[x] = np.float32(row[x] - mean) * inside[x]
+        target[row.size :] = 0
+
+
+@kernel
+def _split(scratch: np.ndarray, down: np.ndarray, crop: tuple[int, int]) -> tuple[np.ndarray, int, np.ndarray]:
+    """Lay out a crop's planes, zeros between them: mask and levels in a row, where the mask starts, and 7 more."""
+    (height, stride), step = crop, (crop[0] + _PAD) * crop[1]
+    start, size = _PAD * stride, height * stride
+    flat = scratch[: start + (N_LEVELS + 2) * step]
+    flat[:start] = 0
+    for k in range(N_LEVELS + 2):
+        flat[start + k * step + size : start + (k + 1) * step] = 0
+    down[_PAD + size : size + 2 * _PAD] = 0
+    return flat, start, scratch[flat.size : flat.size + (N_LEVELS + 3) * size].reshape((N_LEVELS + 3, size))
+
+
+@kernel
+def derivative_sums(
+    pixels: np.ndarray, measured: np.ndarray, cell_labels: np.ndarray, nucleus_labels: np.ndarray,
+    field: np.ndarray, boxes: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """Sum band energies, curvatures and gradients of each cell (or its nucleus, in the cell's own smoothed crop).
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8 or uint16, shape (n_fields, n_channels, H, W)
+    measured : ndarray of int64, shape (n_measured, 2)
+        Channel, and 1 to sum over the nucleus or 0 for the whole cell; equal channels in a row share the smoothing.
+    cell_labels, nucleus_labels : ndarray of int32, shape (n_fields, H, W)
+    field : ndarray of int32, shape (n,)
+    boxes : ndarray of int32, shape (n, 4)
+        top, left, bottom, right of each cell.
+
+    Returns
+    -------
+    bands : ndarray of float64, shape (n, n_measured, 7)
+        Energies of the details at 1, 2, 4, 8 px; sum and square sum of what is left; sum of the levels.
+    curvature : ndarray of float64, shape (n, n_measured, 3, 7)
+        After smoothing at 1, 2, 4 px: pixels, ridge, valley, blob, hole, |eigenvalues|, Laplacian squared.
+    orientation : ndarray of float64, shape (n, n_measured, 2, 13)
+        After smoothing at 1, 2 px: gradient magnitude; of the structure tensors of blocks of 8, 16 px the
+        trace, coherent part, cosine and sine of the double angle, and coherent part by 8 sectors of direction.
+    """
+    n, n_measured = len(field), len(measured)
+    bands = np.zeros((n, n_measured, N_BAND_SUMS))
+    curvature = np.zeros((n, n_measured, CURVATURE_LEVELS, N_CURVATURE_SUMS))
+    orientation = np.zeros((n, n_measured, ORIENTATION_LEVELS, N_ORIENTATION_SUMS))
+    largest = ((boxes[:, 2] - boxes[:, 0] + _PAD) * (boxes[:, 3] - boxes[:, 1] + _PAD)).max() if n else 0
+    scratch, down = np.empty(_N_PLANES * largest, np.float32), np.zeros(largest + 2 * _PAD, np.float32)
+    for i in range(n):
+        crop = (boxes[i, 2] - boxes[i, 0], boxes[i, 3] - boxes[i, 1] + _PAD)
+        flat, start, rest = _split(scratch, down, crop)
+        step, smoothed = (crop[0] + _PAD) * crop[1], -1
+        masks, weights, inner = (flat[start : start + rest.shape[1]], rest[0]), rest[1:-2], rest[-2:]
+        levels = flat[start:].reshape((N_LEVELS + 2, crop[0] + _PAD, crop[1]))[1:]
+        spans, n_pixels = np.empty((2, crop[0], 2), np.int64), np.empty(2, np.int64)
+        for k, labels in enumerate((cell_labels, nucleus_labels)):
+            n_pixels[k] = _fill_mask(labels[field[i]], i + 1, boxes[i], masks[k].reshape(crop), spans[k])
+            _inner(masks[k], crop[1], down, inner[k])
+        _mask_weights(flat, start, crop[1], masks[0], down, weights)
+        for m in range(n_measured):
+            channel, k = measured[m]
+            plane, mask = pixels[field[i], channel], masks[k].reshape(crop)
+            bands[i, m, N_LEVELS + 2] = total = _level_sum(plane, boxes[i], mask, spans[k])
+            if channel != smoothed:
+                whole = total if k == 0 else _level_sum(plane, boxes[i], masks[0].reshape(crop), spans[0])
+                _center(plane, boxes[i], masks[0].reshape(crop), whole / n_pixels[0], levels[0])
+                for j in range(N_LEVELS):
+                    here, there = start + (j + 1) * step, flat[start + (j + 2) * step :]
+                    _smooth(flat, here, crop[1], 1 << j, weights[j], down, there)
+                smoothed = channel
+            _add_bands(levels, mask, spans[k], bands[i, m])
+            for j in range(CURVATURE_LEVELS):
+                _add_curvature(levels[j + 1], inner[k].reshape(crop), spans[k], curvature[i, m, j])
+            for j in range(ORIENTATION_LEVELS):
+                _add_orientation(levels[j + 1], inner[k].reshape(crop), spans[k], _BLOCK << j, orientation[i, m, j])
+    return bands, curvature, orientation

@@ -1,0 +1,221 @@
+"""Grey-value statistics of cells, nuclei and cytoplasm from exact histograms, and sums over chosen pixels.
+
+The histogram of a compartment spans its own minimum to maximum: 256 bins at most for 8 bits, 65,536 for 16. Every
+statistic is read from it, so 16-bit values are as exact as 8-bit ones.
+"""
+
+import numpy as np
+
+from features.kernels.cpu._jit import Int, kernel
+
+N_STATISTICS = 10  # besides the quantiles
+
+
+@kernel
+def summaries(
+    pixels: np.ndarray,
+    field: np.ndarray,
+    nuclei: tuple[np.ndarray, np.ndarray],
+    cytoplasm: tuple[np.ndarray, np.ndarray],
+    percents: np.ndarray,
+) -> np.ndarray:
+    """Statistics of each channel in each compartment.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8 or uint16, shape (n_fields, n_channels, H, W)
+    field : ndarray of int32, shape (n,)
+        The field of each cell.
+    nuclei, cytoplasm : tuple of ndarray of int64
+        Offsets and positions of the pixels of each cell, as in `Region`.
+    percents : ndarray of float64
+        Quantiles wanted, 0 to 100.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, 3, n_channels, 10 + len(percents))
+        Cells, Nuclei, Cytoplasm; pixels, mean, sd, min, max, MAD, skewness, excess kurtosis, entropy, Gini, quantiles;
+        in grey values. NaN where undefined; an empty compartment has 0 pixels and the rest NaN.
+    """
+    n_fields, n_channels, height, width = pixels.shape
+    planes = pixels.reshape(n_fields * n_channels, height * width)
+    n_levels = 256 if pixels.itemsize == 1 else 65536
+    counts = np.zeros((3, n_levels), np.int64)
+    below = np.empty(n_levels + 1, np.int64)
+    out = np.full((len(field), 3, n_channels, N_STATISTICS + len(percents)), np.nan)
+    for i in range(len(field)):
+        nuclear = nuclei[1][nuclei[0][i] : nuclei[0][i + 1]]
+        around = cytoplasm[1][cytoplasm[0][i] : cytoplasm[0][i + 1]]
+        start = np.int64(field[i]) * height * width
+        for channel in range(n_channels):
+            plane = planes[field[i] * n_channels + channel]
+            nuclear_range = _count(plane, nuclear, start, counts[1])
+            around_range = _count(plane, around, start, counts[2])
+            lowest = min(nuclear_range[0], around_range[0])
+            bins = counts[:, lowest : max(nuclear_range[1], around_range[1]) + 1]
+            bins[0] = bins[1] + bins[2]
+            for compartment in range(3):
+                _describe(bins[compartment], lowest, n_levels // 256, percents, below, out[i, compartment, channel])
+            bins[:] = 0
+    return out
+
+
+@kernel
+def _count(plane: np.ndarray, positions: np.ndarray, start: int, counts: np.ndarray) -> tuple[Int, Int]:
+    """Add the values at these positions to a histogram; their range (65536, -1 where there are none)."""
+    lowest, highest = 65536, -1
+    for position in positions:
+        value = np.int64(plane[np.uint64(position - start)])
+        counts[np.uint64(value)] += 1
+        lowest = min(lowest, value)
+        highest = max(highest, value)
+    return lowest, highest
+
+
+@kernel
+def _describe(
+    counts: np.ndarray, lowest: Int, coarse: int, percents: np.ndarray, below: np.ndarray, out: np.ndarray
+) -> None:
+    """Statistics of one histogram, written to `out` (see `summaries`).
+
+    Parameters
+    ----------
+    counts : ndarray of int64
+        Pixels with the grey values lowest, lowest + 1, ...
+    lowest : int
+    coarse : int
+        Grey values in a bin of the entropy.
+    percents : ndarray of float64
+    below : ndarray of int64
+        Scratch; at least one longer than `counts`.
+    out : ndarray of float64
+    """
+    below[0] = 0
+    total = 0
+    for j in range(len(counts)):
+        below[j + 1] = below[j] + counts[j]
+        total += counts[j] * (lowest + j)
+    n = below[len(counts)]
+    out[0] = n
+    if n == 0:
+        return
+    mean = total / n
+    below = below[: len(counts) + 1]
+    median = (_ranked(below, (n - 1) // 2) + _ranked(below, n // 2)) / 2
+    out[1] = mean
+    out[3] = lowest + _ranked(below, 0)
+    out[4] = lowest + _ranked(below, n - 1)
+    out[5] = (_ranked_deviation(below, median, (n - 1) // 2) + _ranked_deviation(below, median, n // 2)) / 2
+    out[2], out[6], out[7] = _moments(counts, lowest, mean, n)
+    out[8] = _entropy(counts, lowest, coarse, n)
+    out[9] = _gini(counts, below, lowest, total)
+    for k in range(len(percents)):
+        rank = (n - 1) * (percents[k] / 100)
+        floor = int(rank)
+        value = _ranked(below, floor)
+        step = _ranked(below, min(floor + 1, n - 1)) - value
+        out[N_STATISTICS + k] = lowest + value + step * (rank - floor)
+
+
+@kernel
+def _ranked(below: np.ndarray, rank: int) -> int:
+    """Bin of the value with this rank (0 is the smallest); `below[j]` values lie under bin j."""
+    low, high = 0, len(below) - 2
+    while low < high:
+        middle = (low + high) // 2
+        if below[middle + 1] > rank:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+@kernel
+def _ranked_deviation(below: np.ndarray, centre: float, rank: int) -> float:
+    """Absolute deviation from `centre` (in bins, whole or half) with this rank."""
+    doubled = int(2 * centre)
+    parity = doubled % 2  # deviations are whole or half: their doubles have this parity
+    low, high = 0, len(below) - 1
+    while low < high:
+        middle = (low + high) // 2
+        first = (doubled - (2 * middle + parity) + 1) // 2
+        last = (doubled + (2 * middle + parity)) // 2
+        if below[min(last + 1, len(below) - 1)] - below[max(first, 0)] > rank:
+            high = middle
+        else:
+            low = middle + 1
+    return low + parity / 2
+
+
+@kernel
+def _moments(counts: np.ndarray, lowest: Int, mean: float, n: int) -> tuple[float, float, float]:
+    """Standard deviation (of the population), skewness and excess kurtosis, as in scipy.stats; NaN for one value."""
+    second = third = fourth = 0.0
+    for j in range(len(counts)):
+        deviation = lowest + j - mean
+        square = deviation * deviation
+        second += counts[j] * square
+        third += counts[j] * square * deviation
+        fourth += counts[j] * square * square
+    second, third, fourth = second / n, third / n, fourth / n
+    return np.sqrt(second), third / second**1.5, fourth / second**2 - 3
+
+
+@kernel
+def _entropy(counts: np.ndarray, lowest: Int, coarse: int, n: int) -> float:
+    """Shannon entropy in bits of the grey values, 256 bins over the full scale."""
+    weighted = 0.0
+    in_bin = 0
+    for j in range(len(counts)):
+        in_bin += counts[j]
+        if in_bin and (j == len(counts) - 1 or (lowest + j + 1) % coarse == 0):
+            weighted += in_bin * np.log2(in_bin)
+            in_bin = 0
+    return (n * np.log2(n) - weighted) / n
+
+
+@kernel
+def _gini(counts: np.ndarray, below: np.ndarray, lowest: Int, total: int) -> float:
+    """Gini's coefficient: 0 if the signal is spread evenly, towards 1 if few pixels hold it all; NaN without signal."""
+    if total == 0:
+        return np.nan
+    n = below[len(counts)]
+    weighted = 0
+    for j in range(len(counts)):
+        weighted += counts[j] * (lowest + j) * (2 * below[j] + counts[j] - n)
+    return weighted / (n * total)
+
+
+@kernel
+def chosen_sums(
+    pixels: np.ndarray, field: np.ndarray, region: tuple[np.ndarray, np.ndarray], chosen: np.ndarray
+) -> np.ndarray:
+    """Count, sum and sum of squares of each channel over the chosen pixels of each cell's region.
+
+    Parameters
+    ----------
+    pixels, field
+        As in `summaries`.
+    region : tuple of ndarray of int64
+        Offsets and positions, as in `Region`.
+    chosen : ndarray of bool, shape (n_fields, H, W)
+
+    Returns
+    -------
+    ndarray of int64, shape (n, n_channels, 3)
+    """
+    n_channels = pixels.shape[1]
+    size = pixels.shape[2] * pixels.shape[3]
+    flat, flags = pixels.ravel(), chosen.ravel()
+    offsets, positions = region
+    out = np.zeros((len(field), n_channels, 3), np.int64)
+    for i in range(len(field)):
+        shift = np.int64(field[i]) * (n_channels - 1) * size
+        for position in positions[offsets[i] : offsets[i + 1]]:
+            if flags[position]:
+                for channel in range(n_channels):
+                    value = np.int64(flat[position + shift + channel * size])
+                    out[i, channel, 0] += 1
+                    out[i, channel, 1] += value
+                    out[i, channel, 2] += value * value
+    return out

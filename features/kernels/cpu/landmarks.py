@@ -1,0 +1,144 @@
+"""Sums by the distance to a channel's brightest pixels: the loops of `proximity` near microtubules and ER."""
+
+import numpy as np
+
+from features.kernels.cpu._jit import Int, kernel
+
+
+@kernel
+def bright_sums(
+    planes: np.ndarray, landmark: int, share: float, field: np.ndarray, boxes: np.ndarray, labels: np.ndarray,
+    edges: np.ndarray, reach: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Add up channels by the distance to one channel's brightest pixels in the same cell.
+
+    Squared distances are whole numbers, and few up to the reach: channels are added up by them, exactly.
+
+    Parameters
+    ----------
+    planes : ndarray of uint8 or uint16, shape (n_fields, 3, H, W)
+    landmark : int
+        The plane whose brightest pixels are the landmark: at most `share` of the region, all above one level. A flat
+        region has none.
+    share : float
+    field : ndarray of int32, shape (n,)
+    boxes : ndarray of int32, shape (n, 4)
+    labels : ndarray of int32, shape (n_fields, H, W)
+        The region.
+    edges : ndarray of float32, shape (n, n_edges)
+        In px, ascending, of each cell; band k holds edges[k - 1] <= distance < edges[k].
+    reach : ndarray of float32, shape (n,)
+        In px: pixels further away are given this distance, as are all where there is no landmark.
+
+    Returns
+    -------
+    sums : ndarray of float64, shape (n, n_edges + 1, 4)
+        Sums of the three channels and of pixels, by band; whole numbers.
+    weighted : ndarray of float64, shape (n, 4)
+        Sums of the same times the distance in px.
+    """
+    n, n_edges = edges.shape
+    out, weighted = np.zeros((n, n_edges + 1, 4)), np.zeros((n, 4))
+    histogram = np.zeros(np.int64(planes.max()) + 1 if planes.size else 1, np.int64)
+    for i in range(n):
+        stack, image, label = planes[field[i]], labels[field[i]], np.int32(i + 1)
+        level = _bright_level(stack[landmark], image, boxes[i], label, share, histogram)
+        far = np.int64(reach[i]) + 1
+        sums = np.zeros((far * far + 1, 4), np.int64)
+        if far <= 121:  # a sum of two squared distances fits in 16 bits
+            _add_by_distance(stack, landmark, image, boxes[i], label, level, np.int16(far), sums)
+        else:
+            _add_by_distance(stack, landmark, image, boxes[i], label, level, np.int32(far), sums)
+        band = 0
+        for square in range(far * far + 1):
+            distance = min(np.float32(np.sqrt(square)), reach[i])
+            while band < n_edges and distance >= edges[i, band]:
+                band += 1
+            for c in range(4):
+                out[i, band, c] += sums[square, c]
+                weighted[i, c] += np.float64(distance) * sums[square, c]
+    return out, weighted
+
+
+@kernel
+def _add_by_distance(
+    planes: np.ndarray, landmark: int, labels: np.ndarray, box: np.ndarray, label: Int, level: Int, far: Int,
+    sums: np.ndarray,
+) -> None:  # fmt: skip
+    """Add the channels of a cell to the row of their squared distance; the type of `far` is the one it is found in."""
+    columns = _columns_to_bright(planes[landmark], labels, box, label, level, far)
+    _add_by_square(planes, labels, box, label, columns, np.int64(far), sums)
+
+
+@kernel
+def _bright_level(
+    plane: np.ndarray, labels: np.ndarray, box: np.ndarray, label: Int, share: float, histogram: np.ndarray
+) -> int:
+    """The lowest level that at most `share` of the region's pixels exceed."""
+    histogram[:] = 0
+    size = 0
+    for y in range(box[0], box[2]):
+        row, mine = plane[y, box[1] : box[3]], labels[y, box[1] : box[3]]
+        for x in range(row.size):
+            if mine[x] == label:
+                histogram[np.uint64(row[x])] += 1
+                size += 1
+    level, above = histogram.size - 1, 0
+    while level > 0 and above + histogram[level] <= share * size:
+        above += histogram[level]
+        level -= 1
+    return level
+
+
+@kernel
+def _columns_to_bright(
+    plane: np.ndarray, labels: np.ndarray, box: np.ndarray, label: Int, level: Int, far: Int
+) -> np.ndarray:
+    """Squared distance to the nearest bright pixel within each column, at most far^2, `far` columns of it at each side.
+
+    Every step is written in the type of `far`: 16 bits are added up twice as fast as 32.
+    """
+    top, left, bottom, right = box
+    height, width = bottom - top, right - left
+    columns = np.full((height, width + 2 * np.int64(far)), far)
+    nothing, one, above = type(far)(0), type(far)(1), plane.dtype.type(level)
+    for y in range(height):
+        here, row, mine = columns[y, far : far + width], plane[top + y, left:right], labels[top + y, left:right]
+        before = columns[max(y - 1, 0), far : far + width]
+        for x in range(width):
+            away = min(type(far)(before[x] + one), far)
+            here[x] = nothing if (mine[x] == label) & (row[x] > above) else away
+    for y in range(height - 2, -1, -1):
+        here, before = columns[y, far : far + width], columns[y + 1, far : far + width]
+        for x in range(width):
+            here[x] = min(here[x], type(far)(before[x] + one))
+    flat = columns.ravel()
+    for j in range(flat.size):
+        flat[j] = flat[j] * flat[j]
+    return columns
+
+
+@kernel
+def _add_by_square(
+    planes: np.ndarray, labels: np.ndarray, box: np.ndarray, label: Int, columns: np.ndarray, far: Int, sums: np.ndarray
+) -> None:
+    """Add the channels, and 1, of each pixel of the region to the row of its squared distance, at most far^2."""
+    top, left, bottom, right = box
+    width = right - left
+    squares = np.empty(width, columns.dtype)
+    for y in range(top, bottom):
+        own, mine = columns[y - top], labels[y, left:right]
+        squares[:] = own[far : far + width]
+        for k in range(1, far):
+            before, after = own[far - k : far - k + width], own[far + k : far + k + width]
+            square = columns.dtype.type(k * k)
+            for x in range(width):
+                squares[x] = min(squares[x], columns.dtype.type(min(before[x], after[x]) + square))
+        first, second, third = planes[0, y, left:right], planes[1, y, left:right], planes[2, y, left:right]
+        for x in range(width):
+            if mine[x] == label:
+                to = np.uint64(squares[x])
+                sums[to, 0] += first[x]
+                sums[to, 1] += second[x]
+                sums[to, 2] += third[x]
+                sums[to, 3] += 1

@@ -1,0 +1,212 @@
+"""Where cells lie to each other, and what their borders touch."""
+
+import numpy as np
+
+from features.kernels.cpu._jit import Int, kernel
+
+
+@kernel
+def centres(cell_labels: np.ndarray, nucleus_labels: np.ndarray, field: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Centroid of each cell's nucleus, or of the cell where it has none, in pixels from the corner of the cell's box.
+
+    Parameters
+    ----------
+    cell_labels, nucleus_labels : ndarray of int32, shape (n_fields, H, W)
+    field : ndarray of int32, shape (n,)
+    boxes : ndarray of int32, shape (n, 4)
+        top, left, bottom, right.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, 2)
+        y, x.
+    """
+    out = np.empty((len(field), 2))
+    for i in range(len(field)):
+        sums = _coordinate_sums(nucleus_labels[field[i]], boxes[i], i + 1)
+        if sums[0] == 0:
+            sums = _coordinate_sums(cell_labels[field[i]], boxes[i], i + 1)
+        out[i, 0], out[i, 1] = sums[1] / sums[0], sums[2] / sums[0]
+    return out
+
+
+@kernel
+def _coordinate_sums(labels: np.ndarray, box: np.ndarray, label: int) -> tuple[Int, Int, Int]:
+    top, left, bottom, right = box
+    n, sum_y, sum_x = 0, 0, 0
+    for y in range(bottom - top):
+        row = labels[top + y, left:right]
+        in_row = 0
+        for x in range(right - left):
+            mine = np.int64(row[x] == label)
+            in_row += mine
+            sum_x += mine * x
+        n += in_row
+        sum_y += in_row * y
+    return n, sum_y, sum_x
+
+
+@kernel
+def nearest(
+    field: np.ndarray, boxes: np.ndarray, centres: np.ndarray, reach: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The two nearest cells of each cell in its field, and how many lie within reach.
+
+    Parameters
+    ----------
+    field, boxes
+        As in `centres`.
+    centres : ndarray of float64, shape (n, 2)
+        From the corner of the box.
+    reach : ndarray of float64, shape (n, n_reaches)
+        Distances in px.
+
+    Returns
+    -------
+    index : ndarray of int64, shape (n, 2)
+        -1 where there is none. Of equally distant cells the upper comes first, then the left.
+    within : ndarray of int64, shape (n, n_reaches)
+        Cells at most that far away.
+    """
+    index = np.full((len(field), 2), -1, np.int64)
+    within = np.zeros(reach.shape, np.int64)
+    for i in range(len(field)):
+        first, second = np.inf, np.inf
+        for j in range(len(field)):
+            if j == i or field[j] != field[i]:
+                continue
+            dy = boxes[j, 0] - boxes[i, 0] + (centres[j, 0] - centres[i, 0])
+            dx = boxes[j, 1] - boxes[i, 1] + (centres[j, 1] - centres[i, 1])
+            distance = np.sqrt(dy * dy + dx * dx)
+            for k in range(reach.shape[1]):
+                within[i, k] += distance <= reach[i, k]
+            if distance < first or (distance == first and _is_before(boxes, centres, j, index[i, 0])):
+                second, index[i, 1] = first, index[i, 0]
+                first, index[i, 0] = distance, j
+            elif distance < second or (distance == second and _is_before(boxes, centres, j, index[i, 1])):
+                second, index[i, 1] = distance, j
+    return index, within
+
+
+@kernel
+def _is_before(boxes: np.ndarray, centres: np.ndarray, a: int, b: int) -> bool:
+    ya, yb = boxes[a, 0] + centres[a, 0], boxes[b, 0] + centres[b, 0]
+    return ya < yb or (ya == yb and boxes[a, 1] + centres[a, 1] < boxes[b, 1] + centres[b, 1])
+
+
+@kernel
+def segment_sums(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Exact sum of values[offsets[i]:offsets[i + 1]] for each i, int64.
+
+    Parameters
+    ----------
+    values : ndarray of int
+    offsets : ndarray of int64, shape (n + 1,)
+    """
+    sums = np.zeros(len(offsets) - 1, np.int64)
+    for i in range(len(sums)):
+        for value in values[offsets[i] : offsets[i + 1]]:
+            sums[i] += value
+    return sums
+
+
+@kernel
+def borders(
+    planes: np.ndarray, labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, gap: np.ndarray, depth: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Sort the border pixels of each cell into contact, free and cut, and sum the stains along the first two.
+
+    A border pixel has a 4-neighbour outside the cell. It is cut if it lies at the edge of the image, a contact if
+    another cell comes within the gap, else free. Its window is the cell's pixels up to `depth` rows and columns away.
+
+    Parameters
+    ----------
+    planes : ndarray of uint8 or uint16, shape (n_fields, n_planes, H, W)
+    labels, field, boxes
+        As in `centres`.
+    gap, depth : ndarray of int64, shape (n,)
+        In px.
+
+    Returns
+    -------
+    counts : ndarray of int64, shape (n, 5)
+        Contact, free and cut border pixels; cells touched; contact pixels with the cell touched most.
+    sums : ndarray of int64, shape (n, 2, n_planes)
+        Sum over the windows of contact and of free pixels.
+    sizes : ndarray of int64, shape (n, 2)
+        Pixels in these windows.
+    peaks : ndarray of float64, shape (n, 2, n_planes)
+        Mean of the brightest window; NaN without any.
+    """
+    n, n_planes = len(field), planes.shape[1]
+    counts, sizes = np.zeros((n, 5), np.int64), np.zeros((n, 2), np.int64)
+    sums, peaks = np.zeros((n, 2, n_planes), np.int64), np.full((n, 2, n_planes), np.nan)
+    touched = np.zeros(n + 1, np.int64)
+    window = np.empty(n_planes + 1, np.int64)
+    for i in range(n):
+        touched[:] = 0
+        image, stack = labels[field[i]], planes[field[i]]
+        for y in range(boxes[i, 0], boxes[i, 2]):
+            for x in range(boxes[i, 1], boxes[i, 3]):
+                if image[y, x] != i + 1 or _is_inside(image, y, x):
+                    continue
+                if y == 0 or x == 0 or y == image.shape[0] - 1 or x == image.shape[1] - 1:
+                    counts[i, 2] += 1
+                    continue
+                other = _closest_label(image, y, x, gap[i])
+                kind = 0 if other > 0 else 1
+                counts[i, kind] += 1
+                touched[other] += 1
+                _sum_window(stack, image, y, x, depth[i], window)
+                sizes[i, kind] += window[n_planes]
+                for plane in range(n_planes):
+                    sums[i, kind, plane] += window[plane]
+                    level = window[plane] / window[n_planes]
+                    if not peaks[i, kind, plane] >= level:
+                        peaks[i, kind, plane] = level
+        counts[i, 3] = np.count_nonzero(touched[1:])
+        counts[i, 4] = touched[1:].max()
+    return counts, sums, sizes, peaks
+
+
+@kernel
+def _is_inside(labels: np.ndarray, y: int, x: int) -> bool:
+    """Whether all four neighbours are of the same cell."""
+    if y == 0 or x == 0 or y == labels.shape[0] - 1 or x == labels.shape[1] - 1:
+        return False
+    label = labels[y, x]
+    inside = labels[y - 1, x] == label and labels[y + 1, x] == label
+    return inside and labels[y, x - 1] == label and labels[y, x + 1] == label
+
+
+@kernel
+def _closest_label(labels: np.ndarray, y: int, x: int, gap: int) -> int:
+    """The other cell with the pixel closest to this one, at most `gap` px away; 0 if there is none.
+
+    The pixel itself must not lie at the edge of the image.
+    """
+    height, width = labels.shape
+    for other in (labels[y - 1, x], labels[y, x - 1], labels[y, x + 1], labels[y + 1, x]):
+        if other > 0 and other != labels[y, x]:
+            return other
+    found, closest = 0, gap * gap + 1
+    for v in range(max(0, y - gap), min(height, y + gap + 1)):
+        for u in range(max(0, x - gap), min(width, x + gap + 1)):
+            other = labels[v, u]
+            distance = (v - y) ** 2 + (u - x) ** 2
+            if other > 0 and other != labels[y, x] and distance < closest:
+                found, closest = other, distance
+    return found
+
+
+@kernel
+def _sum_window(planes: np.ndarray, labels: np.ndarray, y: int, x: int, depth: int, window: np.ndarray) -> None:
+    """Sums of each plane over the cell's own pixels around one, and their number."""
+    n_planes, height, width = planes.shape
+    window[:] = 0
+    for v in range(max(0, y - depth), min(height, y + depth + 1)):
+        for u in range(max(0, x - depth), min(width, x + depth + 1)):
+            if labels[v, u] == labels[y, x]:
+                window[n_planes] += 1
+                for plane in range(n_planes):
+                    window[plane] += planes[plane, v, u]

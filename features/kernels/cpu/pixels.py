@@ -1,0 +1,129 @@
+"""Pixel lists of labelled regions and histograms over them: what every family starts from."""
+
+import numpy as np
+
+from features.kernels.cpu._jit import kernel
+
+
+@kernel
+def group_pixels(labels: np.ndarray, field: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The pixels of each region, in row-major order.
+
+    Parameters
+    ----------
+    labels : ndarray of int32, shape (n_fields, H, W)
+        0 is background, 1..n are regions.
+    field : ndarray of int32, shape (n,)
+    boxes : ndarray of int32, shape (n, 4)
+        A box around each region, as from `bounding_boxes`; it may be larger than the region.
+
+    Returns
+    -------
+    offsets : ndarray of int64, shape (n + 1,)
+        Region i (label i + 1) owns positions offsets[i]:offsets[i + 1].
+    positions : ndarray of int64
+        Flat pixel positions.
+    """
+    _, height, width = labels.shape
+    n = len(field)
+    found = np.empty(labels.size + 1, np.int64)  # one more: a place is written before it is known to count
+    offsets = np.zeros(n + 1, np.int64)
+    k = 0
+    for i in range(n):
+        top, left, bottom, right = boxes[i]
+        for y in range(top, bottom):
+            row = labels[field[i], y, left:right]
+            first = (field[i] * height + y) * width + left
+            for x in range(right - left):
+                found[k] = first + x
+                k += row[x] == i + 1
+        offsets[i + 1] = k
+    return offsets, found[:k].copy()
+
+
+@kernel
+def bounding_boxes(labels: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Field and bounding box of each label.
+
+    Parameters
+    ----------
+    labels : ndarray of int32, shape (n_fields, H, W)
+    n : int
+
+    Returns
+    -------
+    field : ndarray of int32, shape (n,)
+        -1 where a label has no pixel.
+    boxes : ndarray of int32, shape (n, 4)
+        top, left, bottom, right; bottom and right are exclusive.
+    """
+    n_fields, height, width = labels.shape
+    field = np.full(n, -1, np.int32)
+    boxes = np.zeros((n, 4), np.int32)
+    for f in range(n_fields):
+        for y in range(height):
+            for x in range(width):
+                label = labels[f, y, x]
+                if label == 0:
+                    continue
+                i = label - 1
+                if field[i] < 0:
+                    field[i] = f
+                    boxes[i, 0] = y
+                    boxes[i, 1] = x
+                    boxes[i, 3] = x + 1
+                boxes[i, 1] = min(boxes[i, 1], x)
+                boxes[i, 3] = max(boxes[i, 3], x + 1)
+                boxes[i, 2] = y + 1
+    return field, boxes
+
+
+@kernel
+def centroids(offsets: np.ndarray, positions: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Centroid of each region in its field.
+
+    Parameters
+    ----------
+    offsets, positions : ndarray of int64
+        As in `Region`.
+    height, width : int
+        Of a field in px.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, 2)
+        y, x in px; NaN where a region has no pixel.
+    """
+    n = len(offsets) - 1
+    out = np.full((n, 2), np.nan)
+    for i in range(n):
+        mine = positions[offsets[i] : offsets[i + 1]]
+        sum_y, sum_x = 0, 0
+        for position in mine:
+            sum_y += position // width % height
+            sum_x += position % width
+        if mine.size:
+            out[i, 0], out[i, 1] = sum_y / mine.size, sum_x / mine.size
+    return out
+
+
+@kernel
+def value_ranges(plane: np.ndarray, offsets: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Darkest and brightest value of each region, int64, shape (n,) each.
+
+    Parameters
+    ----------
+    plane : ndarray of uint8 or uint16
+    offsets, positions : ndarray of int64
+        As in `Region`.
+    """
+    flat = plane.ravel()
+    n = len(offsets) - 1
+    darkest, brightest = np.empty(n, np.int64), np.empty(n, np.int64)
+    for i in range(n):
+        low, high = 65535, 0
+        for position in positions[offsets[i] : offsets[i + 1]]:
+            value = np.int64(flat[np.uint64(position)])
+            low, high = min(low, value), max(high, value)
+        darkest[i], brightest[i] = low, high
+    return darkest, brightest

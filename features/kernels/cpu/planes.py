@@ -1,0 +1,149 @@
+"""Brightness of stacks of planes: a scale for all, sizes, thresholds, tables.
+
+Everything is whole numbers or IEEE arithmetic in a fixed order, so that a GPU gives the same bits. Parameters of planes
+are arrays on the host, shape (n_fields,).
+"""
+
+import cv2
+import numpy as np
+
+from features.kernels.cpu._jit import kernel
+
+LEVELS = 256
+_TO_SD = 1.4826 / np.sqrt(2)  # from the median of differences of two pixels to the standard deviation of one
+
+
+def root_scale(planes: np.ndarray) -> np.ndarray:
+    """Planes on a square-root scale, the background at 0, the brightest 0.2 % at 255.
+
+    The square root lets dim cells count beside bright ones. Every second pixel of every second row is looked at.
+
+    Parameters
+    ----------
+    planes : ndarray of uint8 or uint16, shape (n_fields, H, W)
+
+    Returns
+    -------
+    ndarray of uint8, shape (n_fields, H, W)
+    """
+    full = np.iinfo(planes.dtype).max
+    out = np.empty(planes.shape, np.uint8)
+    for plane, scaled in zip(planes, out):
+        low, high = _ends(plane, full)
+        levels = np.arange(full + 1, dtype=np.float64)
+        table = (255 * np.sqrt(np.clip((levels - low) / max(high - low, 1.0), 0, 1))).astype(np.uint8)
+        scaled[:] = cv2.LUT(plane, table) if full == 255 else table[plane]
+    return out
+
+
+def _ends(plane: np.ndarray, full: int) -> tuple[float, float]:
+    """Where the background ends, and the level that 0.2 % exceed.
+
+    The darkest 1 % of a background lie about two standard deviations of its noise below its mean; four above them, it
+    has ended. A camera's offset exceeds its noise; elsewhere it is 0.
+    """
+    histogram = cv2.calcHist([np.ascontiguousarray(plane[::2, ::2])], [0], None, [full + 1], [0, full + 1]).ravel()
+    share = np.cumsum(histogram, dtype=np.float64)
+    darkest, dark, high = np.searchsorted(share, share[-1] * np.array([0.01, 0.25, 0.998])).tolist()
+    left, right = plane[::4, :-1:2], plane[::4, 1::2]
+    lower = np.minimum(left, right)
+    differences = (np.maximum(left, right) - lower)[lower <= dark]
+    noise = _TO_SD * float(np.median(differences)) if differences.size else 0.0
+    return darkest + min(4 * noise, darkest), high
+
+
+@kernel
+def shrink(planes: np.ndarray, times: int) -> np.ndarray:
+    """Means of blocks, rounded; blocks that reach over the lower or right border repeat its pixels.
+
+    Parameters
+    ----------
+    planes : ndarray of uint8 or uint16, shape (n_fields, H, W)
+    times : int
+        Side of a block.
+
+    Returns
+    -------
+    ndarray like planes, shape (n_fields, ceil(H / times), ceil(W / times))
+    """
+    n_fields, height, width = planes.shape
+    out = np.empty((n_fields, -(-height // times), -(-width // times)), planes.dtype)
+    half = times * times // 2
+    for f in range(n_fields):
+        for y in range(out.shape[1]):
+            for x in range(out.shape[2]):
+                total = half
+                for v in range(y * times, (y + 1) * times):
+                    for u in range(x * times, (x + 1) * times):
+                        total += planes[f, min(v, height - 1), min(u, width - 1)]
+                out[f, y, x] = total // (times * times)
+    return out
+
+
+def mean_of_nine(planes: np.ndarray) -> np.ndarray:
+    """Mean of each pixel and its 8 neighbours, rounded, mirrored at the border; uint8, shape (n_fields, H, W)."""
+    return np.stack([cv2.blur(plane, (3, 3)) for plane in planes])
+
+
+@kernel
+def otsu(planes: np.ndarray, above: int, fewest: int) -> np.ndarray:
+    """Otsu's threshold (Otsu 1979) of the pixels brighter than `above`.
+
+    Parameters
+    ----------
+    planes : ndarray of uint8, shape (n_fields, H, W)
+    above : int
+    fewest : int
+        Planes with fewer such pixels have no threshold.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_fields,)
+        The last level of the lower class; 255 where there is no threshold.
+    """
+    out = np.full(len(planes), LEVELS - 1, np.int64)
+    for f in range(len(planes)):
+        histogram = np.zeros(LEVELS, np.int64)
+        for value in planes[f].ravel():
+            histogram[value] += 1
+        histogram[: above + 1] = 0
+        if histogram.sum() >= fewest:
+            out[f] = _split(histogram)
+    return out
+
+
+@kernel
+def _split(histogram: np.ndarray) -> int:
+    """The last level of the lower class; the first if several divide equally well."""
+    n, total = 0, 0
+    for level in range(LEVELS):
+        n += histogram[level]
+        total += histogram[level] * level
+    below, moment, best, at = 0, 0, -1.0, LEVELS - 1
+    for level in range(LEVELS):
+        if histogram[level] == 0:
+            continue
+        below += histogram[level]
+        moment += histogram[level] * level
+        if below == n:
+            break
+        apart = float(total) / float(n) * float(below) - float(moment)
+        between = apart * apart / (float(below) * float(n - below))
+        if between > best:
+            best, at = between, level
+    return at
+
+
+def look_up(planes: np.ndarray, tables: np.ndarray) -> np.ndarray:
+    """Each pixel's entry in its plane's table.
+
+    Parameters
+    ----------
+    planes : ndarray of uint8, shape (n_fields, H, W)
+    tables : ndarray of uint8, shape (n_fields, 256)
+
+    Returns
+    -------
+    ndarray of uint8, shape (n_fields, H, W)
+    """
+    return np.stack([cv2.LUT(plane, table) for plane, table in zip(planes, tables)])

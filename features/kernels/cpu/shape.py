@@ -1,0 +1,251 @@
+"""Integer sums over the pixels, the outline and the convex hull of labelled regions, box by box."""
+
+import numpy as np
+
+from features.kernels.cpu._jit import Int, kernel
+
+
+@kernel
+def region_moments(labels: np.ndarray, field: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Geometric moments of each region up to degree 3, in pixels from the corner of its box; exact.
+
+    Parameters
+    ----------
+    labels : ndarray of int32, shape (n_fields, H, W)
+    field : ndarray of int32, shape (n,)
+        Field of each region; -1 where it has no pixel.
+    boxes : ndarray of int32, shape (n, 4)
+        top, left, bottom, right.
+
+    Returns
+    -------
+    ndarray of int64, shape (n, 10)
+        Sums of 1, y, x, yy, yx, xx, yyy, yyx, yxx, xxx.
+    """
+    sums = np.zeros((len(field), 10), np.int64)
+    for i in range(len(field)):
+        if field[i] < 0:
+            continue
+        top, left, bottom, right = boxes[i]
+        for y in range(bottom - top):
+            row = labels[field[i], top + y, left:right]
+            n, x1, x2, x3 = 0, 0, 0, 0
+            for x in range(right - left):
+                mine = np.int64(row[x] == i + 1)
+                n += mine
+                x1 += mine * x
+                x2 += mine * x * x
+                x3 += mine * x * x * x
+            sums[i, 0] += n
+            sums[i, 1] += y * n
+            sums[i, 2] += x1
+            sums[i, 3] += y * y * n
+            sums[i, 4] += y * x1
+            sums[i, 5] += x2
+            sums[i, 6] += y * y * y * n
+            sums[i, 7] += y * y * x1
+            sums[i, 8] += y * x2
+            sums[i, 9] += x3
+    return sums
+
+
+@kernel
+def outlines(labels: np.ndarray, field: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Count the steps of each region's outline, and find its Euler number.
+
+    An outline pixel has a 4-neighbour outside the region; it is straight, diagonal or mixed by how many outline
+    pixels it has beside and diagonally (Benkrid & Crookes 2000, as in skimage.measure.perimeter).
+
+    Parameters
+    ----------
+    labels, field, boxes
+        As in `region_moments`.
+
+    Returns
+    -------
+    ndarray of int64, shape (n, 4)
+        Straight, diagonal and mixed outline pixels, and the Euler number (8-connected parts minus 4-connected holes).
+    """
+    counts = np.zeros((len(field), 4), np.int64)
+    for i in range(len(field)):
+        if field[i] < 0:
+            continue
+        top, left, bottom, right = boxes[i]
+        height, width = bottom - top, right - left
+        mask = np.zeros((height + 4, width + 4), np.uint8)
+        for y in range(height):
+            for x in range(width):
+                mask[y + 2, x + 2] = labels[field[i], top + y, left + x] == i + 1
+        edge = np.zeros_like(mask)
+        for y in range(2, height + 2):
+            for x in range(2, width + 2):
+                inner = mask[y - 1, x] & mask[y + 1, x] & mask[y, x - 1] & mask[y, x + 1]
+                edge[y, x] = mask[y, x] & (1 - inner)
+        _count_steps(edge, counts[i])
+        counts[i, 3] = _euler_number(mask)
+    return counts
+
+
+@kernel
+def _count_steps(edge: np.ndarray, counts: np.ndarray) -> None:
+    for y in range(1, edge.shape[0] - 1):
+        for x in range(1, edge.shape[1] - 1):
+            if edge[y, x] == 0:
+                continue
+            beside = edge[y - 1, x] + edge[y + 1, x] + edge[y, x - 1] + edge[y, x + 1]
+            diagonal = edge[y - 1, x - 1] + edge[y - 1, x + 1] + edge[y + 1, x - 1] + edge[y + 1, x + 1]
+            if (beside == 2 or beside == 3) and diagonal <= 2:
+                counts[0] += 1
+            elif (beside == 0 and diagonal == 2) or (beside == 1 and diagonal == 3):
+                counts[1] += 1
+            elif beside == 1 and (diagonal == 1 or diagonal == 2):
+                counts[2] += 1
+
+
+@kernel
+def _euler_number(mask: np.ndarray) -> Int:
+    """Euler number from the 2 x 2 quads (Gray 1971), 8-connected."""
+    quads = 0
+    for y in range(1, mask.shape[0] - 1):
+        for x in range(1, mask.shape[1] - 1):
+            a, b, c, d = mask[y, x], mask[y, x + 1], mask[y + 1, x], mask[y + 1, x + 1]
+            total = a + b + c + d
+            quads += np.int64(total == 1) - np.int64(total == 3) - 2 * np.int64(total == 2 and a == d)
+    return quads // 4
+
+
+@kernel
+def hulls(labels: np.ndarray, field: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Convex area and Feret diameters of each region.
+
+    The hull is that of the midpoints of the pixels' four sides (as in skimage.morphology.convex_hull_image), in
+    integers of half a pixel; the convex area is the number of pixel centres in it.
+
+    Parameters
+    ----------
+    labels, field, boxes
+        As in `region_moments`.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, 3)
+        Convex area, largest and smallest Feret diameter in px; NaN where a region has no pixel.
+    """
+    out = np.full((len(field), 3), np.nan)
+    for i in range(len(field)):
+        if field[i] < 0:
+            continue
+        top, left, bottom, right = boxes[i]
+        spans = _row_spans(labels[field[i], top:bottom, left:right], i + 1)
+        a, b = _chain(spans, 0, 1), _chain(spans, 1, -1)
+        out[i, 0] = _lattice_points(a, b, bottom - top)
+        corners = np.concatenate((a, b[::-1]))
+        out[i, 1], out[i, 2] = _feret(corners)
+    return out
+
+
+@kernel
+def _row_spans(window: np.ndarray, label: int) -> np.ndarray:
+    """First and last midpoint of each half row, in half pixels; -1 where there is none; shape (2 h + 1, 2)."""
+    height, width = window.shape
+    spans = np.full((2 * height + 1, 2), -1, np.int64)
+    for y in range(height):
+        first, last = -1, -1
+        for x in range(width):
+            if window[y, x] == label:
+                if first < 0:
+                    first = x
+                last = x
+        if first < 0:
+            continue
+        spans[2 * y + 1, 0], spans[2 * y + 1, 1] = 2 * first, 2 * last + 2
+        for half in (2 * y, 2 * y + 2):
+            if spans[half, 0] < 0 or 2 * first + 1 < spans[half, 0]:
+                spans[half, 0] = 2 * first + 1
+            spans[half, 1] = max(spans[half, 1], 2 * last + 1)
+    return spans
+
+
+@kernel
+def _chain(spans: np.ndarray, side: int, sign: int) -> np.ndarray:
+    """The left (side 0, sign 1) or right (side 1, sign -1) convex chain from top to bottom (Andrew 1979); (m, 2)."""
+    chain = np.empty((len(spans), 2), np.int64)
+    m = 0
+    for y in range(len(spans)):
+        x = spans[y, side]
+        if x < 0:
+            continue
+        while m >= 2:
+            turn = (chain[m - 1, 1] - chain[m - 2, 1]) * (y - chain[m - 2, 0])
+            turn -= (x - chain[m - 2, 1]) * (chain[m - 1, 0] - chain[m - 2, 0])
+            if sign * turn < 0:
+                break
+            m -= 1
+        chain[m, 0], chain[m, 1] = y, x
+        m += 1
+    return chain[:m].copy()
+
+
+@kernel
+def _lattice_points(a: np.ndarray, b: np.ndarray, height: int) -> int:
+    """Pixel centres between the left and the right chain, borders included; exact."""
+    count, p, q = 0, 0, 0
+    for row in range(height):
+        y = 2 * row + 1
+        while a[p + 1, 0] < y:
+            p += 1
+        while b[q + 1, 0] < y:
+            q += 1
+        depth = a[p + 1, 0] - a[p, 0]
+        first = a[p, 1] * depth + (a[p + 1, 1] - a[p, 1]) * (y - a[p, 0])
+        count += (depth - first) // (2 * depth) + 1
+        depth = b[q + 1, 0] - b[q, 0]
+        last = b[q, 1] * depth + (b[q + 1, 1] - b[q, 1]) * (y - b[q, 0])
+        count += (last - depth) // (2 * depth)
+    return count
+
+
+@kernel
+def _feret(corners: np.ndarray) -> tuple[float, float]:
+    """Largest distance of two corners, and smallest width over the directions of the sides, in px."""
+    longest, narrowest = 0, np.inf
+    for j in range(len(corners)):
+        y, x = corners[j]
+        dy, dx = corners[(j + 1) % len(corners)] - corners[j]
+        widest = 0
+        for k in range(len(corners)):
+            v, u = corners[k, 0] - y, corners[k, 1] - x
+            longest = max(longest, v * v + u * u)
+            widest = max(widest, abs(dy * u - dx * v))
+        if dy != 0 or dx != 0:
+            narrowest = min(narrowest, widest / np.sqrt(dy * dy + dx * dx))
+    return np.sqrt(longest) / 2, narrowest / 2
+
+
+@kernel
+def inscribed_radii(distance: np.ndarray, offsets: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Largest and mean distance to the border over the pixels of each region.
+
+    Parameters
+    ----------
+    distance : ndarray of float32, flat
+        Distance of each pixel to the border of its region, px.
+    offsets, positions : ndarray of int64
+        Pixels grouped by region.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, 2)
+        NaN where a region has no pixel.
+    """
+    out = np.full((len(offsets) - 1, 2), np.nan)
+    for i in range(len(offsets) - 1):
+        mine = positions[offsets[i] : offsets[i + 1]]
+        if len(mine) == 0:
+            continue
+        largest, total = 0.0, 0.0
+        for position in mine:
+            largest = max(largest, distance[position])
+            total += distance[position]
+        out[i, 0], out[i, 1] = largest, total / len(mine)
+    return out

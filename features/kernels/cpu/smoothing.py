@@ -1,0 +1,185 @@
+"""Smooth versions of stacks of planes, each plane with a reach of its own: Gaussians and local means.
+
+Everything is whole numbers, so that a GPU gives the same. Parameters of planes are arrays on the host, (n_fields,).
+"""
+
+import numpy as np
+
+from features.kernels.cpu._jit import Int, kernel
+
+BLOCK = 4  # side of the blocks of local means
+
+
+@kernel
+def gaussian(planes: np.ndarray, weights: np.ndarray, reaches: np.ndarray) -> np.ndarray:
+    """Planes smoothed along rows and columns, mirrored at the border, rounded.
+
+    Parameters
+    ----------
+    planes : ndarray of uint8 or uint16, shape (n_fields, H, W)
+    weights : ndarray of uint32, shape (n_fields, largest reach + 1)
+        From the centre outwards, in 1 / 65,536, as from `gaussian_weights`.
+    reaches : ndarray of int64, shape (n_fields,)
+        Neighbours on either side that weigh anything.
+
+    Returns
+    -------
+    ndarray like planes
+    """
+    n_fields, height, width = planes.shape
+    out = np.empty(planes.shape, planes.dtype)
+    bits = 8 * planes.itemsize
+    along = np.empty((height, width), np.uint16)
+    total = np.empty(width, np.uint32)
+    for f in range(n_fields):
+        reach = reaches[f]
+        padded = np.empty(width + 2 * reach, np.uint32)
+        for y in range(height):
+            _pad(planes[f, y], reach, padded)
+            _weigh_row(padded, weights[f], reach, total)
+            _round(total, bits, along[y])
+        for y in range(height):
+            _weigh_rows(along, y, weights[f], reach, total)
+            _round(total, 32 - bits, out[f, y])
+    return out
+
+
+@kernel
+def _round(total: np.ndarray, bits: Int, out: np.ndarray) -> None:
+    """Divide by 2^bits, rounding halves up."""
+    half, bits = np.uint32(1 << (bits - 1)), np.uint32(bits)
+    for x in range(total.size):
+        out[x] = (total[x] + half) >> bits
+
+
+@kernel
+def _pad(row: np.ndarray, reach: int, padded: np.ndarray) -> None:
+    """A row with `reach` mirrored pixels on either side."""
+    n = row.size
+    inner = padded[reach : reach + n]
+    for x in range(n):
+        inner[x] = row[x]
+    for k in range(reach):
+        padded[k] = row[_mirrored(k - reach, n)]
+        padded[reach + n + k] = row[_mirrored(n + k, n)]
+
+
+@kernel
+def _mirrored(x: int, n: int) -> int:
+    """A place within 0..n-1: mirrored at the ends, which are not repeated."""
+    if n == 1:
+        return 0
+    x = abs(x) % (2 * n - 2)
+    return min(x, 2 * n - 2 - x)
+
+
+@kernel
+def _weigh_row(padded: np.ndarray, weights: np.ndarray, reach: int, total: np.ndarray) -> None:
+    centre, here = weights[0], padded[reach:]
+    for x in range(total.size):
+        total[x] = centre * here[x]
+    for k in range(1, reach + 1):
+        weight = weights[k]
+        left, right = padded[reach - k :], padded[reach + k :]
+        for x in range(total.size):
+            total[x] += weight * (left[x] + right[x])
+
+
+@kernel
+def _weigh_rows(along: np.ndarray, y: int, weights: np.ndarray, reach: int, total: np.ndarray) -> None:
+    height = len(along)
+    centre, here = weights[0], along[y]
+    for x in range(total.size):
+        total[x] = centre * np.uint32(here[x])
+    for k in range(1, reach + 1):
+        weight = weights[k]
+        above, below = along[_mirrored(y - k, height)], along[_mirrored(y + k, height)]
+        for x in range(total.size):
+            total[x] += weight * (np.uint32(above[x]) + np.uint32(below[x]))
+
+
+@kernel
+def local_mean(planes: np.ndarray, masks: np.ndarray, reaches: np.ndarray) -> np.ndarray:
+    """Mean of the masked pixels in a square around each pixel, found on blocks of 4 x 4 px and interpolated.
+
+    Parameters
+    ----------
+    planes : ndarray of uint8, shape (n_fields, H, W)
+    masks : ndarray of bool, shape (n_fields, H, W)
+    reaches : ndarray of int64, shape (n_fields,)
+        Blocks on either side of the one in the middle; a square ends at the image border.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n_fields, H, W)
+        0 where no pixel near is masked.
+    """
+    n_fields = len(planes)
+    out = np.empty(planes.shape, np.uint8)
+    for f in range(n_fields):
+        total, count = _sums_of_blocks(planes[f], masks[f])
+        total, count = _sums_of_squares(total, reaches[f]), _sums_of_squares(count, reaches[f])
+        means = np.empty(total.shape, np.uint16)
+        for v in range(total.shape[0]):
+            for u in range(total.shape[1]):
+                means[v, u] = total[v, u] // max(count[v, u], 1)
+        _interpolate(means, out[f])
+    return out
+
+
+@kernel
+def _sums_of_blocks(plane: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sum and number of the masked pixels of each block."""
+    height, width = plane.shape
+    shape = (height + BLOCK - 1) // BLOCK, (width + BLOCK - 1) // BLOCK
+    total, count = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
+    sums, numbers = np.empty(width, np.int32), np.empty(width, np.int32)
+    for v in range(shape[0]):
+        sums[:], numbers[:] = 0, 0
+        for y in range(v * BLOCK, min(v * BLOCK + BLOCK, height)):
+            row, kept = plane[y], mask[y]
+            for x in range(width):
+                sums[x] += row[x] * kept[x]
+                numbers[x] += kept[x]
+        for x in range(width):
+            total[v, x // BLOCK] += sums[x]
+            count[v, x // BLOCK] += numbers[x]
+    return total, count
+
+
+@kernel
+def _sums_of_squares(blocks: np.ndarray, reach: int) -> np.ndarray:
+    """Sums over the blocks up to `reach` away along both axes."""
+    height, width = blocks.shape
+    upto = np.zeros((height + 1, width + 1), np.int32)
+    for v in range(height):
+        along = 0
+        for u in range(width):
+            along += blocks[v, u]
+            upto[v + 1, u + 1] = upto[v, u + 1] + along
+    out = np.empty(blocks.shape, np.int32)
+    for v in range(height):
+        above, below = upto[max(v - reach, 0)], upto[min(v + reach + 1, height)]
+        for u in range(width):
+            left, right = max(u - reach, 0), min(u + reach + 1, width)
+            out[v, u] = below[right] - below[left] - above[right] + above[left]
+    return out
+
+
+@kernel
+def _interpolate(means: np.ndarray, out: np.ndarray) -> None:
+    """Pixels between the middles of blocks, by eighths of a block in either direction."""
+    height, width = means.shape
+    along = np.empty(width, np.uint16)
+    for y in range(out.shape[0]):
+        first = (2 * y + 1 - BLOCK) // (2 * BLOCK)
+        share = (2 * y + 1 - BLOCK) % (2 * BLOCK)
+        above, below = means[max(first, 0)], means[min(first + 1, height - 1)]
+        for u in range(width):
+            along[u] = (2 * BLOCK - share) * above[u] + share * below[u]
+        row = out[y]
+        for x in range(row.size):
+            u = (2 * x + 1 - BLOCK) // (2 * BLOCK)
+            share = (2 * x + 1 - BLOCK) % (2 * BLOCK)
+            left, right = along[max(u, 0)], along[min(u + 1, width - 1)]
+            row[x] = ((2 * BLOCK - share) * left + share * right + 2 * BLOCK * BLOCK) // (4 * BLOCK * BLOCK)

@@ -1,0 +1,280 @@
+"""Co-occurrence of grey levels inside cells, and Haralick's features of the counts.
+
+Pairs are counted in a padded copy of each cell, in which every pixel outside the cell carries one extra level: the
+inner loop has no branch, and a pair counts only if both pixels are of the cell. Counts are integers.
+"""
+
+import numpy as np
+
+from features.kernels.cpu._jit import Int, kernel
+
+_LOG_TABLE = 16384  # beyond, c log c is computed
+
+
+@kernel
+def haralick(
+    plane: np.ndarray,
+    cell_labels: np.ndarray,
+    nucleus_labels: np.ndarray,
+    field: np.ndarray,
+    boxes: np.ndarray,
+    cuts: np.ndarray,
+    distances: np.ndarray,
+    n_compartments: int,
+) -> np.ndarray:
+    """Haralick's features of one channel in each cell, for four directions.
+
+    Parameters
+    ----------
+    plane : ndarray of uint8 or uint16, shape (n_fields, H, W)
+    cell_labels, nucleus_labels : ndarray of int32, shape (n_fields, H, W)
+    field, boxes : ndarray of int32, shapes (n,) and (n, 4)
+    cuts : ndarray of int64, shape (n, n_levels - 1)
+        Ascending for each cell; the level of a value is 1 + the number of cuts below it.
+    distances : ndarray of int64
+        In px; diagonal neighbours are that many rows and columns away.
+    n_compartments : int
+        1 for the whole cell; 3 for cell, nucleus and cytoplasm, on the same levels.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, n_compartments, len(distances), 4, 13)
+        Directions are right, down-right, down, down-left. NaN where no pair exists.
+    """
+    n_levels = cuts.shape[1] + 1
+    n_parts = 1 if n_compartments == 1 else 2
+    size = n_parts * n_levels + 1
+    pad = distances.max()
+    height, width = 0, 0
+    for i in range(len(field)):
+        height = max(height, boxes[i, 2] - boxes[i, 0])
+        width = max(width, boxes[i, 3] - boxes[i, 1])
+    codes = np.empty((height + pad) * (width + pad), np.uint8)
+    spans = np.empty((height, 2), np.int64)
+    level_of = np.empty(256 if plane.itemsize == 1 else 65536, np.uint8)
+    counts = np.empty((4, size, size), np.uint32)
+    logs = _log_table(2 * height * width)
+    out = np.empty((len(field), n_compartments, len(distances), 4, 13))
+    for i in range(len(field)):
+        f = field[i]
+        _tabulate(cuts[i], level_of)
+        stride = _encode(
+            plane[f], cell_labels[f], nucleus_labels[f], i + 1, boxes[i], level_of, n_levels, n_parts, pad, codes, spans
+        )
+        rows = spans[: boxes[i, 2] - boxes[i, 0]]
+        for k in range(len(distances)):
+            _count_pairs(codes, stride, rows, distances[k], counts)
+            for direction in range(4):
+                _describe_compartments(counts[direction], logs, out[i, :, k, direction])
+    return out
+
+
+@kernel
+def _tabulate(cuts: np.ndarray, level_of: np.ndarray) -> None:
+    """The level (from 0) of every grey value."""
+    value = 0
+    for level in range(len(cuts)):
+        end = min(cuts[level] + 1, len(level_of))
+        while value < end:
+            level_of[value] = level
+            value += 1
+    level_of[value:] = len(cuts)
+
+
+@kernel
+def _encode(
+    plane: np.ndarray,
+    cells: np.ndarray,
+    nuclei: np.ndarray,
+    label: int,
+    box: np.ndarray,
+    level_of: np.ndarray,
+    n_levels: int,
+    n_parts: int,
+    pad: int,
+    codes: np.ndarray,
+    spans: np.ndarray,
+) -> int:
+    """Copy one cell's levels into `codes`, rows apart by the returned stride; `spans` gives each row's begin and end.
+
+    With two parts, nuclear pixels carry their level + n_levels. What is outside the cell, and `pad` px to the right
+    and below, carry the one code after the last. What lies left of a row is the pad of the row above.
+    """
+    top, left, bottom, right = box
+    stride = right - left + pad
+    outside = n_parts * n_levels
+    codes[: (bottom - top + pad) * stride] = outside
+    for y in range(bottom - top):
+        start, end = right - left, 0
+        for x in range(right - left):
+            if cells[top + y, left + x] == label:
+                code = level_of[plane[top + y, left + x]]
+                if n_parts == 2 and nuclei[top + y, left + x]:
+                    code += n_levels
+                codes[y * stride + x] = code
+                start, end = min(start, x), x + 1
+        spans[y, 0], spans[y, 1] = start, end
+    return stride
+
+
+@kernel
+def _count_pairs(codes: np.ndarray, stride: int, spans: np.ndarray, distance: int, counts: np.ndarray) -> None:
+    """Count pairs of codes in four directions, at [code of a pixel, code of the pixel so far right, down-right ...].
+
+    Parameters
+    ----------
+    codes : ndarray of uint8
+        As from `encode`.
+    stride : int
+        Codes from one row to the next.
+    spans : ndarray of int64, shape (n_rows, 2)
+        First column of the cell in each row, and one past the last.
+    distance : int
+    counts : ndarray of uint32, shape (4, size, size)
+        Overwritten. Its last row and column hold the pairs with the outside.
+    """
+    counts[:] = 0
+    size = np.uint64(counts.shape[1])
+    flat = counts.reshape(counts.size)
+    second, third, fourth = size * size, np.uint64(2) * size * size, np.uint64(3) * size * size
+    across, down, one = np.uint64(distance), np.uint64(distance * stride), np.uint32(1)
+    for y in range(len(spans)):
+        here = np.uint64(y * stride + spans[y, 0])
+        end = np.uint64(y * stride + max(spans[y, 0], spans[y, 1]))
+        while here < end:  # unsigned: no check for negative indices
+            row = np.uint64(codes[here]) * size
+            flat[row + np.uint64(codes[here + across])] += one
+            flat[second + row + np.uint64(codes[here + down + across])] += one
+            flat[third + row + np.uint64(codes[here + down])] += one
+            flat[fourth + row + np.uint64(codes[here + down - across])] += one
+            here += np.uint64(1)
+
+
+@kernel
+def _describe_compartments(counts: np.ndarray, logs: np.ndarray, out: np.ndarray) -> None:
+    """Features of the whole cell and, where `out` has rows for them, of nucleus and cytoplasm."""
+    n = (len(counts) - 1) // max(len(out) - 1, 1)
+    if len(out) == 1:
+        _describe(counts, 0, n, logs, out[0])
+        return
+    whole = counts[:n, :n] + counts[n:-1, n:-1] + counts[:n, n:-1] + counts[n:-1, :n]
+    _describe(whole, 0, n, logs, out[0])
+    _describe(counts, n, n, logs, out[1])
+    _describe(counts, 0, n, logs, out[2])
+
+
+@kernel
+def _log_table(largest: int) -> np.ndarray:
+    """c log2 c for c = 0, 1, 2 ... `largest`, or as far as a table is worth it."""
+    table = np.zeros(min(largest + 1, _LOG_TABLE))
+    for c in range(1, len(table)):
+        table[c] = c * np.log2(c)
+    return table
+
+
+@kernel
+def _describe(counts: np.ndarray, start: int, n: int, logs: np.ndarray, out: np.ndarray) -> None:
+    """Haralick's f1 to f13 of one table of counts.
+
+    Parameters
+    ----------
+    counts : ndarray of uint32, shape (size, size)
+        Pairs in one direction; the co-occurrence matrix is counts + counts.T, both restricted to n codes.
+    start, n : int
+        The first code, and the number of codes.
+    logs : ndarray of float64
+        c log2 c.
+    out : ndarray of float64, shape (13,)
+
+    Notes
+    -----
+    Haralick 1973, with f7 about f6, f10 = VAR[|x - y|] (which, unlike VAR[P(|x - y|)], does not depend on the number
+    of levels), base 2 logarithms, and f3 = 1, f12 = 0 for one level, as in mahotas. All sums but those of c log c are
+    integers, so a variance that is 0 is exactly 0.
+    """
+    sums = np.zeros(4 * n, np.int64)
+    margin, minus, plus = sums[:n], sums[n : 2 * n], sums[2 * n :]
+    squares = np.int64(0)
+    joint = 0.0
+    for i in range(n):
+        twice = 2 * np.int64(counts[start + i, start + i])
+        row, row_squares, row_joint = np.int64(0), np.int64(0), 0.0
+        for j in range(i + 1, n):
+            count = np.int64(counts[start + i, start + j]) + np.int64(counts[start + j, start + i])
+            row += count
+            row_squares += count * count
+            row_joint += _c_log_c(count, logs)
+            margin[j] += count
+            plus[i + j] += count
+            minus[j - i] += count
+        margin[i] += row + twice
+        plus[2 * i] += twice // 2
+        minus[0] += twice // 2
+        squares += 2 * row_squares + twice * twice
+        joint += 2 * row_joint + _c_log_c(twice, logs)
+    sums[n:] *= 2
+    _formulas(margin, plus, minus, squares, joint, logs, out)
+
+
+@kernel
+def _formulas(
+    margin: np.ndarray,
+    plus: np.ndarray,
+    minus: np.ndarray,
+    squares: Int,
+    joint: float,
+    logs: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """f1 to f13 from the counts of x, of x + y and of |x - y|, and the sums of c^2 and of c log2 c over the matrix."""
+    total = margin.sum()
+    if total == 0:
+        out[:] = np.nan
+        return
+    sum_first, sum_second = _power_sums(plus)
+    difference_first, difference_second = _power_sums(minus)
+    first, second = _power_sums(margin)
+    area = np.float64(total) * total
+    variance = total * second - first * first
+    inverse = 0.0
+    for k in range(len(minus)):
+        inverse += minus[k] / (1 + k * k)
+    entropy = (_c_log_c(total, logs) - joint) / total
+    marginal = _entropy(margin, total, logs)
+    out[0] = squares / area
+    out[1] = difference_second / total
+    out[2] = (total * (sum_second - 2 * second) - 2 * first * first) / (2 * variance) if variance else 1.0
+    out[3] = variance / area
+    out[4] = inverse / total
+    out[5] = sum_first / total + 2  # levels count from 1
+    out[6] = (total * sum_second - sum_first * sum_first) / area
+    out[7] = _entropy(plus, total, logs)
+    out[8] = entropy
+    out[9] = (total * difference_second - difference_first * difference_first) / area
+    out[10] = _entropy(minus, total, logs)
+    out[11] = (entropy - 2 * marginal) / marginal if variance else 0.0
+    out[12] = np.sqrt(max(0.0, 1 - np.exp(-2 * (2 * marginal - entropy))))
+
+
+@kernel
+def _power_sums(counts: np.ndarray) -> tuple[Int, Int]:
+    """Sum of k counts[k] and of k^2 counts[k]."""
+    first = second = np.int64(0)
+    for k in range(len(counts)):
+        first += k * counts[k]
+        second += k * k * counts[k]
+    return first, second
+
+
+@kernel
+def _entropy(counts: np.ndarray, total: int, logs: np.ndarray) -> float:
+    """Shannon entropy in bits; exactly 0 if one bin holds all."""
+    weighted = 0.0
+    for count in counts:
+        weighted += _c_log_c(count, logs)
+    return (_c_log_c(total, logs) - weighted) / total
+
+
+@kernel
+def _c_log_c(count: Int, logs: np.ndarray) -> float:
+    return logs[count] if count < len(logs) else count * np.log2(count)

@@ -1,0 +1,215 @@
+"""Threshold adjacency: grey-level bands of each region, and how many neighbours of a pixel share its side of a band.
+
+Six bands and the region's own mask travel in the bytes of one 64-bit word, so that one sum over the 3 x 3 neighbourhood
+counts all of them at once (at most 9 a byte: no carry).
+"""
+
+import numpy as np
+
+from features.kernels.cpu._jit import Int, kernel
+
+N_BANDS = 6
+N_SHARES = 9
+_MAX_BINS = 256
+_MASK_SHIFT = np.uint64(48)
+_MASK = np.uint64(1 << 48)
+_BYTES = np.uint64(0x0101010101010101)
+_EIGHTS = np.uint64(0x0808080808080808)
+_FIVE_BITS = np.uint64(31)
+_PAIRS = 576  # a pair of codes 0..17, five bits each
+
+
+@kernel
+def _otsu(values: np.ndarray) -> Int:
+    """Otsu's threshold (a pixel above it is bright); the level itself if all values are equal.
+
+    Exact up to a range of 256 levels; a wider range is split into 129 to 256 bins of equal width, a power of two.
+    """
+    low, high = np.int64(values.min()), np.int64(values.max())
+    shift = 0
+    while (high - low) >> shift >= _MAX_BINS:
+        shift += 1
+    histogram = np.zeros(_MAX_BINS, np.int64)
+    for value in values:
+        histogram[(np.int64(value) - low) >> shift] += 1
+    n, total = values.size, 0
+    for k in range(_MAX_BINS):
+        total += k * histogram[k]
+    below, below_sum, best, best_k = 0, 0, -1.0, 0
+    for k in range(_MAX_BINS):
+        below += histogram[k]
+        below_sum += k * histogram[k]
+        if below == 0 or below == n:
+            continue
+        gap = below_sum / below - (total - below_sum) / (n - below)
+        between = float(below) * float(n - below) * gap * gap
+        if between > best:
+            best, best_k = between, k
+    return low + ((best_k + 1) << shift) - 1
+
+
+@kernel
+def _mean_and_sd(values: np.ndarray, above: Int) -> tuple[float, float]:
+    """Mean and standard deviation of the values over a threshold; NaN if there are none."""
+    n, total, squares = 0, 0, 0
+    for value in values:
+        bright = np.int64(value) * np.int64(value > above)
+        n += np.int64(value > above)
+        total += bright
+        squares += bright * bright
+    if n == 0:
+        return np.nan, np.nan
+    mean = total / n
+    return mean, np.sqrt(max(0.0, squares / n - mean * mean))
+
+
+@kernel
+def bands(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Grey-level bands of each region, as closed ranges of levels.
+
+    Parameters
+    ----------
+    values : ndarray of uint8 or uint16
+        Values of all regions, grouped.
+    offsets : ndarray of int64, shape (n + 1,)
+        Region i owns values[offsets[i]:offsets[i + 1]].
+
+    Returns
+    -------
+    ndarray of int32, shape (n, 6, 2)
+        First and last level of |v - mean| < sd, v > mean - sd, v > mean; with mean and sd of the pixels above the
+        region's Otsu threshold, then of all its pixels. First > last where a band is empty; 0 and -1 in the first
+        three where all values are equal.
+    """
+    n = len(offsets) - 1
+    out = np.zeros((n, N_BANDS, 2), np.int32)
+    out[:, :, 1] = -1
+    for i in range(n):
+        mine = values[offsets[i] : offsets[i + 1]]
+        if mine.size == 0:
+            continue
+        for k, above in enumerate((_otsu(mine), -1)):
+            mean, sd = _mean_and_sd(mine, above)
+            if np.isnan(mean):
+                continue
+            low = np.floor(mean - sd) + 1
+            out[i, 3 * k, 0] = low
+            out[i, 3 * k, 1] = np.ceil(mean + sd) - 1
+            out[i, 3 * k + 1, 0] = low
+            out[i, 3 * k + 1, 1] = 65535
+            out[i, 3 * k + 2, 0] = np.floor(mean) + 1
+            out[i, 3 * k + 2, 1] = 65535
+    return out
+
+
+@kernel
+def _fill_words(words: np.ndarray, row: np.ndarray, labels: np.ndarray, label: int, band: np.ndarray) -> None:
+    """One row of words: bit 0 of byte t is "in band t", of byte 6 "in the region"; 0 outside the region."""
+    low0, low1, low2, low3, low4, low5 = band[0, 0], band[1, 0], band[2, 0], band[3, 0], band[4, 0], band[5, 0]
+    high0, high1, high2, high3, high4, high5 = band[0, 1], band[1, 1], band[2, 1], band[3, 1], band[4, 1], band[5, 1]
+    for x in range(row.size):
+        v = np.int32(row[x])
+        word = np.uint64((v >= low0) & (v <= high0))
+        word |= np.uint64((v >= low1) & (v <= high1)) << np.uint64(8)
+        word |= np.uint64((v >= low2) & (v <= high2)) << np.uint64(16)
+        word |= np.uint64((v >= low3) & (v <= high3)) << np.uint64(24)
+        word |= np.uint64((v >= low4) & (v <= high4)) << np.uint64(32)
+        word |= np.uint64((v >= low5) & (v <= high5)) << np.uint64(40)
+        words[x] = (word | _MASK) * np.uint64(labels[x] == label)
+
+
+@kernel
+def _clear_border(crop: np.ndarray) -> None:
+    """Set the outermost pixels of a crop to 0: what a former cell left there."""
+    crop[0] = crop[-1] = 0
+    crop[:, 0] = crop[:, -1] = 0
+
+
+@kernel
+def _sum_rows(words: np.ndarray, sums: np.ndarray) -> None:
+    """Sum each word with its left and right neighbour; the border of the crop stays 0."""
+    for y in range(1, words.shape[0] - 1):
+        before, here, after, out = words[y, :-2], words[y, 1:-1], words[y, 2:], sums[y, 1:-1]
+        for x in range(out.size):
+            out[x] = before[x] + here[x] + after[x]
+
+
+@kernel
+def _count_pairs(words: np.ndarray, sums: np.ndarray, pairs: np.ndarray) -> None:
+    """Add the codes of a crop to `pairs`: 0..8 neighbours in the band for a pixel in it, 9 + 0..8 out for one out."""
+    height, width = words.shape
+    for y in range(1, height - 1):
+        for x in range(1, width - 1):
+            word = words[y, x]
+            if word == 0:
+                continue
+            near = sums[y - 1, x] + sums[y, x] + sums[y + 1, x]
+            inside = (near >> _MASK_SHIFT) * _BYTES
+            on = word * np.uint64(255)
+            code = ((near - word) & on) | ((inside - near + _EIGHTS) & ~on)
+            for p in range(N_BANDS // 2):
+                two = code >> np.uint64(16 * p)
+                index = (two & _FIVE_BITS) | ((two >> np.uint64(3)) & (_FIVE_BITS << np.uint64(5)))
+                pairs[p, index] += np.int32(1)
+
+
+@kernel
+def _unpack(pairs: np.ndarray, out: np.ndarray) -> None:
+    """Turn counts of code pairs to counts a band: out[t] for pixels in band t, out[6 + t] for those out of it."""
+    for p in range(N_BANDS // 2):
+        for first in range(2 * N_SHARES):
+            for second in range(2 * N_SHARES):
+                count = pairs[p, first + 32 * second]
+                out[2 * p + N_BANDS * (first // N_SHARES), first % N_SHARES] += count
+                out[2 * p + 1 + N_BANDS * (second // N_SHARES), second % N_SHARES] += count
+
+
+@kernel
+def adjacency(
+    pixels: np.ndarray, channel: int, labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, band: np.ndarray
+) -> np.ndarray:
+    """Count the pixels in (and out of) each band by how many of their 8 neighbours are in (out of) it too.
+
+    What lies outside the region or the image is neither in nor out. Counts are exact integers.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8 or uint16, shape (n_fields, n_channels, H, W)
+    channel : int
+        The plane that is measured.
+    labels : ndarray of int32, shape (n_fields, H, W)
+        Region i has label i + 1.
+    field : ndarray of int32, shape (n,)
+        -1 for a region without a pixel.
+    boxes : ndarray of int32, shape (n, 4)
+        top, left, bottom, right of each region.
+    band : ndarray of int32, shape (n, 6, 2)
+        First and last level of each band.
+
+    Returns
+    -------
+    ndarray of int64, shape (n, 12, 9)
+        [i, t, k]: pixels in band t with k neighbours in it; [i, 6 + t, k]: pixels out of it with k neighbours out.
+    """
+    n = len(field)
+    out = np.zeros((n, 2 * N_BANDS, N_SHARES), np.int64)
+    pairs = np.zeros((N_BANDS // 2, _PAIRS), np.int32)
+    largest = ((boxes[:, 2] - boxes[:, 0] + 2) * (boxes[:, 3] - boxes[:, 1] + 2)).max() if n else 0
+    scratch = np.zeros((2, largest), np.uint64)
+    for i in range(n):
+        if field[i] < 0:
+            continue
+        top, left, bottom, right = boxes[i]
+        shape = (bottom - top + 2, right - left + 2)
+        words = scratch[0, : shape[0] * shape[1]].reshape(shape)
+        sums = scratch[1, : shape[0] * shape[1]].reshape(shape)
+        _clear_border(words)
+        _clear_border(sums)
+        for y in range(bottom - top):
+            row = pixels[field[i], channel, top + y, left:right]
+            _fill_words(words[y + 1, 1:-1], row, labels[field[i], top + y, left:right], i + 1, band[i])
+        _sum_rows(words, sums)
+        pairs[:] = 0
+        _count_pairs(words, sums, pairs)
+        _unpack(pairs, out[i])
+    return out

@@ -1,0 +1,46 @@
+"""Twins of the CPU's pixel lists of labelled regions."""
+
+import numpy as np
+
+from features.kernels.gpu._cuda import launch, namespace
+
+_THREADS = 256
+
+
+def group_pixels(labels: np.ndarray, field: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """See the CPU twin. Waits once, to learn how many pixels there are."""
+    xp = namespace(labels)
+    n, (_, height, width) = len(field), labels.shape
+    counts = xp.zeros(n, np.int64)
+    launch("pixels", "count_pixels", n, _THREADS, labels, height, width, field, boxes, counts)
+    offsets = xp.zeros(n + 1, np.int64)
+    xp.cumsum(counts, out=offsets[1:])
+    positions = xp.empty(int(offsets[-1]), np.int64)
+    launch("pixels", "list_pixels", n, _THREADS, labels, height, width, field, boxes, offsets, positions)
+    return offsets, positions
+
+
+def bounding_boxes(labels: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """See the CPU twin."""
+    xp = namespace(labels)
+    field = xp.full(n, -1, np.int32)
+    boxes = xp.zeros((n, 4), np.int32)
+    boxes[:, :2] = np.iinfo(np.int32).max
+    launch("pixels", "grow_boxes", -(-labels.size // _THREADS), _THREADS, labels, *labels.shape, field, boxes)
+    return field, xp.where(field[:, None] < 0, np.int32(0), boxes)
+
+
+def centroids(offsets: np.ndarray, positions: np.ndarray, height: int, width: int) -> np.ndarray:
+    """See the CPU twin."""
+    n = len(offsets) - 1
+    out = namespace(offsets).full((n, 2), np.nan)
+    launch("pixels", "centroids", n, _THREADS, offsets, positions, height, width, out)
+    return out
+
+
+def value_ranges(plane: np.ndarray, offsets: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """See the CPU twin."""
+    xp, n = namespace(plane), len(offsets) - 1
+    darkest, brightest = xp.empty(n, np.int64), xp.empty(n, np.int64)
+    launch("pixels", "value_ranges", n, _THREADS, plane, offsets, positions, darkest, brightest, pixel=plane.dtype)
+    return darkest, brightest

@@ -1,0 +1,1 @@
+"""Nuclei and cells, found here or outlined elsewhere."""

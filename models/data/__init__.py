@@ -1,0 +1,1 @@
+"""Labels, groups and near-identical fields."""

@@ -1,0 +1,1 @@
+"""Importance of features for a class, and local explanations of single calls."""

@@ -1,0 +1,263 @@
+"""Feature importance for each organelle: by single feature, and by family, channel and compartment.
+
+There are three measures of the boosters, each computed fold by fold to know its spread.
+
+Gain: a column's share of the loss reduction by a booster's splits, averaged over the libraries. TreeSHAP: how far the
+columns moved the log-odds of held-out fields. Permutation: the average precision that is lost on held-out fields when
+all columns of a group are permuted together, that is when each field gets the group's values of another field.
+
+Correlated features share gain and SHAP arbitrarily, and permuting one of them alone does little, because the others
+replace it. So look at groups first: a group's gain is the sum of its columns', its SHAP values are summed with their
+signs before the absolute value is taken, and its permutation removes all its information. Redundant groups (nucleus and
+protein in the nucleus) can still replace one another.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from engine.command_line import command_line
+from engine.errors import InputError
+from engine.files import whole
+from engine.running.parallel import run_tasks
+from engine.running.progress import Progress
+from models.data.labels import ORGANELLES, find_organelle
+from models.explanation.feature_groups import GROUP_LEVELS, NO_STAIN, WHOLE_FIELD, Groups, block_names, make_groups
+from models.explanation.permutation_importance import Boosters, FoldFields, FoldImportance, measure_fold, sample_fields
+from models.explanation.shap_values import EXPLAINED
+from models.fitted import Fitted
+from store.matrix import FieldMatrix
+from store.schema import IMPORTANCE_KEYS, IMPORTANCE_VALUES, MEASURES
+from store.stamp import code_of, stamped
+from store.untrusted_input import read_table
+
+LEVELS: tuple[str, ...] = ("feature", *GROUP_LEVELS)
+
+
+@dataclass(frozen=True)
+class ImportanceSettings:
+    """How much to measure.
+
+    Attributes
+    ----------
+    seed : int
+        Seed of the choice of fields and of the permutations.
+    fields : int
+        Most held-out fields of a fold that are permuted and explained. If a fold has more, those with the rarest
+        organelles are taken first and the others drawn at random; the scores are weighted accordingly.
+    repeats : int
+        Permutations of each group in each fold.
+    shap_fields : int
+        Number of these fields explained by TreeSHAP for each organelle: up to half with the organelle, the others
+        without.
+    workers : int
+        Number of processes; results do not depend on it.
+    """
+
+    seed: int = 0
+    fields: int = 300
+    repeats: int = 2
+    shap_fields: int = 40
+    workers: int = 1
+
+
+def measure_importance(
+    fitted: Fitted, matrix: FieldMatrix, settings: ImportanceSettings, progress: Progress
+) -> pd.DataFrame:
+    """Measure the importance of features for each organelle.
+
+    Parameters
+    ----------
+    fitted : Fitted
+    matrix : FieldMatrix
+        The training fields that were fitted on, in order; further columns are ignored.
+    settings : ImportanceSettings
+    progress : Progress
+        Advanced by one for each fold.
+
+    Returns
+    -------
+    DataFrame
+        One row an organelle, level and group: organelle, level (one of `LEVELS`), what, and of each of `MEASURES` mean
+        and sd over folds. Gain is a share of 1; a column of two channels counts half for each. Permutation is a
+        difference of average precision, for families, channels and compartments (a column of two channels is permuted
+        with both). SHAP is in log-odds. NaN where not measured. Organelles without models are absent; features that no
+        booster used are absent.
+
+    Raises
+    ------
+    InputError
+        If matrix and fit do not belong together.
+    """
+    matrix = _fitted_columns(fitted, fitted.training_fields(matrix))
+    groups, boosters = make_groups(matrix.columns), _boosters(fitted)
+    tasks = [
+        (_fields(fitted, matrix, settings, k), boosters, groups, settings.repeats, settings.shap_fields)
+        for k in range(fitted.settings.n_folds)
+    ]
+    folds = []
+    for fold in run_tasks(measure_fold, tasks, settings.workers):
+        folds.append(fold)
+        progress.advance()
+    folds.sort(key=lambda fold: fold.fold)
+    return _tidy(folds, groups, matrix.columns, np.flatnonzero(fitted.trainable))
+
+
+def _fitted_columns(fitted: Fitted, matrix: FieldMatrix) -> FieldMatrix:
+    chosen = matrix.select(matrix.columns["name"].isin(fitted.columns).to_numpy())
+    if tuple(chosen.columns["name"]) != fitted.columns:
+        raise InputError(
+            f"the run in {fitted.folder.root} was fitted on {len(fitted.columns)} columns, of which the matrix has "
+            f"{len(chosen.columns)} in this order. Run {command_line('fit')} again."
+        )
+    return chosen
+
+
+def _boosters(fitted: Fitted) -> Boosters:
+    index = [m for m, name in enumerate(fitted.settings.members) if name in EXPLAINED]
+    if not index:
+        raise InputError(
+            f"the run in {fitted.folder.root} has no boosters to explain (its members are "
+            f"{', '.join(fitted.settings.members)}; expected one of {', '.join(EXPLAINED)}). Fit with one of them."
+        )
+    stack = fitted.second_level.stack
+    names = tuple(fitted.settings.members[m] for m in index)
+    return Boosters(fitted.folder.models, names, stack.centre[:, index], stack.spread[:, index])
+
+
+def _fields(fitted: Fitted, matrix: FieldMatrix, settings: ImportanceSettings, k: int) -> FoldFields:
+    rng = np.random.default_rng(np.random.SeedSequence([settings.seed, k]))
+    mine = np.flatnonzero(fitted.fold == k)
+    chosen, weights = sample_fields(fitted.labels[mine], settings.fields, rng)
+    able = np.flatnonzero(fitted.trainable)
+    return FoldFields(k, able, matrix.values[mine[chosen]], fitted.labels[mine[chosen]][:, able], weights, rng)
+
+
+def _tidy(folds: list[FoldImportance], groups: Groups, columns: pd.DataFrame, organelles: np.ndarray) -> pd.DataFrame:
+    """Mean and sd over folds as one table, organelle by organelle."""
+    names = np.array(ORGANELLES)[organelles]
+    parts = []
+    for level, what, measured in (
+        (np.full(len(columns), "feature"), columns["name"].to_numpy(str), _over_folds(fold.features for fold in folds)),
+        (groups.level, groups.what, _over_folds(fold.groups for fold in folds)),
+    ):
+        n = len(what)
+        part = pd.DataFrame({
+            "organelle": np.repeat(names, n), "level": np.tile(level, len(names)), "what": np.tile(what, len(names)),
+        })  # fmt: skip
+        for name in MEASURES:
+            for end, values in zip(("mean", "sd"), measured[name], strict=True):
+                part[f"{name}_{end}"] = values.ravel().astype(np.float32)
+        parts.append(part)
+    table = pd.concat(parts)
+    used = (table["level"] != "feature") | (table["gain_mean"] > 0)
+    order = {name: j for j, name in enumerate(names)}
+    return table[used].sort_values("organelle", key=lambda c: c.map(order), kind="stable").reset_index(drop=True)
+
+
+def _over_folds(folds: Iterable[dict[str, np.ndarray]]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Mean and sd (n - 1) of each measure over the folds where it is known; NaN where there are too few."""
+    folds = list(folds)
+    out = {}
+    for name in MEASURES:
+        values = np.stack([fold[name] for fold in folds])
+        known = ~np.isnan(values)
+        n = known.sum(0)
+        mean = np.where(known, values, 0).sum(0) / np.where(n > 0, n, np.nan)
+        squares = np.where(known, (values - mean) ** 2, 0).sum(0)
+        out[name] = mean, np.sqrt(squares / np.where(n > 1, n - 1, np.nan))
+    return out
+
+
+def top(
+    importance: pd.DataFrame, organelle: str, level: str = "feature", n: int = 10, by: str = "gain_mean"
+) -> pd.DataFrame:
+    """The most important features or groups of one organelle.
+
+    Parameters
+    ----------
+    importance : DataFrame
+        As `measure_importance` gives it.
+    organelle : str
+        As `find_organelle` takes it.
+    level : str
+        One of `LEVELS`.
+    n : int
+        Rows at most.
+    by : str
+        The column to sort by, highest first; equal rows keep their order.
+
+    Raises
+    ------
+    UsageError
+        If the organelle is unknown.
+    InputError
+        If it had too few positives to be learnt.
+    """
+    if level not in LEVELS:
+        raise ValueError(f"level {level!r} is not one of {', '.join(LEVELS)}")
+    mine = importance[(importance["organelle"] == find_learnt(importance, organelle)) & (importance["level"] == level)]
+    return mine.sort_values(by, ascending=False, kind="stable", na_position="last").head(n).reset_index(drop=True)
+
+
+def find_learnt(importance: pd.DataFrame, organelle: str) -> str:
+    """The organelle's full name; raises as `top` does."""
+    name = find_organelle(organelle)
+    measured = set(importance["organelle"].unique())
+    if name not in measured:
+        raise InputError(
+            f"{name} had too few positive fields to be learnt in this run, so nothing drives it. Learnt were: "
+            f"{', '.join(name for name in ORGANELLES if name in measured) or 'none'}."
+        )
+    return name
+
+
+def importance_code() -> str:
+    """Hash of the sources that importances depend on."""
+    return code_of("models.explanation.importance", "models.first_level.*")
+
+
+def write_importance(path: Path, importance: pd.DataFrame, mark: str) -> None:
+    """Write importance.parquet with its stamp."""
+    table = pa.Table.from_pandas(importance, preserve_index=False)
+    with whole(path) as temporary:
+        pq.write_table(stamped(table, mark), temporary)
+
+
+def read_importance(path: Path, columns: pd.DataFrame) -> pd.DataFrame:
+    """Read importance.parquet.
+
+    Parameters
+    ----------
+    path : Path
+    columns : DataFrame
+        The structured columns that it is about.
+
+    Raises
+    ------
+    InputError
+        If it is missing, or lists organelles or columns that the run does not have.
+    """
+    remedy = f"Remove it, and run {command_line('importances')}."
+    kinds = dict.fromkeys(IMPORTANCE_KEYS, "text") | dict.fromkeys(IMPORTANCE_VALUES, "number")
+    table = read_table(path, kinds, remedy).to_pandas()
+    known = _known(columns)
+    found = set(zip(table["level"], table["what"]))
+    if not set(table["organelle"]) <= set(ORGANELLES) or not found <= known:
+        raise InputError(f"{path} lists organelles or columns that the run does not have. {remedy}")
+    return table
+
+
+def _known(columns: pd.DataFrame) -> set[tuple[str, str]]:
+    """All valid pairs of level and name."""
+    channels = {name for names in columns["channels"] for name in names} | {NO_STAIN}
+    whats = {
+        "feature": columns["name"], "block": block_names(columns), "family": columns["family"], "channel": channels,
+        "compartment": columns["compartment"], "pool": {name or WHOLE_FIELD for name in columns["pool"]},
+    }  # fmt: skip
+    return {(level, what) for level, names in whats.items() for what in names}

@@ -1,0 +1,1 @@
+"""One-vs-rest models of each organelle, fold and member."""

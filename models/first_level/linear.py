@@ -1,0 +1,130 @@
+"""The linear member: ridge regression on standardised values, fast because all organelles share one linear system.
+
+Regressing a 0/1 label is Fisher's discriminant up to scale (Hastie, Tibshirani, Friedman, "The Elements of Statistical
+Learning", 4.3 and exercise 4.2); the stack and the calibration correct the scale.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from models.first_level.tree_checks import read_model, unusable
+from models.row_sums import row_sums
+
+if TYPE_CHECKING:
+    from models.first_level.fold_model import Rows
+
+SUFFIX = ".json"
+VERSION = "ridge 2"
+RARE_EXPONENTS = (0.0,)
+COMMON_EXPONENTS = (0.0,)
+COLUMNS_AT_ONCE = 512
+SETTINGS: dict[str, Any] = {"shrinkage": 0.1, "clip": 4.0}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Standardised values and their factorised system.
+
+    Attributes
+    ----------
+    mean, scale : ndarray of float32, shape (n_columns,)
+    standard : ndarray of float32, shape (n, n_columns)
+    system : tuple
+        Cholesky factor of S'S / n + shrinkage I.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+    standard: np.ndarray
+    system: tuple
+
+
+@dataclass(frozen=True)
+class Line:
+    """One organelle's model: score = clip((values - mean) / scale) @ weight; a missing value counts as the mean."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+    weight: np.ndarray
+
+
+def prepare(values: "np.ndarray | Rows", device: str) -> Prepared:
+    """Standardise and factorise once for all organelles; always on the CPU."""
+    n_columns = values.shape[1]
+    blocks = [slice(start, start + COLUMNS_AT_ONCE) for start in range(0, n_columns, COLUMNS_AT_ONCE)]
+    moments = [_moments(values[:, block]) for block in blocks]
+    mean, scale = (np.concatenate(parts).astype(np.float32) for parts in zip(*moments, strict=True))
+    standard = np.empty(values.shape, np.float32)
+    for block in blocks:
+        standard[:, block] = _standardise(values[:, block], mean[block], scale[block])
+    gram = (standard.T @ standard).astype(np.float64) / max(len(standard), 1)
+    gram[np.diag_indices_from(gram)] += SETTINGS["shrinkage"]
+    return Prepared(mean, scale, standard, cho_factor(gram, overwrite_a=True))
+
+
+def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of each column and what to divide it by, infinite where it is constant."""
+    known = ~np.isnan(values)
+    count = np.maximum(known.sum(0), 1)
+    mean = np.where(known, values, 0).sum(0, dtype=np.float64) / count
+    spread = np.sqrt(np.where(known, (values - mean) ** 2, 0).sum(0, dtype=np.float64) / count)
+    return mean, np.where(spread > 1e-6 * np.maximum(abs(mean), 1e-30), spread, np.inf)
+
+
+def train(prepared: Prepared, labels: np.ndarray, weights: np.ndarray, rounds: int, seed: int) -> Line:
+    """Solve for one organelle; rounds and seed are not used.
+
+    Parameters
+    ----------
+    labels : ndarray of bool, shape (n,)
+    weights : ndarray of float, shape (n,)
+        Not used: weighting would need a separate system for each organelle.
+    """
+    target = (labels - labels.mean()).astype(np.float32)
+    covariance = (prepared.standard.T @ target).astype(np.float64) / len(target)
+    weight = cho_solve(prepared.system, covariance)
+    # In units of the label's spread, so that scores of rare and common organelles have similar sizes.
+    return Line(prepared.mean, prepared.scale, (weight / max(float(target.std()), 1e-6)).astype(np.float32))
+
+
+def score(model: Line, values: np.ndarray) -> np.ndarray:
+    """Discriminant score: float32, shape (n,)."""
+    return row_sums(_standardise(values, model.mean, model.scale), model.weight)
+
+
+def terms(model: Line, values: np.ndarray) -> np.ndarray:
+    """What each column adds to the score: float32, shape (n, n_columns)."""
+    return _standardise(values, model.mean, model.scale) * model.weight
+
+
+def save(model: Line, path: Path) -> None:
+    """Write JSON; a constant column has the scale null."""
+    scale = [float(s) if np.isfinite(s) else None for s in model.scale]
+    path.write_text(json.dumps({"mean": model.mean.tolist(), "scale": scale, "weight": model.weight.tolist()}))
+
+
+def load(path: Path, n_columns: int) -> Line:
+    """Read what `save` wrote; raises InputError if it is damaged."""
+    try:
+        content = json.loads(read_model(path))
+        parts = [np.array(content[name], np.float64) for name in ("mean", "scale", "weight")]  # null becomes NaN
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise unusable(path, f"cannot be used ({error})") from error
+    if any(part.shape != (n_columns,) for part in parts):
+        raise unusable(path, f"has not one number for each of {n_columns} columns")
+    mean, scale, weight = parts
+    scale = np.where(np.isnan(scale), 1.0, scale)
+    if not all((abs(part) <= np.finfo(np.float32).max).all() for part in (mean, scale, weight)) or (scale <= 0).any():
+        raise unusable(path, "holds a number that is not finite, or a scale that is not positive")
+    scale = np.where(np.isnan(parts[1]), np.inf, scale)
+    return Line(*(part.astype(np.float32) for part in (mean, scale, weight)))
+
+
+def _standardise(values: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    clip = np.float32(SETTINGS["clip"])
+    return np.nan_to_num(np.clip((values - mean) / scale, -clip, clip), copy=False, nan=0.0)

@@ -1,0 +1,243 @@
+"""Trains the first level: one model for each organelle, fold and member.
+
+Each fold model has three files: the model, its scores of the held-out fold, and a note with its stamp, written last. A
+fold model with an up-to-date stamp is not trained again. Values are prepared (binned, quantised, factorised) once per
+member and fold, and shared by the organelles.
+"""
+
+import shutil
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from engine.files import content_hash, digest, whole, write_array, write_json
+from engine.running.arrays import handed_over
+from engine.running.memory import trim_memory
+from engine.running.parallel import run_tasks
+from engine.running.progress import Progress
+from models.first_level.class_weights import WeightExponents, choose_exponents, read_exponents, row_weights
+from models.first_level.fold_model import FoldModel, Training
+from models.first_level.members import member
+from models.settings import FitSettings
+from store.stamp import code_of, stamp, stamp_of
+from store.untrusted_input import read_array
+
+_WATCH_SECONDS = 0.5
+INPUTS = ".inputs-"
+"""Prefix of the folder with the workers' arrays; a hash follows, so that no worker reads another fit's arrays."""
+
+
+def trainable(labels: np.ndarray, groups: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """Which organelles have enough positives and negatives to be trained and tested.
+
+    Both need at least five fields, as many groups as there are folds, and a field in the training part of every fold.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_organelles,)
+    """
+    folds = np.unique(fold[fold >= 0])
+
+    def enough(mine: np.ndarray) -> bool:
+        mine = mine & (fold >= 0)
+        trained = all((mine & (fold != k)).any() for k in folds)
+        return bool(mine.sum() >= 5 and len(np.unique(groups[mine])) >= len(folds) and trained)
+
+    return np.array([enough(column) and enough(~column) for column in labels.T])
+
+
+def train_first_level(
+    training: Training,
+    organelles: Sequence[int],
+    folds: Sequence[int],
+    settings: FitSettings,
+    folder: Path,
+    progress: Progress,
+) -> np.ndarray:
+    """Train the missing fold models and return all out-of-fold scores.
+
+    Parameters
+    ----------
+    organelles : sequence of int
+        The trainable ones.
+    folds : sequence of int
+        The folds to score; a fold's models are trained on all others.
+    folder : Path
+        Where the models are written; finished ones there are reused.
+    progress : Progress
+        Advanced by one for every organelle, fold and member.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_fields, 28, n_members)
+        NaN for other organelles and for fields of other folds.
+    """
+    stamps = fold_model_stamps(training, settings)
+    fold_models = [
+        FoldModel(folder, j, name, k, settings.organelles)
+        for name in settings.members
+        for k in folds
+        for j in organelles
+    ]
+    missing = [fold_model for fold_model in fold_models if not fold_model.is_finished(stamps[fold_model.member])]
+    progress.advance(len(fold_models) - len(missing))
+    _remove_inputs(folder)
+    if missing:
+        for fold_model in missing:
+            fold_model.note.unlink(missing_ok=True)
+        counted = _counted([fold_model.note for fold_model in missing], progress)
+        with handed_over(folder / f"{INPUTS}{training.content_hash()[:16]}", **vars(training)) as inputs, counted:
+            for _ in run_tasks(_fit_several, _batches(missing, inputs, settings, stamps), settings.workers):
+                pass
+    scores = np.full((*training.labels.shape, len(settings.members)), np.nan, np.float32)
+    for fold_model in fold_models:
+        tested = training.fold == fold_model.fold
+        mine = read_array(fold_model.scores, np.float32, (int(tested.sum()),))
+        scores[tested, fold_model.organelle, settings.members.index(fold_model.member)] = mine
+    return scores
+
+
+def _remove_inputs(folder: Path) -> None:
+    """Remove the arrays that workers read, also those of a fit that was killed."""
+    for inputs in folder.glob(f"{INPUTS}*"):
+        shutil.rmtree(inputs)
+
+
+def fold_model_stamps(training: Training, settings: FitSettings) -> dict[str, str]:
+    """The stamp of each member's fold models."""
+    data = training.content_hash()
+    return {name: _stamp(name, settings, data) for name in settings.members}
+
+
+def _stamp(name: str, settings: FitSettings, data: str) -> str:
+    """The stamp shared by all fold models of a member; organelle and fold are in the file name."""
+    kind = member(name)
+    used = [kind.VERSION, kind.SETTINGS, kind.RARE_EXPONENTS, kind.COMMON_EXPONENTS]
+    used += [settings.rounds, settings.seed, settings.device]
+    return stamp(used, data, member_code(name))
+
+
+def member_code(name: str) -> str:
+    """Hash of the sources that train a member's models."""
+    return code_of("models.first_level.training", f"models.first_level.{name}")
+
+
+def fit_one(
+    kind: ModuleType,
+    prepared: Any,
+    training: Training,
+    fold_model: FoldModel,
+    settings: FitSettings,
+    exponents: WeightExponents,
+    mark: str,
+) -> None:
+    """Train one fold model and write its files.
+
+    Parameters
+    ----------
+    kind : module
+        The member.
+    prepared
+        `kind.prepare` of the values of the other folds' fields.
+    exponents : WeightExponents
+        Exponents of the class weights.
+    mark : str
+        Its stamp.
+    """
+    seen, unseen = _parts(training.fold, fold_model.fold)
+    labels = np.asarray(training.labels[seen, fold_model.organelle])
+    seed = int(digest([settings.seed, fold_model.member, fold_model.fold, fold_model.organelle]), 16) % 2**31
+    exponent = exponents.of(labels)
+    model = kind.train(prepared, labels, row_weights(labels, exponent), settings.rounds, seed)
+    with whole(fold_model.model) as path:
+        kind.save(model, path)
+    write_array(fold_model.scores, kind.score(model, training.values[unseen]))
+    made = {"stamp": mark, "model": content_hash(fold_model.model)}
+    write_json(
+        fold_model.note, made | {"exponent": exponent, "rounds": settings.rounds, "n_positive": int(labels.sum())}
+    )
+
+
+def _parts(fold: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that fold k's models are trained on, and its held-out rows."""
+    return np.flatnonzero((fold >= 0) & (fold != k)), np.flatnonzero(fold == k)
+
+
+def _fit_several(fold_models: Sequence[FoldModel], inputs: Path, settings: FitSettings, mark: str) -> None:
+    """A worker's task: train some fold models of one member and fold."""
+    training = Training.load(inputs)
+    kind = member(fold_models[0].member)
+    seen, _ = _parts(training.fold, fold_models[0].fold)
+    exponents = _exponents(kind, training, fold_models[0], seen, settings, mark)
+    prepared = kind.prepare(training.of(seen), settings.device)
+    trim_memory()
+    for fold_model in fold_models:
+        if not fold_model.is_finished(mark):  # e.g. by a worker that was killed before it finished the task
+            fit_one(kind, prepared, training, fold_model, settings, exponents, mark)
+
+
+def _exponents(
+    kind: ModuleType, training: Training, fold_model: FoldModel, seen: np.ndarray, settings: FitSettings, mark: str
+) -> WeightExponents:
+    """The fold's exponents, read from disk if their stamp is up to date."""
+    path = weights_path(fold_model.folder, fold_model.member, fold_model.fold)
+    if stamp_of(path) == mark:
+        return read_exponents(path)
+    exponents = choose_exponents(kind, training, seen, settings)
+    write_json(path, {"stamp": mark, "exponents": vars(exponents)})
+    return exponents
+
+
+def weights_path(folder: Path, name: str, fold: int) -> Path:
+    """The file with a fold's choice of class-weight exponents."""
+    return folder / "weights" / f"{name}_fold{fold}.json"
+
+
+def chosen_exponents(folder: Path, name: str, n_folds: int) -> list[WeightExponents]:
+    """The exponents of all folds that have chosen theirs."""
+    paths = [weights_path(folder, name, k) for k in range(n_folds)]
+    return [read_exponents(path) for path in paths if path.is_file()]
+
+
+def _batches(
+    missing: Sequence[FoldModel], inputs: Path, settings: FitSettings, stamps: dict[str, str]
+) -> Iterator[tuple]:
+    """Tasks of fold models that share their prepared values, split further if there are more workers."""
+    shared: dict[tuple[str, int], list[FoldModel]] = {}
+    for fold_model in missing:
+        shared.setdefault((fold_model.member, fold_model.fold), []).append(fold_model)
+    n_parts = -(-2 * settings.workers // len(shared)) if settings.workers > 1 else 1
+    for (name, _), fold_models in shared.items():
+        size = -(-len(fold_models) // n_parts)
+        for start in range(0, len(fold_models), size):
+            yield fold_models[start : start + size], inputs, settings, stamps[name]
+
+
+@contextmanager
+def _counted(notes: Sequence[Path], progress: Progress) -> Iterator[None]:
+    """Advance the progress as notes appear, whichever process or machine writes them."""
+    ended = threading.Event()
+    waiting = set(notes)
+
+    def look() -> None:
+        arrived = {path for path in waiting if path.is_file()}
+        waiting.difference_update(arrived)
+        progress.advance(len(arrived))
+
+    def watch() -> None:
+        while not ended.wait(_WATCH_SECONDS):
+            look()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+        look()

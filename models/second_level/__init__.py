@@ -1,0 +1,1 @@
+"""Stacking, calibration and thresholds, fitted on out-of-fold scores."""

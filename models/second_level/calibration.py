@@ -1,0 +1,134 @@
+"""Calibrated probabilities from scores, without changing any ranking.
+
+Sigmoids (Platt 1999) and increasing piecewise linear curves in log-odds (as Lucena 2018, "Spline-Based Probability
+Calibration", with straight pieces) increase strictly, so average precision stays the same; the steps of isotonic
+regression would tie fields of rare organelles. If some fields labelled with an organelle do not show it, the log-odds
+level off at the low end and jump in the middle: the pieces can follow this, a sigmoid cannot. Each curve is shrunk
+towards the simpler one.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+from models.evaluation.metrics import each, log_loss
+from models.row_sums import row_sums
+from models.second_level.logistic import fit_shared, fit_with_prior, log_odds
+from models.second_level.selection import choose_way
+
+WAYS: tuple[str, ...] = ("shared", "sigmoid", "piecewise")
+"""Simplest first: one slope for all organelles; a slope for each; a piecewise linear curve for each."""
+
+PIECES = 6
+L2_SLOPE = 30.0
+"""Penalty of an organelle's slope, towards the shared one."""
+L2_PIECE = 3.0
+"""Penalty of a piece's rise, towards 1."""
+FIXED = 1e9
+"""A penalty that fixes a parameter."""
+LEAST_SLOPE = 1e-3
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Fitted curves: p = sigmoid(level + sum over pieces of rise x distance), on x = slope x score + intercept.
+
+    Attributes
+    ----------
+    way : str
+        One of `WAYS`.
+    slope, intercept : ndarray of float64, shape (n_organelles,)
+        Slopes are positive.
+    knots : ndarray of float64, shape (n_organelles, PIECES - 1)
+        Where the pieces meet, on x, rising.
+    rise : ndarray of float64, shape (n_organelles, PIECES)
+        Positive; 1 leaves the slope as it is.
+    level : ndarray of float64, shape (n_organelles,)
+        Log-odds at the first knot.
+    """
+
+    way: str
+    slope: np.ndarray
+    intercept: np.ndarray
+    knots: np.ndarray
+    rise: np.ndarray
+    level: np.ndarray
+
+    def apply(self, scores: np.ndarray) -> np.ndarray:
+        """Probabilities: float64, the shape of `scores` (n_fields, n_organelles)."""
+        return expit(self.log_odds(scores))
+
+    def log_odds(self, scores: np.ndarray) -> np.ndarray:
+        """Calibrated log-odds: float64, the shape of `scores`."""
+        x = self.slope * scores + self.intercept
+        curved = np.empty_like(x)
+        for j, (knots, rise, level) in enumerate(zip(self.knots, self.rise, self.level)):
+            curved[:, j] = row_sums(_pieces(x[:, j], knots), rise) + level
+        return curved
+
+
+def fit_calibration(way: str, scores: np.ndarray, labels: np.ndarray) -> Calibration:
+    """Fit one way of calibrating.
+
+    Parameters
+    ----------
+    way : str
+        One of `WAYS`.
+    scores : ndarray of float, shape (n_fields, n_organelles)
+        Cross-fitted.
+    labels : ndarray of bool, shape (n_fields, n_organelles)
+    """
+    shared, intercept = fit_shared(scores[:, :, None], labels)
+    slope = np.full(scores.shape[1], max(float(shared[0]), LEAST_SLOPE))
+    knots, rise, level = np.zeros((len(slope), PIECES - 1)), np.ones((len(slope), PIECES)), np.zeros(len(slope))
+    ones = np.ones(len(scores))
+    for j in range(scores.shape[1]):
+        l2 = np.array([FIXED if way == "shared" else L2_SLOPE, 1e-3])
+        prior_mean = np.array([slope[j], intercept[j]])
+        slope[j], intercept[j] = fit_with_prior(np.column_stack([scores[:, j], ones]), labels[:, j], prior_mean, l2)
+        slope[j] = max(slope[j], LEAST_SLOPE)
+        if way == "piecewise":
+            knots[j], rise[j], level[j] = _fit_pieces(slope[j] * scores[:, j] + intercept[j], labels[:, j])
+    return Calibration(way, slope, intercept, knots, rise, level)
+
+
+def _fit_pieces(x: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Knots, rises and level of one organelle's curve; a piece that would fall is almost flat instead."""
+    knots = _knots(x, labels)
+    inputs = np.column_stack([_pieces(x, knots), np.ones(len(x))])
+    prior_mean, l2 = np.append(np.ones(PIECES), knots[0]), np.append(np.full(PIECES, L2_PIECE), 1e-3)
+    curve = fit_with_prior(inputs, labels, prior_mean, l2)
+    while (falls := np.append((curve[:-1] < LEAST_SLOPE) & (l2[:-1] < FIXED), False)).any():
+        prior_mean[falls], l2[falls] = LEAST_SLOPE, FIXED
+        curve = fit_with_prior(inputs, labels, prior_mean, l2)
+    return knots, np.maximum(curve[:-1], LEAST_SLOPE), float(curve[-1])
+
+
+def _knots(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Quantiles of x with equal total weight for positives and negatives, so that knots lie where both are."""
+    n_positive = max(int(labels.sum()), 1)
+    weight = np.where(labels, 1 / n_positive, 1 / max(len(labels) - n_positive, 1))
+    order = np.argsort(x, kind="stable")
+    share = np.cumsum(weight[order]) / weight.sum()
+    return x[order][np.searchsorted(share, np.arange(1, PIECES) / PIECES)]
+
+
+def _pieces(x: np.ndarray, knots: np.ndarray) -> np.ndarray:
+    """The distance of each x on each piece: shape (n, len(knots) + 1); the sum over pieces is x - knots[0]."""
+    lower, upper = np.append(-np.inf, knots), np.append(knots, np.inf)
+    return np.clip(x[:, None], lower, upper) - np.append(knots[0], knots)
+
+
+def choose_calibration(scores: np.ndarray, labels: np.ndarray, fold: np.ndarray) -> tuple[str, np.ndarray]:
+    """The way of calibrating, by log loss, and its cross-fitted probabilities; see `choose_way`.
+
+    Each organelle's loss is divided by the loss of its prior, so that common organelles do not dominate.
+    """
+    prior = (labels.sum(0) + 0.5) / (len(labels) + 1)
+    prior_loss = -prior * log_odds(prior) - np.log1p(-prior)
+
+    def score(labels: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return -each(log_loss, labels, p) / prior_loss
+
+    return choose_way(WAYS, fit_calibration, Calibration.apply, score, scores, labels, fold)

@@ -1,0 +1,74 @@
+"""Reference statistics from the training fields, used to assess new fields."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from models.data.duplicates import hashes_of
+from models.fitted import Fitted, read_fitted_fields
+from models.trust.conformal import PredictionSets, fit_sets
+from models.trust.neighbours import Space, fit_space
+from models.trust.out_of_distribution import TrainingRanges, fit_ranges
+from store.matrix import FieldMatrix, matrix_columns
+from store.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class ReferenceData:
+    """Reference statistics from the training fields.
+
+    Attributes
+    ----------
+    fitted : Fitted
+    columns : DataFrame
+        The structured columns of cells and fields, as extraction writes them.
+    sets : PredictionSets
+    space : Space
+    hashes : ndarray of uint64, shape (n_training_fields, 4)
+    neighbour_distances : ndarray of float64
+        Distances of training fields to the nearest of another group, rising.
+    ranges : TrainingRanges
+        Ranges of the columns that the space compares.
+    n_neighbours : int
+    """
+
+    fitted: Fitted
+    columns: pd.DataFrame
+    sets: PredictionSets
+    space: Space
+    hashes: np.ndarray
+    neighbour_distances: np.ndarray
+    ranges: TrainingRanges
+    n_neighbours: int
+
+
+def gather_reference(
+    folder: RunFolder, fitted: Fitted, columns: pd.DataFrame, coverage: float, n_neighbours: int
+) -> tuple[ReferenceData, FieldMatrix]:
+    """Compute the reference statistics; also returns the training fields' matrix.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    fitted : Fitted
+    columns : DataFrame
+        The structured columns that the new fields are measured in.
+    coverage : float
+        Of the prediction sets.
+    n_neighbours : int
+    """
+    matrix, groups = read_fitted_fields(folder, fitted), fitted.groups
+    grouped = fitted.leaderboard.folds == "grouped"
+    sets = fit_sets(fitted.probabilities, fitted.labels, fitted.calls, groups, coverage, grouped)
+    values = matrix.named(fitted.columns)
+    space = fit_space(values, fitted_columns(fitted, columns))
+    ranges = fit_ranges(values, space.chosen, groups)
+    hashes = hashes_of(matrix.metadata)
+    distances = space.to_other_groups(groups)
+    return ReferenceData(fitted, columns, sets, space, hashes, distances, ranges, n_neighbours), matrix
+
+
+def fitted_columns(fitted: Fitted, columns: pd.DataFrame) -> pd.DataFrame:
+    """The structured columns of a fit's matrix, in its order, from those of cells and fields."""
+    return matrix_columns(columns).set_index("name", drop=False).loc[list(fitted.columns)]

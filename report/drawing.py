@@ -1,0 +1,121 @@
+"""Fields in HPA's colours, and lines around what was found in them: for the report's pictures and for overlays."""
+
+from collections.abc import Sequence, Set
+
+import cv2
+import numpy as np
+
+from store.channels import ER, MICROTUBULES, NUCLEUS, PROTEIN
+
+WHITE, CYAN, YELLOW, BLACK = (255, 255, 255), (255, 190, 80), (60, 225, 255), (0, 0, 0)
+"""Blue, green, red. Cell outlines are white; nuclei light blue; cells with the highest scores for a call yellow."""
+
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_LEGIBLE = 512  # px: letters grow with the field beyond this size
+
+
+def in_colour(pixels: np.ndarray) -> np.ndarray:
+    """Microtubules red, protein green, nucleus blue, ER yellow.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8 or uint16, shape (4, H, W)
+
+    Returns
+    -------
+    ndarray of float64, shape (H, W, 3)
+        Blue, green, red; 0 to 255.
+    """
+    microtubules, protein, nucleus, er = (
+        brightened(pixels[channel.index]) for channel in (MICROTUBULES, PROTEIN, NUCLEUS, ER)
+    )
+    red = np.maximum(0.5 * microtubules, 0.4 * er)
+    green = np.maximum(protein, 0.4 * er)
+    return np.dstack([0.8 * nucleus, green, red])
+
+
+def edges(labels: np.ndarray) -> np.ndarray:
+    """Pixels whose upper or left neighbour has another label: bool, the shape of `labels` (H, W)."""
+    edge = np.zeros(labels.shape, bool)
+    edge[1:] |= labels[1:] != labels[:-1]
+    edge[:, 1:] |= labels[:, 1:] != labels[:, :-1]
+    return edge
+
+
+def overlay(
+    pixels: np.ndarray, cells: np.ndarray, nuclei: np.ndarray, marked: Set[int], caption: Sequence[str]
+) -> bytes:
+    """A field with its cells outlined and numbered, as PNG at the field's own size.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8 or uint16, shape (4, H, W)
+    cells, nuclei : ndarray of int32, shape (H, W)
+        Labels.
+    marked : set of int
+        Numbers of the cells to outline thickly in yellow.
+    caption : sequence of str
+        Lines under the field, in ASCII letters.
+    """
+    image = in_colour(pixels).clip(0, 255).astype(np.uint8)
+    scale = max(max(cells.shape) / _LEGIBLE, 1.0)
+    image[edges(nuclei)] = CYAN
+    thick, thin = round(2 * scale), round(scale)
+    image[_thickened(edges(cells), thin)] = WHITE
+    own = np.where(np.isin(cells, list(marked)), cells, 0)
+    image[_thickened(edges(own), thick + thin)] = YELLOW
+    middles = _middles(cells)
+    width = np.sqrt(np.count_nonzero(cells) / max(len(middles), 1))  # of a cell, about
+    size = float(np.clip(width / 120, 0.28 * scale, 0.45 * scale))
+    for number, (x, y) in middles.items():
+        _write(image, str(number), x, y, size, YELLOW if number in marked else WHITE)
+    written = np.vstack([image, _strip(caption, image.shape[1], scale)])
+    return cv2.imencode(".png", written)[1].tobytes()
+
+
+def brightened(plane: np.ndarray) -> np.ndarray:
+    """Float 0..255 with a gamma that shows dim cells; the brightest 0.3 % are white."""
+    return 255 * np.clip(plane / max(float(np.percentile(plane, 99.7)), 1.0), 0, 1) ** 0.7
+
+
+def _thickened(edge: np.ndarray, width: int) -> np.ndarray:
+    return cv2.dilate(edge.astype(np.uint8), np.ones((width, width), np.uint8)).astype(bool) if width > 1 else edge
+
+
+def _middles(labels: np.ndarray) -> dict[int, tuple[int, int]]:
+    """The pixel (x, y) of each label that lies deepest in it, so that a number there is inside the cell."""
+    depth = cv2.distanceTransform((np.pad(~edges(labels) & (labels > 0), 1)).astype(np.uint8), cv2.DIST_L2, 3)
+    depth = depth[1:-1, 1:-1].ravel()
+    order = np.argsort(depth, kind="stable")  # the deepest is written last
+    place = np.zeros(int(labels.max(initial=0)) + 1, np.int64)
+    place[labels.ravel()[order]] = order
+    present = np.unique(labels[labels > 0])
+    return {int(n): (int(place[n] % labels.shape[1]), int(place[n] // labels.shape[1])) for n in present}
+
+
+def _write(image: np.ndarray, text: str, x: int, y: int, size: float, colour: tuple[int, int, int]) -> None:
+    """Text with a dark rim, its middle at x, y, moved so that all of it is in the picture."""
+    (width, height), _ = cv2.getTextSize(text, _FONT, size, 1)
+    left = int(np.clip(x - width // 2, 1, max(image.shape[1] - width - 1, 1)))
+    bottom = int(np.clip(y + height // 2, height + 1, image.shape[0] - 2))
+    width = max(round(size * 2.5), 1)
+    for ink, line in ((BLACK, width + max(round(4 * size), 2)), (colour, width)):
+        cv2.putText(image, text, (left, bottom), _FONT, size, ink, line, cv2.LINE_AA)
+
+
+def _strip(caption: Sequence[str], width: int, scale: float) -> np.ndarray:
+    """The caption's lines, white on black; letters shrink where a line would not fit."""
+    step = round(18 * scale)
+    strip = np.zeros((step * len(caption) + step // 2, width, 3), np.uint8)
+    for k, line in enumerate(caption):
+        size = _fitting(line, 0.45 * scale, width - 12 * scale)
+        place = (round(6 * scale), step * (k + 1) - step // 6)
+        cv2.putText(strip, line, place, _FONT, size, WHITE, max(round(scale), 1), cv2.LINE_AA)
+    return strip
+
+
+def _fitting(line: str, size: float, width: float) -> float:
+    """The size, or the largest smaller one at which the line is no wider; letters come in whole sizes only."""
+    while size > 0.05 and cv2.getTextSize(line, _FONT, size, 1)[0][0] > width:
+        size *= 0.95
+    return size

@@ -1,0 +1,165 @@
+"""Small pictures of fields for the report: the part with most protein, in HPA's colours, cells outlined in white."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from engine.errors import FieldError, InputError
+from engine.files import read_json
+from engine.running.parallel import run_tasks
+from engine.running.progress import progress
+from features.extraction.batches import read_cells
+from features.reading.fields import FieldSource, read_field
+from features.reading.splits import find_splits
+from models.fitted import Fitted
+from models.trust.label_errors import examples
+from report.drawing import edges, in_colour
+from report.report_data import PICTURE_SIDE, Picture
+from store.channels import PROTEIN
+from store.run_folder import RunFolder
+
+EXAMPLES = 3
+"""At most this many hits, missed fields and false calls of each organelle are shown."""
+
+_QUALITY = 82  # of the JPEG
+_CELLS_ACROSS = 5.5  # of the median area
+_OUTLINE = 0.7  # opacity of the white line, so that the signal below stays visible
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PictureSettings:
+    """How the fields are read and outlined.
+
+    Attributes
+    ----------
+    no_er : bool
+        The fields were measured without an ER channel.
+    masks : str or None
+        Folder of label images, as the user names it now. The path in the run folder is never followed: a run from
+        someone else could name any path.
+    outlined : bool
+        False if the fields were measured with masks and none are named: other outlines would mislead.
+    """
+
+    no_er: bool = False
+    masks: str | None = None
+    outlined: bool = True
+
+
+def take_pictures(
+    folder: RunFolder,
+    data: Path,
+    masks: Path | None,
+    fitted: Fitted,
+    workers: int,
+    quiet: bool,
+) -> dict[int, tuple[Picture, ...]]:
+    """Pictures of the surest hits and worst errors of each organelle.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    data : Path
+        Folder with the images; without them there are no pictures.
+    masks : Path or None
+        Folder of label images, for outlines, if the fields were measured with masks.
+    fitted : Fitted
+    workers : int
+    quiet : bool
+
+    Returns
+    -------
+    dict of int to tuple of Picture
+        By organelle.
+    """
+    try:
+        source = find_splits(data).get("train")
+    except InputError:
+        source = None
+    ids, labels = fitted.ids, fitted.labels
+    if source is None or set(source.ids).isdisjoint(ids):
+        _log.warning("report without pictures: %s holds no images of these fields; name their folder with --data", data)
+        return {}
+    rows = np.flatnonzero(fitted.fold >= 0)
+    chosen = {
+        int(j): examples(labels[rows, j], fitted.calls[rows, j], fitted.probabilities[rows, j], EXAMPLES)
+        for j in np.flatnonzero(fitted.trainable)
+    }
+    wanted = sorted({ids[rows[one.row]] for of_organelle in chosen.values() for one in of_organelle} & set(source.ids))
+    settings, taken = _settings(folder, masks), {}
+    tasks = [(source.part([field_id]), field_id, settings) for field_id in wanted]
+    with progress("pictures", len(tasks), "fields", quiet) as bar:
+        for field_id, jpeg in run_tasks(take_picture, tasks, workers):
+            taken |= {field_id: jpeg} if jpeg else {}
+            bar.advance()
+    return {
+        j: tuple(
+            Picture(int(rows[one.row]), one.kind, taken[ids[rows[one.row]]])
+            for one in of_organelle
+            if ids[rows[one.row]] in taken
+        )
+        for j, of_organelle in chosen.items()
+    }
+
+
+def take_picture(source: FieldSource, field_id: str, settings: PictureSettings) -> tuple[str, bytes | None]:
+    """One field's picture as JPEG; None if the images or masks can no longer be read."""
+    try:
+        if not settings.outlined:
+            pixels = read_field(source, field_id, settings.no_er)
+            return field_id, draw(pixels, np.zeros(pixels.shape[1:], np.int32))
+        pixels, found = read_cells(source, field_id, settings.no_er, settings.masks)
+    except FieldError:
+        return field_id, None
+    return field_id, draw(pixels, found.cells)
+
+
+def draw(pixels: np.ndarray, cells: np.ndarray) -> bytes:
+    """The part of a field with most protein, cells outlined in white, as JPEG.
+
+    It is half as wide as the field, or narrower if cells are small, so that about 20 cells are visible.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8 or uint16, shape (4, H, W)
+    cells : ndarray of int32, shape (H, W)
+        Labels.
+    """
+    top, left, side = _brightest_part(pixels[PROTEIN.index], _side(cells))
+    part = (slice(top, top + side), slice(left, left + side))
+    size, kind = (PICTURE_SIDE, PICTURE_SIDE), cv2.INTER_AREA if side > PICTURE_SIDE else cv2.INTER_CUBIC
+    image = cv2.resize(in_colour(pixels)[part], size, interpolation=kind).clip(0, 255).astype(np.uint8)
+    edge = edges(cv2.resize(cells[part], size, interpolation=cv2.INTER_NEAREST))
+    image[edge] = _OUTLINE * 255 + (1 - _OUTLINE) * image[edge]
+    return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
+
+
+def _side(cells: np.ndarray) -> int:
+    """Width of the part to show, px."""
+    half, areas = max(min(cells.shape) // 2, 1), np.bincount(cells.ravel())[1:]
+    wide = _CELLS_ACROSS * float(np.sqrt(np.median(areas[areas > 0]))) if areas.any() else half
+    return min(half, max(int(wide), PICTURE_SIDE // 2))
+
+
+def _brightest_part(protein: np.ndarray, side: int) -> tuple[int, int, int]:
+    """Top, left and side of the square that holds most protein."""
+    sums = cv2.boxFilter(protein.astype(np.float32), -1, (side, side), anchor=(0, 0), normalize=False)
+    inside = sums[: protein.shape[0] - side + 1, : protein.shape[1] - side + 1]
+    top, left = np.unravel_index(int(np.argmax(inside)), inside.shape)
+    return int(top), int(left), side
+
+
+def _settings(folder: RunFolder, masks: Path | None) -> PictureSettings:
+    path = folder.features / "settings.json"
+    known = read_json(path) if path.is_file() else {}
+    if not isinstance(known, dict) or not isinstance(known.get("no_er", False), bool):
+        raise InputError(f"{path} does not hold the settings of an extraction. Run {folder.command('extract')} again.")
+    outlined = bool(masks) or not known.get("masks")
+    if not outlined:
+        _log.warning("pictures without outlines: the cells came from masks; name their folder with --masks")
+    return PictureSettings(known.get("no_er", False), str(masks) if masks else None, outlined)

@@ -1,0 +1,125 @@
+"""Overlays and label images of predicted fields; the cells are segmented again exactly as they were measured."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import numpy as np
+import pandas as pd
+import tifffile
+
+from engine.files import whole
+from engine.running.parallel import run_tasks
+from engine.running.progress import progress
+from features.extraction.batches import read_cells
+from features.extraction.settings import ExtractSettings
+from features.reading.fields import FieldSource
+from models.data.labels import ORGANELLES
+from report.drawing import overlay
+from report.rows import Row, rows_of
+from store.prediction import PredictionTables, top_cells
+
+MARKED = 3
+"""At most this many cells are marked in a picture: those with the highest scores for the most probable call."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What to write for one field.
+
+    Attributes
+    ----------
+    field : str
+    caption : tuple of str
+    marked : frozenset of int
+        Numbers of cells.
+    pictures, labels : Path or None
+        Folders to write to.
+    """
+
+    field: str
+    caption: tuple[str, ...]
+    marked: frozenset[int]
+    pictures: Path | None
+    labels: Path | None
+
+
+def draw_all(
+    source: FieldSource, settings: ExtractSettings, tables: PredictionTables, pictures: Path | None,
+    labels: Path | None, workers: int, quiet: bool,
+) -> None:  # fmt: skip
+    """Write <Id>.png, and <Id>_cells.ome.tif and <Id>_nuclei.ome.tif, of every predicted field."""
+    drawn = list(_plan(tables, pictures, labels))
+    tasks = ((source.part([one.field]), settings.no_er, settings.masks, one) for one in drawn)
+    with progress("overlays", len(drawn), "fields", quiet) as bar:
+        for _ in run_tasks(write_drawn, tasks, workers):
+            bar.advance()
+
+
+def write_drawn(source: FieldSource, no_er: bool, masks: str | None, drawn: Drawn) -> None:
+    """Segment one field again, and write its overlay and its label images."""
+    pixels, found = read_cells(source, drawn.field, no_er, masks)
+    if drawn.pictures is not None:
+        png = overlay(pixels, found.cells, found.nuclei, drawn.marked, drawn.caption)
+        with whole(drawn.pictures / f"{drawn.field}.png") as temporary:
+            temporary.write_bytes(png)
+    if drawn.labels is not None:
+        for kind, image in (("cells", found.cells), ("nuclei", found.nuclei)):
+            with whole(drawn.labels / f"{drawn.field}_{kind}.ome.tif") as temporary:
+                write_labels(temporary, image, f"{drawn.field} {kind}")
+
+
+def write_labels(path: Path, labels: np.ndarray, name: str) -> None:
+    """Write a label image (int, shape (H, W)) as OME-TIFF, uint16 if its numbers fit; no physical size is set."""
+    small = labels.max(initial=0) <= np.iinfo(np.uint16).max
+    stored = labels.astype(np.uint16 if small else np.int32)
+    own = UUID(bytes=hashlib.sha256(name.encode() + stored.tobytes()).digest()[:16])  # the same bytes on every run
+    metadata = {"axes": "YX", "Name": name, "Channel": {"Name": [name]}, "UUID": f"urn:uuid:{own}"}
+    tifffile.imwrite(
+        path, stored, ome=True, photometric="minisblack",
+        compression="adobe_deflate", metadata=metadata,
+    )  # fmt: skip
+
+
+def _plan(tables: PredictionTables, pictures: Path | None, labels: Path | None) -> Iterator[Drawn]:
+    cells = dict(iter(tables.cells.groupby("Id")))
+    for row in rows_of(tables.predictions):
+        called = called_first(row)
+        marked = top_cells(cells[row["Id"]], called[0], MARKED)
+        yield Drawn(
+            row["Id"], tuple(_caption(row, cells[row["Id"]], called, marked)), frozenset(marked), pictures, labels
+        )
+
+
+def called_first(row: Row) -> list[str]:
+    """The calls of a field (a row of `PredictionTables.predictions`), the most probable first."""
+    return by_probability(row, row["Called"])
+
+
+def by_probability(row: Row, organelles: Sequence[str]) -> list[str]:
+    """Organelles of a field, the most probable first."""
+    return sorted(organelles, key=lambda name: (-float(row[name]), ORGANELLES.index(name)))
+
+
+def with_probabilities(row: Row, organelles: Sequence[str]) -> str:
+    """E.g. "Golgi apparatus 0.83, Cytosol 0.61"."""
+    return ", ".join(f"{name} {float(row[name]):.2f}" for name in organelles)
+
+
+def could_be(row: Row) -> list[str]:
+    """The rest of a field's prediction set beside its calls, the most probable first."""
+    return by_probability(row, [name for name in row["Set"] if name not in row["Called"]])
+
+
+def _caption(row: Row, cells: pd.DataFrame, called: list[str], marked: list[int]) -> Iterator[str]:
+    yield f"{row['Id']}: {with_probabilities(row, called)}"
+    if others := could_be(row):
+        more = f" and {len(others) - 4} more" if len(others) > 4 else ""
+        yield f"could also be: {with_probabilities(row, others[:4])}{more}"
+    if marked:
+        yield f"yellow: cells {', '.join(map(str, marked))} score highest for {called[0]}"
+    for organelle in called[1:]:
+        if highest := top_cells(cells, organelle, MARKED):
+            yield f"cells {', '.join(map(str, highest))} score highest for {organelle}"

@@ -1,0 +1,151 @@
+"""The summary that `predict` prints: a table of the first fields, and the reasons for their calls in words."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from engine.command_line import command_line
+from engine.counted import counted
+from engine.outcome import Outcome, failure_of
+from models.data.labels import ORGANELLES
+from models.trust.conformal import PredictionSets
+from report.overlays import called_first, could_be, with_probabilities
+from report.rows import Row, rows_of
+from store.prediction import PredictionFiles, PredictionTables, top_cells
+
+FIELDS_SHOWN, EXPLAINED, REASONS_SHOWN, OTHERS_SHOWN = 5, 3, 3, 3
+
+_PLAIN_WIDTH = 140
+
+
+def summary(
+    tables: PredictionTables, files: PredictionFiles, sets: PredictionSets, pictures: Path | None,
+    label_images: Path | None, failures: tuple[str, ...], remarks: list[str], next_command: str,
+) -> Outcome:  # fmt: skip
+    """The outcome of `predict`: the first fields, the reasons, the files, and the next command."""
+    n_fields, n_cells = len(tables.predictions), len(tables.cells)
+    lines = [*field_lines(tables, sets.coverage), "", *why_lines(tables), ""] if n_fields else []
+    lines.append(
+        f"{counted(n_fields, 'field')}, {counted(n_cells, 'cell')} in {files.predictions}, cells.csv, why.csv, "
+        "neighbours.csv"
+    )
+    if n_fields:
+        lines += [f"{what} in {where}" for what, where in (("pictures", pictures), ("labels", label_images)) if where]
+        lines.append(sets.too_few or sets.promise)
+    lines += remarks
+    facts = {
+        "predictions": str(files.predictions), "fields": n_fields, "cells": n_cells, "failed": len(failures),
+        "out_of_distribution": int(tables.predictions["OutOfDistribution"].sum()),
+        "coverage": sets.coverage, "groups": sets.n_groups,
+        "conformal_threshold": min(sets.threshold, 1.0), "promised": not sets.too_few,
+        "set_size": float(tables.predictions["Set"].map(len).mean()) if n_fields else None,
+        "overlays": str(pictures) if pictures else None, "label_images": str(label_images) if label_images else None,
+    }  # fmt: skip
+    failure = failure_of(failures, n_fields + len(failures), files.failures)
+    return Outcome(tuple(lines), next_command if n_fields else "", facts, len(failures), failure)
+
+
+def what_drives(tables: PredictionTables, trainable: np.ndarray, run: Path) -> str:
+    """The command that shows the importances of the first called trainable organelle; "" if there is none."""
+    learnt = {name for name, able in zip(ORGANELLES, trainable, strict=True) if able}
+    called = (name for row in rows_of(tables.predictions) for name in called_first(row))
+    organelle = next((name for name in called if name in learnt), None)
+    return command_line("importances", organelle, run=run) if organelle else ""
+
+
+def field_lines(tables: PredictionTables, coverage: float) -> list[str]:
+    """The first fields: calls, rest of the set, cells with the highest scores for the first call, nearest field."""
+    rows = rows_of(tables.predictions.head(FIELDS_SHOWN))
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for heading in (
+        "field",
+        "called",
+        f"could also be ({100 * coverage:g} % set)",
+        "cells",
+        "top cells",
+        "most similar",
+    ):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        cells = tables.cells[tables.cells["Id"] == row["Id"]]
+        others, called = could_be(row), called_first(row)
+        more = f", {len(others) - OTHERS_SHOWN} more" if len(others) > OTHERS_SHOWN else ""
+        highest = ", ".join(map(str, top_cells(cells, called[0], 3)))
+        near = tables.neighbours[tables.neighbours["Id"] == row["Id"]]
+        table.add_row(
+            str(row["Id"]), with_probabilities(row, called),
+            (with_probabilities(row, others[:OTHERS_SHOWN]) + more) or "-", str(len(cells)), highest or "-",
+            _nearest(near),
+        )  # fmt: skip
+    lines = _rendered(table)
+    further = len(tables.predictions) - len(rows)
+    more = [f"... and {counted(further, 'field')} more"] if further > 0 else []
+    return [*lines, *more, *_out_of_distribution_lines(tables.predictions)]
+
+
+def _out_of_distribution_lines(predictions: pd.DataFrame) -> list[str]:
+    """A warning about out-of-distribution fields."""
+    found = predictions.loc[predictions["OutOfDistribution"], "Id"].tolist()
+    if not found:
+        return []
+    names = ", ".join(found[:FIELDS_SHOWN])
+    more = ", ...: OutOfDistribution in predictions.csv" if len(found) > FIELDS_SHOWN else ""
+    return [
+        f"out of distribution (unlike the training fields), so that calls and sets may be wrong: {len(found)} of "
+        f"{counted(len(predictions), 'field')} ({names}{more})"
+    ]
+
+
+def why_lines(tables: PredictionTables) -> list[str]:
+    """The leading blocks of features of each call of the first fields."""
+    lines = ["why (log-odds that a block of features adds to the call or takes from it):"]
+    for row in rows_of(tables.predictions.head(EXPLAINED)):
+        mine = tables.why[tables.why["Id"] == row["Id"]]
+        for organelle in called_first(row):
+            reasons = mine[mine["Organelle"] == organelle].head(REASONS_SHOWN)
+            lines.append(f"{row['Id']}, {organelle} {float(row[organelle]):.2f}")
+            lines += [f"  {line}" for line in _reasons(reasons)]
+    return lines
+
+
+def _reasons(reasons: pd.DataFrame) -> Iterator[str]:
+    if reasons.empty:
+        yield "too few training fields to train on: its probability is its share of the training fields"
+    for row in rows_of(reasons):
+        yield f"{row['LogOdds']:+.2f}  {row['Block']}"
+        yield f"         mainly: {row['FeatureInWords']}: {_standing(row)}"
+
+
+def _standing(row: Row) -> str:
+    """A value, and its percentile among the training fields."""
+    if pd.isna(row["Value"]):
+        return "missing"
+    where = {0.0: ", below all training fields", 100.0: ", above all training fields"}
+    share = "" if pd.isna(row["Percentile"]) else f", above {int(row['Percentile'])} % of the training fields"
+    return f"{row['Value']:.3g}{where.get(row['Percentile'], share)}"
+
+
+def _nearest(neighbours: pd.DataFrame) -> str:
+    """The nearest training field with its labels; near-identical ones are marked."""
+    if neighbours.empty:
+        return "-"
+    same = neighbours[neighbours["NearIdentical"]]
+    first = (neighbours if same.empty else same).iloc[0]
+    return f"{first['Neighbour']} ({'; '.join(first['Labels'])}{'; NEAR-IDENTICAL' if len(same) else ''})"
+
+
+def _rendered(table: Table) -> list[str]:
+    """The table as lines: with styles on a terminal, plain elsewhere."""
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else _PLAIN_WIDTH
+    text = StringIO()
+    Console(file=text, force_terminal=terminal, width=width, no_color=not terminal).print(table)
+    return [line.rstrip() for line in text.getvalue().splitlines()]

@@ -1,0 +1,163 @@
+"""The tables of a prediction for some new fields: calls, sets, cell scores, local explanations and neighbours."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from features.extraction.pooling import ShardTables, read_shard
+from models.data.duplicates import HASH_BITS_APART, hamming, hashes_of, turned
+from models.data.labels import ORGANELLES
+from models.explanation.cell_scores import above_median, stacked_score
+from models.explanation.feature_groups import block_names
+from models.explanation.local_explanations import leading_blocks, log_odds_contributions
+from models.trust.neighbours import nearest
+from models.trust.reference_data import ReferenceData, fitted_columns
+from report.feature_descriptions import block_in_words, in_words
+from report.rows import rows_of
+from store.matrix import FieldMatrix, matrix_columns
+from store.prediction import PredictionTables
+from store.schema import (
+    CELL_SCORES,
+    METADATA_AT_BORDER,
+    METADATA_CELL,
+    METADATA_ID,
+    METADATA_X,
+    METADATA_Y,
+    NEIGHBOURS,
+    PREDICTIONS,
+    WHY,
+)
+from store.shards import Shard
+
+PROBABLE = 3
+"""Cells are scored for a field's calls, and for this many of its most probable organelles."""
+
+OUT_OF_DISTRIBUTION = 0.99
+"""A field is out of distribution if it is farther from the training fields, or has more values outside their ranges,
+than this share of the training fields, each compared with those of other groups."""
+
+BLOCKS = 8
+"""Blocks of features that are listed for each call."""
+
+
+@dataclass(frozen=True)
+class _Fields:
+    """New fields: values (n, n_columns) float32, hashes (n, 4) uint64, probabilities and calls (n, 28)."""
+
+    ids: tuple[str, ...]
+    values: np.ndarray
+    hashes: np.ndarray
+    probabilities: np.ndarray
+    calls: np.ndarray
+
+
+def interpret_shards(number: int, shards: Sequence[Shard], reference: ReferenceData) -> tuple[int, PredictionTables]:
+    """The tables of the fields of some shards; the number is returned for sorting."""
+    tables = [read_shard(shard.cells_path, shard.fields_path, reference.columns) for shard in shards]
+    fields = _fields(tables, reference)
+    distances = reference.space.distances(fields.values)
+    return number, PredictionTables(
+        _predictions(fields, distances, reference), _cells(tables, fields, reference), _why(fields, reference),
+        _neighbours(fields, distances, reference),
+    )  # fmt: skip
+
+
+def named(row: np.ndarray) -> tuple[str, ...]:
+    """The organelles that are true in a row of 28, by name."""
+    return tuple(ORGANELLES[j] for j in np.flatnonzero(row))
+
+
+def _fields(tables: Sequence[ShardTables], reference: ReferenceData) -> _Fields:
+    matrix = _joined([table.pooled() for table in tables], reference)
+    values = matrix.named(reference.fitted.columns)
+    return _Fields(matrix.ids, values, hashes_of(matrix.metadata), *reference.fitted.predict(values))
+
+
+def _joined(parts: Sequence[tuple[pd.DataFrame, np.ndarray]], reference: ReferenceData) -> FieldMatrix:
+    metadata = pd.concat([part for part, _ in parts], ignore_index=True)
+    return FieldMatrix(metadata, np.concatenate([values for _, values in parts]), matrix_columns(reference.columns))
+
+
+def _predictions(fields: _Fields, distances: np.ndarray, reference: ReferenceData) -> pd.DataFrame:
+    sets = reference.sets.of(fields.probabilities, fields.calls)
+    outside = reference.ranges.outside(fields.values)
+    farther, outlying = (
+        share_below(distances.min(1), reference.neighbour_distances),
+        share_below(outside, reference.ranges.training_shares),
+    )
+    values = (list(fields.ids), list(map(named, fields.calls)), list(map(named, sets)),
+              np.maximum(farther, outlying) > OUT_OF_DISTRIBUTION, outside)  # fmt: skip
+    probabilities = {name: fields.probabilities[:, j] for j, name in enumerate(ORGANELLES)}
+    return pd.DataFrame(dict(zip(PREDICTIONS, values, strict=True)) | probabilities)
+
+
+def share_below(values: np.ndarray, rising: np.ndarray) -> np.ndarray:
+    """The share of the training fields' values (sorted, rising) that lie below each value."""
+    return np.searchsorted(rising, values) / len(rising)
+
+
+def _cells(tables: Sequence[ShardTables], fields: _Fields, reference: ReferenceData) -> pd.DataFrame:
+    """Scores are NaN for organelles that the cell's field is not scored for."""
+    cells = _joined([table.each_cell() for table in tables], reference)
+    values, field = cells.named(reference.fitted.columns), pd.Index(fields.ids).get_indexer(pd.Index(cells.ids))
+    table = _places(cells)
+    scored = _scored_organelles(fields, reference)
+    for j, name in enumerate(ORGANELLES):
+        table[name] = np.full(len(table), np.nan)
+        mine = np.flatnonzero(scored[field, j]) if len(field) else field
+        if len(mine):
+            scores = stacked_score(reference.fitted, j, values[mine])
+            table.loc[mine, name] = above_median(scores, field[mine])
+    return table
+
+
+def _scored_organelles(fields: _Fields, reference: ReferenceData) -> np.ndarray:
+    """The organelles that the cells of each field are scored for, bool (n, 28): its calls and most probable ones."""
+    trainable = reference.fitted.trainable
+    ranks = np.argsort(np.argsort(np.where(trainable, -fields.probabilities, np.inf), axis=1, kind="stable"), axis=1)
+    return (fields.calls | (ranks < PROBABLE)) & trainable
+
+
+def _places(cells: FieldMatrix) -> pd.DataFrame:
+    columns = cells.columns
+    is_area = (columns["compartment"] == "Cells") & (columns["family"] == "AreaShape") & (columns["feature"] == "Area")
+    area = cells.values[:, np.flatnonzero(is_area & (columns["parameters"].map(len) == 0))[0]]
+    ids, numbers, x, y, at_border = (
+        cells.metadata[name] for name in (METADATA_ID, METADATA_CELL, METADATA_X, METADATA_Y, METADATA_AT_BORDER)
+    )
+    values = (ids, numbers, x.round(1), y.round(1), area.astype(np.int64), at_border)
+    return pd.DataFrame(dict(zip(CELL_SCORES, values, strict=True)))
+
+
+def _why(fields: _Fields, reference: ReferenceData) -> pd.DataFrame:
+    fitted, rows = reference.fitted, []
+    columns = fitted_columns(fitted, reference.columns)
+    described, blocks = rows_of(columns), block_names(columns)
+    for j in np.flatnonzero(fields.calls.any(0) & fitted.trainable):
+        mine = np.flatnonzero(fields.calls[:, j])
+        contributed = log_odds_contributions(fitted, int(j), fields.values[mine])
+        for i, row in zip(mine, contributed, strict=True):
+            for rank, (_, log_odds, c) in enumerate(leading_blocks(row, blocks, BLOCKS), start=1):
+                leads = described[c]
+                block = [leads[name] for name in ("compartment", "family", "channels")]
+                rows.append((
+                    fields.ids[i], ORGANELLES[j], rank, block_in_words(*block), *block, log_odds,
+                    "for" if log_odds > 0 else "against", leads["name"], in_words(leads),
+                    fields.values[i, c],
+                ))  # fmt: skip
+    return pd.DataFrame(rows, columns=list(WHY)).sort_values("Id", kind="stable", ignore_index=True)
+
+
+def _neighbours(fields: _Fields, distances: np.ndarray, reference: ReferenceData) -> pd.DataFrame:
+    """The nearest training fields, and every near-identical one that is not among them."""
+    farther, views, rows = share_below(distances, reference.neighbour_distances), turned(fields.hashes), []
+    for i, near in enumerate(nearest(distances, reference.n_neighbours)):
+        bits = hamming(views[:, i, None], reference.hashes).sum(2).min(0)
+        further = np.setdiff1d(np.flatnonzero(bits <= HASH_BITS_APART), near)
+        for rank, t in enumerate((*near, *further[np.argsort(distances[i, further], kind="stable")]), start=1):
+            identical = bool(bits[t] <= HASH_BITS_APART)
+            near_id, labels = reference.fitted.ids[t], named(reference.fitted.labels[t])
+            rows.append((fields.ids[i], rank, near_id, labels, distances[i, t], farther[i, t], identical))
+    return pd.DataFrame(rows, columns=list(NEIGHBOURS))

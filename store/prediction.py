@@ -1,0 +1,93 @@
+"""The tables that `predict` writes about new fields, and their files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from engine.files import whole
+from store.schema import SEPARATORS
+
+
+@dataclass(frozen=True)
+class PredictionFiles:
+    """The files of a prediction, by name."""
+
+    root: Path
+
+    @property
+    def predictions(self) -> Path:
+        """Calls, sets and probabilities of each field."""
+        return self.root / "predictions.csv"
+
+    @property
+    def cells(self) -> Path:
+        """Score of each cell for each organelle."""
+        return self.root / "cells.csv"
+
+    @property
+    def why(self) -> Path:
+        """What each block of features adds to the log-odds of each call."""
+        return self.root / "why.csv"
+
+    @property
+    def neighbours(self) -> Path:
+        """The training fields most like each field."""
+        return self.root / "neighbours.csv"
+
+    @property
+    def failures(self) -> Path:
+        """Fields that failed."""
+        return self.root / "failures.csv"
+
+    @property
+    def tables(self) -> tuple[Path, ...]:
+        """All of them."""
+        return self.predictions, self.cells, self.why, self.neighbours, self.failures
+
+
+@dataclass(frozen=True)
+class PredictionTables:
+    """Tables about fields; rows sorted by field.
+
+    Attributes
+    ----------
+    predictions : DataFrame
+        A row a field: Id, Called and Set (tuples of names), OutOfDistribution (bool), OutOfRange (share
+        of the protein's features outside the range of the training fields), then 28 probabilities.
+    cells : DataFrame
+        A row a cell: Id, Cell, X, Y, Area, AtBorder; for each organelle its score above the field's median cell.
+    why : DataFrame
+        A row a field, call and block of features; Channels are tuples of names.
+    neighbours : DataFrame
+        A row a field and training field; Labels are tuples of names. FartherThan is the share of training fields
+        whose nearest field of another group is nearer than this one.
+    """
+
+    predictions: pd.DataFrame
+    cells: pd.DataFrame
+    why: pd.DataFrame
+    neighbours: pd.DataFrame
+
+
+def write_tables(files: PredictionFiles, predicted: PredictionTables) -> None:
+    """Write the four tables; cells.csv has columns only for organelles that some cell has a score for."""
+    cells = predicted.cells.dropna(axis="columns", how="all") if len(predicted.cells) else predicted.cells
+    tables = {files.predictions: predicted.predictions, files.cells: cells, files.why: predicted.why,
+              files.neighbours: predicted.neighbours}  # fmt: skip
+    for path, table in tables.items():
+        with whole(path) as temporary:
+            _joined(table).to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def _joined(table: pd.DataFrame) -> pd.DataFrame:
+    """Columns that hold several names, joined to text."""
+    return table.assign(**{
+        name: table[name].map(between.join) for name, between in SEPARATORS.items() if name in table.columns
+    })  # fmt: skip
+
+
+def top_cells(cells: pd.DataFrame, organelle: str, n: int) -> list[int]:
+    """The numbers of at most n cells of one field, highest score first; all score above the field's median cell."""
+    above = cells[cells[organelle] > 0].sort_values(organelle, ascending=False, kind="stable")
+    return [int(number) for number in above["Cell"].head(n)]

@@ -1,0 +1,155 @@
+"""The files of a run, and the settings of the commands that wrote them (config.json)."""
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.command_line import DATA, command_line
+from engine.errors import InputError
+from engine.files import read_json, write_json
+from engine.ids import shown
+from engine.versions import package_versions
+from store.fit_folder import FitFolder
+
+SPLITS = ("train", "test")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run, by name."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        """Resolved settings, versions, seed and device of every command that wrote here."""
+        return self.root / "config.json"
+
+    @property
+    def features(self) -> Path:
+        """Tables of cells and fields."""
+        return self.root / "features"
+
+    @property
+    def columns(self) -> Path:
+        """The cells' feature columns, structured."""
+        return self.features / "columns.parquet"
+
+    @property
+    def failures(self) -> Path:
+        """Fields that failed."""
+        return self.features / "failures.csv"
+
+    def matrix(self, split: str) -> Path:
+        """The pooled features of a split's fields."""
+        return self.features / f"{split}.parquet"
+
+    @property
+    def embedding(self) -> Path:
+        """Crops of cells that a network is trained on, and the state of its training."""
+        return self.root / "embedding"
+
+    @property
+    def network(self) -> Path:
+        """The trained network."""
+        return self.root / "embedding.safetensors"
+
+    @property
+    def fit(self) -> FitFolder:
+        """The files of the fit."""
+        return FitFolder(self.root)
+
+    @property
+    def duplicates(self) -> Path:
+        """Pairs of near-identical fields, within and between the splits."""
+        return self.root / "duplicates.csv"
+
+    @property
+    def label_errors(self) -> Path:
+        """Labels that the held-out models confidently contradict."""
+        return self.root / "label_errors.csv"
+
+    @property
+    def importance(self) -> Path:
+        """Feature importances of each organelle."""
+        return self.root / "importance.parquet"
+
+    @property
+    def predictions(self) -> Path:
+        """Probabilities and calls of the test fields."""
+        return self.root / "predictions.parquet"
+
+    @property
+    def submission(self) -> Path:
+        """The submission to Kaggle."""
+        return self.root / "submission.csv"
+
+    @property
+    def report(self) -> Path:
+        """The report."""
+        return self.root / "report.html"
+
+    @property
+    def predicted(self) -> Path:
+        """Predictions of new fields, unless `predict --out` names another folder."""
+        return self.root / "predicted"
+
+    def owns(self, path: Path) -> bool:
+        """Whether a path is that of one of these files, or lies in one of these folders."""
+        own = (
+            self.config, self.features, self.embedding, self.network, *self.fit.parts, self.duplicates,
+            self.label_errors, self.importance, self.predictions, self.submission, self.report, self.predicted,
+        )  # fmt: skip
+        return any(one in (path, *path.parents) for one in own)
+
+    def command(self, name: str, data: Path = DATA) -> str:
+        """A command on this run as it is typed, with the data folder noted in config.json, or else `data`."""
+        return command_line(name, data=self._noted_data(name) or data, run=self.root)
+
+    def _noted_data(self, command: str) -> str:
+        """The noted data folder of this command or an earlier one, made printable: the run may come from a stranger."""
+        try:
+            config = read_config(self.config)
+        except InputError:  # an unreadable config.json names no folder
+            config = {}
+        noted = [config[one]["data"] for one in (command, "fit", "extract") if "data" in config.get(one, {})]
+        return shown(str(noted[0]), 300) if noted else ""
+
+    def note(self, command: str, settings: dict[str, Any]) -> None:
+        """Write a command's settings and the versions it ran with into config.json, beside the other commands'."""
+        config = read_config(self.config)
+        config[command] = settings | {"versions": package_versions()}
+        write_json(self.config, config)
+
+
+def read_config(path: Path) -> dict[str, dict[str, Any]]:
+    """The settings in config.json by command; empty where there is no such file."""
+    config = read_json(path) if path.is_file() else {}
+    if not isinstance(config, dict) or not all(isinstance(settings, dict) for settings in config.values()):
+        raise InputError(f"{path} does not hold settings by command. Remove it, and run the command again.")
+    return config
+
+
+def open_run(root: Path) -> RunFolder:
+    """The run in a folder, which may be a symbolic link or not exist yet, but holds no links itself.
+
+    Commands write, replace and remove files in it: a link in a run from a stranger would lead them elsewhere.
+
+    Raises
+    ------
+    InputError
+        If there is a link in the folder, or a pipe, device or socket.
+    """
+    for folder, folders, files in os.walk(root):
+        for name in (*folders, *files):
+            path = Path(folder, name)
+            mode = path.lstat().st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                kind = "a link" if stat.S_ISLNK(mode) else "no ordinary file"
+                raise InputError(
+                    f"{shown(str(path), 300)} is {kind}; a run folder holds only files and folders of its own. "
+                    "Remove it (the run folder itself may be a link, or lie anywhere: --run DIR)."
+                )
+    return RunFolder(root)

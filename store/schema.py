@@ -1,0 +1,80 @@
+"""The schema: the column names of every table in a run folder and of every csv file that the commands write.
+
+Columns that start with `Metadata_` identify the field or cell of a row, as CellProfiler and pycytominer expect; all
+other columns of those tables are features.
+"""
+
+METADATA = "Metadata_"
+METADATA_ID = f"{METADATA}Id"
+METADATA_SPLIT = f"{METADATA}Split"
+METADATA_CELL = f"{METADATA}Cell"
+METADATA_X = f"{METADATA}X"
+METADATA_Y = f"{METADATA}Y"
+METADATA_AT_BORDER = f"{METADATA}AtBorder"
+METADATA_PATH = f"{METADATA}Path"
+METADATA_STAGE = f"{METADATA}Stage"
+METADATA_ERROR = f"{METADATA}Error"
+METADATA_HASH = f"{METADATA}Hash"
+"""Followed by a channel's name: the perceptual hash of this channel."""
+METADATA_CALLED = f"{METADATA}Called"
+
+CELLS = (METADATA_ID, METADATA_SPLIT, METADATA_CELL, METADATA_X, METADATA_Y, METADATA_AT_BORDER)
+"""features/cells/*.parquet: one row a cell; then its features. X and Y are the centre, px."""
+
+FIELDS = (METADATA_ID, METADATA_SPLIT, METADATA_PATH, METADATA_STAGE, METADATA_ERROR)
+"""features/fields/*.parquet: one row a field; then its hashes and the features of the field as a whole. Path, stage and
+error are empty unless the field failed."""
+
+COLUMNS = ("name", "compartment", "family", "feature", "channels", "parameters", "covariate")
+"""features/columns.parquet: one row a feature. Channels and parameters are lists of text, covariate is a truth value.
+The features of the matrix (features/train.parquet, features/test.parquet) are described by the same and "pool"."""
+
+GROUP, FOLD = "group", "fold"
+FOLDS = (METADATA_ID, GROUP, FOLD)
+"""folds.parquet: one row a training field. Fields of one group share a fold; fold -1 is held out.
+
+The tables in oof/ have Metadata_Id and one column a class, one row a training field in the order of folds.parquet."""
+
+MEASURES = ("gain", "permutation", "shap")
+IMPORTANCE_KEYS = ("organelle", "level", "what")
+IMPORTANCE_VALUES = tuple(f"{measure}_{end}" for measure in MEASURES for end in ("mean", "sd"))
+"""importance.parquet: one row an organelle, level and feature or group of features."""
+
+TEST_CALLS = (METADATA_ID, METADATA_CALLED)
+"""predictions.parquet: one row a test field; Called is a list of label numbers. Then the probability of each
+organelle."""
+
+PREDICTIONS = ("Id", "Called", "Set", "OutOfDistribution", "OutOfRange")
+"""predictions.csv: one row a new field; then the probability of each organelle."""
+
+CELL_SCORES = ("Id", "Cell", "X", "Y", "Area", "AtBorder")
+"""cells.csv: one row a cell of a new field; then its score for each organelle (not calibrated)."""
+
+WHY = (
+    "Id", "Organelle", "Rank", "Block", "Compartment", "Family", "Channels", "LogOdds", "Direction", "Feature",
+    "FeatureInWords", "Value",
+)  # fmt: skip
+PERCENTILE = "Percentile"
+"""why.csv: one row a call and block of features; the last column is the percentile among the training fields."""
+
+NEIGHBOURS = ("Id", "Rank", "Neighbour", "Labels", "Distance", "FartherThan", "NearIdentical")
+"""neighbours.csv: one row a new field and one of the training fields nearest to it."""
+
+SEPARATORS = {"Called": "; ", "Set": "; ", "Labels": "; ", "Channels": " "}
+"""Columns of csv files that hold several names: tuples in memory, joined only when the file is written."""
+
+FAILURES = ("Id", "path", "stage", "error")
+"""failures.csv: one row a field that failed."""
+
+DUPLICATES = ("first", "second", "where", "bits", "same_labels", "groups")
+"""duplicates.csv: two Ids; "train", "test" or "train and test"; bits of the hashes that differ; and for training fields
+"yes" or "no" for equal labels, and "same" or "joined": in one group before, or only because of their hashes."""
+
+LABEL_ERRORS = (
+    "Id", "organelle", "kind", "probability", "usual", "doubt", "labels", "similar_with", "similar", "most_similar",
+    "most_similar_labels",
+)  # fmt: skip
+"""label_errors.csv: one row a label that the held-out models contradict."""
+
+SUBMISSION = ("Id", "Predicted")
+"""submission.csv in Kaggle's format: one row a test field, label numbers with spaces between."""

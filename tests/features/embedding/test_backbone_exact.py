@@ -1,0 +1,130 @@
+"""Networks of the user's own, in ONNX and TorchScript, against what they compute; a sentence where one is no use."""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper
+
+from engine.errors import InputError, UsageError
+from features.embedding.inference import backbone, embedding_columns, open_network
+from features.extraction.settings import ExtractSettings
+
+SIDE = 12
+
+
+def write_onnx(path, n_channels: int, batch: int | str = "n", output: str = "mean"):
+    """A network that gives each channel's mean (or something that is no vector)."""
+    taken = helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, n_channels, SIDE, SIDE])
+    given = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    operations = {"mean": [], "log": ["Log"], "not finite": ["Log", "Log"]}[output]
+    names = [f"value {i}" for i in range(len(operations))] + ["y"]
+    nodes = [helper.make_node("GlobalAveragePool", ["x"], [names[0]])]
+    nodes += [helper.make_node(kind, [names[i]], [names[i + 1]]) for i, kind in enumerate(operations)]
+    graph = helper.make_graph(nodes, "means", [taken], [given])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    return path
+
+
+class Means(torch.nn.Module):
+    """The same in torch."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Each channel's mean."""
+        return x.mean(dim=(2, 3))
+
+
+def write_torchscript(path, n_channels: int):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.jit.trace(Means(), torch.zeros(2, n_channels, SIDE, SIDE)).save(str(path))
+    return path
+
+
+@pytest.fixture
+def crops(rng) -> np.ndarray:
+    return rng.integers(0, 256, (37, 4, SIDE, SIDE)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("kind", ["onnx", "torchscript"])
+@pytest.mark.parametrize(("channels", "planes"), [("red,green,blue,yellow", [0, 1, 2, 3]), ("blue,green", [2, 1])])
+def test_channels_and_normalisation_are_as_asked(kind, channels, planes, crops, tmp_path):
+    write = {"onnx": write_onnx, "torchscript": write_torchscript}[kind]
+    path = write(tmp_path / {"onnx": "means.onnx", "torchscript": "means.pt"}[kind], len(planes))
+    sd = ",".join(["0.5", "0.25", "2", "4"][: len(planes)])
+    network = backbone(path, channels, SIDE, "0.1", sd)
+    assert (network.length, network.kind) == (len(planes), kind)
+    found = open_network(network, "cpu")(crops)
+    divisor = np.array([float(part) for part in sd.split(",")])
+    expected = (crops[:, planes].mean(axis=(2, 3)) / 255 - 0.1) / divisor
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    assert found.dtype == np.float32
+    assert open_network(network, "cpu")(crops[:0]).shape == (0, len(planes))
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+def test_a_network_of_fixed_batch_size_is_fed_so(batch, crops, tmp_path):
+    fixed = backbone(write_onnx(tmp_path / "fixed.onnx", 4, batch), "red,green,blue,yellow", SIDE, "0", "1")
+    expected = crops.mean(axis=(2, 3)) / 255
+    np.testing.assert_allclose(open_network(fixed, "cpu")(crops), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_columns_name_the_stains_that_the_network_takes(tmp_path):
+    network = backbone(write_onnx(tmp_path / "a.onnx", 2), "green,yellow", SIDE, "0", "1")
+    names = [column.name for column in embedding_columns(ExtractSettings(False, None, "cpu", network))]
+    assert names == ["Cells_Embedding_Pattern_Protein_ER_1", "Cells_Embedding_Pattern_Protein_ER_2"]
+    without = embedding_columns(ExtractSettings(True, None, "cpu", network))
+    assert next(column.name for column in without) == "Cells_Embedding_Pattern_Protein_1"
+    assert embedding_columns(ExtractSettings(False, None, "cpu")) == ()
+
+
+def test_another_network_makes_other_tables_and_another_place_does_not(tmp_path):
+    one = backbone(write_onnx(tmp_path / "a.onnx", 4), "red,green,blue,yellow", SIDE, "0", "1")
+    settings = ExtractSettings(False, None, "cpu", one)
+    moved = replace(settings, network=replace(one, path="elsewhere.onnx"))
+    other = replace(settings, network=replace(one, digest="another"))
+    assert settings.content() == moved.content() != other.content()
+
+
+def wrong_backbones(folder):
+    """Files and options that cannot be used, each with the words of its sentence."""
+    (folder / "text.onnx").write_text("not a network")
+    (folder / "text.pt").write_text("not a network")
+    (folder / "weights.bin").write_text("")
+    write_onnx(folder / "three.onnx", 3)
+    write_onnx(folder / "log.onnx", 4, output="not finite")
+    write_torchscript(folder / "small.pt", 4)
+    four = "red,green,blue,yellow"
+    return [
+        ("nowhere.onnx", four, "0", "1", InputError, "does not exist"),
+        ("weights.bin", four, "0", "1", InputError, "ends in .bin; expected .onnx"),
+        ("text.onnx", four, "0", "1", InputError, "cannot be opened as ONNX"),
+        ("text.pt", four, "0", "1", InputError, "cannot be opened as TorchScript"),
+        ("three.onnx", four, "0", "1", InputError, f"does not take float32 (n, 4, {SIDE}, {SIDE})"),
+        ("log.onnx", four, "0", "1", InputError, "not finite"),
+        ("three.onnx", "red,green,violet", "0", "1", UsageError, "'violet' is unknown"),
+        ("three.onnx", "red,green,blue", "0,1", "1", UsageError, "--backbone-mean"),
+        ("three.onnx", "red,green,blue", "0", "1,0,1", UsageError, "--backbone-sd"),
+    ]
+
+
+@pytest.mark.parametrize("case", range(9))
+def test_what_cannot_be_used_is_one_sentence(case, tmp_path):
+    name, channels, mean, sd, kind, words = wrong_backbones(tmp_path)[case]
+    with pytest.raises(kind) as told:
+        backbone(tmp_path / name, channels, SIDE, mean, sd)
+    assert words in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_a_value_that_does_not_exist_for_a_cell_is_nan_and_no_other_cell_is_touched(crops, tmp_path):
+    with_log = backbone(write_onnx(tmp_path / "log.onnx", 4, output="log"), "red,green,blue,yellow", SIDE, "0", "1")
+    crops[3] = 0
+    found = open_network(with_log, "cpu")(crops)
+    assert np.isnan(found[3]).all()
+    others = np.arange(len(crops)) != 3
+    expected = np.log(crops[others].mean(axis=(2, 3)) / 255)
+    np.testing.assert_allclose(found[others], expected, rtol=1e-3, atol=1e-4)

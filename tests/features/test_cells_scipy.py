@@ -1,0 +1,61 @@
+"""The distance maps of a batch against SciPy's exact Euclidean distance transform, cell by cell."""
+
+import numpy as np
+import pytest
+from mosaics import mosaic_cells
+from painting import paint_cells
+from scipy.ndimage import distance_transform_edt
+
+from features.core.cells import Cells, make_cells
+
+
+def inside(mask: np.ndarray) -> np.ndarray:
+    """Distance of each pixel of a mask to the nearest pixel outside, the outside of the image included."""
+    return distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+
+
+def assert_maps_are_scipys(cells: Cells) -> None:
+    assert cells.distance_to_cell_border.dtype == np.float32
+    for i in range(cells.n):
+        f = cells.field[i]
+        cell, nucleus = cells.cell_labels[f] == i + 1, cells.nucleus_labels[f] == i + 1
+        np.testing.assert_allclose(cells.distance_to_cell_border[f][cell], inside(cell)[cell], rtol=1e-6)
+        np.testing.assert_allclose(cells.distance_inside_nucleus[f][nucleus], inside(nucleus)[nucleus], rtol=1e-6)
+        outwards = distance_transform_edt(~nucleus)[cell] if nucleus.any() else 0
+        np.testing.assert_allclose(cells.distance_to_nucleus[f][cell], outwards, rtol=1e-6)
+    for distances in (cells.distance_to_cell_border, cells.distance_inside_nucleus, cells.distance_to_nucleus):
+        assert (distances[cells.cell_labels == 0] == 0).all()
+
+
+def test_painted_cells(painted):
+    assert_maps_are_scipys(painted)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.9])
+def test_random_speckle(rng, device, share):
+    """Cells of any shape, also torn and touching, with nuclei of several pieces."""
+    cell_labels = (rng.integers(1, 4, (2, 40, 53)) * (rng.random((2, 40, 53)) < share)).astype(np.int32)
+    cell_labels[1][cell_labels[1] > 0] += 3
+    nucleus_labels = cell_labels * (rng.random(cell_labels.shape) < 0.1)
+    assert_maps_are_scipys(make_cells(np.zeros((2, 4, 40, 53), np.uint8), cell_labels, nucleus_labels, device))
+
+
+def test_one_cell_fills_the_field(device):
+    cell_labels = np.ones((1, 70, 200), np.int32)
+    nucleus_labels = np.zeros_like(cell_labels)
+    nucleus_labels[0, 3:9, 150:180] = 1
+    assert_maps_are_scipys(make_cells(np.zeros((1, 4, 70, 200), np.uint8), cell_labels, nucleus_labels, device))
+
+
+def test_real_cells(shared_data, device):
+    folder = shared_data / "hpa-cells" / "train"
+    name = sorted(path.stem.removesuffix("_red") for path in folder.glob("*_red.png"))[0]
+    assert_maps_are_scipys(mosaic_cells(folder, name, device))
+
+
+def test_a_cell_keeps_its_distances_when_left_alone(rng, device):
+    cells = paint_cells(rng, n_fields=1)
+    mine = cells.cell_labels == 2
+    alone = make_cells(cells.pixels, mine.astype(np.int32), mine * (cells.nucleus_labels > 0), device)
+    for name in ("distance_to_cell_border", "distance_inside_nucleus", "distance_to_nucleus"):
+        np.testing.assert_array_equal(getattr(alone, name)[mine], getattr(cells, name)[mine])

@@ -1,0 +1,109 @@
+"""How kernels are written: documented, cached on disk, and with the same face on every device."""
+
+import ast
+import inspect
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from numba.core.caching import NullCache
+from numba.core.dispatcher import Dispatcher
+
+import features
+
+FOLDER = Path(features.__file__).parent
+CPU, GPU = FOLDER / "kernels" / "cpu", FOLDER / "kernels" / "gpu"
+MODULES = sorted(path.stem for path in CPU.glob("[a-z]*.py"))
+ON_THE_HOST = {"pooling.py"}  # pools the tables of cells: there is nothing to do on a GPU
+NUMBA_DECORATORS = ("kernel", "njit", "jit", "vectorize", "guvectorize")
+
+
+def kernels_of(module):
+    """The compiled functions that a module defines."""
+    return {n: f for n, f in vars(module).items() if isinstance(f, Dispatcher) and f.__module__ == module.__name__}
+
+
+def faces(folder):
+    """Arguments and defaults of a folder's public functions, by module and name; nothing is imported."""
+    found = {}
+    for path in sorted(folder.glob("[a-z]*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                args = node.args
+                names = [a.arg for a in (*args.posonlyargs, *args.args, *args.kwonlyargs)]
+                defaults = [ast.unparse(d) for d in (*args.defaults, *args.kw_defaults) if d is not None]
+                found[f"{path.stem}.{node.name}"] = (names, defaults)
+    return found
+
+
+def twin_differences(cpu, gpu, only_cpu=()):
+    """Sentences on every function without a twin with the same arguments and defaults on the other device."""
+    ours, theirs = faces(cpu), faces(gpu)
+    missing = [f"{name} has no CPU twin" for name in theirs.keys() - ours.keys()]
+    missing += [f"{name} has no GPU twin" for name in ours.keys() - theirs.keys() if name.split(".")[0] not in only_cpu]
+    changed = [f"{n}: CPU {ours[n]}, GPU {theirs[n]}" for n in ours.keys() & theirs.keys() if ours[n] != theirs[n]]
+    return sorted(missing + changed)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_kernels_are_documented_and_cached(name):
+    module = import_module(f"features.kernels.cpu.{name}")
+    for kernel_name, kernel in kernels_of(module).items():
+        python = kernel.py_func
+        assert not isinstance(kernel._cache, NullCache), f"{name}.{kernel_name} is compiled anew in every process"
+        assert python.__qualname__ == python.__name__, f"{name}.{kernel_name} is not at module level"
+        if not kernel_name.startswith("_"):
+            says = inspect.getdoc(python) or ""
+            assert "Parameters\n----------" in says, f"{name}.{kernel_name} does not name its parameters"
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.py")), ids=lambda p: p.relative_to(FOLDER).as_posix())
+def test_compiled_functions_are_in_the_kernels_only(path):
+    """No loop is compiled elsewhere, where no twin would find it, and none inside another function."""
+    tree = ast.parse(path.read_text())
+    compiled = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        and any(
+            word in ast.unparse(d).split("(")[0].split(".") for d in node.decorator_list for word in NUMBA_DECORATORS
+        )
+    ]
+    if path.parent != CPU and path.name not in ON_THE_HOST:
+        assert [node.name for node in compiled] == []
+    assert set(compiled) <= set(tree.body)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_kernels_call_no_kernel_of_another_module(name):
+    """Numba's cache on disk sees no change in a function of another file, and would run it as it was."""
+    imported = {
+        node.module
+        for node in ast.walk(ast.parse((CPU / f"{name}.py").read_text()))
+        if isinstance(node, ast.ImportFrom)
+    }
+    assert {module for module in imported if module.startswith("features")} <= {"features.kernels.cpu._jit"}
+
+
+def test_twins_have_the_same_face():
+    assert len(MODULES) > 20
+    only_cpu = ("field",)  # what is done while fields are read
+    assert twin_differences(CPU, GPU, only_cpu) == []
+
+
+@pytest.mark.parametrize(
+    ("gpu", "sentences"),
+    [
+        ("def count(labels, n=1): ...\ndef more(): ...", 0),
+        ("def count(labels, n=1): ...", 1),
+        ("def count(labels, n=2): ...\ndef more(): ...", 1),
+        ("def count(label, n=1): ...\ndef more(): ...", 1),
+        ("def count(labels, n=1): ...\ndef other(): ...", 2),
+        ("def count(labels, n=1): ...\ndef more(): ...\ndef _launch(): ...", 0),
+    ],
+)
+def test_twin_differences_are_found(tmp_path, gpu, sentences):
+    for folder, source in (("cpu", "def count(labels, n=1): ...\ndef more(): ..."), ("gpu", gpu)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "texture.py").write_text(source)
+    assert len(twin_differences(tmp_path / "cpu", tmp_path / "gpu")) == sentences

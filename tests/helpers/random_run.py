@@ -1,0 +1,64 @@
+"""A run folder with random features, made by the writers of extraction without measuring an image."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from commands import extract as extraction
+from features.extraction.batches import MeasuredCells, cell_columns
+from features.extraction.field_level import field_columns, field_metadata
+from features.extraction.settings import ExtractSettings
+from features.extraction.tables import write_shard
+from models.data.labels import ORGANELLES
+from store.fit_folder import write_class_table
+from store.run_folder import RunFolder
+from store.schema import METADATA_ID
+from store.shards import Shard
+
+SETTINGS = ExtractSettings(no_er=False, masks=None, device="cpu")
+
+
+FEW = cell_columns(SETTINGS)[::40]
+
+
+def make_run(root: Path, rng: np.random.Generator, fields: dict[str, int], shard_fields: int = 4) -> RunFolder:
+    """So many fields a split, of one to five cells each; every 40th feature, a twentieth of the values missing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("features.extraction.tables.cell_columns", lambda settings: FEW)
+        patch.setattr("commands.extract.cell_columns", lambda settings: FEW)
+        return _written(RunFolder(root), rng, fields, shard_fields)
+
+
+def _written(folder: RunFolder, rng: np.random.Generator, fields: dict[str, int], shard_fields: int) -> RunFolder:
+    columns = extraction.write_columns(folder, SETTINGS)
+    for split, n in fields.items():
+        ids = [f"{split}-{i:03d}" for i in range(n)]
+        chunks = [tuple(ids[i : i + shard_fields]) for i in range(0, n, shard_fields)]
+        shards = [Shard(split, k, chunk, f"{split} {k}", folder.features) for k, chunk in enumerate(chunks)]
+        for shard in shards:
+            write_shard(shard, [], [_cells(tuple(_field_row(i, rng) for i in shard.ids), rng)], SETTINGS)
+        extraction.pool_split(folder, shards, columns, workers=1, quiet=True)
+    folder.note("extract", {"no_er": False})
+    return folder
+
+
+def _field_row(field: str, rng: np.random.Generator) -> dict[str, object]:
+    values = {column.name: float(rng.normal()) for column in field_columns()}
+    return {METADATA_ID: field} | values | {name: int(rng.integers(2**63)) for name in field_metadata()}
+
+
+def _cells(rows: tuple[dict[str, object], ...], rng: np.random.Generator) -> MeasuredCells:
+    field = np.repeat(np.arange(len(rows), dtype=np.int32), rng.integers(1, 6, len(rows)))
+    values = rng.normal(size=(len(field), len(FEW))).astype(np.float32)
+    values[rng.random(values.shape) < 0.05] = np.nan
+    return MeasuredCells(rows, field, rng.uniform(0, 512, (len(field), 2)), rng.random(len(field)) < 0.3, values)
+
+
+def add_fit(folder: RunFolder, rng: np.random.Generator) -> None:
+    """The tables of labels and out-of-fold probabilities that a fit writes, the fields in another order."""
+    ids = pq.read_table(folder.matrix("train"), columns=[METADATA_ID]).column(0).to_pylist()[::-1]
+    shape = len(ids), len(ORGANELLES)
+    write_class_table(folder.fit.labels, ids, ORGANELLES, rng.random(shape) < 0.2)
+    write_class_table(folder.fit.probabilities, ids, ORGANELLES, rng.random(shape).astype(np.float32))

@@ -1,0 +1,75 @@
+"""Overlays of painted cells: outlines in their colours and places, numbers inside their cells, captions that fit."""
+
+import cv2
+import numpy as np
+import pytest
+
+from report.drawing import CYAN, WHITE, YELLOW, _middles, overlay
+
+
+@pytest.fixture
+def labels():
+    """Cell 1 is a square with a nucleus, cell 2 a ring open to the right."""
+    cells, nuclei = np.zeros((2, 200, 240), np.int32)
+    cells[20:80, 20:80], nuclei[40:60, 40:60] = 1, 1
+    cells[100:180, 100:180] = 2
+    cells[115:165, 115:180] = 0
+    return cells, nuclei
+
+
+def drawn(labels, marked=frozenset(), caption=("one line",), pixels=None):
+    pixels = np.zeros((4, *labels[0].shape), np.uint8) if pixels is None else pixels
+    return cv2.imdecode(np.frombuffer(overlay(pixels, *labels, marked, caption), np.uint8), cv2.IMREAD_COLOR)
+
+
+def test_cells_are_white_nuclei_blue_marked_cells_yellow_and_thick(labels):
+    image = drawn(labels, marked={2})
+    assert (image[20, 21:79] == WHITE).all()
+    assert (image[40, 41:45] == CYAN).all()
+    assert (image[21:79, 30:36] == 0).all()
+    assert (image[100:102, 105:175] == YELLOW).all()
+    assert (image[20:22, 21:79] == YELLOW).all(2).sum() == 0
+
+
+@pytest.mark.parametrize("lines", [(), ("a",), ("a", "b" * 200)])
+def test_the_field_keeps_its_size_and_the_caption_stands_below(labels, lines):
+    image = drawn(labels, caption=lines)
+    assert image.shape[1] == 240
+    assert image.shape[0] > 200
+    assert image[200:].any() or not lines
+
+
+def test_no_line_of_a_caption_is_cut_off(labels):
+    wide = [np.pad(image, ((0, 0), (0, 272))) for image in labels]
+    for n in range(60, 100, 3):
+        strip = drawn(wide, caption=[("Mitochondria 1.00, Plasma membrane 0.97, Nucleoli 0.66, " * 2)[:n]])[200:]
+        assert strip.any()
+        assert not strip[:, -4:].any(), n
+
+
+def test_numbers_stand_inside_their_cells(labels):
+    cells, _ = labels
+    places = _middles(cells)
+    assert set(places) == {1, 2}
+    assert all(cells[y, x] == number for number, (x, y) in places.items())
+    assert abs(np.subtract(places[1], 49.5)).max() <= 1  # the middle of the square
+
+
+def test_each_stain_has_its_colour(labels):
+    empty = [np.zeros((64, 64), np.int32)] * 2
+    for plane, colours in ((0, [2]), (1, [1]), (2, [0]), (3, [1, 2])):
+        pixels = np.zeros((4, 64, 64), np.uint16)
+        pixels[plane, 10:50, 10:50] = 30000
+        shown = drawn(empty, caption=(), pixels=pixels)[30, 30]
+        assert set(np.flatnonzero(shown)) == set(colours)
+
+
+def test_large_fields_get_larger_letters_and_lines(labels):
+    large = [cv2.resize(image, None, fx=8, fy=8, interpolation=cv2.INTER_NEAREST) for image in labels]
+    image = drawn(large)
+    assert (image[160:162, 200:600] == WHITE).all()
+    assert image.shape[0] - 1600 > 30
+
+
+def test_a_field_without_cells_is_drawn(labels):
+    assert drawn([np.zeros_like(image) for image in labels]).shape[1] == 240

@@ -1,0 +1,83 @@
+"""Pictures of fields: the right part, the right colours, outlines, and nothing where images cannot be read."""
+
+import cv2
+import numpy as np
+import pytest
+from example_reports import LARGE_JPEG
+
+from features.reading.fields import FieldSource, find_fields
+from report.galleries import PictureSettings, draw, take_picture
+from report.report_data import PICTURE_SIDE
+
+
+def decoded(jpeg: bytes) -> np.ndarray:
+    return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR).astype(int)
+
+
+def field(dtype=np.uint8) -> np.ndarray:
+    """Protein in the lower right quarter, nucleus in its middle; everything else black."""
+    pixels = np.zeros((4, 256, 256), dtype)
+    pixels[1, 160:224, 160:224] = np.iinfo(dtype).max // 2
+    pixels[2, 180:200, 180:200] = np.iinfo(dtype).max // 2
+    return pixels
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_the_part_with_most_protein_is_shown_in_hpa_colours(dtype):
+    nothing = np.zeros((256, 256), np.int32)
+    image = decoded(draw(field(dtype), nothing))
+    assert image.shape == (PICTURE_SIDE, PICTURE_SIDE, 3)
+    blue, green, red = (image[..., k] for k in range(3))
+    assert (green > 150).mean() == pytest.approx((64 / 128) ** 2, rel=0.1)
+    assert (blue > 120).mean() == pytest.approx((20 / 128) ** 2, rel=0.3)
+    assert red.max() < 60
+
+
+def test_er_is_yellow_and_microtubules_are_red():
+    pixels = np.zeros((4, 256, 256), np.uint8)
+    pixels[0, :, :40] = pixels[3, :, 80:120] = 200
+    image = decoded(draw(pixels, np.zeros((256, 256), np.int32))).mean(0)
+    blue, green, red = image.T
+    yellow, reddish = (green > 60) & (abs(red - green) < 20) & (blue < 40), (red > 60) & (green < 40) & (blue < 40)
+    assert yellow.sum() == pytest.approx(80, abs=8)
+    assert reddish.sum() == pytest.approx(80, abs=8)
+
+
+def test_outlines_are_white_and_leave_the_signal_through():
+    cells = np.ones((256, 256), np.int32)
+    cells[:, 70:] = 2
+    dark = decoded(draw(np.zeros((4, 256, 256), np.uint8), cells))
+    bright = decoded(draw(np.full((4, 256, 256), 200, np.uint8), cells))
+    edge = int(dark.min(2).mean(0).argmax())
+    assert dark[:, edge].min() > 130
+    assert dark[:, np.abs(np.arange(PICTURE_SIDE) - edge) > 8].max() < 40
+    assert bright[:, edge, 1].mean() > dark[:, edge, 1].mean() + 30
+
+
+def test_small_cells_are_shown_larger():
+    """A bright dot that is one pixel of the field: the smaller its cells, the wider it is drawn."""
+    pixels = np.zeros((4, 1024, 1024), np.uint8)
+    pixels[1, 500:508, 500:508] = 255
+    widths = []
+    for cell in (256, 32):
+        blocks = np.arange((1024 // cell) ** 2, dtype=np.int32).reshape(1024 // cell, -1)
+        cells = blocks.repeat(cell, 0).repeat(cell, 1) + 1
+        green = decoded(draw(pixels, cells))[..., 1] - decoded(draw(np.zeros_like(pixels), cells))[..., 1]
+        widths.append(np.sqrt((green > 60).sum()))
+    assert widths[1] > 2 * widths[0]
+
+
+def test_an_unreadable_field_has_no_picture(tmp_path):
+    for colour in ("red", "green", "blue", "yellow"):
+        (tmp_path / f"a_{colour}.png").write_bytes(b"not an image")
+    source = find_fields(tmp_path)
+    assert isinstance(source, FieldSource)
+    assert take_picture(source, "a", PictureSettings()) == ("a", None)
+
+
+def test_a_real_field_has_one(shared_data):
+    source = find_fields(shared_data / "hpa-sample" / "train")
+    field_id, jpeg = take_picture(source, source.ids[0], PictureSettings())
+    assert field_id == source.ids[0]
+    assert decoded(jpeg).shape == (PICTURE_SIDE, PICTURE_SIDE, 3)
+    assert len(jpeg) < LARGE_JPEG
