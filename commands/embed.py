@@ -19,6 +19,7 @@ from engine.outcome import Outcome
 from engine.running.parallel import run_tasks
 from engine.running.progress import progress
 from features.embedding.crop_shards import TrainingCropSettings, read_crops, write_crops
+from features.extraction.measuring import fingerprint_of
 from features.extraction.pooling import usable_fields
 from features.extraction.settings import ExtractSettings
 from features.reading.fields import FieldSource
@@ -75,7 +76,8 @@ def cut_out(
 ) -> list[Shard]:
     """Write the crops that are not on disk yet."""
     shards = {
-        split: plan_shards(split, source.ids, source.fingerprint, shown, folder) for split, source in sources.items()
+        split: plan_shards(split, source.ids, fingerprint_of(source, shown.reading.masks), shown, folder)
+        for split, source in sources.items()
     }
     every = [shard for of_split in shards.values() for shard in of_split]
     todo = [shard for of_split in shards.values() for shard in reconcile_shards(of_split)]

@@ -21,7 +21,7 @@ from features.core.device import device_names, missing_for_a_gpu, open_device
 from features.extraction.batches import cell_columns
 from features.extraction.compiling import compile_part, kernels_compiled, parts
 from features.extraction.field_level import field_columns
-from features.extraction.measuring import measure_on, measure_shard, measure_shards
+from features.extraction.measuring import fingerprint_of, measure_on, measure_shard, measure_shards
 from features.extraction.pooling import pool_shard, pooling_code
 from features.extraction.settings import ExtractSettings, NetworkFile
 from features.reading.fields import FieldSource
@@ -51,8 +51,8 @@ def choose_devices(name: str, quiet: bool) -> tuple[str, ...]:
 def remember_settings(folder: RunFolder, settings: ExtractSettings) -> None:
     """Write the settings beside the shards; if they differ from the earlier run's, log how.
 
-    Matrices and fit of the earlier settings are then removed first, so that results of two settings never lie in one
-    run folder, even if the run is interrupted.
+    Matrices, fit, and the tables made from them are then removed first, so that a run that is interrupted never mixes
+    two settings. What people look at or hand in (report, submission, predictions) stays until it is made again.
     """
     path = folder.features / "settings.json"
     today = {key: _brief(value) for key, value in (settings.content() | {"code": settings.code}).items()}
@@ -63,8 +63,8 @@ def remember_settings(folder: RunFolder, settings: ExtractSettings) -> None:
         refit = f"; then run {folder.command('fit')} again" if folder.fit.fit_file.is_file() else ""
         _log.warning("settings differ from the earlier run (%s): measuring again%s", "; ".join(changed), refit)
         folder.fit.clear()
-        for split in SPLITS:
-            folder.matrix(split).unlink(missing_ok=True)
+        for stale in (*map(folder.matrix, SPLITS), folder.duplicates, folder.label_errors, folder.importance):
+            stale.unlink(missing_ok=True)
     write_json(path, today)
 
 
@@ -235,7 +235,9 @@ def prepare(job: Job, no_er: bool, masks: Path | None, network: NetworkFile | No
 def plan(work: Extraction, folder: RunFolder) -> dict[str, list[Shard]]:
     """The shards of each split."""
     return {
-        split: plan_shards(split, source.ids, source.fingerprint, work.settings, folder.features)
+        split: plan_shards(
+            split, source.ids, fingerprint_of(source, work.settings.masks), work.settings, folder.features
+        )
         for split, source in work.sources.items()
     }
 

@@ -50,7 +50,7 @@ def importance_of(
         Returns what `read_fitted_fields` does; called only if the importances must be measured.
     """
     settings = replace(settings, seed=fitted.settings.seed)
-    mark = _stamp(folder, settings)
+    mark = _stamp(fitted, settings)
     if stamp_of(folder.importance) == mark:
         return read_importance(folder.importance, matrix_columns(read_columns(folder)))
     matrix = fitted_fields()
@@ -60,10 +60,10 @@ def importance_of(
     return importance
 
 
-def _stamp(folder: RunFolder, settings: ImportanceSettings) -> str:
+def _stamp(fitted: Fitted, settings: ImportanceSettings) -> str:
     """The stamp of importances: settings, fit and code."""
     content = {name: value for name, value in asdict(settings).items() if name != "workers"}
-    return stamp(content, stamp_of(folder.fit.fit_file), importance_code())
+    return stamp(content, fitted.stamp, importance_code())
 
 
 def all_lines(importance: pd.DataFrame, fitted: Fitted) -> list[str]:

@@ -1,6 +1,7 @@
 """Settings for measuring new fields: those that the run was extracted with, as far as possible."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,10 @@ def settings_like(
 
 def _known(folder: RunFolder, path: Path) -> dict[str, Any]:
     """The settings that `extract` wrote."""
-    known, kinds = read_json(path), {"no_er": bool, "masks": str | None, "network": str | None, "code": str}
+    known, kinds = (
+        read_json(path),
+        {"no_er": bool, "masks": str | None, "network": str | None, "device": str, "code": str},
+    )
     if not (isinstance(known, dict) and all(k in known and isinstance(known[k], kinds[k]) for k in kinds)):
         raise InputError(f"{path} does not hold the settings of an extraction. Run {folder.command('extract')} again.")
     return known
@@ -65,7 +69,7 @@ def _differences(known: dict[str, Any], chosen: ExtractSettings) -> list[str]:
         )
     if chosen.masks and not known["masks"]:
         lines.append("the run's cells were segmented here, the new ones come from masks: predictions are less reliable")
-    if known["code"] != chosen.code:
+    if known["code"] != replace(chosen, device=known["device"]).code:
         lines.append(
             "the run was extracted by another version of features/: predictions are less reliable, until you extract "
             "and fit again"

@@ -14,6 +14,7 @@ from engine.errors import InputError
 from engine.outcome import Outcome
 from engine.running.parallel import run_tasks
 from engine.running.progress import progress
+from features.extraction.measuring import fingerprint_of
 from features.extraction.settings import ExtractSettings
 from features.reading.fields import FieldSource, find_fields
 from models.explanation.local_explanations import percentile
@@ -125,7 +126,9 @@ def prepare(
 
 def measure(work: Prediction, workers: int, quiet: bool) -> list[Shard]:
     """Measure the shards that are missing or out of date; returns all shards."""
-    shards = plan_shards(SPLIT, work.source.ids, work.source.fingerprint, work.settings, work.results.features)
+    shards = plan_shards(
+        SPLIT, work.source.ids, fingerprint_of(work.source, work.settings.masks), work.settings, work.results.features
+    )
     todo = reconcile_shards(shards)
     compile_kernels(workers, quiet)
     measure_missing(work.source, todo, work.settings, work.devices, workers, quiet)

@@ -1,6 +1,6 @@
 """From the field matrix to calibrated calls: folds, first level, stack, calibration, thresholds, leaderboard."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from models.second_level.second_level import CrossFitted, cross_fit_second_level
 from models.second_level.standardisation import fit_standardisation
 from models.settings import FEWEST_FOLDS, FitSettings
 from store.fit_folder import FitFolder
-from store.stamp import code_of, stamp, stamp_of
+from store.stamp import array_hash, code_of, stamp, stamp_of
 
 LEAST_GROUPS_TO_HOLD_OUT = 200
 _SECOND_LEVEL_STEPS = 2
@@ -107,7 +107,7 @@ def fit(
     used = [settings.of_result(), design.kind, simulated]
     mark = stamp(used, [first_level, list(columns["name"]), ids], fit_code())
     results = FitFolder(folder)
-    if stamp_of(results.fit_file) == mark and all(path.is_file() for path in results.tables(settings.members)):
+    if is_up_to_date(results, mark, settings.members):
         return load(folder, settings.organelles)
     clear()
     results.clear()
@@ -115,9 +115,14 @@ def fit(
         every, models = range(settings.n_folds), results.models
         first = train_first_level(design.training, design.organelles, every, settings, models, shown)
         leak = _leak(design, first, settings, models, shown)
-        fitted = _conclude(design, first, leak, ids, tuple(columns["name"]), settings, results, shown)
-    fitted.save(mark, simulated)
+        fitted = _conclude(design, first, leak, ids, tuple(columns["name"]), settings, results, shown, mark)
+    fitted.save(simulated)
     return fitted
+
+
+def is_up_to_date(results: FitFolder, mark: str, members: Sequence[str]) -> bool:
+    """Whether the fit in a folder is finished, has this stamp and all its tables, so that it is not done again."""
+    return stamp_of(results.fit_file) == mark and all(path.is_file() for path in results.tables(members))
 
 
 def make_design(
@@ -158,7 +163,7 @@ def _leak(
 
 def _conclude(
     design: Design, first: np.ndarray, leak: list[pd.DataFrame], ids: tuple[str, ...], columns: tuple[str, ...],
-    settings: FitSettings, folder: FitFolder, shown: Progress,
+    settings: FitSettings, folder: FitFolder, shown: Progress, mark: str,
 ) -> Fitted:  # fmt: skip
     """Fit the second level and evaluate it."""
     able, inner = design.trainable, design.in_folds
@@ -189,7 +194,7 @@ def _conclude(
     board = _with_thresholds(board, widen(second_level.thresholds.threshold, able, np.nan))
     return Fitted(
         folder, settings, columns, able, prior, standardisation, second_level, ids, labels, design.training.groups,
-        fold, aligned, probabilities, calls, board,
+        fold, aligned, probabilities, calls, board, mark, array_hash(design.training.values),
     )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ class FitFile:
     """The contents of fit.json; see `models.fitted.Fitted`."""
 
     stamp: str
+    values: str
     settings: FitSettings
     folds: str
     trainable: np.ndarray
@@ -70,8 +71,9 @@ def _parsed(content: dict[str, Any]) -> FitFile:
     )
     second_level = _second_level(content["second_level"], able, members)
     return FitFile(
-        _text(content["stamp"]), settings, folds, trainable, prior, standardisation, second_level, tuple(columns)
-    )
+        _text(content["stamp"]), _text(content["values"]), settings, folds, trainable, prior, standardisation,
+        second_level, tuple(columns),
+    )  # fmt: skip
 
 
 def _settings(content: dict[str, Any]) -> FitSettings:

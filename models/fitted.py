@@ -20,6 +20,7 @@ from store.fit_folder import FitFolder, read_class_table, write_class_table, wri
 from store.matrix import FieldMatrix, read_fields
 from store.run_folder import RunFolder
 from store.schema import FOLD, FOLDS, GROUP, METADATA_ID
+from store.stamp import array_hash
 from store.untrusted_input import check_ids, read_table
 
 _REMOVE = f"Remove it. {REMEDY}"
@@ -60,6 +61,10 @@ class Fitted:
         The training fields' probabilities: cross-fitted, or for held-out fields those of the whole ensemble.
     calls : ndarray of bool, shape (n, 28)
     leaderboard : Leaderboard
+    stamp : str
+        Of the fit.
+    values : str
+        Hash of the matrix that was fitted on.
     """
 
     folder: FitFolder
@@ -77,6 +82,8 @@ class Fitted:
     probabilities: np.ndarray
     calls: np.ndarray
     leaderboard: Leaderboard
+    stamp: str
+    values: str
 
     @property
     def threshold(self) -> np.ndarray:
@@ -113,27 +120,30 @@ class Fitted:
         return conclude(known, threshold, self.trainable, self.prior, self.settings.at_least_one)
 
     def training_fields(self, matrix: FieldMatrix) -> FieldMatrix:
-        """Return the matrix after checking that its rows are the training fields, in order.
+        """Return the matrix after checking that it holds the training fields, in order, with the values fitted on.
 
         Raises
         ------
         InputError
-            If the fields differ: some were measured or removed after the fit.
+            If fields or values differ: something was measured or removed after the fit.
         """
         if matrix.ids != self.ids:
             raise InputError(
                 f"the run in {self.folder.root} was fitted on {len(self.ids)} fields, but {len(matrix.ids)} have "
                 f"features now or they are others. Run {command_line('fit')} again."
             )
+        if array_hash(np.ascontiguousarray(matrix.named(self.columns), np.float32)) != self.values:
+            raise InputError(
+                f"the run in {self.folder.root} was fitted on other values of these {len(self.ids)} fields: they were "
+                f"measured again after the fit. Run {command_line('fit')} again."
+            )
         return matrix
 
-    def save(self, mark: str, simulated: bool) -> None:
+    def save(self, simulated: bool) -> None:
         """Write the tables, and last fit.json with its stamp.
 
         Parameters
         ----------
-        mark : str
-            The stamp.
         simulated : bool
             Whether the fields are simulated; noted in metrics.json.
         """
@@ -149,7 +159,8 @@ class Fitted:
         written = Leaderboard.load(folder.leaderboard, self.leaderboard.folds, classes)  # the same digits in both files
         written.save_metrics(folder.metrics, simulated)
         content = {
-            "stamp": mark,
+            "stamp": self.stamp,
+            "values": self.values,
             "settings": self.settings.of_result(),
             "folds": self.leaderboard.folds,
             "trainable": self.trainable.tolist(),
@@ -196,7 +207,7 @@ def load(root: Path, organelles: tuple[str, ...] | None = ORGANELLES) -> Fitted:
     return Fitted(
         folder, fit.settings, fit.columns, fit.trainable, fit.prior, fit.standardisation, fit.second_level, ids, labels,
         groups, fold, np.stack(members, axis=-1), probabilities, calls,
-        Leaderboard.load(folder.leaderboard, fit.folds, names),
+        Leaderboard.load(folder.leaderboard, fit.folds, names), fit.stamp, fit.values,
     )  # fmt: skip
 
 

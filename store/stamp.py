@@ -1,9 +1,9 @@
 """Stamps: whether a stored result is still up to date, or must be computed again.
 
-A stamp is a hash of the settings, the data and the sources that a result depends on. A result is used only while its
-stamp equals the one computed now. The sources are found by following imports
-from the modules that compute the result, CUDA sources included. `engine` is left out: it moves and writes
-results but computes none of their values.
+A stamp is a hash of the settings, the data and the sources that a result depends on. A result is reused instead of
+computed again only while its stamp equals the one computed now. The sources are found by following imports from the
+modules that compute the result; folders whose modules are loaded by name, with their CUDA sources, are named by the
+caller. `engine` is left out: it moves and writes results but computes none of their values.
 """
 
 import ast
@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -57,6 +58,15 @@ def stamp_of(path: Path) -> str | None:
 def stamped(table: pa.Table, mark: str) -> pa.Table:
     """A table whose parquet file will carry a stamp, beside the metadata that its schema has already."""
     return table.replace_schema_metadata({**(table.schema.metadata or {}), _IN_PARQUET: mark})
+
+
+def array_hash(*arrays: np.ndarray) -> str:
+    """A hash of arrays: types, shapes and values."""
+    sha = hashlib.sha256()
+    for array in arrays:
+        sha.update(f"{array.dtype.str}{array.shape}".encode())
+        sha.update(np.ascontiguousarray(array).data)
+    return sha.hexdigest()
 
 
 @cache

@@ -60,10 +60,10 @@ def fingerprint(source: Path, member: Member) -> list[object]:
     """What changes with a file's content: name, size, time; in a zip name, place, sizes."""
     if member.offset >= 0:
         return [member.name, member.offset, member.packed, member.size]
-    return [member.name, *_size_and_time(source / member.name)]
+    return [member.name, *size_and_time(source / member.name)]
 
 
-def _size_and_time(path: Path) -> tuple[int, int]:
+def size_and_time(path: Path) -> tuple[int, int]:
     """Of a file; of -1 for a broken link, so that a file that appears later is noticed."""
     try:
         status = path.stat()

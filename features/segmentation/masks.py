@@ -1,11 +1,13 @@
 """Masks of cells and nuclei from other tools (Cellpose, HPA-Cell-Segmentation) or drawn by hand."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from engine.errors import FieldError, InputError
 from features.core.labels import pair_nuclei
+from features.reading.archive import size_and_time
 from features.reading.decoding import decode_labels
 from features.reading.image_file import UnreadableImageError, read_file
 from features.segmentation.segment import Segmentation
@@ -46,9 +48,20 @@ def read_masks(folder: Path, field_id: str, shape: tuple[int, int]) -> Segmentat
     return Segmentation(cells, nuclei)
 
 
+def mask_files(folder: Path, field_id: str, kind: str) -> list[Path]:
+    """Every file that may be a field's mask of a kind ("cells" or "nuclei"), whether it is there or not."""
+    return [folder / f"{field_id}_{kind}.{extension}" for extension in _EXTENSIONS]
+
+
+def masks_fingerprint(folder: Path, ids: Iterable[str]) -> list[list[object]]:
+    """What changes with the masks of these fields, as JSON can hold it: names, sizes and times of the files."""
+    paths = (path for field_id in ids for kind in ("cells", "nuclei") for path in mask_files(folder, field_id, kind))
+    return [[path.name, *size_and_time(path)] for path in paths if path.exists()]
+
+
 def _read_labels(folder: Path, field_id: str, kind: str, shape: tuple[int, int]) -> np.ndarray:
     """One label image, non-negative integers, shape (H, W)."""
-    paths = [folder / f"{field_id}_{kind}.{extension}" for extension in _EXTENSIONS]
+    paths = mask_files(folder, field_id, kind)
     found = [path for path in paths if path.is_file()]
     if len(found) != 1:
         names = " and ".join(path.name for path in found) or "none"

@@ -94,7 +94,7 @@ def measure_importance(
     InputError
         If matrix and fit do not belong together.
     """
-    matrix = _fitted_columns(fitted, fitted.training_fields(matrix))
+    matrix = fitted.training_fields(_fitted_columns(fitted, matrix))
     groups, boosters = make_groups(matrix.columns), _boosters(fitted)
     tasks = [
         (_fields(fitted, matrix, settings, k), boosters, groups, settings.repeats, settings.shap_fields)

@@ -1,6 +1,5 @@
 """The files of one first-level model (organelle, fold, member), and the data that it is trained on."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from engine.running.arrays import taken
 from models.data.labels import ORGANELLES, folder_name
 from models.first_level.members import member
 from models.first_level.tree_checks import REMEDY, unusable
-from store.stamp import stamp_of
+from store.stamp import array_hash, stamp_of
 
 
 @dataclass(frozen=True)
@@ -85,11 +84,7 @@ class Training:
 
     def content_hash(self) -> str:
         """A hash of values, labels, groups and folds."""
-        sha = hashlib.sha256()
-        for array in (self.values, self.labels, self.groups, self.fold):
-            sha.update(f"{array.dtype.str}{array.shape}".encode())
-            sha.update(np.ascontiguousarray(array).data)
-        return sha.hexdigest()
+        return array_hash(self.values, self.labels, self.groups, self.fold)
 
     @classmethod
     def load(cls, folder: Path) -> "Training":

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from commands import importances as explaining
-from engine.files import write_json
 from models.explanation.importance import ImportanceSettings
 from store.run_folder import RunFolder
 
@@ -31,11 +30,10 @@ def ask(tmp_path, monkeypatch):
     monkeypatch.setattr(explaining, "read_columns", lambda folder: None)
     monkeypatch.setattr(explaining, "matrix_columns", lambda columns: None)
     monkeypatch.setattr(explaining, "read_importance", lambda path, columns: pd.read_parquet(path))
-    fitted = SimpleNamespace(settings=SimpleNamespace(seed=0, n_folds=3))
 
     def asking(key, settings=SETTINGS):
         folder, before = RunFolder(tmp_path), len(asked)
-        write_json(folder.fit.fit_file, {"stamp": key})
+        fitted = SimpleNamespace(settings=SimpleNamespace(seed=0, n_folds=3), stamp=key)
         table = explaining.importance_of(folder, fitted, fields, settings, quiet=True)
         assert table["gain_mean"].tolist() == [len(asked)]
         return len(asked) > before
