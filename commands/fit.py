@@ -27,7 +27,7 @@ from store.run_folder import RunFolder
 _log = logging.getLogger(__name__)
 
 
-def clear_earlier_fit(folder: RunFolder, settings: FitSettings, columns: pd.DataFrame) -> None:
+def clear_earlier_fit(folder: RunFolder, columns: pd.DataFrame, settings: FitSettings) -> None:
     """Log why the earlier fit is outdated, and remove the tables made from it.
 
     The report and the submission are kept, and named in a warning.
@@ -71,7 +71,7 @@ def train(job: Job, training: TrainingSet, settings: FitSettings, workers: int) 
     return fit(
         matrix.ids, matrix.values, matrix.columns, training.labels, training.groups, replace(settings, workers=workers),
         job.folder.root, job.quiet,
-        clear=partial(clear_earlier_fit, job.folder, settings, matrix.columns),
+        clear=partial(clear_earlier_fit, job.folder, matrix.columns),
         named=bool(training.groups_given.named.any()),
         simulated=(job.data / "simulated.json").is_file(),
     )  # fmt: skip

@@ -18,7 +18,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from engine.errors import InputError
 from engine.files import read_json, whole, write_json
 from models.data.label_encoding import LabelEncoding, encode_labels, number_groups
-from models.first_level.members import MEMBERS
 from models.fit import fit
 from models.fitted import Fitted, load
 from models.settings import FEWEST_FOLDS, FitSettings
@@ -45,10 +44,10 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
     ----------
     n_folds : int
         At least 3.
-    rounds : int
-        Trees of each booster.
-    members : sequence of str
-        First-level models: "lightgbm", "xgboost", "linear".
+    rounds : int or None
+        Trees of each booster; None chooses by the table's shape.
+    members : sequence of str or None
+        First-level models: "lightgbm", "xgboost", "linear", "kernel"; None chooses by the table's shape.
     held_out : float
         Share of the rows, in whole groups, kept out of training to test the final model; only with 200 groups or more.
     random_state : int, RandomState or None
@@ -102,7 +101,7 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
     feature_names_in_: np.ndarray
 
     def __init__(
-        self, n_folds: int = 5, rounds: int = 300, members: Sequence[str] = MEMBERS, held_out: float = 0.1,
+        self, n_folds: int = 5, rounds: int | None = None, members: Sequence[str] | None = None, held_out: float = 0.1,
         random_state: int | np.random.RandomState | None = 0, n_jobs: int | None = None, device: str = "cpu",
         folder: str | Path | None = None, verbose: bool = False,
     ) -> None:  # fmt: skip
@@ -209,13 +208,15 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
 
     def _settings(self, encoding: LabelEncoding) -> FitSettings:
         _check_whole("n_folds", self.n_folds, FEWEST_FOLDS)
-        _check_whole("rounds", self.rounds, 1)
+        if self.rounds is not None:
+            _check_whole("rounds", self.rounds, 1)
         if not (isinstance(self.held_out, float | int) and 0 <= self.held_out < 1):
             raise ValueError(f"held_out is {self.held_out!r}; expected a share of the rows, from 0 to below 1.")
         state = self.random_state
         seed = int(state) if isinstance(state, int | np.integer) else int(check_random_state(state).randint(2**31 - 1))
         return FitSettings(
-            n_folds=self.n_folds, seed=seed, rounds=self.rounds, members=tuple(self.members), held_out=self.held_out,
+            n_folds=self.n_folds, seed=seed, rounds=self.rounds, held_out=self.held_out,
+            members=tuple(self.members or ()),
             organelles=encoding.names, at_least_one=encoding.at_least_one, device=self.device,
             workers=effective_n_jobs(self.n_jobs),  # pyright: ignore[reportArgumentType]  # joblib takes None too
         )  # fmt: skip

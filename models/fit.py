@@ -13,14 +13,16 @@ from engine.errors import InputError
 from engine.running.progress import Progress, progress
 from models.ensemble import conclude, ensemble_scores, widen
 from models.evaluation.leaderboard import Leaderboard, add_intervals, assemble, organelle_rows
-from models.evaluation.leaderboard_rows import leak_rows, split_row, step_rows, weight_rows
+from models.evaluation.leaderboard_rows import leak_rows, split_row, step_rows
 from models.first_level.fold_model import Training
-from models.first_level.training import INPUTS, chosen_exponents, fold_model_stamps, train_first_level, trainable
+from models.first_level.members import BLOCKS, BOOSTERS, kind_of
+from models.first_level.training import INPUTS, fold_model_stamps, train_first_level, trainable
 from models.fitted import Fitted, load
 from models.folds import make_folds, split_off
 from models.second_level.second_level import CrossFitted, cross_fit_second_level, fit_second_level
 from models.second_level.standardisation import fit_standardisation
 from models.settings import FEWEST_FOLDS, FitSettings
+from store.channels import PROTEIN
 from store.fit_folder import FitFolder
 from store.stamp import array_hash, code_of, stamp, stamp_of
 
@@ -64,7 +66,7 @@ def fit(
     settings: FitSettings,
     folder: Path,
     quiet: bool = False,
-    clear: Callable[[], None] = lambda: None,
+    clear: Callable[[FitSettings], None] = lambda _: None,
     named: bool = True,
     simulated: bool = False,
 ) -> Fitted:
@@ -77,7 +79,7 @@ def fit(
     matrix : ndarray of float32, shape (n_fields, n_columns)
         NaN for missing values.
     columns : DataFrame
-        One row a column, with `name`.
+        One row a column, with `name`; family and channels, if given, tell its block (see `column_blocks`).
     labels : ndarray of bool, shape (n_fields, 28)
     groups : ndarray of int, shape (n_fields,), or None
         Fields that are not independent (e.g. one antibody) share a number; None if unknown.
@@ -87,8 +89,8 @@ def fit(
     quiet : bool
         Show no progress.
     clear : callable
-        Called before a new fit replaces the tables of an earlier one, e.g. to print a message and to remove the results
-        that depend on them.
+        Called with all settings before a new fit replaces the tables of an earlier one, e.g. to print a message and to
+        remove the results that depend on them.
     named : bool
         Whether groups were given; False if they consist of near-identical fields only.
     simulated : bool
@@ -102,14 +104,15 @@ def fit(
     named = named and groups is not None
     groups = np.arange(len(matrix)) if groups is None else groups
     _check(ids, matrix, columns, labels, groups, settings)
-    design = make_design(matrix, labels, groups, settings, named)
+    design = make_design(matrix, columns, labels, groups, settings, named)
+    settings = settings_for(design.training, settings)
     first_level = fold_model_stamps(design.training, settings)
     used = [settings.of_result(), design.kind, simulated]
     mark = stamp(used, [first_level, list(columns["name"]), ids], fit_code())
     results = FitFolder(folder)
     if is_up_to_date(results, mark, settings.members):
         return load(folder, settings.organelles)
-    clear()
+    clear(settings)
     results.clear()
     with _shown(design, settings, quiet) as shown:
         every, models = range(settings.n_folds), results.models
@@ -126,8 +129,9 @@ def is_up_to_date(results: FitFolder, mark: str, members: Sequence[str]) -> bool
 
 
 def make_design(
-    matrix: np.ndarray, labels: np.ndarray, groups: np.ndarray, settings: FitSettings, named: bool = True
-) -> Design:
+    matrix: np.ndarray, columns: pd.DataFrame, labels: np.ndarray, groups: np.ndarray, settings: FitSettings,
+    named: bool = True,
+) -> Design:  # fmt: skip
     """Hold out whole groups, divide the rest into folds, and find the trainable organelles."""
     fold = np.full(len(labels), -1, np.int8)
     kept = np.ones(len(labels), bool)
@@ -135,8 +139,27 @@ def make_design(
         kept = ~split_off(labels, groups, settings.held_out, settings.seed)
     folds = make_folds(labels[kept], groups[kept], settings.n_folds, settings.seed)
     fold[kept] = folds.fold
-    training = Training(np.ascontiguousarray(matrix, np.float32), labels, np.asarray(groups, np.int64), fold)
+    values, block = np.ascontiguousarray(matrix, np.float32), column_blocks(columns)
+    training = Training(values, labels, np.asarray(groups, np.int64), fold, block)
     return Design(training, "grouped" if named else "random", trainable(labels, groups, fold))
+
+
+def column_blocks(columns: pd.DataFrame) -> np.ndarray:
+    """The number of each column's block in `BLOCKS`, int8; -1 for all without a description of the columns."""
+    if not {"family", "channels"} <= set(columns):
+        return np.full(len(columns), -1, np.int8)
+    of_protein = np.array([PROTEIN.name in channels for channels in columns["channels"]], bool)
+    block = np.where(of_protein, BLOCKS.index("protein"), BLOCKS.index("landmarks"))
+    return np.where(columns["family"] == "Embedding", BLOCKS.index("embedding"), block).astype(np.int8)
+
+
+def settings_for(training: Training, settings: FitSettings) -> FitSettings:
+    """The settings with the members and parameters for this table; raises InputError if they cannot be."""
+    blocks = tuple(name for number, name in enumerate(BLOCKS) if (training.block == number).any())
+    try:
+        return settings.for_table(int((training.fold >= 0).sum()), training.values.shape[1], blocks)
+    except ValueError as error:
+        raise InputError(f"settings of the fit: {error}.") from error
 
 
 def _leak(
@@ -150,7 +173,7 @@ def _leak(
     mine = design.in_folds
     alone = np.arange(int(mine.sum()))
     random_fold[mine] = make_folds(training.labels[mine], alone, settings.n_folds, settings.seed).fold
-    random_training = Training(training.values, training.labels, np.arange(len(mine)), random_fold)
+    random_training = replace(training, groups=np.arange(len(mine)), fold=random_fold)
     tried = range(settings.random_folds)
     only = replace(settings, members=settings.members[:1])
     random = train_first_level(random_training, design.organelles, tried, only, models / "random_folds", shown)
@@ -189,8 +212,7 @@ def _conclude(
         probabilities[~inner], calls[~inner] = conclude(
             second_level.probabilities(held_out), threshold, able, prior, settings.at_least_one
         )
-    others = [*_weights(folder.models, settings), *leak]
-    board = _board(design, members, cross_fitted, probabilities, calls, others, settings)
+    board = _board(design, members, cross_fitted, probabilities, calls, leak, settings)
     board = _with_thresholds(board, widen(second_level.thresholds.threshold, able, np.nan))
     return Fitted(
         folder, settings, columns, able, prior, standardisation, second_level, ids, labels, design.training.groups,
@@ -200,27 +222,21 @@ def _conclude(
 
 def _board(
     design: Design, members: np.ndarray, cross_fitted: CrossFitted, probabilities: np.ndarray, calls: np.ndarray,
-    others: list[pd.DataFrame], settings: FitSettings,
+    leak: list[pd.DataFrame], settings: FitSettings,
 ) -> Leaderboard:  # fmt: skip
     able, inner, training = design.trainable, design.in_folds, design.training
-    labels, p, mine = training.labels[inner], probabilities[inner], calls[inner]
+    labels, p, called = training.labels[inner], probabilities[inner], calls[inner]
     names = settings.organelles
-    organelles = organelle_rows(labels, p, mine, able, names)
+    organelles = organelle_rows(labels, p, called, able, names)
     rng = np.random.default_rng(settings.seed)
-    organelles = add_intervals(organelles, labels, p, mine, training.groups[inner], settings.n_resamples, rng)
-    steps = step_rows(members, settings, cross_fitted, labels[:, able], mine[:, able]) if able.any() else []
-    splits = [split_row(f"{design.kind} folds", labels, p, mine, able, names)]
+    organelles = add_intervals(organelles, labels, p, called, training.groups[inner], settings.n_resamples, rng)
+    steps = step_rows(members, settings, cross_fitted, labels[:, able], called[:, able]) if able.any() else []
+    splits = [split_row(f"{design.kind} folds", labels, p, called, able, names)]
     if not inner.all():
         out = ~inner
         held_out = (training.labels[out], probabilities[out], calls[out])
         splits.append(split_row("held-out groups", *held_out, able, names))
-    return assemble(organelles, [*steps, *splits, *others], design.kind)
-
-
-def _weights(models: Path, settings: FitSettings) -> list[pd.DataFrame]:
-    """Leaderboard rows of the pilot fits that chose the class weights."""
-    chosen = {name: chosen_exponents(models, name, settings.n_folds) for name in settings.members}
-    return [row for name, exponents in chosen.items() for row in weight_rows(name, exponents)]
+    return assemble(organelles, [*steps, *splits, *leak], design.kind)
 
 
 def _with_thresholds(board: Leaderboard, threshold: np.ndarray) -> Leaderboard:
@@ -236,9 +252,10 @@ def _tries_random_folds(design: Design, settings: FitSettings) -> bool:
 
 
 def _shown(design: Design, settings: FitSettings, quiet: bool) -> AbstractContextManager[Progress]:
-    fits = settings.n_folds * len(settings.members)
-    fits += settings.random_folds if _tries_random_folds(design, settings) else 0
-    return progress("fit", fits * len(design.organelles) + _SECOND_LEVEL_STEPS, "models", quiet)
+    boosters = [name for name in settings.members if kind_of(name) in BOOSTERS]
+    fits = settings.n_folds * len(boosters)
+    fits += settings.random_folds * len(boosters[:1]) if _tries_random_folds(design, settings) else 0
+    return progress("fit", fits * len(design.organelles) + _SECOND_LEVEL_STEPS, "boosters and steps", quiet)
 
 
 def fit_code() -> str:

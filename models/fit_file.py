@@ -9,10 +9,12 @@ from engine.command_line import command_line
 from engine.errors import InputError
 from engine.files import read_json
 from engine.ids import shown
+from models.first_level.defaults import default_parameters
+from models.first_level.members import BLOCKS
 from models.second_level import calibration, stacking, thresholds
 from models.second_level.second_level import SecondLevel
 from models.second_level.standardisation import FoldStandardisation
-from models.settings import FitSettings
+from models.settings import FitSettings, check_member
 from store.fit_folder import FitFolder
 
 _MOST_FOLDS, _MOST_COLUMNS = 100, 1_000_000
@@ -79,10 +81,14 @@ def _parsed(content: dict[str, Any]) -> FitFile:
 def _settings(content: dict[str, Any]) -> FitSettings:
     names = tuple(_text(name) for name in content["organelles"])
     settings = FitSettings(**content | {"members": tuple(content["members"]), "organelles": names})
-    whole = (settings.n_folds, settings.seed, settings.rounds, settings.random_folds, settings.n_resamples)
+    whole = (settings.n_folds, settings.seed, settings.random_folds, settings.n_resamples, settings.rounds or 0)
     if not all(type(value) is int and value >= 0 for value in whole) or settings.n_folds > _MOST_FOLDS:
         raise ValueError("settings are whole numbers from 0")
-    if "workers" in content or len(set(settings.members)) != len(settings.members):
+    if set(settings.parameters) != set(settings.members):
+        raise ValueError("parameters are those of the members")
+    for name, given in settings.parameters.items():
+        check_member(name, given, default_parameters(name, 0, 0), BLOCKS)
+    if "workers" in content or len(settings.parameters) != len(settings.members):
         raise ValueError("settings of another kind")
     if not isinstance(settings.at_least_one, bool) or len(set(names)) != len(names) or not names:
         raise ValueError("organelles are names, each once")

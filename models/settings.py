@@ -1,10 +1,11 @@
 """Settings of a fit: all that its results depend on, and the number of processes."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Self
 
 from models.data.labels import ORGANELLES
-from models.first_level.members import MEMBERS
+from models.first_level.defaults import default_members, default_parameters
+from models.first_level.members import BLOCKS, BOOSTERS, KINDS, block_of, is_member, kind_of
 
 FEWEST_FOLDS = 3
 
@@ -18,10 +19,12 @@ class FitSettings:
     n_folds : int
         At least 3.
     seed : int
-    rounds : int
-        Trees of each booster, for all organelles.
+    rounds : int or None
+        Trees of each booster, for all organelles; None for those in the parameters.
     members : tuple of str
-        First-level models, from `models.first_level.members.MEMBERS`.
+        First-level models (see `models.first_level.members`); empty chooses by the table's shape.
+    parameters : dict of str to dict
+        Parameters of members that differ from the defaults for the table's shape.
     held_out : float
         Share of the fields, in whole groups, kept out of training and of every choice; 0 for none. Not used with few
         groups (see `models.fit.LEAST_GROUPS_TO_HOLD_OUT`).
@@ -41,10 +44,11 @@ class FitSettings:
 
     n_folds: int = 5
     seed: int = 0
-    rounds: int = 300
-    members: tuple[str, ...] = MEMBERS
+    rounds: int | None = None
+    members: tuple[str, ...] = ()
+    parameters: dict[str, dict[str, Any]] = field(default_factory=dict)
     held_out: float = 0.1
-    random_folds: int = 2
+    random_folds: int = 1
     n_resamples: int = 200
     organelles: tuple[str, ...] = ORGANELLES
     at_least_one: bool = True
@@ -52,12 +56,54 @@ class FitSettings:
     workers: int = 1
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.members if name not in MEMBERS]
-        if unknown or not self.members:
-            raise ValueError(f"unknown members in {self.members}; expected some of {', '.join(MEMBERS)}")
+        unknown = [name for name in (*self.members, *self.parameters) if not is_member(name)]
+        if unknown:
+            blocks = " or ".join(f"-{block}" for block in BLOCKS)
+            raise ValueError(
+                f"no such member: {', '.join(unknown)}; expected some of {', '.join(KINDS)}, each "
+                f"alone or with {blocks}"
+            )
         if self.n_folds < FEWEST_FOLDS:
             raise ValueError(f"n_folds must be at least {FEWEST_FOLDS}: thresholds are chosen on folds inside folds")
+
+    def for_table(self, n_rows: int, n_columns: int, blocks: tuple[str, ...]) -> Self:
+        """The settings with all members and parameters that a table of this shape gets.
+
+        Parameters
+        ----------
+        n_rows, n_columns : int
+            Fields in the folds, and columns.
+        blocks : tuple of str
+            The blocks that have columns.
+
+        Raises
+        ------
+        ValueError
+            If a member's block has no columns, or a parameter is unknown or of another kind.
+        """
+        members = self.members or default_members(n_rows, n_columns, blocks)
+        parameters = {}
+        for name in members:
+            chosen = default_parameters(name, n_rows, n_columns)
+            if self.rounds is not None and kind_of(name) in BOOSTERS:
+                chosen["rounds"] = self.rounds
+            check_member(name, self.parameters.get(name, {}), chosen, blocks)
+            parameters[name] = chosen | self.parameters.get(name, {})
+        return replace(self, members=members, parameters=parameters)
 
     def of_result(self) -> dict[str, Any]:
         """The settings that results depend on: all but the number of workers."""
         return {name: value for name, value in asdict(self).items() if name != "workers"}
+
+
+def check_member(name: str, given: dict[str, Any], defaults: dict[str, Any], blocks: tuple[str, ...]) -> None:
+    """Raise ValueError if a member's block or parameters cannot be."""
+    block = block_of(name)
+    if block and block not in blocks:
+        raise ValueError(f"member {name}: the table has no column of the block {block}")
+    for key, value in given.items():
+        if key not in defaults:
+            raise ValueError(f"[{name}] has no parameter {key!r}; expected some of {', '.join(defaults)}")
+        wanted = (int, float) if type(defaults[key]) is float else (type(defaults[key]),)
+        if type(value) not in wanted or (not isinstance(value, bool) and not 0 <= value < 1e9):
+            raise ValueError(f"[{name}] {key} is {value!r}; expected a value like {defaults[key]!r}")

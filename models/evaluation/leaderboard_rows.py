@@ -1,4 +1,4 @@
-"""Leaderboard rows of a fit's steps, class weights and ways of splitting, all scored on held-out fields."""
+"""Leaderboard rows of a fit's steps and ways of splitting, all scored on held-out fields."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,6 @@ import pandas as pd
 from models.data.labels import ORGANELLES
 from models.evaluation.leaderboard import macro_row, organelle_rows, step_row
 from models.evaluation.metrics import best_f1, brier, calibration_error, each, f1, log_loss, macro, macro_ap
-from models.first_level.class_weights import CLASSES, WeightExponents
 from models.second_level.second_level import CrossFitted
 from models.second_level.thresholds import best_threshold, call
 from models.settings import FitSettings
@@ -42,19 +41,6 @@ def step_rows(
         )
     rows.append(step_row(f"own thresholds: {_ways(cross_fitted, 2)}", f1=_macro_f1(labels, calls)))
     rows.append(step_row("an oracle's thresholds", f1=macro(each(best_f1, labels, p))))
-    return rows
-
-
-def weight_rows(name: str, exponents: Sequence[WeightExponents]) -> list[pd.DataFrame]:
-    """One row for each class of organelles and exponent tried: the pilots' mean score, and how often it was chosen."""
-    rows = []
-    for kind in CLASSES:
-        pilots = [fold for fold in exponents if kind in fold.pilot]
-        for tried in pilots[0].pilot[kind] if pilots else ():
-            times = sum(getattr(fold, kind) == float(tried) for fold in pilots)
-            ap = macro(np.array([fold.pilot[kind][tried] for fold in pilots]))
-            what = f"pilot of {name}: {kind} organelles, weight exponent {tried}, chosen in {times} of {len(pilots)}"
-            rows.append(step_row(what, ap=ap))
     return rows
 
 

@@ -29,7 +29,7 @@ from engine.running.progress import Progress
 from models.data.labels import ORGANELLES, find_organelle
 from models.explanation.feature_groups import GROUP_LEVELS, NO_STAIN, WHOLE_FIELD, Groups, block_names, make_groups
 from models.explanation.permutation_importance import Boosters, FoldFields, FoldImportance, measure_fold, sample_fields
-from models.explanation.shap_values import EXPLAINED
+from models.first_level.members import BOOSTERS, kind_of
 from models.fitted import Fitted
 from store.matrix import FieldMatrix
 from store.schema import IMPORTANCE_KEYS, IMPORTANCE_VALUES, MEASURES
@@ -86,7 +86,8 @@ def measure_importance(
         One row an organelle, level and group: organelle, level (one of `LEVELS`), what, and of each of `MEASURES` mean
         and sd over folds. Gain is a share of 1; a column of two channels counts half for each. Permutation is a
         difference of average precision, for families, channels and compartments (a column of two channels is permuted
-        with both). SHAP is in log-odds. NaN where not measured. Organelles without models are absent; features that no
+        with both). SHAP is in log-odds. Kept is the share of the boosters that a column was given to: 1 unless it was
+        screened out in some fold. NaN where not measured. Organelles without models are absent; features that no
         booster used are absent.
 
     Raises
@@ -119,11 +120,11 @@ def _fitted_columns(fitted: Fitted, matrix: FieldMatrix) -> FieldMatrix:
 
 
 def _boosters(fitted: Fitted) -> Boosters:
-    index = [m for m, name in enumerate(fitted.settings.members) if name in EXPLAINED]
+    index = [m for m, name in enumerate(fitted.settings.members) if kind_of(name) in BOOSTERS]
     if not index:
         raise InputError(
             f"the run in {fitted.folder.root} has no boosters to explain (its members are "
-            f"{', '.join(fitted.settings.members)}; expected one of {', '.join(EXPLAINED)}). Fit with one of them."
+            f"{', '.join(fitted.settings.members)}; expected one of {', '.join(BOOSTERS)}). Fit with one of them."
         )
     stack = fitted.second_level.stack
     names = tuple(fitted.settings.members[m] for m in index)

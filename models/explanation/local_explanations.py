@@ -1,9 +1,9 @@
 """Local explanations: what each column, and each block of columns, adds to a field's calibrated log-odds.
 
-Contributions are SHAP values of the boosters and terms of the linear member (see `shap_values`). Members and folds
-count as in the ensemble: standardised, averaged over folds and weighted by the stack. The calibration is not linear, so
-each field's contributions are scaled to add up to the difference between its calibrated log-odds and those of the
-average training field.
+Contributions are SHAP values of the boosters, and what takes their place in the other members (see `shap_values`).
+Members and folds count as in the ensemble: standardised, averaged over folds and weighted by the stack. The calibration
+is not linear, so each field's contributions are scaled to add up to the difference between its calibrated log-odds and
+those of the average training field.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from models.explanation.shap_values import contributions
-from models.first_level.fold_model import FoldModel
-from models.first_level.members import member
+from models.first_level.fold_model import FoldModel, load_models
 from models.fitted import Fitted
 from models.second_level.calibration import Calibration
 
@@ -39,12 +38,10 @@ def log_odds_contributions(fitted: Fitted, organelle: int, values: np.ndarray) -
     for m, name in enumerate(fitted.settings.members):
         weight = stack.weight[i, m] / stack.spread[i, m]
         for k in range(n_folds):
-            model, spread = (
-                FoldModel(fitted.folder.models, organelle, name, k).load(values.shape[1]),
-                standardisation.spread[k, i, m],
-            )
-            total += weight / n_folds / spread * contributions(name, model, values)
-            score += weight / n_folds / spread * (member(name).score(model, values) - standardisation.centre[k, i, m])
+            (model,) = load_models([FoldModel(fitted.folder.models, organelle, name, k)], values.shape[1])
+            spread = standardisation.spread[k, i, m]
+            total += weight / n_folds / spread * contributions(model, values)
+            score += weight / n_folds / spread * (model.score(values) - standardisation.centre[k, i, m])
         score -= weight * stack.centre[i, m]
     return total * _steepness(fitted.second_level.calibration, i, score, total.sum(1))[:, None]
 

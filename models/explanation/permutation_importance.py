@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from models.evaluation.metrics import average_precision
 from models.explanation.feature_groups import Groups
-from models.explanation.shap_values import contributions, gain
-from models.first_level.fold_model import FoldModel
-from models.first_level.members import member
+from models.explanation.shap_values import contributions, gain, kept
+from models.first_level.fold_model import FoldModel, TrainedModel, load_models
 
 
 @dataclass(frozen=True)
@@ -32,9 +30,10 @@ class Boosters:
     centre: np.ndarray
     spread: np.ndarray
 
-    def load(self, organelle: int, fold: int, n_columns: int) -> dict[str, Any]:
+    def load(self, organelle: int, fold: int, n_columns: int) -> list[TrainedModel]:
         """The models of one organelle (0 to 27) that have not seen a fold."""
-        return {name: FoldModel(self.folder, organelle, name, fold).load(n_columns) for name in self.names}
+        asked = [FoldModel(self.folder, organelle, name, fold) for name in self.names]
+        return [load_models([one], n_columns)[0] for one in asked]
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ class FoldFields:
 
 @dataclass(frozen=True)
 class FoldImportance:
-    """Gain, permutation and shap of one fold.
+    """What was measured on one fold.
 
     Attributes
     ----------
@@ -125,12 +124,13 @@ def measure_fold(
         As in `ImportanceSettings`; 0 leaves the measure out.
     """
     n_columns, n_groups = groups.share.shape
-    names = ("gain", "permutation", "shap")
+    names = ("gain", "permutation", "shap", "kept")
     by_feature = {name: np.full((len(fields.organelles), n_columns), np.nan) for name in names}
     by_group = {name: np.full((len(fields.organelles), n_groups), np.nan) for name in names}
     models = [boosters.load(int(organelle), fields.fold, n_columns) for organelle in fields.organelles]
     for i, mine in enumerate(models):
-        by_feature["gain"][i] = _known_mean([gain(name, model, n_columns) for name, model in mine.items()])
+        by_feature["gain"][i] = _known_mean([gain(model) for model in mine])
+        by_feature["kept"][i] = np.mean([kept(model) for model in mine], axis=0)
         by_group["gain"][i] = by_feature["gain"][i] @ groups.share
         if shap_fields:
             by_feature["shap"][i], by_group["shap"][i] = _shap(mine, _some(fields, i, shap_fields), groups)
@@ -145,7 +145,7 @@ def _known_mean(shares: list[np.ndarray]) -> np.ndarray:
 
 
 def _permutation(
-    fields: FoldFields, boosters: Boosters, models: list[dict[str, Any]], groups: Groups, repeats: int
+    fields: FoldFields, boosters: Boosters, models: list[list[TrainedModel]], groups: Groups, repeats: int
 ) -> np.ndarray:
     """Average precision lost by permuting each group: (n_organelles, n_permuted); group by group, to save memory."""
     orders = [fields.rng.permutation(len(fields.values)) for _ in range(repeats)]
@@ -158,12 +158,12 @@ def _permutation(
     return drops
 
 
-def _scores(boosters: Boosters, models: list[dict[str, Any]], values: np.ndarray) -> np.ndarray:
+def _scores(boosters: Boosters, models: list[list[TrainedModel]], values: np.ndarray) -> np.ndarray:
     """The boosters' common score of each organelle: (n_organelles, len(values))."""
     scores = np.zeros((len(models), len(values)))
     for i, mine in enumerate(models):
-        for b, (name, model) in enumerate(mine.items()):
-            scores[i] += (member(name).score(model, values) - boosters.centre[i, b]) / boosters.spread[i, b]
+        for b, model in enumerate(mine):
+            scores[i] += (model.score(values) - boosters.centre[i, b]) / boosters.spread[i, b]
     return scores
 
 
@@ -182,7 +182,7 @@ def _some(fields: FoldFields, i: int, n: int) -> np.ndarray:
     return fields.values[np.concatenate([mine, others])]
 
 
-def _shap(models: dict[str, Any], values: np.ndarray, groups: Groups) -> tuple[np.ndarray, np.ndarray]:
+def _shap(models: list[TrainedModel], values: np.ndarray, groups: Groups) -> tuple[np.ndarray, np.ndarray]:
     """Mean absolute contribution of each column, and of each group as a whole, in log-odds."""
-    shap = np.mean([contributions(name, model, values) for name, model in models.items()], axis=0)
+    shap = np.mean([contributions(model, values) for model in models], axis=0)
     return abs(shap).mean(0), abs(shap @ groups.share).mean(0)

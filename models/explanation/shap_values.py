@@ -1,6 +1,6 @@
-"""Gain and SHAP values of a single model, computed by its library and returned in one form.
+"""Gain and SHAP values of a single model, computed by its library and returned in one form, over all columns.
 
-The linear member's contributions are its terms.
+The linear kind's contributions are its terms, the kernel's are integrated gradients.
 """
 
 from collections.abc import Callable
@@ -9,56 +9,53 @@ from typing import Any
 
 import numpy as np
 
-from models.first_level import linear
+from models.first_level import kernel, linear
+from models.first_level.fold_model import TrainedModel
+from models.first_level.members import kind_of
 
-EXPLAINED: tuple[str, ...] = ("lightgbm", "xgboost")
-"""The members that are boosters; the linear member has neither gain nor trees."""
 
-
-def gain(member: str, model: Any, n_columns: int) -> np.ndarray:
+def gain(booster: TrainedModel) -> np.ndarray:
     """Each column's share of the loss reduction by the booster's splits.
-
-    Parameters
-    ----------
-    member : str
-        One of `EXPLAINED`.
-    model
-        As the member's `load` gives it.
-    n_columns : int
 
     Returns
     -------
     ndarray of float64, shape (n_columns,)
-        Sums to 1; all NaN where the booster has no split.
+        Sums to 1, and 0 for columns that were screened out; all NaN where the booster has no split.
     """
-    total = _GAIN[member](model, n_columns)
-    return total / total.sum() if total.sum() > 0 else np.full(n_columns, np.nan)
+    n_used = booster.n_columns if booster.columns is None else len(booster.columns)
+    total = _GAIN[kind_of(booster.member)](booster.model, n_used)
+    return booster.widened(total / total.sum()) if total.sum() > 0 else np.full(booster.n_columns, np.nan)
 
 
-def contributions(member: str, model: Any, values: np.ndarray) -> np.ndarray:
+def kept(booster: TrainedModel) -> np.ndarray:
+    """1 for each column that the booster was given, 0 for those screened out: float64, shape (n_columns,)."""
+    n_used = booster.n_columns if booster.columns is None else len(booster.columns)
+    return booster.widened(np.ones(n_used))
+
+
+def contributions(model: TrainedModel, values: np.ndarray) -> np.ndarray:
     """TreeSHAP: how far each column moved each field's log-odds from the average of the training fields.
 
-    For the linear member, how far each moved its score: the SHAP values of independent columns.
+    For the linear and kernel kinds, how far each moved its score from that of the mean field.
 
     Parameters
     ----------
-    member : str
-        Any member.
-    model
-        As the member's `load` gives it.
+    model : TrainedModel
+        Of any member.
     values : ndarray of float32, shape (n_fields, n_columns)
 
     Returns
     -------
     ndarray of float64, shape (n_fields, n_columns)
-        Without the constant: a row and the constant sum to the field's log-odds (or score).
+        Without the constant: a row and the constant sum to the field's log-odds (or score). 0 for columns that the
+        model does not use.
 
     References
     ----------
     Lundberg et al. 2020, "From local explanations to global understanding with explainable AI for trees", Nature
     Machine Intelligence 2:56.
     """
-    return _CONTRIBUTIONS[member](model, values)
+    return model.widened(_CONTRIBUTIONS[kind_of(model.member)](model.model, model.used(values)))
 
 
 def _gain_lightgbm(model: Any, n_columns: int) -> np.ndarray:
@@ -88,5 +85,10 @@ def _contributions_linear(model: Any, values: np.ndarray) -> np.ndarray:
 
 _GAIN: MappingProxyType[str, Callable] = MappingProxyType({"lightgbm": _gain_lightgbm, "xgboost": _gain_xgboost})
 _CONTRIBUTIONS: MappingProxyType[str, Callable] = MappingProxyType(
-    {"lightgbm": _contributions_lightgbm, "xgboost": _contributions_xgboost, "linear": _contributions_linear}
+    {
+        "lightgbm": _contributions_lightgbm,
+        "xgboost": _contributions_xgboost,
+        "linear": _contributions_linear,
+        "kernel": kernel.contributions,
+    }
 )

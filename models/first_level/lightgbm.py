@@ -1,14 +1,13 @@
-"""The LightGBM member: one model an organelle, on values binned once for all."""
+"""The LightGBM kind: one model an organelle. The pip build of LightGBM runs on the CPU only."""
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import lightgbm
 import numpy as np
 
-from engine.running.memory import trim_memory
 from models.first_level.lightgbm_file import read_checked
+from models.first_level.parameters import of_library
 from models.first_level.tree_checks import unusable
 
 if TYPE_CHECKING:
@@ -16,49 +15,27 @@ if TYPE_CHECKING:
 
 SUFFIX = ".txt"
 VERSION = f"lightgbm {lightgbm.__version__}"
-RARE_EXPONENTS = (0.5, 0.0)
-COMMON_EXPONENTS = (0.0, 0.5)
-COLUMNS_AT_ONCE = 512
-SETTINGS: dict[str, Any] = {
+FIXED: dict[str, Any] = {
     "objective": "binary",
-    "learning_rate": 0.05,
-    "num_leaves": 8,
-    "max_bin": 255,
-    "feature_fraction": 0.2,
-    "lambda_l2": 5.0,
-    "min_data_in_leaf": 5,
     "boost_from_average": False,
     "feature_pre_filter": False,
     "force_col_wise": True,
+    "bin_construct_sample_cnt": 6000,
     "deterministic": True,
     "num_threads": 1,
     "verbosity": -1,
 }
 
 
-def prepare(values: "np.ndarray | Rows", device: str) -> lightgbm.Dataset:
-    """Bin the values once; the pip build of LightGBM runs on the CPU only.
-
-    LightGBM copies every value into 12 bytes to find the bins, so it gets some columns at a time to save memory.
-    """
-    blocks = (slice(start, start + COLUMNS_AT_ONCE) for start in range(0, values.shape[1], COLUMNS_AT_ONCE))
-    whole, *others = (_bin(values, block) for block in blocks)
-    for part in others:
-        with warnings.catch_warnings(action="ignore"):  # it warns that raw values are not joined; they are not needed
-            whole.add_features_from(part)
-    return whole
-
-
-def _bin(values: "np.ndarray | Rows", block: slice) -> lightgbm.Dataset:
-    names = [f"Column_{k}" for k in range(values.shape[1])[block]]
-    part = np.ascontiguousarray(values[:, block])
-    binned = lightgbm.Dataset(part, params=SETTINGS, feature_name=names, free_raw_data=True).construct()
-    trim_memory()
-    return binned
+def prepare(values: "np.ndarray | Rows", parameters: dict[str, Any], device: str) -> lightgbm.Dataset:
+    """Bin the values."""
+    names = [f"Column_{k}" for k in range(values.shape[1])]
+    settings = FIXED | of_library(parameters)
+    return lightgbm.Dataset(np.asarray(values[:]), params=settings, feature_name=names).construct()
 
 
 def train(
-    prepared: lightgbm.Dataset, labels: np.ndarray, weights: np.ndarray, rounds: int, seed: int
+    prepared: lightgbm.Dataset, labels: np.ndarray, weights: np.ndarray, parameters: dict[str, Any], seed: int
 ) -> lightgbm.Booster:
     """Boost trees for one organelle.
 
@@ -66,15 +43,15 @@ def train(
     ----------
     labels : ndarray of bool, shape (n,)
     weights : ndarray of float, shape (n,)
-    rounds : int
-        Trees.
+    parameters : dict
+        LightGBM's, and the number of rounds.
     seed : int
-        Seed of the column samples.
+        Seed of the column samples and random splits.
     """
     prepared.set_label(labels.astype(np.float32))
     # set_weight ignores weights that are all one, and would keep those of the previous organelle.
     prepared.set_field("weight", weights)
-    return lightgbm.train(SETTINGS | {"seed": seed}, prepared, rounds)
+    return lightgbm.train(FIXED | of_library(parameters) | {"seed": seed}, prepared, parameters["rounds"])
 
 
 def score(model: lightgbm.Booster, values: np.ndarray) -> np.ndarray:

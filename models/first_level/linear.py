@@ -1,4 +1,4 @@
-"""The linear member: ridge regression on standardised values, fast because all organelles share one linear system.
+"""The linear kind: ridge regression on standardised values, fast because all organelles share one linear system.
 
 Regressing a 0/1 label is Fisher's discriminant up to scale (Hastie, Tibshirani, Friedman, "The Elements of Statistical
 Learning", 4.3 and exercise 4.2); the stack and the calibration correct the scale.
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+from models.first_level.standard import clipped, moments, standardised
 from models.first_level.tree_checks import read_model, unusable
 from models.row_sums import row_sums
 
@@ -19,11 +20,7 @@ if TYPE_CHECKING:
     from models.first_level.fold_model import Rows
 
 SUFFIX = ".json"
-VERSION = "ridge 2"
-RARE_EXPONENTS = (0.0,)
-COMMON_EXPONENTS = (0.0,)
-COLUMNS_AT_ONCE = 512
-SETTINGS: dict[str, Any] = {"shrinkage": 0.1, "clip": 4.0}
+VERSION = "ridge 3"
 
 
 @dataclass(frozen=True)
@@ -53,31 +50,21 @@ class Line:
     weight: np.ndarray
 
 
-def prepare(values: "np.ndarray | Rows", device: str) -> Prepared:
-    """Standardise and factorise once for all organelles; always on the CPU."""
-    n_columns = values.shape[1]
-    blocks = [slice(start, start + COLUMNS_AT_ONCE) for start in range(0, n_columns, COLUMNS_AT_ONCE)]
-    moments = [_moments(values[:, block]) for block in blocks]
-    mean, scale = (np.concatenate(parts).astype(np.float32) for parts in zip(*moments, strict=True))
-    standard = np.empty(values.shape, np.float32)
-    for block in blocks:
-        standard[:, block] = _standardise(values[:, block], mean[block], scale[block])
-    gram = (standard.T @ standard).astype(np.float64) / max(len(standard), 1)
-    gram[np.diag_indices_from(gram)] += SETTINGS["shrinkage"]
+def prepare(values: "np.ndarray | Rows", parameters: dict[str, Any], device: str) -> Prepared:
+    """Standardise and factorise once for all organelles; always on the CPU.
+
+    The shrinkage grows with columns / rows where there are more columns than rows.
+    """
+    mean, scale = moments(values)
+    standard = standardised(values, mean, scale)
+    n, n_columns = standard.shape
+    gram = (standard.T @ standard).astype(np.float64) / max(n, 1)
+    gram[np.diag_indices_from(gram)] += parameters["shrinkage"] * max(1.0, n_columns / max(n, 1))
     return Prepared(mean, scale, standard, cho_factor(gram, overwrite_a=True))
 
 
-def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of each column and what to divide it by, infinite where it is constant."""
-    known = ~np.isnan(values)
-    count = np.maximum(known.sum(0), 1)
-    mean = np.where(known, values, 0).sum(0, dtype=np.float64) / count
-    spread = np.sqrt(np.where(known, (values - mean) ** 2, 0).sum(0, dtype=np.float64) / count)
-    return mean, np.where(spread > 1e-6 * np.maximum(abs(mean), 1e-30), spread, np.inf)
-
-
-def train(prepared: Prepared, labels: np.ndarray, weights: np.ndarray, rounds: int, seed: int) -> Line:
-    """Solve for one organelle; rounds and seed are not used.
+def train(prepared: Prepared, labels: np.ndarray, weights: np.ndarray, parameters: dict[str, Any], seed: int) -> Line:
+    """Solve for one organelle; parameters and seed are not used.
 
     Parameters
     ----------
@@ -85,21 +72,27 @@ def train(prepared: Prepared, labels: np.ndarray, weights: np.ndarray, rounds: i
     weights : ndarray of float, shape (n,)
         Not used: weighting would need a separate system for each organelle.
     """
+    weight = cho_solve(prepared.system, covariance(prepared, labels))
+    return Line(prepared.mean, prepared.scale, weight.astype(np.float32))
+
+
+def covariance(prepared: Prepared, labels: np.ndarray) -> np.ndarray:
+    """Correlation of each standardised column with a label: float64, shape (n_columns,).
+
+    In units of the label's spread, so that scores of rare and common organelles have similar sizes.
+    """
     target = (labels - labels.mean()).astype(np.float32)
-    covariance = (prepared.standard.T @ target).astype(np.float64) / len(target)
-    weight = cho_solve(prepared.system, covariance)
-    # In units of the label's spread, so that scores of rare and common organelles have similar sizes.
-    return Line(prepared.mean, prepared.scale, (weight / max(float(target.std()), 1e-6)).astype(np.float32))
+    return (prepared.standard.T @ target).astype(np.float64) / len(target) / max(float(target.std()), 1e-6)
 
 
 def score(model: Line, values: np.ndarray) -> np.ndarray:
     """Discriminant score: float32, shape (n,)."""
-    return row_sums(_standardise(values, model.mean, model.scale), model.weight)
+    return row_sums(clipped(values, model.mean, model.scale), model.weight)
 
 
 def terms(model: Line, values: np.ndarray) -> np.ndarray:
     """What each column adds to the score: float32, shape (n, n_columns)."""
-    return _standardise(values, model.mean, model.scale) * model.weight
+    return clipped(values, model.mean, model.scale) * model.weight
 
 
 def save(model: Line, path: Path) -> None:
@@ -123,8 +116,3 @@ def load(path: Path, n_columns: int) -> Line:
         raise unusable(path, "holds a number that is not finite, or a scale that is not positive")
     scale = np.where(np.isnan(parts[1]), np.inf, scale)
     return Line(*(part.astype(np.float32) for part in (mean, scale, weight)))
-
-
-def _standardise(values: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    clip = np.float32(SETTINGS["clip"])
-    return np.nan_to_num(np.clip((values - mean) / scale, -clip, clip), copy=False, nan=0.0)

@@ -1,24 +1,42 @@
-"""The kinds of first-level model, one module each: LightGBM, XGBoost and a linear model.
+"""The first-level models: a member is a kind of model on a block of columns, e.g. "lightgbm" or "linear-protein".
 
-Every member module has the same functions:
+Every kind is one module with the same functions:
 
-- `prepare(values, device)` bins or factorises the training values once for all organelles. The values are an array, or
-  `fold_model.Rows`, which are read in parts.
-- `train(prepared, labels, weights, rounds, seed)` fits the model of one organelle.
+- `prepare(values, parameters, device)` bins or factorises the training values; organelles with the same columns share
+  it. The values are an array, or `fold_model.Rows`, which are read in parts.
+- `train(prepared, labels, weights, parameters, seed)` fits the model of one organelle.
 - `score(model, values)` gives one score a field.
 - `save(model, path)` writes the model, and `load(path, n_columns)` reads it after checking the whole file.
 
-and the same constants: SUFFIX of its model files; VERSION of its library and SETTINGS, which enter the stamp;
-RARE_EXPONENTS and COMMON_EXPONENTS, the class-weight exponents to try.
+and the constants SUFFIX, of its model files, and VERSION, of its library. The kernel has in addition `save_shared`: its
+organelles share a file. Parameters and their defaults: `models.first_level.defaults`.
 """
 
 from importlib import import_module
 from types import ModuleType
 
-MEMBERS: tuple[str, ...] = ("lightgbm", "xgboost", "linear")
-"""All members in the order of the score matrix."""
+KINDS: tuple[str, ...] = ("lightgbm", "xgboost", "linear", "kernel")
+BOOSTERS: tuple[str, ...] = ("lightgbm", "xgboost")
+
+BLOCKS: tuple[str, ...] = ("protein", "landmarks", "embedding")
+"""Blocks of columns: classical ones that look at the protein, the other classical ones, and those of a network."""
+
+
+def kind_of(name: str) -> str:
+    """The kind of a member, e.g. "linear" of "linear-protein"."""
+    return name.partition("-")[0]
+
+
+def block_of(name: str) -> str:
+    """The block of a member, e.g. "protein" of "linear-protein"; empty for all columns."""
+    return name.partition("-")[2]
+
+
+def is_member(name: str) -> bool:
+    """Whether there is such a member."""
+    return kind_of(name) in KINDS and (name == kind_of(name) or block_of(name) in BLOCKS)
 
 
 def member(name: str) -> ModuleType:
-    """The module of a member; imported on demand, because each library takes a second to load."""
-    return import_module(f"models.first_level.{name}")
+    """The module of a member's kind; imported on demand, because each library takes a second to load."""
+    return import_module(f"models.first_level.{kind_of(name)}")

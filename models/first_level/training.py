@@ -1,8 +1,9 @@
 """Trains the first level: one model for each organelle, fold and member.
 
 Each fold model has three files: the model, its scores of the held-out fold, and a note with its stamp, written last. A
-fold model with an up-to-date stamp is not trained again. Values are prepared (binned, quantised, factorised) once per
-member and fold, and shared by the organelles.
+fold model with an up-to-date stamp is not trained again. The linear models of a fold come first: their factorised
+system also screens the columns of the boosters, if the table is large. Organelles with the same columns share the
+prepared (binned, factorised) values; screened boosters have small data sets of their own.
 """
 
 import shutil
@@ -16,15 +17,17 @@ from typing import Any
 import numpy as np
 
 from engine.files import content_hash, digest, whole, write_array, write_json
-from engine.running.arrays import handed_over
+from engine.running.arrays import handed_over, taken
 from engine.running.memory import trim_memory
 from engine.running.parallel import run_tasks
 from engine.running.progress import Progress
-from models.first_level.class_weights import WeightExponents, choose_exponents, read_exponents, row_weights
+from models.first_level.class_weights import row_weights
+from models.first_level.defaults import default_parameters
 from models.first_level.fold_model import FoldModel, Training
-from models.first_level.members import member
+from models.first_level.members import BOOSTERS, kind_of, member
+from models.first_level.screening import screen
 from models.settings import FitSettings
-from store.stamp import code_of, stamp, stamp_of
+from store.stamp import code_of, stamp
 from store.untrusted_input import read_array
 
 _WATCH_SECONDS = 0.5
@@ -70,7 +73,7 @@ def train_first_level(
     folder : Path
         Where the models are written; finished ones there are reused.
     progress : Progress
-        Advanced by one for every organelle, fold and member.
+        Advanced by one for every booster; the other members take little time.
 
     Returns
     -------
@@ -85,21 +88,27 @@ def train_first_level(
         for j in organelles
     ]
     missing = [fold_model for fold_model in fold_models if not fold_model.is_finished(stamps[fold_model.member])]
-    progress.advance(len(fold_models) - len(missing))
+    progress.advance(len(_boosters(fold_models)) - len(_boosters(missing)))
     _remove_inputs(folder)
     if missing:
         for fold_model in missing:
             fold_model.note.unlink(missing_ok=True)
-        counted = _counted([fold_model.note for fold_model in missing], progress)
+        counted = _counted([fold_model.note for fold_model in _boosters(missing)], progress)
         with handed_over(folder / f"{INPUTS}{training.content_hash()[:16]}", **vars(training)) as inputs, counted:
-            for _ in run_tasks(_fit_several, _batches(missing, inputs, settings, stamps), settings.workers):
-                pass
+            first, others = _screening_first(missing, organelles, inputs, settings, stamps)
+            for step, tasks in ((_fit_linear_and_screen, first), (_fit_several, others)):
+                for _ in run_tasks(step, tasks, settings.workers):
+                    pass
     scores = np.full((*training.labels.shape, len(settings.members)), np.nan, np.float32)
     for fold_model in fold_models:
         tested = training.fold == fold_model.fold
         mine = read_array(fold_model.scores, np.float32, (int(tested.sum()),))
         scores[tested, fold_model.organelle, settings.members.index(fold_model.member)] = mine
     return scores
+
+
+def _boosters(fold_models: Sequence[FoldModel]) -> list[FoldModel]:
+    return [fold_model for fold_model in fold_models if kind_of(fold_model.member) in BOOSTERS]
 
 
 def _remove_inputs(folder: Path) -> None:
@@ -116,15 +125,51 @@ def fold_model_stamps(training: Training, settings: FitSettings) -> dict[str, st
 
 def _stamp(name: str, settings: FitSettings, data: str) -> str:
     """The stamp shared by all fold models of a member; organelle and fold are in the file name."""
-    kind = member(name)
-    used = [kind.VERSION, kind.SETTINGS, kind.RARE_EXPONENTS, kind.COMMON_EXPONENTS]
-    used += [settings.rounds, settings.seed, settings.device]
+    used = [member(name).VERSION, settings.parameters[name], settings.seed, settings.device]
     return stamp(used, data, member_code(name))
 
 
 def member_code(name: str) -> str:
     """Hash of the sources that train a member's models."""
-    return code_of("models.first_level.training", f"models.first_level.{name}")
+    return code_of("models.first_level.training", f"models.first_level.{kind_of(name)}")
+
+
+def _screening_first(
+    missing: Sequence[FoldModel], organelles: Sequence[int], inputs: Path, settings: FitSettings, stamps: dict[str, str]
+) -> tuple[list[tuple], list[tuple]]:
+    """Tasks of the linear models, with the screening that others need, and tasks of the other models."""
+    screened = {k.fold: n for k in missing if (n := settings.parameters[k.member]["columns"])}
+    first = [k for k in missing if k.member == "linear"]
+    tasks = [
+        ([k for k in first if k.fold == fold], fold, organelles, screened.get(fold, 0), inputs, settings, stamps)
+        for fold in sorted({k.fold for k in first} | set(screened))
+    ]
+    return tasks, list(_batches([k for k in missing if k.member != "linear"], inputs, settings, stamps))
+
+
+def _fit_linear_and_screen(
+    fold_models: Sequence[FoldModel],
+    fold: int,
+    organelles: Sequence[int],
+    n_kept: int,
+    inputs: Path,
+    settings: FitSettings,
+    stamps: dict[str, str],
+) -> None:
+    """A worker's task: train a fold's linear models, and choose each organelle's columns for the other members."""
+    training, kind = Training.load(inputs), member("linear")
+    seen, _ = _parts(training.fold, fold)
+    parameters = settings.parameters.get("linear", default_parameters("linear", *training.values.shape))
+    prepared = kind.prepare(training.of(seen), parameters, settings.device)
+    if n_kept:
+        write_array(inputs / f"{_screened(fold)}.npy", screen(prepared, training.labels[seen], organelles, n_kept))
+    for fold_model in fold_models:
+        if not fold_model.is_finished(stamps["linear"]):
+            fit_one(kind, prepared, training, fold_model, settings, None, stamps["linear"])
+
+
+def _screened(fold: int) -> str:
+    return f"screened{fold}"
 
 
 def fit_one(
@@ -133,7 +178,7 @@ def fit_one(
     training: Training,
     fold_model: FoldModel,
     settings: FitSettings,
-    exponents: WeightExponents,
+    columns: np.ndarray | None,
     mark: str,
 ) -> None:
     """Train one fold model and write its files.
@@ -141,26 +186,26 @@ def fit_one(
     Parameters
     ----------
     kind : module
-        The member.
+        The member's.
     prepared
         `kind.prepare` of the values of the other folds' fields.
-    exponents : WeightExponents
-        Exponents of the class weights.
+    columns : ndarray of int or None
+        The columns that were prepared; None for all.
     mark : str
         Its stamp.
     """
     seen, unseen = _parts(training.fold, fold_model.fold)
     labels = np.asarray(training.labels[seen, fold_model.organelle])
     seed = int(digest([settings.seed, fold_model.member, fold_model.fold, fold_model.organelle]), 16) % 2**31
-    exponent = exponents.of(labels)
-    model = kind.train(prepared, labels, row_weights(labels, exponent), settings.rounds, seed)
+    parameters = settings.parameters[fold_model.member]
+    model = kind.train(prepared, labels, row_weights(labels, parameters["weight_exponent"]), parameters, seed)
     with whole(fold_model.model) as path:
         kind.save(model, path)
-    write_array(fold_model.scores, kind.score(model, training.values[unseen]))
-    made = {"stamp": mark, "model": content_hash(fold_model.model)}
-    write_json(
-        fold_model.note, made | {"exponent": exponent, "rounds": settings.rounds, "n_positive": int(labels.sum())}
-    )
+    write_array(fold_model.scores, kind.score(model, training.of(unseen, columns)[:]))
+    shared = None if fold_model.shared is None else content_hash(fold_model.shared)
+    used = None if columns is None else columns.tolist()
+    note = {"stamp": mark, "model": content_hash(fold_model.model), "shared": shared, "columns": used}
+    write_json(fold_model.note, note)
 
 
 def _parts(fold: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -170,38 +215,25 @@ def _parts(fold: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _fit_several(fold_models: Sequence[FoldModel], inputs: Path, settings: FitSettings, mark: str) -> None:
     """A worker's task: train some fold models of one member and fold."""
-    training = Training.load(inputs)
-    kind = member(fold_models[0].member)
-    seen, _ = _parts(training.fold, fold_models[0].fold)
-    exponents = _exponents(kind, training, fold_models[0], seen, settings, mark)
-    prepared = kind.prepare(training.of(seen), settings.device)
+    training, one = Training.load(inputs), fold_models[0]
+    kind, parameters = member(one.member), settings.parameters[one.member]
+    seen, _ = _parts(training.fold, one.fold)
+    if parameters["columns"]:
+        kept = taken(inputs, _screened(one.fold))
+        for fold_model in fold_models:
+            columns = kept[fold_model.organelle]
+            if not fold_model.is_finished(mark):
+                prepared = kind.prepare(training.of(seen, columns), parameters, settings.device)
+                fit_one(kind, prepared, training, fold_model, settings, columns, mark)
+        return
+    columns = training.columns_of(one.member)
+    prepared = kind.prepare(training.of(seen, columns), parameters, settings.device)
     trim_memory()
+    if one.shared is not None:
+        kind.save_shared(prepared, one.shared)
     for fold_model in fold_models:
         if not fold_model.is_finished(mark):  # e.g. by a worker that was killed before it finished the task
-            fit_one(kind, prepared, training, fold_model, settings, exponents, mark)
-
-
-def _exponents(
-    kind: ModuleType, training: Training, fold_model: FoldModel, seen: np.ndarray, settings: FitSettings, mark: str
-) -> WeightExponents:
-    """The fold's exponents, read from disk if their stamp is up to date."""
-    path = weights_path(fold_model.folder, fold_model.member, fold_model.fold)
-    if stamp_of(path) == mark:
-        return read_exponents(path)
-    exponents = choose_exponents(kind, training, seen, settings)
-    write_json(path, {"stamp": mark, "exponents": vars(exponents)})
-    return exponents
-
-
-def weights_path(folder: Path, name: str, fold: int) -> Path:
-    """The file with a fold's choice of class-weight exponents."""
-    return folder / "weights" / f"{name}_fold{fold}.json"
-
-
-def chosen_exponents(folder: Path, name: str, n_folds: int) -> list[WeightExponents]:
-    """The exponents of all folds that have chosen theirs."""
-    paths = [weights_path(folder, name, k) for k in range(n_folds)]
-    return [read_exponents(path) for path in paths if path.is_file()]
+            fit_one(kind, prepared, training, fold_model, settings, columns, mark)
 
 
 def _batches(
@@ -211,7 +243,7 @@ def _batches(
     shared: dict[tuple[str, int], list[FoldModel]] = {}
     for fold_model in missing:
         shared.setdefault((fold_model.member, fold_model.fold), []).append(fold_model)
-    n_parts = -(-2 * settings.workers // len(shared)) if settings.workers > 1 else 1
+    n_parts = -(-2 * settings.workers // len(shared)) if settings.workers > 1 and shared else 1
     for (name, _), fold_models in shared.items():
         size = -(-len(fold_models) // n_parts)
         for start in range(0, len(fold_models), size):

@@ -11,7 +11,7 @@ from engine.running.arrays import handed_over, taken
 from engine.running.parallel import run_tasks
 from models.second_level.calibration import Calibration, choose_calibration, fit_calibration
 from models.second_level.selection import cross_fit
-from models.second_level.stacking import Stack, choose_stack, fit_stack
+from models.second_level.stacking import Stack, fit_stack, stack_way
 from models.second_level.thresholds import Thresholds, choose_thresholds, fit_thresholds
 
 
@@ -67,7 +67,7 @@ class CrossFitted:
 def fit_second_level(
     members: np.ndarray, labels: np.ndarray, fold: np.ndarray, at_least_one: bool = True
 ) -> SecondLevel:
-    """Choose and fit all steps, each on the cross-fitted outputs of the step before.
+    """Fit all steps, each on the cross-fitted outputs of the step before; chooses the calibration and the thresholds.
 
     Parameters
     ----------
@@ -79,11 +79,12 @@ def fit_second_level(
     at_least_one : bool
         Whether a field without a call gets its most probable organelle.
     """
-    stack_way, scores = choose_stack(members, labels, fold)
+    way = stack_way(members.shape[2])
+    scores = cross_fit(partial(fit_stack, way), Stack.score, members, labels, fold)
     calibration_way, p = choose_calibration(scores, labels, fold)
     threshold_way = choose_thresholds(p, labels, fold, at_least_one)
     return SecondLevel(
-        fit_stack(stack_way, members, labels),
+        fit_stack(way, members, labels),
         fit_calibration(calibration_way, scores, labels),
         fit_thresholds(threshold_way, p, labels),
     )

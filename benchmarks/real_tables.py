@@ -1,0 +1,274 @@
+"""Ours against plain boosters and a tuned logistic regression on real tables: ranking, F1, calibration, CPU time.
+
+    python -m benchmarks.real_tables [--shared ../shared/data] [--runs DIR] [--only NAME ...] [--repeats 2] [--out CSV]
+
+Tables: 15 hand-made values of training fields, in folds that keep look-alike fields together and in random folds; the
+mosaics and the 59 fields with our features (extracted into --runs once); the winning network's features of the mosaics;
+three tables that scikit-learn ships. Each is divided into outer folds (of whole groups). Every way is trained on all but
+one of them and scored on that one; ours makes its inner folds from the training part alone. The difference from ours is
+paired: over the same outer folds. The second level is tested separately, on the scores of seven real networks.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from models.data.labels import ORGANELLES, read_labels
+from models.evaluation.metrics import best_f1, calibration_error, each, f1, log_loss, macro, macro_ap
+from models.fit import fit
+from models.folds import make_folds
+from models.second_level.second_level import fit_second_level
+from models.second_level.standardisation import fit_standardisation
+from models.settings import FitSettings
+from store.matrix import read_fields
+from store.run_folder import RunFolder
+
+FEWEST_POSITIVES = 6
+"""Organelles with fewer positive fields are left out of the small tables."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A real table.
+
+    Attributes
+    ----------
+    name : str
+    values : ndarray of float32, shape (n, n_columns)
+    columns : DataFrame
+        name, and for our features family and channels.
+    labels : ndarray of bool, shape (n, n_labels)
+    groups : ndarray of int, shape (n,)
+    fold : ndarray of int, shape (n,), or None
+        Outer folds that come with the table.
+    """
+
+    name: str
+    values: np.ndarray
+    columns: pd.DataFrame
+    labels: np.ndarray
+    groups: np.ndarray
+    fold: np.ndarray | None = None
+
+    def folds(self, n: int, seed: int) -> np.ndarray:
+        """Outer folds; those that come with the table are the same for every seed."""
+        return make_folds(self.labels, self.groups, n, seed).fold if self.fold is None else self.fold
+
+
+Way = Callable[[Table, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
+"""Fits the rows that are True, and gives probabilities and calls of the others."""
+
+
+def ours(table: Table, seen: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The whole fit with its defaults."""
+    names = tuple(f"label {j}" for j in range(table.labels.shape[1]))
+    settings = FitSettings(seed=seed, held_out=0.0, random_folds=0, n_resamples=1, organelles=names, at_least_one=False)
+    ids = tuple(map(str, np.flatnonzero(seen)))
+    with tempfile.TemporaryDirectory() as folder:
+        parts = (table.values[seen], table.columns, table.labels[seen], table.groups[seen])
+        fitted = fit(ids, *parts, settings, Path(folder), quiet=True)
+        return fitted.predict(table.values[~seen])
+
+
+def lightgbm_default(table: Table, seen: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """LGBMClassifier() one-vs-rest."""
+    from lightgbm import LGBMClassifier
+
+    return one_vs_rest(LGBMClassifier(n_jobs=1, verbosity=-1, random_state=seed), table, seen)
+
+
+def xgboost_default(table: Table, seen: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """XGBClassifier() one-vs-rest."""
+    from xgboost import XGBClassifier
+
+    return one_vs_rest(XGBClassifier(n_jobs=1, random_state=seed), table, seen)
+
+
+def logistic(table: Table, seen: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Logistic regression on standardised values; the penalty by three folds inside the training part."""
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegressionCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    model = LogisticRegressionCV(
+        Cs=[1e-4, 1e-3, 1e-2, 0.1, 1.0], cv=3, scoring="average_precision", max_iter=300, l1_ratios=(0,),
+        use_legacy_attributes=False,
+    )  # fmt: skip
+    return one_vs_rest(make_pipeline(SimpleImputer(), StandardScaler(), model), table, seen)
+
+
+def one_vs_rest(model, table: Table, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Fit one label after the other; calls at 0.5, as the libraries give them."""
+    p = np.tile(table.labels[seen].mean(0), (int((~seen).sum()), 1))
+    for j, labels in enumerate(table.labels[seen].T):
+        if min(labels.sum(), (~labels).sum()) >= 3:
+            p[:, j] = model.fit(table.values[seen], labels).predict_proba(table.values[~seen])[:, 1]
+    return p, p > 0.5
+
+
+WAYS: dict[str, Way] = {
+    "ours": ours, "LightGBM's default": lightgbm_default, "XGBoost's default": xgboost_default,
+    "logistic regression": logistic,
+}  # fmt: skip
+
+
+def measure(table: Table, way: Way, seen: np.ndarray, seed: int) -> dict[str, float]:
+    """Scores on the rows that were not seen, over labels with a positive and a negative there."""
+    start = sum(os.times()[:4])
+    p, calls = way(table, seen, seed)
+    cost = sum(os.times()[:4]) - start
+    labels = table.labels[~seen]
+    able = labels.any(0) & ~labels.all(0) & (table.labels[seen].sum(0) >= 3)
+    labels, p, calls = labels[:, able], np.clip(p[:, able], 1e-6, 1 - 1e-6), calls[:, able]
+    return {
+        "AP": macro_ap(labels, p), "F1": macro(each(f1, labels, calls)), "best F1": macro(each(best_f1, labels, p)),
+        "log loss": macro(each(log_loss, labels, p)), "ECE": macro(each(calibration_error, labels, p)), "CPU s": cost,
+    }  # fmt: skip
+
+
+def compare(table: Table, ways: dict[str, Way], n_folds: int, repeats: int) -> pd.DataFrame:
+    """One row a way, repeat and outer fold."""
+    rows = []
+    for seed in range(repeats if table.fold is None else 1):
+        fold = table.folds(n_folds, seed)
+        for k in np.unique(fold):
+            for name, way in ways.items():
+                rows.append({"table": table.name, "way": name, "repeat": seed, "fold": int(k)})
+                rows[-1] |= measure(table, way, fold != k, seed)
+    return pd.DataFrame(rows)
+
+
+def summary(rows: pd.DataFrame) -> pd.DataFrame:
+    """Means over outer folds, and the paired difference of AP from ours with its standard error."""
+    mean = rows.groupby(["table", "way"], sort=False).mean(numeric_only=True).drop(columns=["repeat", "fold"])
+    paired = rows.pivot_table(index=["table", "repeat", "fold"], columns="way", values="AP")
+    for table, way in mean.index:
+        if "ours" in paired:
+            less = (paired["ours"] - paired[way]).loc[table].to_numpy()
+            mean.loc[(table, way), "ours more by"] = less.mean()
+            mean.loc[(table, way), "standard error"] = less.std(ddof=1) / np.sqrt(len(less))
+    return mean
+
+
+def tables(shared: Path, runs: Path) -> Iterator[Table]:
+    """All tables, the narrow ones first."""
+    yield from handmade(shared / "tables")
+    yield from shipped_by_sklearn()
+    cells, sample = shared / "hpa-cells", shared / "hpa-sample"
+    groups = pd.read_csv(cells / "groups.csv", index_col="Id")["Group"]
+    network = np.load(cells / "winning_network.npz")
+    ids, features = tuple(network["ids"].astype(str)), network["features"].astype(np.float32)
+    yield few_labels("winning network's features", ids, features, plain_columns(features), cells, groups)
+    yield our_features("mosaics", cells, runs, groups)
+    yield our_features("59 fields", sample, runs, None)
+
+
+def handmade(folder: Path) -> Iterator[Table]:
+    """Fifteen values a field that a competition team made by hand."""
+    table, known = pd.read_csv(folder / "handmade_2018.csv", index_col="Id"), read_labels(folder / "train.csv")
+    table = table[table.index.isin(known.ids)]
+    at = pd.Index(known.ids).get_indexer(table.index)
+    fold = pd.read_csv(folder / "similar_folds.csv", index_col="Id")["Fold"].reindex(table.index).to_numpy()
+    values, alone = table.to_numpy(np.float32), np.arange(len(table))
+    parts = (values, plain_columns(values), known.matrix[at], alone)
+    yield Table("hand-made, look-alikes together", *parts, fold.astype(int))
+    yield Table("hand-made, random folds", *parts)
+
+
+def shipped_by_sklearn() -> Iterator[Table]:
+    """Classes as one label each."""
+    from sklearn.datasets import load_breast_cancer, load_digits, load_wine
+
+    for load in (load_digits, load_breast_cancer, load_wine):
+        values, classes = load(return_X_y=True)
+        labels = classes[:, None] == np.unique(classes)
+        values = np.asarray(values, np.float32)
+        yield Table(load.__name__.removeprefix("load_"), values, plain_columns(values), labels, np.arange(len(values)))
+
+
+def our_features(name: str, data: Path, runs: Path, groups: pd.Series | None) -> Table:
+    """A data set with the features of `extract`."""
+    run = runs / data.name
+    if not RunFolder(run).matrix("train").is_file():
+        import pipeline
+
+        pipeline.extract(pipeline.Job(run, data, "cpu", 0, quiet=True))
+    matrix = read_fields(RunFolder(run), "train")
+    return few_labels(name, matrix.ids, matrix.values, matrix.columns, data, groups)
+
+
+def few_labels(
+    name: str, ids: tuple[str, ...], values: np.ndarray, columns: pd.DataFrame, data: Path, groups: pd.Series | None
+) -> Table:
+    """A small table with the labels that have enough positives."""
+    known = read_labels(data / "train.csv")
+    labels = known.matrix[pd.Index(known.ids).get_indexer(pd.Index(ids))]
+    labels = labels[:, labels.sum(0) >= FEWEST_POSITIVES]
+    of = np.arange(len(ids)) if groups is None else pd.factorize(groups.reindex(list(ids)))[0]
+    return Table(name, values, columns, labels, of)
+
+
+def plain_columns(values: np.ndarray) -> pd.DataFrame:
+    """Columns without a description."""
+    return pd.DataFrame({"name": [f"column{j}" for j in range(values.shape[1])]})
+
+
+def second_level(path: Path, draws: int) -> dict[str, float]:
+    """Stack, calibration and thresholds on the scores of seven networks: fitted on one half, scored on the other."""
+    scores, known = np.load(path / "network_scores.npz"), read_labels(path / "train.csv")
+    labels = known.matrix[pd.Index(known.ids).get_indexer(pd.Index(scores["ids"].astype(str)))]
+    p = np.clip(scores["scores"].astype(np.float64), 1e-6, 1 - 1e-6)
+    members, found = np.log(p / (1 - p)), []
+    for seed in range(draws):
+        half = make_folds(labels, np.arange(len(labels)), 2, seed).fold
+        for k in (0, 1):
+            seen, able = half != k, labels[half != k].sum(0) >= 5
+            able &= labels[half == k].any(0)
+            fold = make_folds(labels[seen], np.arange(int(seen.sum())), 5, seed).fold
+            level = fit_standardisation(members[seen][:, able], np.zeros(int(seen.sum()), int), 1)
+            inputs = [level.apply(members[mine][:, able], 0) for mine in (seen, ~seen)]
+            fitted = fit_second_level(inputs[0], labels[seen][:, able], fold)
+            probabilities, truth = fitted.probabilities(inputs[1]), labels[~seen][:, able]
+            calls = probabilities >= fitted.thresholds.threshold
+            found.append([
+                macro_ap(truth, probabilities), macro(each(f1, truth, calls)),
+                macro(each(calibration_error, truth, probabilities)),
+            ])  # fmt: skip
+    ap, f, error = np.mean(found, axis=0)
+    return {"AP": ap, "F1": f, "ECE": error, "organelles": float(len(ORGANELLES))}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--runs", type=Path, default=Path("runs/real_tables"))
+    parser.add_argument("--only", nargs="*", help="Names of tables.")
+    parser.add_argument("--ways", nargs="*", default=list(WAYS), choices=list(WAYS))
+    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--folds", type=int, default=4)
+    parser.add_argument("--out", type=Path, help="Write one row a way, repeat and fold to this file.")
+    given = parser.parse_args()
+    print("second level:", {k: round(v, 4) for k, v in second_level(given.shared / "tables", 3).items()}, flush=True)
+    found = []
+    for table in tables(given.shared, given.runs):
+        if given.only and not any(name in table.name for name in given.only):
+            continue
+        start = time.perf_counter()
+        found.append(compare(table, {name: WAYS[name] for name in given.ways}, given.folds, given.repeats))
+        n, columns = table.values.shape
+        print(f"\n{table.name}: {n} x {columns}, {time.perf_counter() - start:.0f} s", flush=True)
+        print(summary(found[-1]).round(4).to_string(), flush=True)
+        if given.out:
+            pd.concat(found).to_csv(given.out, index=False)
+
+
+if __name__ == "__main__":
+    main()

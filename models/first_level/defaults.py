@@ -1,0 +1,71 @@
+"""Members and their parameters by the table's shape: how many rows and columns there are to learn from.
+
+Narrow and small settings were chosen on real tables (docs/benchmarks.md, "Settings by the table's shape"), those of
+large tables on simulated values: no real table at hand is wide and large. The border between them is a guess.
+"""
+
+from typing import Any
+
+from models.first_level.members import kind_of
+
+NARROW_COLUMNS = 200
+SMALL_ROWS = 2_000
+KERNEL_ROWS = 20_000
+"""Most rows of a table that gets a kernel member: it holds a row's similarities to all landmarks in memory."""
+
+_SHAPES = ("narrow", "small", "large")
+
+_PARAMETERS: dict[str, tuple[dict[str, Any], ...]] = {
+    "lightgbm": (
+        {"columns": 0, "rounds": 100, "learning_rate": 0.1, "num_leaves": 31, "min_data_in_leaf": 10,
+         "feature_fraction": 1.0, "lambda_l2": 0.0, "extra_trees": True, "max_bin": 255, "weight_exponent": 0.5},
+        {"columns": 0, "rounds": 150, "learning_rate": 0.1, "num_leaves": 15, "min_data_in_leaf": 5,
+         "feature_fraction": 0.2, "lambda_l2": 1.0, "extra_trees": True, "max_bin": 255, "weight_exponent": 0.5},
+        {"columns": 200, "rounds": 200, "learning_rate": 0.07, "num_leaves": 15, "min_data_in_leaf": 10,
+         "feature_fraction": 0.4, "lambda_l2": 0.0, "extra_trees": False, "max_bin": 255, "weight_exponent": 0.5},
+    ),
+    "xgboost": (
+        {"columns": 0, "rounds": 120, "learning_rate": 0.1, "max_depth": 6, "colsample_bynode": 0.4,
+         "subsample": 0.7, "lambda": 3.0, "max_bin": 64, "base_score": 0.5, "weight_exponent": 0.0},
+        {"columns": 0, "rounds": 150, "learning_rate": 0.1, "max_depth": 3, "colsample_bynode": 0.1,
+         "subsample": 0.7, "lambda": 3.0, "max_bin": 64, "base_score": 0.5, "weight_exponent": 0.0},
+        {"columns": 200, "rounds": 150, "learning_rate": 0.1, "max_depth": 3, "colsample_bynode": 0.3,
+         "subsample": 1.0, "lambda": 20.0, "max_bin": 256, "base_score": 0.5, "weight_exponent": 0.0},
+    ),
+    "linear": ({"columns": 0, "shrinkage": 0.1, "weight_exponent": 0.0},) * 3,
+    "kernel": ({"columns": 0, "landmarks": 1500, "gamma": 0.5, "weight_exponent": 0.0},) * 3,
+}  # fmt: skip
+
+
+def shape_of(n_rows: int, n_columns: int) -> str:
+    """The table's shape: narrow (up to 200 columns), else small (under 2,000 rows) or large."""
+    if n_columns <= NARROW_COLUMNS:
+        return "narrow"
+    return "small" if n_rows < SMALL_ROWS else "large"
+
+
+def default_members(n_rows: int, n_columns: int, blocks: tuple[str, ...]) -> tuple[str, ...]:
+    """The members for a table.
+
+    Parameters
+    ----------
+    n_rows, n_columns : int
+    blocks : tuple of str
+        The blocks that the table has.
+    """
+    shape = shape_of(n_rows, n_columns)
+    if shape == "narrow":
+        return ("lightgbm", "xgboost", "linear") + (("kernel",) if n_rows <= KERNEL_ROWS else ())
+    if shape == "small":
+        block = "-protein" if "protein" in blocks else ""
+        return "lightgbm", "xgboost", f"linear{block}", f"kernel{block}"
+    return "lightgbm", "xgboost", "linear"
+
+
+def default_parameters(name: str, n_rows: int, n_columns: int) -> dict[str, Any]:
+    """A member's parameters for a table of this shape.
+
+    `columns` is how many columns each organelle gets (0: all), `rounds` the number of trees, `weight_exponent` that of
+    the class weights; the others have the meaning that they have in the library, or in the kind's module.
+    """
+    return dict(_PARAMETERS[kind_of(name)][_SHAPES.index(shape_of(n_rows, n_columns))])

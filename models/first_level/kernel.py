@@ -1,0 +1,205 @@
+"""The kernel kind: ridge regression on similarities to training fields (radial basis functions).
+
+The score is a weighted sum of similarities exp(-gamma d^2) to the landmarks: all training fields of a small table, a
+random part of a larger one (Nystroem's approximation: Williams & Seeger 2001, "Using the Nystroem method to speed up
+kernel machines"). The shrinkage is each organelle's own, by the leave-one-out error, which has a closed form (Hastie,
+Tibshirani, Friedman, "The Elements of Statistical Learning", 5.5).
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.linalg import eigh
+
+from engine.files import write_array
+from models.first_level.standard import clipped, moments, standardised
+from models.first_level.tree_checks import REMEDY, read_model, unusable
+from models.row_sums import row_sums
+from store.untrusted_input import read_array
+
+if TYPE_CHECKING:
+    from models.first_level.fold_model import Rows
+
+SUFFIX = ".json"
+VERSION = "kernel ridge 1"
+_SHRINKAGES = np.geomspace(0.01, 100, 13)
+_ROWS_AT_ONCE = 64
+_PATH = np.polynomial.legendre.leggauss(16)
+_SMALLEST = 1e-6
+"""Directions with less than this share of the largest eigenvalue are noise of the arithmetic."""
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """Training fields that new fields are compared with.
+
+    Attributes
+    ----------
+    mean, scale : ndarray of float32, shape (n_columns,)
+    points : ndarray of float32, shape (n_landmarks, n_columns)
+        Standardised.
+    gamma : float
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+    points: np.ndarray
+    gamma: float
+
+    def similarity(self, standard: np.ndarray) -> np.ndarray:
+        """Similarity of standardised values to each landmark: float64, shape (n, n_landmarks).
+
+        Computed on blocks of equal size, so that a row's last bits do not depend on the other rows.
+        """
+        points = self.points.astype(np.float64)
+        squares = (points**2).sum(1)
+        out = np.empty((len(standard), len(points)))
+        block = np.zeros((_ROWS_AT_ONCE, standard.shape[1]))
+        for start in range(0, len(standard), _ROWS_AT_ONCE):
+            rows = standard[start : start + _ROWS_AT_ONCE]
+            block[: len(rows)] = rows
+            distance = (block**2).sum(1)[:, None] + squares - 2 * (block @ points.T)
+            out[start : start + len(rows)] = np.exp(-self.gamma * np.maximum(distance, 0))[: len(rows)]
+        return out
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Landmarks and the training fields' similarities in orthogonal directions.
+
+    Attributes
+    ----------
+    landmarks : Landmarks
+    directions : ndarray of float64, shape (n, rank)
+        Orthonormal.
+    variance : ndarray of float64, shape (rank,)
+    back : ndarray of float64, shape (n_landmarks, rank)
+        Weights of the landmarks that give each direction.
+    """
+
+    landmarks: Landmarks
+    directions: np.ndarray
+    variance: np.ndarray
+    back: np.ndarray
+
+
+@dataclass(frozen=True)
+class Similarities:
+    """One organelle's model: the weights of the landmarks, float64, shape (n_landmarks,)."""
+
+    landmarks: Landmarks
+    weight: np.ndarray
+
+
+def prepare(values: "np.ndarray | Rows", parameters: dict[str, Any], device: str) -> Prepared:
+    """Choose landmarks and decompose the similarities; always on the CPU.
+
+    `gamma` is in units of 1 / the median squared distance of the landmarks.
+    """
+    mean, scale = moments(values)
+    standard = standardised(values, mean, scale)
+    n, n_landmarks = len(standard), parameters["landmarks"]
+    chosen = np.sort(np.random.default_rng(n).permutation(n)[:n_landmarks])
+    points = standard[chosen]
+    squares = (points.astype(np.float64) ** 2).sum(1)
+    distances = squares[:, None] + squares - 2 * (points.astype(np.float64) @ points.T)
+    apart = np.median(distances[np.triu_indices(len(points), 1)]) if len(points) > 1 else 1.0
+    landmarks = Landmarks(mean, scale, points, float(parameters["gamma"] / max(apart, 1e-9)))
+    level, axes = eigh(landmarks.similarity(points))
+    whitened = (axes / np.sqrt(np.maximum(level, 1e-300)))[:, level > _SMALLEST * level[-1]]
+    features = landmarks.similarity(standard) @ whitened
+    features -= features.mean(0)
+    variance, turned = eigh(features.T @ features)
+    used = variance > _SMALLEST * max(variance[-1], 1e-300)
+    variance, turned = variance[used], turned[:, used]
+    return Prepared(landmarks, features @ turned / np.sqrt(variance), variance, whitened @ turned)
+
+
+def train(
+    prepared: Prepared, labels: np.ndarray, weights: np.ndarray, parameters: dict[str, Any], seed: int
+) -> Similarities:
+    """Solve for one organelle; weights and seed are not used.
+
+    Parameters
+    ----------
+    labels : ndarray of bool, shape (n,)
+    """
+    target = (labels - labels.mean()) / max(float(labels.std()), 1e-6)
+    along = prepared.directions.T @ target
+    kept = min(_SHRINKAGES, key=lambda shrinkage: _left_out_error(prepared, target, along, shrinkage))
+    root = np.sqrt(prepared.variance)
+    return Similarities(prepared.landmarks, prepared.back @ (root / (prepared.variance + kept) * along))
+
+
+def _left_out_error(prepared: Prepared, target: np.ndarray, along: np.ndarray, shrinkage: float) -> float:
+    """Mean squared error of each field as predicted by the others."""
+    share = prepared.variance / (prepared.variance + shrinkage)
+    leverage = (prepared.directions**2) @ share + 1 / len(target)
+    residual = (target - prepared.directions @ (share * along)) / np.maximum(1 - leverage, 1e-6)
+    return float(np.mean(residual**2))
+
+
+def score(model: Similarities, values: np.ndarray) -> np.ndarray:
+    """Discriminant score: float32, shape (n,)."""
+    return score_several([model], values)[0]
+
+
+def score_several(models: Sequence[Similarities], values: np.ndarray) -> list[np.ndarray]:
+    """The scores of models with the same landmarks, which are compared with the values once."""
+    landmarks = models[0].landmarks
+    similarity = landmarks.similarity(clipped(values, landmarks.mean, landmarks.scale))
+    return [row_sums(similarity, model.weight).astype(np.float32) for model in models]
+
+
+def contributions(model: Similarities, values: np.ndarray) -> np.ndarray:
+    """What each column adds to the score, from the mean field to each field: float64, shape (n, n_columns).
+
+    Integrated gradients on the straight line between the two, which add up to the difference of the scores
+    (Sundararajan, Taly & Yan 2017, "Axiomatic attribution for deep networks").
+    """
+    landmarks = model.landmarks
+    points = landmarks.points.astype(np.float64)
+    standard = clipped(values, landmarks.mean, landmarks.scale).astype(np.float64)
+    slope = np.zeros(standard.shape)
+    for place, share in zip(*_PATH, strict=True):
+        at = standard * (place + 1) / 2
+        pull = landmarks.similarity(at) * model.weight
+        slope += share * landmarks.gamma * (pull @ points - at * pull.sum(1, keepdims=True))
+    return standard * slope
+
+
+def save(model: Similarities, path: Path) -> None:
+    """Write the weights as JSON; the landmarks lie in the file that `save_shared` wrote."""
+    path.write_text(json.dumps({"gamma": model.landmarks.gamma, "weight": model.weight.tolist()}))
+
+
+def save_shared(prepared: Prepared, path: Path) -> None:
+    """Write the landmarks, which the organelles share, as .npy: mean, scale (0 for a constant column), points."""
+    landmarks = prepared.landmarks
+    scale = np.where(np.isfinite(landmarks.scale), landmarks.scale, 0)
+    write_array(path, np.vstack([landmarks.mean, scale, landmarks.points]).astype(np.float32))
+
+
+def load_shared(path: Path, n_columns: int) -> np.ndarray:
+    """Read what `save_shared` wrote; raises InputError if it is damaged."""
+    table = read_array(path, np.float32, (None, n_columns), REMEDY)
+    if len(table) < 3 or not np.isfinite(table).all() or (table[1] < 0).any():
+        raise unusable(path, "holds a number that is not finite, or a scale that is not positive")
+    return table
+
+
+def load(path: Path, n_columns: int, shared: np.ndarray) -> Similarities:
+    """Read what `save` wrote; raises InputError if it is damaged."""
+    try:
+        content = json.loads(read_model(path))
+        gamma, weight = float(content["gamma"]), np.array(content["weight"], np.float64)
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise unusable(path, f"cannot be used ({error})") from error
+    if weight.shape != (len(shared) - 2,) or not np.isfinite(weight).all() or not 0 < gamma < np.inf:
+        raise unusable(path, f"has not one finite weight for each of {len(shared) - 2} landmarks")
+    scale = np.where(shared[1] == 0, np.inf, shared[1]).astype(np.float32)
+    return Similarities(Landmarks(shared[0], scale, shared[2:], gamma), weight)
