@@ -151,8 +151,10 @@ def model_cases(run: Path, n: int, seed: int) -> Iterator[Case]:
             spoilt = folder / path.name
             words = runs.spoil_words(path.read_text(), random.Random(f"{seed} model {k}"))
             spoilt.write_text(words, encoding="latin-1")
-            kind = member(path.name.partition("_")[0])
-            if not np.isfinite(kind.score(kind.load(spoilt, n_columns), values)).all():
+            name = path.name.partition("_")[0]
+            kind, shared = member(name), path.parents[1] / "shared" / f"{path.stem}.npy"
+            extra = (kind.load_shared(shared, n_columns),) if shared.is_file() else ()
+            if not np.isfinite(kind.score(kind.load(spoilt, n_columns, *extra), values)).all():
                 raise AssertionError("scores that are not finite")
             return READ
 

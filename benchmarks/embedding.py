@@ -30,6 +30,7 @@ from features.extraction.settings import ExtractSettings
 from features.reading.fields import find_fields
 from models.data.training_set import read_training_set
 from models.evaluation.metrics import macro_ap
+from models.first_level.defaults import default_parameters
 from models.first_level.members import member
 from models.first_level.training import trainable
 from models.folds import make_folds
@@ -53,9 +54,10 @@ def linear_scores(values: np.ndarray, labels: np.ndarray, test: np.ndarray, pena
 def tree_scores(values: np.ndarray, labels: np.ndarray, test: np.ndarray, rounds: int) -> np.ndarray:
     """The same of LightGBM with unit weights."""
     kind = member("lightgbm")
-    prepared = kind.prepare(np.ascontiguousarray(values[~test]), "cpu")
+    asked = default_parameters("lightgbm", 1, values.shape[1]) | {"rounds": rounds}
+    prepared = kind.prepare(np.ascontiguousarray(values[~test]), asked, "cpu")
     alike = np.ones(int((~test).sum()), np.float32)
-    models = [kind.train(prepared, mine[~test], alike, rounds, seed=j) for j, mine in enumerate(labels.T)]
+    models = [kind.train(prepared, mine[~test], alike, asked, seed=j) for j, mine in enumerate(labels.T)]
     return np.column_stack([kind.score(model, values[test]) for model in models])
 
 

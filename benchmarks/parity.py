@@ -25,6 +25,7 @@ from features.extraction.batches import ReadField, batches, cells_in, read_one
 from features.extraction.settings import ExtractSettings
 from features.reading.fields import FieldSource, find_fields
 from features.segmentation.segment import find_cells
+from models.first_level.defaults import default_parameters
 from models.first_level.members import member
 from simulate import simulate
 
@@ -106,10 +107,11 @@ def fit_difference(device: str, rows: int = 4000, columns: int = 200, rounds: in
     labels = rng.random((rows, 3)) < (0.3, 0.05, 0.01)
     values = synthetic_matrix(labels, np.arange(rows), columns, rng)
     kind, weights, largest = member("xgboost"), np.ones(rows, np.float32), 0.0
-    prepared = {name: kind.prepare(values, name) for name in ("cpu", device)}
+    asked = default_parameters("xgboost", rows, columns) | {"rounds": rounds, "subsample": 1.0, "colsample_bynode": 1.0}
+    prepared = {name: kind.prepare(values, asked, name) for name in ("cpu", device)}
     for j in range(labels.shape[1]):
         ours, theirs = (
-            kind.score(kind.train(prepared[name], labels[:, j], weights, rounds, seed=j), values)
+            kind.score(kind.train(prepared[name], labels[:, j], weights, asked, seed=j), values)
             for name in ("cpu", device)
         )
         largest = max(largest, float(abs(ours - theirs).max()))

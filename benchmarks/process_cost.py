@@ -44,18 +44,24 @@ def measure(work: Callable[..., Any], *arguments: Any) -> tuple[Any, Cost]:
     process = context.Process(target=_run, args=(theirs, work, arguments))
     process.start()
     theirs.close()
+    cost = cost_while(process.pid, lambda: not mine.poll(0) and process.is_alive(), start)
+    if not mine.poll(0):
+        raise RuntimeError(f"{work.__name__} ended without a result")
+    result = mine.recv()
+    process.join()
+    return result, cost
+
+
+def cost_while(root: int | None, goes_on: Callable[[], bool], start: float) -> Cost:
+    """Watch a process and all that it starts, as long as it goes on; `start` is by `time.perf_counter`."""
     processor: dict[int, float] = {}
     peak = 0.0
-    while not mine.poll(0.1):
-        alive = family(process.pid)
+    while goes_on():
+        alive = family(root or 0)
         processor |= {pid: seconds for pid in alive if (seconds := _processor_seconds(pid)) is not None}
         peak = max(peak, sum(_memory_gb(pid) for pid in alive))
-        if not process.is_alive() and not mine.poll(0):
-            raise RuntimeError(f"{work.__name__} ended without a result")
-    result = mine.recv()
-    seconds = time.perf_counter() - start
-    process.join()
-    return result, Cost(seconds, sum(processor.values()), peak)
+        time.sleep(0.1)
+    return Cost(time.perf_counter() - start, sum(processor.values()), peak)
 
 
 def _run(pipe: Any, work: Callable[..., Any], arguments: tuple) -> None:

@@ -4,9 +4,9 @@
 
 Tables: 15 hand-made values of training fields, in folds that keep look-alike fields together and in random folds; the
 mosaics and the 59 fields with our features (extracted into --runs once); the winning network's features of the mosaics;
-three tables that scikit-learn ships. Each is divided into outer folds (of whole groups). Every way is trained on all but
-one of them and scored on that one; ours makes its inner folds from the training part alone. The difference from ours is
-paired: over the same outer folds. The second level is tested separately, on the scores of seven real networks.
+three tables that scikit-learn ships. Each is divided into outer folds (of whole groups). Every way is trained on all
+but one of them and scored on that one; ours makes its inner folds from the training part alone. The difference from
+ours is paired: over the same outer folds. The second level is tested separately, on the scores of seven networks.
 """
 
 import argparse

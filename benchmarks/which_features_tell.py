@@ -24,6 +24,7 @@ from features.segmentation.segment import segment
 from models.data.labels import ORGANELLES
 from models.data.training_set import read_training_set
 from models.evaluation.metrics import average_precision, each, macro
+from models.first_level.defaults import default_parameters
 from models.first_level.members import member
 from models.first_level.training import trainable
 from models.folds import make_folds
@@ -34,12 +35,12 @@ from store.run_folder import RunFolder
 def out_of_fold(values: np.ndarray, labels: np.ndarray, fold: np.ndarray, rounds: int) -> np.ndarray:
     """Scores of fields by boosters that have not seen their fold, shape (n_fields, n_organelles)."""
     kind = member("lightgbm")
-    scores = np.empty(labels.shape)
+    scores, asked = np.empty(labels.shape), default_parameters("lightgbm", 1, values.shape[1]) | {"rounds": rounds}
     for k in np.unique(fold):
-        prepared = kind.prepare(np.ascontiguousarray(values[fold != k]), "cpu")
+        prepared = kind.prepare(np.ascontiguousarray(values[fold != k]), asked, "cpu")
         for j in range(labels.shape[1]):
             mine = labels[fold != k, j]
-            model = kind.train(prepared, mine, np.ones(len(mine), np.float32), rounds, seed=j)
+            model = kind.train(prepared, mine, np.ones(len(mine), np.float32), asked, seed=j)
             scores[fold == k, j] = kind.score(model, values[fold == k])
     return scores
 

@@ -7,7 +7,7 @@ Tibshirani, Friedman, "The Elements of Statistical Learning", 5.5).
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ VERSION = "kernel ridge 1"
 _SHRINKAGES = np.geomspace(0.01, 100, 13)
 _ROWS_AT_ONCE = 64
 _PATH = np.polynomial.legendre.leggauss(16)
-_SMALLEST = 1e-6
+_SMALLEST = 1e-10
 """Directions with less than this share of the largest eigenvalue are noise of the arithmetic."""
 
 
@@ -51,20 +51,29 @@ class Landmarks:
     gamma: float
 
     def similarity(self, standard: np.ndarray) -> np.ndarray:
-        """Similarity of standardised values to each landmark: float64, shape (n, n_landmarks).
-
-        Computed on blocks of equal size, so that a row's last bits do not depend on the other rows.
-        """
+        """Similarity of standardised values to each landmark: float64, shape (n, n_landmarks)."""
         points = self.points.astype(np.float64)
         squares = (points**2).sum(1)
-        out = np.empty((len(standard), len(points)))
-        block = np.zeros((_ROWS_AT_ONCE, standard.shape[1]))
-        for start in range(0, len(standard), _ROWS_AT_ONCE):
-            rows = standard[start : start + _ROWS_AT_ONCE]
-            block[: len(rows)] = rows
+
+        def block_similarity(block: np.ndarray) -> np.ndarray:
             distance = (block**2).sum(1)[:, None] + squares - 2 * (block @ points.T)
-            out[start : start + len(rows)] = np.exp(-self.gamma * np.maximum(distance, 0))[: len(rows)]
-        return out
+            return np.exp(-self.gamma * np.maximum(distance, 0))
+
+        return _in_blocks(block_similarity, standard, len(points))
+
+
+def _in_blocks(compute: Callable[[np.ndarray], np.ndarray], rows: np.ndarray, n_columns: int) -> np.ndarray:
+    """Apply a function to blocks of equal size, the last one filled up with zeros.
+
+    A matrix product adds in another order for another number of rows; so a row's last bits depend on no other row.
+    """
+    out = np.empty((len(rows), n_columns))
+    block = np.zeros((_ROWS_AT_ONCE, rows.shape[1]))
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        some = rows[start : start + _ROWS_AT_ONCE]
+        block[: len(some)] = some
+        out[start : start + len(some)] = compute(block)[: len(some)]
+    return out
 
 
 @dataclass(frozen=True)
@@ -163,13 +172,16 @@ def contributions(model: Similarities, values: np.ndarray) -> np.ndarray:
     """
     landmarks = model.landmarks
     points = landmarks.points.astype(np.float64)
-    standard = clipped(values, landmarks.mean, landmarks.scale).astype(np.float64)
-    slope = np.zeros(standard.shape)
-    for place, share in zip(*_PATH, strict=True):
-        at = standard * (place + 1) / 2
-        pull = landmarks.similarity(at) * model.weight
-        slope += share * landmarks.gamma * (pull @ points - at * pull.sum(1, keepdims=True))
-    return standard * slope
+
+    def block_contributions(standard: np.ndarray) -> np.ndarray:
+        slope = np.zeros(standard.shape)
+        for place, share in zip(*_PATH, strict=True):
+            at = standard * (place + 1) / 2
+            pull = landmarks.similarity(at) * model.weight
+            slope += share * landmarks.gamma * (pull @ points - at * pull.sum(1, keepdims=True))
+        return standard * slope
+
+    return _in_blocks(block_contributions, clipped(values, landmarks.mean, landmarks.scale), points.shape[1])
 
 
 def save(model: Similarities, path: Path) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".json"
 VERSION = "ridge 3"
+_ROWS_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,11 @@ def covariance(prepared: Prepared, labels: np.ndarray) -> np.ndarray:
 
 def score(model: Line, values: np.ndarray) -> np.ndarray:
     """Discriminant score: float32, shape (n,)."""
-    return row_sums(clipped(values, model.mean, model.scale), model.weight)
+    scores = np.empty(len(values), np.float32)
+    for start in range(0, len(values), _ROWS_AT_ONCE):  # to save memory
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        scores[rows] = row_sums(clipped(values[rows], model.mean, model.scale), model.weight)
+    return scores
 
 
 def terms(model: Line, values: np.ndarray) -> np.ndarray:

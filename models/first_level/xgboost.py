@@ -1,5 +1,6 @@
 """The XGBoost kind: one model an organelle, on the CPU or a GPU."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,17 +20,26 @@ VERSION = f"xgboost {xgboost.__version__}"
 FIXED: dict[str, Any] = {"objective": "binary:logistic", "tree_method": "hist", "nthread": 1, "verbosity": 0}
 
 
-def prepare(values: "np.ndarray | Rows", parameters: dict[str, Any], device: str) -> xgboost.QuantileDMatrix:
+@dataclass(frozen=True)
+class Prepared:
+    """Quantised values, and the device to train on."""
+
+    quantised: xgboost.QuantileDMatrix
+    device: str
+
+
+def prepare(values: "np.ndarray | Rows", parameters: dict[str, Any], device: str) -> Prepared:
     """Quantise the values.
 
     Uses one thread for a CPU, as other tasks use the other cores, and all threads for a GPU; the bins are the same.
     """
     threads = 1 if device == "cpu" else default_workers()
-    return xgboost.QuantileDMatrix(np.asarray(values[:]), max_bin=parameters["max_bin"], nthread=threads)
+    quantised = xgboost.QuantileDMatrix(np.asarray(values[:]), max_bin=parameters["max_bin"], nthread=threads)
+    return Prepared(quantised, device)
 
 
 def train(
-    prepared: xgboost.QuantileDMatrix, labels: np.ndarray, weights: np.ndarray, parameters: dict[str, Any], seed: int
+    prepared: Prepared, labels: np.ndarray, weights: np.ndarray, parameters: dict[str, Any], seed: int
 ) -> xgboost.Booster:
     """Boost trees for one organelle.
 
@@ -42,8 +52,9 @@ def train(
     seed : int
         Seed of the row and column samples.
     """
-    prepared.set_info(label=labels.astype(np.float32), weight=weights)
-    return xgboost.train(FIXED | of_library(parameters) | {"seed": seed}, prepared, parameters["rounds"])
+    prepared.quantised.set_info(label=labels.astype(np.float32), weight=weights)
+    settings = FIXED | of_library(parameters) | {"seed": seed, "device": prepared.device}
+    return xgboost.train(settings, prepared.quantised, parameters["rounds"])
 
 
 def score(model: xgboost.Booster, values: np.ndarray) -> np.ndarray:

@@ -1,16 +1,22 @@
 """The first level: members that learn, units that are done once, and the same bytes from any number of workers."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import xgboost
+from sklearn.kernel_ridge import KernelRidge
 
+from engine.errors import InputError
 from models.evaluation.metrics import average_precision
+from models.first_level import kernel, linear
 from models.first_level import xgboost as xgb
-from models.first_level.class_weights import WeightExponents, choose_exponents, row_weights
-from models.first_level.fold_model import FoldModel, Training
-from models.first_level.members import MEMBERS, member
+from models.first_level.class_weights import row_weights
+from models.first_level.defaults import default_members, default_parameters, shape_of
+from models.first_level.fold_model import FoldModel, Training, load_models
+from models.first_level.members import BOOSTERS, KINDS, member
+from models.first_level.screening import screen
 from models.first_level.training import train_first_level, trainable
 from models.folds import make_folds
 from models.settings import FitSettings
@@ -37,81 +43,223 @@ def training_set(rng, n=240, n_columns=12):
     values[:, -1], values[:, -2] = 3, np.nan
     values[rng.random(n) < 0.1, -3] = np.nan
     groups = np.repeat(np.arange(n // 2), 2)
-    return Training(values, labels, groups, make_folds(labels, groups, 3, seed=0).fold)
+    block = np.array([0] * 6 + [1] * (n_columns - 6), np.int8)
+    return Training(values, labels, groups, make_folds(labels, groups, 3, seed=0).fold, block)
 
 
-@pytest.mark.parametrize("name", MEMBERS)
+def parameters(name, **changes):
+    return default_parameters(name, 240, 12) | changes
+
+
+@pytest.mark.parametrize("name", KINDS)
 def test_a_member_learns_saves_and_repeats_itself(name, rng, tmp_path):
     kind, training = member(name), training_set(rng, 600)
     seen, unseen = training.fold != 0, training.fold == 0
+    asked = parameters(name)
     for j in ORGANELLES:
-        mine, prepared = training.labels[seen, j], kind.prepare(training.values[seen], "cpu")
-        model = kind.train(prepared, mine, row_weights(mine, 0.0), 60, seed=5)
+        mine, prepared = training.labels[seen, j], kind.prepare(training.values[seen], asked, "cpu")
+        model = kind.train(prepared, mine, row_weights(mine, 0.0), asked, seed=5)
         scores = kind.score(model, training.values[unseen])
         assert scores.dtype == np.float32
         assert average_precision(training.labels[unseen, j], scores) > 0.6
-        path = tmp_path / f"{j}{kind.SUFFIX}"
+        path, shared = tmp_path / f"{j}{kind.SUFFIX}", ()
         kind.save(model, path)
-        np.testing.assert_array_equal(
-            kind.score(kind.load(path, training.values.shape[1]), training.values[unseen]), scores
-        )
-        kind.train(prepared, ~mine, row_weights(mine, 0.5), 5, seed=6)
-        again = kind.train(prepared, mine, row_weights(mine, 0.0), 60, seed=5)
+        if name == "kernel":
+            kind.save_shared(prepared, tmp_path / "shared.npy")
+            shared = (kind.load_shared(tmp_path / "shared.npy", 12),)
+        loaded = kind.load(path, training.values.shape[1], *shared)
+        np.testing.assert_array_equal(kind.score(loaded, training.values[unseen]), scores)
+        kind.train(prepared, ~mine, row_weights(mine, 0.5), asked, seed=6)
+        again = kind.train(prepared, mine, row_weights(mine, 0.0), asked, seed=5)
         kind.save(again, tmp_path / "again")
         assert (tmp_path / "again").read_bytes() == path.read_bytes()
 
 
-@pytest.mark.parametrize("name", MEMBERS)
-def test_values_read_in_pieces_and_kept_on_disk_give_the_same_model(name, rng, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", KINDS)
+def test_values_read_in_pieces_give_the_same_model(name, rng, tmp_path, monkeypatch):
     kind, training = member(name), training_set(rng)
     training.values[rng.random(training.values.shape) < 0.6] = 0  # as many equal values as LightGBM would bundle
     seen = np.flatnonzero(training.fold != 0)
-    mine = training.labels[seen, 0]
+    mine, asked = training.labels[seen, 0], parameters(name)
 
     def trained(values) -> bytes:
-        kind.save(kind.train(kind.prepare(values, "cpu"), mine, row_weights(mine, 0.5), 12, seed=5), tmp_path / "model")
+        model = kind.train(kind.prepare(values, asked, "cpu"), mine, row_weights(mine, 0.5), asked, seed=5)
+        kind.save(model, tmp_path / "model")
         return (tmp_path / "model").read_bytes()
 
     whole = trained(training.values[seen])
-    monkeypatch.setattr(kind, "COLUMNS_AT_ONCE", 5, raising=False)
-    monkeypatch.setattr(xgb, "BYTES_IN_MEMORY", 0)
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("models.first_level.standard.COLUMNS_AT_ONCE", 5)
     assert trained(training.of(seen)) == whole
-    assert not list(tmp_path.glob("hpa-boost-*")), "the blocks stay on disk"
 
 
-@pytest.mark.parametrize("name", MEMBERS)
+@pytest.mark.parametrize("name", KINDS)
 def test_nothing_to_learn_from_gives_one_finite_score(name):
     kind, values = member(name), np.full((30, 3), np.nan, np.float32)
     values[:, 0] = 2
     labels = np.arange(30) < 5
-    model = kind.train(kind.prepare(values, "cpu"), labels, row_weights(labels, 0.0), 10, seed=0)
+    model = kind.train(kind.prepare(values, parameters(name), "cpu"), labels, row_weights(labels, 0.0),
+                       parameters(name), seed=0)  # fmt: skip
     scores = kind.score(model, values)
     assert np.isfinite(scores).all()
-    assert np.ptp(scores) == 0
+    assert np.ptp(scores) < 1e-6
 
 
-@pytest.mark.parametrize("n_visits", [2, xgb.BLOCKS + 8])
-def test_joined_blocks_score_as_the_blocks_do(n_visits, rng):
+def test_the_kernel_with_all_landmarks_is_scikit_learns_kernel_ridge(rng):
+    values = rng.normal(size=(120, 5)).astype(np.float32)
+    labels = values[:, 0] * values[:, 1] > 0.2
+    prepared = kernel.prepare(values, parameters("kernel"), "cpu")
+    model = kernel.train(prepared, labels, np.ones(120), parameters("kernel"), seed=0)
+    standard = (values - prepared.landmarks.mean) / prepared.landmarks.scale
+    target = (labels - labels.mean()) / labels.std()
+    scores = kernel.score(model, values)
+    similarity = prepared.landmarks.similarity(standard)
+    centred = similarity - similarity.mean(0) - similarity.mean(1)[:, None] + similarity.mean()
+
+    def theirs(shrinkage):
+        return KernelRidge(alpha=shrinkage, kernel="precomputed").fit(centred, target).predict(centred)
+
+    off = [np.ptp(scores - theirs(shrinkage)) for shrinkage in kernel._SHRINKAGES]
+    assert min(off) < 1e-3 < sorted(off)[1]
+
+
+def test_the_kernels_left_out_error_is_that_of_fits_without_each_row(rng):
+    values = rng.normal(size=(40, 3)).astype(np.float32)
+    target = rng.normal(size=40)
+    target -= target.mean()
+    prepared = kernel.prepare(values, parameters("kernel"), "cpu")
+    features = prepared.directions * np.sqrt(prepared.variance)
+    errors = []
+    for left in range(40):
+        rest = np.arange(40) != left
+        # The mean is not shrunk, as in the whole fit.
+        middle = features[rest].mean(0)
+        x, y = features[rest] - middle, target[rest] - target[rest].mean()
+        weight = np.linalg.solve(x.T @ x + 2.0 * np.eye(x.shape[1]), x.T @ y)
+        errors.append(target[left] - target[rest].mean() - (features[left] - middle) @ weight)
+    found = kernel._left_out_error(prepared, target, prepared.directions.T @ target, 2.0)
+    assert found == pytest.approx(np.mean(np.square(errors)), rel=1e-6)
+
+
+def test_the_kernels_contributions_add_up_to_the_difference_from_the_mean_field(rng):
+    values = rng.normal(size=(80, 4)).astype(np.float32)
+    labels = values[:, 0] + values[:, 1] ** 2 > 1
+    prepared = kernel.prepare(values, parameters("kernel", landmarks=30), "cpu")
+    model = kernel.train(prepared, labels, np.ones(80), parameters("kernel"), seed=0)
+    base = kernel.score(model, prepared.landmarks.mean[None])
+    added = kernel.contributions(model, values).sum(1)
+    np.testing.assert_allclose(added, kernel.score(model, values) - base, atol=1e-4)
+
+
+def planted(rng, n=400, n_columns=300):
+    """Organelle 0 goes with column 7; organelle 1 with the difference of 20 and 21, which only together tell."""
+    values = rng.normal(0, 1, (n, n_columns)).astype(np.float32)
+    nuisance = 5 * rng.normal(0, 1, n)
+    labels = np.zeros((n, 28), bool)
+    labels[:, 0] = values[:, 7] > 0.5
+    hidden = rng.normal(0, 1, n)
+    values[:, 20], values[:, 21] = nuisance + hidden, nuisance
+    labels[:, 1] = hidden > 0.5
+    return values, labels
+
+
+def test_each_organelle_keeps_its_own_columns_also_those_that_tell_only_together(rng):
+    values, labels = planted(rng)
+    kept = screen(linear.prepare(values, parameters("linear"), "cpu"), labels, [0, 1], 12)
+    assert kept.shape == (28, 12)
+    assert (np.diff(kept[:2], axis=1) > 0).all()
+    assert 7 in kept[0]
+    assert {20, 21} <= set(kept[1].tolist())
+    assert 20 not in kept[0]
+    assert (kept[2:] == -1).all()
+
+
+def test_screening_sees_only_the_training_part(rng, tmp_path):
+    values, labels = planted(rng)
+    fold = np.arange(400) % 3
+    turned = np.where((fold == 1)[:, None], ~labels, labels)
+    asked = settings(members=("lightgbm",), parameters={"lightgbm": {"columns": 9}})
+    kept = []
+    for name, which in (("given", labels), ("turned", turned)):
+        training = Training(values, which, np.arange(400), fold.astype(np.int8), np.full(300, -1, np.int8))
+        chosen = asked.for_table(400, 300, ())
+        train_first_level(training, [0, 1], [1], chosen, tmp_path / name, Count())
+        kept.append([load_models([FoldModel(tmp_path / name, j, "lightgbm", 1)], 300)[0].columns for j in (0, 1)])
+    np.testing.assert_array_equal(kept[0], kept[1])
+    assert 7 in kept[0][0]
+
+
+def test_a_block_member_uses_its_columns_alone(rng, tmp_path):
     training = training_set(rng)
-    prepared = xgb.prepare(training.values, "cpu")
-    mine = training.labels[:, 0]
-    model = xgb.train(prepared, mine, row_weights(mine, 0.0), n_visits * xgb.TREES_PER_VISIT, seed=1)
-    margin = np.zeros(len(mine), np.float32)
-    order = np.random.default_rng(1).permutation(len(prepared.blocks))
-    for visit in range(n_visits):
-        block = prepared.blocks[order[visit % xgb.BLOCKS]]
-        block.quantised.set_info(label=mine.astype(np.float32), weight=np.ones(len(mine)), base_margin=margin)
-        part = xgboost.train(xgb.SETTINGS | {"seed": 1 + visit}, block.quantised, xgb.TREES_PER_VISIT)
-        margin += part.inplace_predict(training.values[:, block.columns], predict_type="margin")
-    np.testing.assert_allclose(xgb.score(model, training.values), margin, atol=1e-5)
-    assert model.num_features() == training.values.shape[1]
-    used = {int(name[1:]) for name in model.get_score()}
-    assert used <= set(np.concatenate([prepared.blocks[v].columns for v in order[:n_visits]]).tolist())
+    asked = settings(members=("linear-landmarks", "kernel-protein")).for_table(240, 12, ("protein", "landmarks"))
+    scores = train_first_level(training, [0], [0], asked, tmp_path, Count())
+    other = replace(training, values=np.where(training.block == 0, 1.0, training.values).astype(np.float32))
+    again = train_first_level(other, [0], [0], asked, tmp_path / "other", Count())
+    np.testing.assert_array_equal(scores[:, 0, 0], again[:, 0, 0])
+    (model,) = load_models([FoldModel(tmp_path, 0, "kernel-protein", 0)], 12)
+    assert model.columns.tolist() == [0, 1, 2, 3, 4, 5]
+    mine = training.fold == 0
+    np.testing.assert_array_equal(model.score(training.values[mine]), scores[mine, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "shape", "members"),
+    [
+        (60, 15, "narrow", ("lightgbm", "xgboost", "linear", "kernel")),
+        (31072, 200, "narrow", ("lightgbm", "xgboost", "linear")),
+        (1999, 201, "small", ("lightgbm", "xgboost", "linear-protein", "kernel-protein")),
+        (2000, 201, "large", ("lightgbm", "xgboost", "linear")),
+    ],
+)
+def test_the_shape_of_the_table_decides(rows, columns, shape, members):
+    assert shape_of(rows, columns) == shape
+    assert default_members(rows, columns, ("protein", "landmarks")) == members
+    assert (default_parameters("lightgbm", rows, columns)["columns"] == 200) == (shape == "large")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"members": ("forest",)}, "no such member: forest; expected some of lightgbm, xgboost, linear, kernel"),
+        ({"members": ("linear-embedding",)}, "the table has no column of the block embedding"),
+        (
+            {"parameters": {"lightgbm": {"leaves": 3}}},
+            r"\[lightgbm\] has no parameter 'leaves'; expected some of",
+        ),
+        ({"parameters": {"xgboost": {"max_depth": "deep"}}}, r"\[xgboost\] max_depth is 'deep'; expected a value like"),
+        ({"parameters": {"linear": {"shrinkage": -1.0}}}, r"\[linear\] shrinkage is -1.0"),
+    ],
+)
+def test_settings_that_cannot_be_are_named(changes, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        FitSettings(**changes).for_table(100, 20, ("protein",))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda note: note | {"columns": [3, 1]}, "said to use columns that are not among"),
+        (lambda note: note | {"columns": [0, 99]}, "said to use columns that are not among"),
+        (lambda note: note | {"model": "other"}, "has changed since it was fitted"),
+        (lambda note: note | {"shared": "other"}, "has changed since it was fitted"),
+        (lambda note: {"stamp": note["stamp"]}, "has no note as fit writes it"),
+    ],
+)
+def test_a_changed_note_is_refused(spoil, sentence, rng, tmp_path):
+    asked = settings(members=("kernel",)).for_table(240, 12, ())
+    train_first_level(training_set(rng), [0], [0], asked, tmp_path, Count())
+    model = FoldModel(tmp_path, 0, "kernel", 0)
+    model.note.write_text(json.dumps(spoil(json.loads(model.note.read_text()))))
+    with pytest.raises(InputError, match=sentence):
+        load_models([model], 12)
 
 
 def settings(**changes):
     return FitSettings(**{"n_folds": 3, "rounds": 8} | changes)
+
+
+def whole_settings(**changes):
+    """Settings with every parameter, for `training_set`."""
+    return settings(**changes).for_table(240, 12, ())
 
 
 def all_bytes(folder):
@@ -121,8 +269,8 @@ def all_bytes(folder):
 def test_worker_count_does_not_change_a_byte_and_lost_units_are_made_again(rng, tmp_path):
     training, folds = training_set(rng), range(3)
     counts = [Count() for _ in range(4)]
-    one = train_first_level(training, ORGANELLES, folds, settings(), tmp_path / "one", counts[0])
-    two = train_first_level(training, ORGANELLES, folds, settings(workers=2), tmp_path / "two", counts[1])
+    one = train_first_level(training, ORGANELLES, folds, whole_settings(), tmp_path / "one", counts[0])
+    two = train_first_level(training, ORGANELLES, folds, whole_settings(workers=2), tmp_path / "two", counts[1])
     whole = all_bytes(tmp_path / "one")
     assert one.tobytes() == two.tobytes()
     assert whole == all_bytes(tmp_path / "two")
@@ -131,12 +279,12 @@ def test_worker_count_does_not_change_a_byte_and_lost_units_are_made_again(rng, 
     lost[1].note.unlink()
     kept = FoldModel(tmp_path / "two", 25, "linear", 0).model
     before = kept.stat().st_mtime_ns
-    again = train_first_level(training, ORGANELLES, folds, settings(), tmp_path / "two", counts[2])
+    again = train_first_level(training, ORGANELLES, folds, whole_settings(), tmp_path / "two", counts[2])
     assert again.tobytes() == one.tobytes()
     assert all_bytes(tmp_path / "two") == whole
     assert kept.stat().st_mtime_ns == before
-    train_first_level(training, ORGANELLES, folds, settings(), tmp_path / "two", counts[3])
-    assert [count.n for count in counts] == [27] * 4
+    train_first_level(training, ORGANELLES, folds, whole_settings(), tmp_path / "two", counts[3])
+    assert [count.n for count in counts] == [3 * 3 * len(BOOSTERS)] * 4
 
 
 def test_other_settings_values_or_labels_are_trained_anew(rng, tmp_path):
@@ -149,22 +297,14 @@ def test_other_settings_values_or_labels_are_trained_anew(rng, tmp_path):
     values = training.values.copy()
     values[0, 0] += 1
     others = [
-        trained(training, settings(**only)),
-        trained(training, settings(**only, rounds=9)),
-        trained(training, settings(**only, seed=1)),
-        trained(Training(values, training.labels, training.groups, training.fold), settings(**only)),
+        trained(training, whole_settings(**only)),
+        trained(training, whole_settings(**only, rounds=9)),
+        trained(training, whole_settings(**only, seed=1)),
+        trained(replace(training, values=values), whole_settings(**only)),
     ]
     assert all(len(keys) == 1 for keys in others)
     assert len(set.union(*others)) == 4
-    assert trained(training, settings(**only, workers=3)) == others[0]
-
-
-def test_every_field_is_in_every_block_and_every_column_in_some(rng):
-    """Two columns meet in one or two blocks: fields left out there would never tell anything of the two."""
-    values = rng.normal(0, 1, (50, 60)).astype(np.float32)
-    blocks = xgb.prepare(values, "cpu").blocks
-    assert {block.quantised.num_row() for block in blocks} == {50}
-    assert set(np.concatenate([block.columns for block in blocks]).tolist()) == set(range(60))
+    assert trained(training, whole_settings(**only, workers=3)) == others[0]
 
 
 def test_a_fold_is_scored_without_its_labels_or_the_held_out(rng, tmp_path):
@@ -173,9 +313,9 @@ def test_a_fold_is_scored_without_its_labels_or_the_held_out(rng, tmp_path):
     fold[fold == 2] = -1
     labels = training.labels.copy()
     labels[fold != 1] = ~labels[fold != 1]
-    given, turned = (Training(training.values, which, training.groups, fold) for which in (training.labels, labels))
+    given, turned = (replace(training, labels=which, fold=fold) for which in (training.labels, labels))
     scores = [
-        train_first_level(t, [7], range(2), settings(), tmp_path / str(i), Count())
+        train_first_level(t, [7], range(2), whole_settings(), tmp_path / str(i), Count())
         for i, t in enumerate((given, turned))
     ]
     np.testing.assert_array_equal(scores[0][fold == 0], scores[1][fold == 0])
@@ -201,21 +341,6 @@ def test_weights_are_bounded():
     assert row_weights(labels, 0.0).max() == 1
     assert row_weights(labels, 0.5).max() == pytest.approx(np.sqrt(99))
     assert row_weights(labels, 1.0).max() == 10
-    assert WeightExponents(0.5, 0.0, {}).of(labels) == 0.5
-    assert WeightExponents(0.5, 0.0, {}).of(~labels) == 0.0
-
-
-def test_the_pilot_sees_only_the_training_part(rng, monkeypatch):
-    monkeypatch.setattr("models.first_level.class_weights.PILOT_FIELDS", 50)
-    training = training_set(rng)
-    seen = np.flatnonzero(training.fold != 1)
-    labels = np.where((training.fold == 1)[:, None], ~training.labels, training.labels)
-    turned = Training(training.values, labels, training.groups, training.fold)
-    kind = member("lightgbm")
-    chosen = [choose_exponents(kind, which, seen, settings(rounds=40)) for which in (training, turned)]
-    assert chosen[0] == chosen[1]
-    assert set(chosen[0].pilot["common"]) == {"0.0", "0.5"}
-    assert str(chosen[0].common) == max(chosen[0].pilot["common"], key=chosen[0].pilot["common"].get)
 
 
 def test_for_a_gpu_all_cores_quantise_to_the_same_bins(rng, monkeypatch):
@@ -225,8 +350,10 @@ def test_for_a_gpu_all_cores_quantise_to_the_same_bins(rng, monkeypatch):
     monkeypatch.setattr(xgboost, "QuantileDMatrix", lambda *a, **k: asked.append(k["nthread"]) or quantise(*a, **k))
     values = rng.normal(size=(3000, 40)).astype(np.float32)
     values[rng.random(values.shape) < 0.1] = np.nan
-    one, all_of_them = (xgb.prepare(values, device).blocks for device in ("cpu", "cuda:0"))
-    assert asked == [1] * xgb.BLOCKS + [3] * xgb.BLOCKS
-    for a, b in zip(one, all_of_them, strict=True):
-        for ours, theirs in zip(a.quantised.get_quantile_cut(), b.quantised.get_quantile_cut(), strict=True):
-            np.testing.assert_array_equal(ours, theirs)
+    one, all_of_them = (xgb.prepare(values, parameters("xgboost"), device) for device in ("cpu", "cuda:0"))
+    assert asked == [1, 3]
+    assert (one.device, all_of_them.device) == ("cpu", "cuda:0")
+    for ours, theirs in zip(
+        *(one_device.quantised.get_quantile_cut() for one_device in (one, all_of_them)), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)

@@ -14,7 +14,6 @@ from field_ids import field_ids
 from commands.fit import clear_earlier_fit
 from engine.errors import InputError
 from models.data.labels import ORGANELLES, read_labels
-from models.first_level.members import member
 from models.fit import fit, make_design
 from models.fitted import load
 from models.settings import FitSettings
@@ -125,7 +124,7 @@ def test_a_fit_knows_its_fields_with_labels_and_groups(fitted):
     np.testing.assert_array_equal(result.groups, groups)
     folder = result.folder
     assert {path.stem for path in folder.oof.iterdir()} == {
-        "labels", "probabilities", "calls", "lightgbm", "xgboost", "linear"
+        "labels", "probabilities", "calls", "lightgbm", "xgboost", "linear", "kernel"
     }  # fmt: skip
     for path in folder.oof.iterdir():
         assert pq.read_schema(path).names == ["Metadata_Id", *ORGANELLES]
@@ -187,12 +186,12 @@ def test_the_same_again_does_nothing_and_other_workers_give_the_same_bytes(fitte
             assert (tmp_path / path.relative_to(result.folder.root)).read_bytes() == path.read_bytes(), path.name
 
 
-def test_a_member_with_other_settings_is_fitted_anew(rng, tmp_path, monkeypatch):
+def test_a_member_with_other_parameters_is_fitted_anew(rng, tmp_path):
     values, labels, groups = data(rng)
     asked = settings(members=("linear",))
     first = fit(field_ids(values), values, columns(), labels, groups, asked, tmp_path, quiet=True)
-    monkeypatch.setitem(member("linear").SETTINGS, "shrinkage", 3.0)
-    again = fit(field_ids(values), values, columns(), labels, groups, asked, tmp_path, quiet=True)
+    changed = settings(members=("linear",), parameters={"linear": {"shrinkage": 3.0}})
+    again = fit(field_ids(values), values, columns(), labels, groups, changed, tmp_path, quiet=True)
     assert (again.probabilities != first.probabilities).any()
 
 
@@ -203,7 +202,7 @@ def test_a_changed_setting_is_told_and_the_earlier_tables_go(rng, tmp_path, capl
 
     def again(n_columns=10, labels=labels, **changes):
         asked, described = settings(members=("linear",), n_resamples=2, **changes), columns(n_columns)
-        clear = partial(clear_earlier_fit, folder, asked, described)
+        clear = partial(clear_earlier_fit, folder, described)
         ids = field_ids(values)
         caplog.clear()
         fit(ids, values[:, :n_columns], described, labels, groups, asked, folder.root, quiet=True, clear=clear)
@@ -235,7 +234,7 @@ def test_the_held_out_groups_touch_nothing(rng, tmp_path):
     """Other values of the fields held out leave every threshold and score of the folds as they were."""
     values, labels, groups = data(rng, 500)
     asked = settings(members=("linear",), held_out=0.2)
-    fold = make_design(values, labels, groups, asked).training.fold
+    fold = make_design(values, columns(), labels, groups, asked).training.fold
     assert (fold == -1).mean() == pytest.approx(0.2, abs=0.02)
     first = fit(field_ids(values), values, columns(), labels, groups, asked, tmp_path / "a", quiet=True)
     inner = first.fold >= 0

@@ -7,8 +7,8 @@ import pytest
 from models.data.labels import ORGANELLES
 from models.estimator import OrganelleClassifier
 from models.explanation.local_explanations import log_odds_contributions
-from models.first_level import linear
-from models.first_level.members import MEMBERS
+from models.first_level import kernel, linear
+from models.first_level.members import KINDS
 from models.second_level.calibration import PIECES, Calibration
 from models.second_level.stacking import Stack
 from models.trust.neighbours import fit_space
@@ -36,10 +36,19 @@ def test_a_linear_score(columns, rng):
     assert_rows_are_told_alone(lambda rows: linear.score(line, rows), values)
 
 
+@pytest.mark.parametrize(("landmarks", "columns"), [(3, 2), (301, 37), (60, 3613)])
+def test_a_kernel_score(landmarks, columns, rng):
+    ones = np.ones(columns, np.float32)
+    points = kernel.Landmarks(ones, ones, rng.normal(size=(landmarks, columns)).astype(np.float32), 0.5 / columns)
+    model = kernel.Similarities(points, rng.normal(size=landmarks))
+    values = rng.normal(size=(3 * ROWS, columns)).astype(np.float32)
+    assert_rows_are_told_alone(lambda rows: kernel.score(model, rows), values)
+
+
 @pytest.mark.parametrize("organelles", [1, 28])
 def test_a_stacked_and_calibrated_probability(organelles, rng):
     size = (organelles, 3)
-    stack = Stack("shrunk", rng.normal(size=size), rng.uniform(0.5, 2, size), rng.normal(size=size))
+    stack = Stack("shared", rng.normal(size=size), rng.uniform(0.5, 2, size), rng.normal(size=size))
     knots = np.sort(rng.normal(size=(organelles, PIECES - 1)))
     slope, rise = rng.uniform(0.5, 2, organelles), rng.uniform(0.1, 2, (organelles, PIECES))
     curves = Calibration("bent", slope, rng.normal(size=organelles), knots, rise, rng.normal(size=organelles))
@@ -61,7 +70,7 @@ def test_probabilities_and_reasons_of_a_whole_fit(rng, tmp_path):
     Y = np.zeros((90, len(ORGANELLES)), int)
     Y[:, 7], Y[:, 25] = X[:, 0] + rng.normal(0, 0.5, 90) > 0.3, X[:, 1] > 0.2
     names = [f"c{j}" for j in range(7)]
-    model = OrganelleClassifier(n_folds=3, rounds=4, members=MEMBERS, folder=tmp_path)
+    model = OrganelleClassifier(n_folds=3, rounds=4, members=KINDS, folder=tmp_path)
     with pytest.warns(UserWarning, match="26 of 28 labels have too few rows"):
         model.fit(pd.DataFrame(X, columns=names), pd.DataFrame(Y, columns=ORGANELLES))
     rows = np.vstack([X[:9], rng.normal(size=(ROWS - 9, 7)).astype(np.float32)])

@@ -30,12 +30,13 @@ CODES = {
     "lightgbm": lambda: member_code("lightgbm"),
     "xgboost": lambda: member_code("xgboost"),
     "linear": lambda: member_code("linear"),
+    "kernel": lambda: member_code("kernel"),
     "fit": fit_code,
     "importances": importance_code,
 }
 MEASURED = {"cells on a CPU", "cells on a GPU", "cells with a network"}
 ON_A_CPU = {"cells on a CPU", "cells with a network"}
-FIRST_LEVEL = {"lightgbm", "xgboost", "linear"}
+FIRST_LEVEL = {"lightgbm", "xgboost", "linear", "kernel"}
 
 EDITS = {
     "features/texture.py": MEASURED,
@@ -55,10 +56,11 @@ EDITS = {
     "features/extraction/pooling.py": {"pooled matrix"},
     "models/first_level/lightgbm.py": {"lightgbm", "importances"},
     "models/first_level/xgboost_file.py": {"xgboost", "importances"},
+    "models/first_level/kernel.py": {"kernel", "importances"},
     "models/first_level/class_weights.py": {*FIRST_LEVEL, "fit", "importances"},
     "models/first_level/fold_model.py": {*FIRST_LEVEL, "fit", "importances"},
     "models/first_level/training.py": {*FIRST_LEVEL, "fit", "importances"},
-    "models/row_sums.py": {"linear", "fit", "importances"},
+    "models/row_sums.py": {*FIRST_LEVEL, "fit", "importances"},
     "models/second_level/calibration.py": {"fit", "importances"},
     "models/evaluation/leaderboard_rows.py": {"fit"},
     "models/explanation/permutation_importance.py": {"importances"},
