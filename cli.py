@@ -197,8 +197,25 @@ def fit(
     data: Data = DATA,
     run: Run = RUN,
     groups: Groups = None,
-    folds: Annotated[int, typer.Option(min=3, max=20, help="Number of folds.")] = 5,
-    rounds: Annotated[int, typer.Option(min=1, help="Boosting rounds, the same for all organelles.")] = 300,
+    folds: Annotated[int | None, typer.Option(min=3, max=20, help="Number of folds.", show_default="5")] = None,
+    members: Annotated[
+        str | None,
+        typer.Option(
+            help="First-level models, with commas between: lightgbm, xgboost, linear, kernel; each alone or on a block "
+            "of columns, e.g. linear-protein.",
+            show_default="by the table's shape",
+        ),
+    ] = None,
+    rounds: Annotated[
+        int | None,
+        typer.Option(min=1, help="Trees of each booster.", show_default="by the table's shape"),
+    ] = None,
+    settings: Annotated[
+        Path | None, typer.Option(help="A TOML file with settings; see --show-settings.", show_default="none")
+    ] = None,
+    show_settings: Annotated[
+        bool, typer.Option("--show-settings", help="Print all settings for this run, and do not fit.")
+    ] = False,
     no_covariates: Annotated[
         bool, typer.Option("--no-covariates", help="Leave out features that depend on how a field was acquired.")
     ] = False,
@@ -213,7 +230,11 @@ def fit(
     import pipeline
 
     job = pipeline.Job(run, data, device, workers, scheduler, seed, quiet)
-    outcome = pipeline.fit(job, groups=groups, n_folds=folds, rounds=rounds, covariates=not no_covariates)
+    chosen = tuple(name.strip() for name in members.split(",")) if members else ()
+    outcome = pipeline.fit(
+        job, groups=groups, n_folds=folds, rounds=rounds, covariates=not no_covariates, members=chosen,
+        settings_file=settings, show=show_settings,
+    )  # fmt: skip
     _print_outcome(outcome, quiet, as_json)
 
 

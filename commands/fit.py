@@ -1,7 +1,7 @@
 """`fit`: clears an outdated fit, trains the models, and reports the scores."""
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -12,16 +12,17 @@ from commands.data_quality import DataQuality
 from commands.job import Job
 from engine.command_line import command_line
 from engine.counted import counted
-from engine.errors import InputError
+from engine.errors import InputError, UsageError
 from engine.files import read_json
 from engine.ids import shown
 from engine.outcome import Outcome
 from features.core.device import device_names
 from models.data.training_set import TrainingSet, read_training_set
-from models.fit import fit
+from models.fit import fit, make_design, settings_for
 from models.fit_file import read_fit_file
 from models.fitted import Fitted
 from models.settings import FitSettings
+from models.settings_file import read_settings_file, settings_text
 from store.run_folder import RunFolder
 
 _log = logging.getLogger(__name__)
@@ -56,13 +57,50 @@ def _why_again(folder: RunFolder, settings: FitSettings, columns: pd.DataFrame) 
     return "labels, groups, features or the program differ from the earlier fit's"
 
 
-def prepare(
-    job: Job, groups: Path | None, n_folds: int, rounds: int, covariates: bool
-) -> tuple[TrainingSet, FitSettings]:
+@dataclass(frozen=True)
+class FitOptions:
+    """What a user chose; None and empty leave it to the settings file, or else to the defaults.
+
+    Attributes
+    ----------
+    groups : Path or None
+        The table of groups.
+    n_folds, rounds : int or None
+    covariates : bool
+        Use features that depend on how a field was acquired, too.
+    members : tuple of str
+    file : Path or None
+        A settings file.
+    """
+
+    groups: Path | None = None
+    n_folds: int | None = None
+    rounds: int | None = None
+    covariates: bool = True
+    members: tuple[str, ...] = ()
+    file: Path | None = None
+
+
+def prepare(job: Job, options: FitOptions) -> tuple[TrainingSet, FitSettings]:
     """Read labels, features and groups, and choose the settings."""
-    training = read_training_set(job.data, job.folder, groups, covariates)
-    device = device_names(job.worker_device)[0]
-    return training, FitSettings(n_folds=n_folds, rounds=rounds, seed=job.seed, device=device)
+    given = {} if options.file is None else read_settings_file(options.file)
+    chosen = {"n_folds": options.n_folds, "rounds": options.rounds, "members": options.members or None}
+    given |= {name: value for name, value in chosen.items() if value is not None}
+    try:
+        settings = FitSettings(**given, seed=job.seed, device=device_names(job.worker_device)[0])
+    except ValueError as error:
+        raise UsageError(f"{error}.") from error
+    return read_training_set(job.data, job.folder, options.groups, options.covariates), settings
+
+
+def show_settings(job: Job, training: TrainingSet, settings: FitSettings) -> Outcome:
+    """All settings that a fit of this run would use."""
+    matrix = training.matrix
+    design = make_design(matrix.values, matrix.columns, training.labels, training.groups, settings)
+    whole = settings_for(design.training, settings)
+    text = settings_text(whole, int(design.in_folds.sum()), len(matrix.columns))
+    command = command_line("fit", data=job.data, run=job.run, settings="fit.toml")
+    return Outcome(tuple(text.split("\n")), command, {"settings": whole.of_result()})
 
 
 def train(job: Job, training: TrainingSet, settings: FitSettings, workers: int) -> Fitted:

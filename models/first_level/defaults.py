@@ -32,8 +32,8 @@ _PARAMETERS: dict[str, tuple[dict[str, Any], ...]] = {
         {"columns": 200, "rounds": 150, "learning_rate": 0.1, "max_depth": 3, "colsample_bynode": 0.3,
          "subsample": 1.0, "lambda": 20.0, "max_bin": 256, "base_score": 0.5, "weight_exponent": 0.0},
     ),
-    "linear": ({"columns": 0, "shrinkage": 0.1, "weight_exponent": 0.0},) * 3,
-    "kernel": ({"columns": 0, "landmarks": 1500, "gamma": 0.5, "weight_exponent": 0.0},) * 3,
+    "linear": ({"shrinkage": 0.1},) * 3,
+    "kernel": ({"landmarks": 1500, "gamma": 0.5},) * 3,
 }  # fmt: skip
 
 
@@ -65,7 +65,7 @@ def default_members(n_rows: int, n_columns: int, blocks: tuple[str, ...]) -> tup
 def default_parameters(name: str, n_rows: int, n_columns: int) -> dict[str, Any]:
     """A member's parameters for a table of this shape.
 
-    `columns` is how many columns each organelle gets (0: all), `rounds` the number of trees, `weight_exponent` that of
-    the class weights; the others have the meaning that they have in the library, or in the kind's module.
+    `columns` is how many columns of its block each organelle gets (0: all), `rounds` the number of trees,
+    `weight_exponent` that of the class weights; the others mean what they mean in the library, or in the kind's module.
     """
     return dict(_PARAMETERS[kind_of(name)][_SHAPES.index(shape_of(n_rows, n_columns))])

@@ -13,8 +13,8 @@ from scipy.linalg import cho_solve
 from models.first_level.linear import Prepared, covariance
 
 
-def screen(prepared: Prepared, labels: np.ndarray, organelles: Sequence[int], n_kept: int) -> np.ndarray:
-    """The best columns of each organelle.
+def rank_columns(prepared: Prepared, labels: np.ndarray, organelles: Sequence[int]) -> np.ndarray:
+    """The columns of each organelle, the best first.
 
     Parameters
     ----------
@@ -23,22 +23,24 @@ def screen(prepared: Prepared, labels: np.ndarray, organelles: Sequence[int], n_
     labels : ndarray of bool, shape (n, 28)
         Of the training part.
     organelles : sequence of int
-    n_kept : int
-        How many columns to keep.
 
     Returns
     -------
-    ndarray of int32, shape (28, n_kept)
-        Column numbers, rising; -1 for the other organelles.
+    ndarray of int32, shape (28, n_columns)
+        Column numbers; -1 for the other organelles.
     """
-    n_kept = min(n_kept, len(prepared.mean))
-    kept = np.full((labels.shape[1], n_kept), -1, np.int32)
+    ranking = np.full((labels.shape[1], len(prepared.mean)), -1, np.int32)
     for j in organelles:
         alone = covariance(prepared, labels[:, j])
         beside_others = cho_solve(prepared.system, alone)
-        merit = np.maximum(_relative(alone), _relative(beside_others))
-        kept[j] = np.sort(np.argsort(-merit, kind="stable")[:n_kept])
-    return kept
+        ranking[j] = np.argsort(-np.maximum(_relative(alone), _relative(beside_others)), kind="stable")
+    return ranking
+
+
+def best(ranking: np.ndarray, n_kept: int, block: np.ndarray | None) -> np.ndarray:
+    """The best columns of one organelle, at most n_kept and only of a block (None: of all), in rising order."""
+    mine = ranking if block is None else ranking[np.isin(ranking, block)]
+    return np.sort(mine[:n_kept])
 
 
 def _relative(values: np.ndarray) -> np.ndarray:

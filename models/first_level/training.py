@@ -25,7 +25,7 @@ from models.first_level.class_weights import row_weights
 from models.first_level.defaults import default_parameters
 from models.first_level.fold_model import FoldModel, Training
 from models.first_level.members import BOOSTERS, kind_of, member
-from models.first_level.screening import screen
+from models.first_level.screening import best, rank_columns
 from models.settings import FitSettings
 from store.stamp import code_of, stamp
 from store.untrusted_input import read_array
@@ -138,11 +138,11 @@ def _screening_first(
     missing: Sequence[FoldModel], organelles: Sequence[int], inputs: Path, settings: FitSettings, stamps: dict[str, str]
 ) -> tuple[list[tuple], list[tuple]]:
     """Tasks of the linear models, with the screening that others need, and tasks of the other models."""
-    screened = {k.fold: n for k in missing if (n := settings.parameters[k.member]["columns"])}
+    screened = {k.fold for k in missing if settings.parameters[k.member].get("columns")}
     first = [k for k in missing if k.member == "linear"]
     tasks = [
-        ([k for k in first if k.fold == fold], fold, organelles, screened.get(fold, 0), inputs, settings, stamps)
-        for fold in sorted({k.fold for k in first} | set(screened))
+        ([k for k in first if k.fold == fold], fold, organelles, fold in screened, inputs, settings, stamps)
+        for fold in sorted({k.fold for k in first} | screened)
     ]
     return tasks, list(_batches([k for k in missing if k.member != "linear"], inputs, settings, stamps))
 
@@ -151,25 +151,25 @@ def _fit_linear_and_screen(
     fold_models: Sequence[FoldModel],
     fold: int,
     organelles: Sequence[int],
-    n_kept: int,
+    screened: bool,
     inputs: Path,
     settings: FitSettings,
     stamps: dict[str, str],
 ) -> None:
-    """A worker's task: train a fold's linear models, and choose each organelle's columns for the other members."""
+    """A worker's task: train a fold's linear models, and rank each organelle's columns if others are screened."""
     training, kind = Training.load(inputs), member("linear")
     seen, _ = _parts(training.fold, fold)
     parameters = settings.parameters.get("linear", default_parameters("linear", *training.values.shape))
     prepared = kind.prepare(training.of(seen), parameters, settings.device)
-    if n_kept:
-        write_array(inputs / f"{_screened(fold)}.npy", screen(prepared, training.labels[seen], organelles, n_kept))
+    if screened:
+        write_array(inputs / f"{_ranking(fold)}.npy", rank_columns(prepared, training.labels[seen], organelles))
     for fold_model in fold_models:
         if not fold_model.is_finished(stamps["linear"]):
             fit_one(kind, prepared, training, fold_model, settings, None, stamps["linear"])
 
 
-def _screened(fold: int) -> str:
-    return f"screened{fold}"
+def _ranking(fold: int) -> str:
+    return f"ranking{fold}"
 
 
 def fit_one(
@@ -198,7 +198,7 @@ def fit_one(
     labels = np.asarray(training.labels[seen, fold_model.organelle])
     seed = int(digest([settings.seed, fold_model.member, fold_model.fold, fold_model.organelle]), 16) % 2**31
     parameters = settings.parameters[fold_model.member]
-    model = kind.train(prepared, labels, row_weights(labels, parameters["weight_exponent"]), parameters, seed)
+    model = kind.train(prepared, labels, row_weights(labels, parameters.get("weight_exponent", 0.0)), parameters, seed)
     with whole(fold_model.model) as path:
         kind.save(model, path)
     write_array(fold_model.scores, kind.score(model, training.of(unseen, columns)[:]))
@@ -218,22 +218,22 @@ def _fit_several(fold_models: Sequence[FoldModel], inputs: Path, settings: FitSe
     training, one = Training.load(inputs), fold_models[0]
     kind, parameters = member(one.member), settings.parameters[one.member]
     seen, _ = _parts(training.fold, one.fold)
-    if parameters["columns"]:
-        kept = taken(inputs, _screened(one.fold))
+    block = training.columns_of(one.member)
+    if parameters.get("columns"):
+        ranking = taken(inputs, _ranking(one.fold))
         for fold_model in fold_models:
-            columns = kept[fold_model.organelle]
             if not fold_model.is_finished(mark):
+                columns = best(ranking[fold_model.organelle], parameters["columns"], block)
                 prepared = kind.prepare(training.of(seen, columns), parameters, settings.device)
                 fit_one(kind, prepared, training, fold_model, settings, columns, mark)
         return
-    columns = training.columns_of(one.member)
-    prepared = kind.prepare(training.of(seen, columns), parameters, settings.device)
+    prepared = kind.prepare(training.of(seen, block), parameters, settings.device)
     trim_memory()
     if one.shared is not None:
         kind.save_shared(prepared, one.shared)
     for fold_model in fold_models:
         if not fold_model.is_finished(mark):  # e.g. by a worker that was killed before it finished the task
-            fit_one(kind, prepared, training, fold_model, settings, columns, mark)
+            fit_one(kind, prepared, training, fold_model, settings, block, mark)
 
 
 def _batches(

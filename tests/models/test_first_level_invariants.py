@@ -16,7 +16,7 @@ from models.first_level.class_weights import row_weights
 from models.first_level.defaults import default_members, default_parameters, shape_of
 from models.first_level.fold_model import FoldModel, Training, load_models
 from models.first_level.members import BOOSTERS, KINDS, member
-from models.first_level.screening import screen
+from models.first_level.screening import best, rank_columns
 from models.first_level.training import train_first_level, trainable
 from models.folds import make_folds
 from models.settings import FitSettings
@@ -162,15 +162,17 @@ def planted(rng, n=400, n_columns=300):
     return values, labels
 
 
-def test_each_organelle_keeps_its_own_columns_also_those_that_tell_only_together(rng):
+def test_each_organelle_keeps_its_own_columns_also_those_that_help_only_together(rng):
     values, labels = planted(rng)
-    kept = screen(linear.prepare(values, parameters("linear"), "cpu"), labels, [0, 1], 12)
-    assert kept.shape == (28, 12)
-    assert (np.diff(kept[:2], axis=1) > 0).all()
+    ranking = rank_columns(linear.prepare(values, parameters("linear"), "cpu"), labels, [0, 1])
+    assert ranking.shape == (28, 300)
+    assert (ranking[2:] == -1).all()
+    kept = [best(ranking[j], 12, None).tolist() for j in (0, 1)]
+    assert all(one == sorted(one) and len(one) == 12 for one in kept)
     assert 7 in kept[0]
-    assert {20, 21} <= set(kept[1].tolist())
+    assert {20, 21} <= set(kept[1])
     assert 20 not in kept[0]
-    assert (kept[2:] == -1).all()
+    assert best(ranking[0], 12, np.array([5, 7, 250])).tolist() == [5, 7, 250]
 
 
 def test_screening_sees_only_the_training_part(rng, tmp_path):
