@@ -22,9 +22,9 @@ import pandas as pd
 from benchmarks.process_cost import Cost, measure
 from benchmarks.synthetic import antibody_groups, synthetic_matrix
 from models.data.labels import ORGANELLES, read_labels
+from models.ensemble import member_scores
 from models.evaluation.metrics import best_f1, calibration_error, debiased_calibration_error, each, f1, macro, macro_ap
-from models.first_level.fold_model import FoldModel
-from models.first_level.members import member
+from models.first_level.fold_model import FoldModel, load_models
 from models.fit import fit
 from models.fitted import Fitted, load
 from models.folds import split_off
@@ -66,7 +66,7 @@ def write_task(labels: np.ndarray, n_columns: int, rounds: int | None, workers: 
 
 
 def run_ours(task: Task) -> int:
-    """Fit the whole second level without the held-out part; gives the number of models."""
+    """The whole fit without the held-out part; gives the number of models."""
     seen = ~task.array("held")
     values = task.array("values")[seen]
     columns = pd.DataFrame({"name": [f"column{j}" for j in range(values.shape[1])]})
@@ -74,7 +74,7 @@ def run_ours(task: Task) -> int:
     labels, groups = task.array("labels")[seen], task.array("groups")[seen]
     ids = tuple(map(str, range(len(values))))
     fitted = fit(ids, values, columns, labels, groups, settings, task.folder / "fit", quiet=False)
-    return int(fitted.trainable.sum()) * settings.n_folds * len(settings.members)
+    return int(fitted.trainable.sum()) * settings.n_folds * len(fitted.settings.members)
 
 
 def run_peer(task: Task, name: str) -> np.ndarray:
@@ -144,9 +144,9 @@ def our_rows(task: Task, fitted: Fitted, cost: Cost, n_fits: int) -> list[dict[s
     p, calls = fitted.predict(values)
     rows = [score_row("ours", labels, p, calls, fitted.trainable) | cost_columns(cost, n_fits)]
     for name in fitted.settings.members:
-        kind, alone = member(name), np.zeros(labels.shape, np.float32)
-        for j in np.flatnonzero(fitted.trainable):
-            alone[:, j] = kind.score(FoldModel(fitted.folder, int(j), name, 0).load(values.shape[1]), values)
+        alone, able = np.zeros(labels.shape, np.float32), np.flatnonzero(fitted.trainable)
+        fold_models = [FoldModel(fitted.folder.models, int(j), name, 0) for j in able]
+        alone[:, able] = np.stack(member_scores(load_models(fold_models, values.shape[1]), values), axis=1)
         rows.append(
             {
                 "way": f"ours: {name} of one fold",

@@ -33,7 +33,7 @@ _PARAMETERS: dict[str, tuple[dict[str, Any], ...]] = {
          "subsample": 1.0, "lambda": 20.0, "max_bin": 256, "base_score": 0.5, "weight_exponent": 0.0},
     ),
     "linear": ({"shrinkage": 0.1},) * 3,
-    "kernel": ({"landmarks": 1500, "gamma": 0.5},) * 3,
+    "kernel": ({"landmarks": 1000, "gamma": 0.5},) * 3,
 }  # fmt: skip
 
 

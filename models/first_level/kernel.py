@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.linalg import eigh
+from scipy.linalg import eigh, solve_triangular
 
 from engine.files import write_array
 from models.first_level.standard import clipped, moments, standardised
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 SUFFIX = ".json"
 VERSION = "kernel ridge 1"
-_SHRINKAGES = np.geomspace(0.01, 100, 13)
+SHRINKAGES = np.geomspace(0.01, 100, 13)
+_JITTER = 1e-8  # keeps the factorisation possible where two landmarks are equal
 _ROWS_AT_ONCE = 64
 _PATH = np.polynomial.legendre.leggauss(16)
 _SMALLEST = 1e-10
@@ -87,13 +88,19 @@ class Prepared:
         Orthonormal.
     variance : ndarray of float64, shape (rank,)
     back : ndarray of float64, shape (n_landmarks, rank)
-        Weights of the landmarks that give each direction.
+        Weights of the landmarks that give each direction times its root of variance.
+    shares : ndarray of float64, shape (rank, n_shrinkages)
+        What each shrinkage leaves of a direction.
+    leverage : ndarray of float64, shape (n, n_shrinkages)
+        How far each training field's own target moves its score.
     """
 
     landmarks: Landmarks
     directions: np.ndarray
     variance: np.ndarray
     back: np.ndarray
+    shares: np.ndarray
+    leverage: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -118,14 +125,16 @@ def prepare(values: "np.ndarray | Rows", parameters: dict[str, Any], device: str
     distances = squares[:, None] + squares - 2 * (points.astype(np.float64) @ points.T)
     apart = np.median(distances[np.triu_indices(len(points), 1)]) if len(points) > 1 else 1.0
     landmarks = Landmarks(mean, scale, points, float(parameters["gamma"] / max(apart, 1e-9)))
-    level, axes = eigh(landmarks.similarity(points))
-    whitened = (axes / np.sqrt(np.maximum(level, 1e-300)))[:, level > _SMALLEST * level[-1]]
-    features = landmarks.similarity(standard) @ whitened
+    factor = np.linalg.cholesky(landmarks.similarity(points) + _JITTER * np.eye(len(points)))
+    features = solve_triangular(factor, landmarks.similarity(standard).T, lower=True).T
     features -= features.mean(0)
     variance, turned = eigh(features.T @ features)
     used = variance > _SMALLEST * max(variance[-1], 1e-300)
     variance, turned = variance[used], turned[:, used]
-    return Prepared(landmarks, features @ turned / np.sqrt(variance), variance, whitened @ turned)
+    directions = features @ turned / np.sqrt(variance)
+    shares = variance[:, None] / (variance[:, None] + SHRINKAGES)
+    leverage = directions**2 @ shares + 1 / n
+    return Prepared(landmarks, directions, variance, solve_triangular(factor.T, turned), shares, leverage)
 
 
 def train(
@@ -139,17 +148,19 @@ def train(
     """
     target = (labels - labels.mean()) / max(float(labels.std()), 1e-6)
     along = prepared.directions.T @ target
-    kept = min(_SHRINKAGES, key=lambda shrinkage: _left_out_error(prepared, target, along, shrinkage))
-    root = np.sqrt(prepared.variance)
-    return Similarities(prepared.landmarks, prepared.back @ (root / (prepared.variance + kept) * along))
+    share = prepared.shares[:, np.argmin(left_out_errors(prepared, target))]
+    return Similarities(prepared.landmarks, prepared.back @ (share * along / np.sqrt(prepared.variance)))
 
 
-def _left_out_error(prepared: Prepared, target: np.ndarray, along: np.ndarray, shrinkage: float) -> float:
-    """Mean squared error of each field as predicted by the others."""
-    share = prepared.variance / (prepared.variance + shrinkage)
-    leverage = (prepared.directions**2) @ share + 1 / len(target)
-    residual = (target - prepared.directions @ (share * along)) / np.maximum(1 - leverage, 1e-6)
-    return float(np.mean(residual**2))
+def left_out_errors(prepared: Prepared, target: np.ndarray) -> np.ndarray:
+    """Mean squared error of each field as predicted by the others, for each shrinkage: float64, shape (n_shrinkages,).
+
+    The target is standardised.
+    """
+    along = prepared.directions.T @ target
+    fitted = prepared.directions @ (prepared.shares * along[:, None])
+    residual = (target[:, None] - fitted) / np.maximum(1 - prepared.leverage, 1e-6)
+    return np.mean(residual**2, axis=0)
 
 
 def score(model: Similarities, values: np.ndarray) -> np.ndarray:
