@@ -1,4 +1,4 @@
-# make demo: simulate, extract, fit, report, submit. make test: the suite. Both install what is pinned first.
+# make demo: all steps on simulated fields. make test: the suite. Both install what is pinned first.
 PYTHON ?= python3
 BIN := .venv/bin
 GPU_PYTHON ?= $(BIN)/python
@@ -15,7 +15,7 @@ BARRED := AGPL;Affero;SSPL;Server Side Public;Commons Clause;Business Source;Non
 .PHONY: help setup demo test test-slow test-gpu coverage lint lock licences clean
 
 help:
-	@echo "make demo       simulate, extract, fit, report, submit (into demo/)"
+	@echo "make demo       simulates a small data set, extracts, fits, explains, reports, predicts and submits (into demo/)"
 	@echo "make test       the test suite"
 	@echo "make test-slow  the long runs over the real sample"
 	@echo "make test-gpu   every family and the fit on the CPU and the GPU: largest differences (FIELDS=folder of images)"

@@ -295,10 +295,9 @@ def predict(
     field, not calibrated); why.csv lists the features for and against each call; neighbours.csv lists the most similar
     training fields.
 
-    A prediction set holds the calls and the other organelles that a field could show. For fields of new antibodies
-    drawn like the training ones, it misses on average at most 1 - coverage of the true organelles (conformal risk
-    control over groups). This is not guaranteed for each single organelle, nor for other microscopes, stains or cell
-    lines. It is approximate, because the coverage was measured on the models of the folds.
+    A prediction set holds the calls and the other organelles that a field could show. With coverage 0.9, sets contain
+    on average at least about 90 % of the true organelles of a new antibody's fields (approximate; not for each single
+    organelle, nor for other microscopes).
     """
     import pipeline
 

@@ -1,1 +1,1 @@
-"""One module for each command: what is already done, which files it reads and writes, and what it prints."""
+"""One module for each command: what is done already, its files, what it prints; and what several of them share."""

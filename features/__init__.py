@@ -1,6 +1,7 @@
 """Features of single cells. Each module beside this file is one family, with `columns()` and `measure(cells)`.
 
-`measure` takes arrays and gives a table. Adding a family is adding one file; the folders hold what families stand on.
+`features.measure` takes arrays and gives a table. A family is one file here, plus its words in report/phrases/ and
+docs/features.md.
 """
 
 from collections.abc import Iterable

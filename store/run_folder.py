@@ -24,7 +24,7 @@ class RunFolder:
 
     @property
     def config(self) -> Path:
-        """Resolved settings, versions, seed and device of every command that wrote here."""
+        """Settings and package versions of embed, extract, fit and submit; in a prediction's folder, of predict."""
         return self.root / "config.json"
 
     @property

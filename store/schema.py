@@ -1,7 +1,8 @@
-"""The schema: the column names of every table in a run folder and of every csv file that the commands write.
+"""The schema: the column names of the tables in a run folder and of the csv files that the commands write.
 
-Columns that start with `Metadata_` identify the field or cell of a row, as CellProfiler and pycytominer expect; all
-other columns of those tables are features.
+`leaderboard.csv` is not here: its columns are in `models/evaluation/leaderboard.py`. In the tables of cells, of fields
+and of the matrix (`features/`), columns that start with `Metadata_` describe the row, as CellProfiler and pycytominer
+expect; all others are features.
 """
 
 METADATA = "Metadata_"
@@ -54,8 +55,12 @@ WHY = (
     "Id", "Organelle", "Rank", "Block", "Compartment", "Family", "Channels", "LogOdds", "Direction", "Feature",
     "FeatureInWords", "Value",
 )  # fmt: skip
+"""why.csv: one row a call and block of features; then `PERCENTILE`. Block: the block in words. Rank: 1 for the block
+that moves the call most. LogOdds: what the block adds to the call's log-odds. Value: the field's value of Feature, the
+block's leading feature."""
+
 PERCENTILE = "Percentile"
-"""why.csv: one row a call and block of features; the last column is the percentile among the training fields."""
+"""The last column of why.csv: the percentile of Value among the training fields."""
 
 NEIGHBOURS = ("Id", "Rank", "Neighbour", "Labels", "Distance", "FartherThan", "NearIdentical")
 """neighbours.csv: one row a new field and one of the training fields nearest to it."""

@@ -1,7 +1,7 @@
-"""From cells to fields: each feature's mean, spread and top over the cells of a field.
+"""From cells to fields: each feature's mean over the cells, and for the protein also the mean of the top tenth.
 
-Labels are per field, features per cell. The mean describes most cells; the spread shows uneven fields; the top
-(the mean of the few highest cells) keeps patterns of one or two cells, such as spindles and bridges.
+Labels are per field, features per cell. The mean describes most cells; the top keeps patterns of one or two cells, such
+as spindles and bridges. The standard deviation (`sd`) is available too, but is not in the matrix.
 """
 
 from collections.abc import Iterable, Sequence

@@ -12,6 +12,7 @@ from features.embedding.inference import embedding_columns
 from features.embedding.network import NetworkSettings
 from features.extraction.field_level import field_columns, field_metadata
 from features.extraction.settings import ExtractSettings, NetworkFile
+from report.phrases import FAMILIES
 from store.channels import CHANNELS, COMPARTMENTS, IMAGE
 from store.columns import columns_frame
 from store.matrix import matrix_columns
@@ -19,7 +20,9 @@ from store.matrix import matrix_columns
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "features.md").read_text()
 ROW = re.compile(r"^\| (`[^|]*`) \| (\d+) \|", re.MULTILINE)
-SUMMARY = re.compile(r"^\| \[(\w+)\]\(#(\w+)\) \| `([\w/]+)` \| (\d+) \| (\d+) \| ([\w, ]+) \|$", re.MULTILINE)
+SUMMARY = re.compile(
+    r"^\| \[(\w+)\]\(#(\w+)\) \| `([\w/]+)` \| (\d+) \| (\d+) \| ([\w, ]+) \| ([\w, ]+) \|$", re.MULTILINE
+)
 
 
 def network_columns():
@@ -52,7 +55,7 @@ def quoted(text):
 def differences(page, columns):
     """Sentences on every name, count, place and parameter in which a page and the columns by family differ."""
     found = []
-    summary = {name: (link, int(n), int(c), places) for name, link, _, n, c, places in SUMMARY.findall(page)}
+    summary = {name: (link, int(n), int(c), places) for name, link, _, n, c, places, _ in SUMMARY.findall(page)}
     found += [f"{name} stands in the table of families but is none" for name in summary.keys() - columns.keys()]
     for family, mine in columns.items():
         places = [place for place in (*COMPARTMENTS, IMAGE) if place in {column.compartment for column in mine}]
@@ -85,6 +88,10 @@ def test_whole_names_and_modules_on_the_page_exist():
     by_module = {module.columns()[0].family: name for name, module in features.families().items()}
     assert modules.items() >= by_module.items()
     assert all((ROOT / "features" / f"{module}.py").is_file() for module in modules.values())
+
+
+def test_the_page_names_families_in_the_words_of_the_report():
+    assert {family: words for family, *_, words in SUMMARY.findall(PAGE)} == FAMILIES
 
 
 def test_every_name_in_code_style_is_of_the_code():
