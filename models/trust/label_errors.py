@@ -150,8 +150,10 @@ def _similar(probabilities: np.ndarray, groups: np.ndarray, rows: np.ndarray) ->
     def nearest(distances: np.ndarray, start: int) -> list[np.ndarray]:
         out = []
         for row, distance in zip(rows[start:], distances):
-            order = np.argsort(distance, kind="stable")
-            out.append(order[groups[order] != groups[row]][:N_SIMILAR])
+            apart = np.where(groups == groups[row], np.inf, distance)
+            limit = np.partition(apart, min(N_SIMILAR, len(apart)) - 1)[min(N_SIMILAR, len(apart)) - 1]
+            close = np.flatnonzero((apart <= limit) & (apart < np.inf))
+            out.append(close[np.argsort(apart[close], kind="stable")][:N_SIMILAR].copy())  # not a view of a long array
         return out
 
     return [near for part in pairwise_distances_chunked(odds[rows], odds, reduce_func=nearest) for near in part]
