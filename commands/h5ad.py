@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from engine.errors import UsageError
-from engine.files import read_json
 from models.data.labels import ORGANELLES
 from store.flat_table import FlatTable
-from store.run_folder import RunFolder
+from store.run_folder import RunFolder, read_config
 from store.schema import METADATA_CELL, METADATA_ID, METADATA_SPLIT
+from store.untrusted_input import read_table
 
 CHUNK_ROWS = 64
 
@@ -102,7 +101,7 @@ def _var(table: FlatTable) -> pd.DataFrame:
 def _uns(table: FlatTable) -> dict[str, Any]:
     """The text of config.json, and the package versions of the extraction."""
     config = table.folder.config
-    content = read_json(config) if config.is_file() else {}
+    content = read_config(config)
     text = config.read_text(encoding="utf-8") if content else "{}"
     return {"level": table.level, "config": text, "versions": content.get("extract", {}).get("versions", {})}
 
@@ -114,7 +113,8 @@ def _of_fields(folder: RunFolder, obs: pd.DataFrame) -> dict[str, pd.DataFrame]:
         return {}
     found = {}
     for key, path in tables.items():
-        fitted = pq.read_table(path).to_pandas().set_index(METADATA_ID)[list(ORGANELLES)]
+        kinds = {METADATA_ID: "text"} | dict.fromkeys(ORGANELLES, "truth" if key == "labels" else "number")
+        fitted = read_table(path, kinds).to_pandas().set_index(METADATA_ID)
         rows = fitted.astype(np.float32).reindex(obs.index)
         rows[(obs[METADATA_SPLIT] != "train").to_numpy()] = np.nan
         found[key] = pd.DataFrame(rows.to_numpy(), obs.index, _strings(ORGANELLES))

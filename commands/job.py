@@ -83,7 +83,10 @@ class Job:
         on : Path or None
             Another folder that is written to instead.
         """
-        with locked(on or self.run), workers_for(self.workers, self.scheduler, self.run, inputs) as workers:
+        with (
+            locked(on or self.run, "--out" if on else "--run"),
+            workers_for(self.workers, self.scheduler, self.run, inputs) as workers,
+        ):
             yield workers
 
     @property

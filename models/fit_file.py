@@ -18,7 +18,6 @@ from models.settings import FitSettings, check_member
 from store.fit_folder import FitFolder
 
 _MOST_FOLDS, _MOST_COLUMNS = 100, 1_000_000
-REMEDY = f"Run {command_line('fit')} again."
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,11 @@ class FitFile:
     columns: tuple[str, ...]
 
 
+def fit_again(folder: FitFolder) -> str:
+    """What to do about a damaged or outdated fit: the command, with the fit's own folder."""
+    return f"Run {command_line('fit', run=folder.root)} again."
+
+
 def read_fit_file(folder: FitFolder) -> FitFile:
     """Read fit.json.
 
@@ -48,12 +52,14 @@ def read_fit_file(folder: FitFolder) -> FitFile:
     if not path.is_file():
         if (folder.root / path.name).is_file():
             raise InputError(f"{folder.root} holds only the models of a fit. Name the folder that it lies in.")
-        raise InputError(f"no finished fit in {folder.root} (models/fit.json is missing). Run: {command_line('fit')}")
-    content = read_json(path, REMEDY)
+        command = command_line("fit", run=folder.root)
+        raise InputError(f"no finished fit in {folder.root} (models/fit.json is missing). Run: {command}")
+    content = read_json(path, fit_again(folder))
     try:
         return _parsed(content)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise InputError(f"{path} is not as fit wrote it ({shown(str(error), 200)}). {REMEDY}") from error
+        reason = shown(str(error), 200)
+        raise InputError(f"{path} is not as fit wrote it ({reason}). {fit_again(folder)}") from error
 
 
 def _parsed(content: dict[str, Any]) -> FitFile:

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from engine.command_line import DATA, command_line
+from engine.command_line import DATA
 from engine.errors import InputError
 from engine.files import write_json
 from models.data.labels import ORGANELLES
 from models.ensemble import conclude, ensemble_scores, widen
 from models.evaluation.leaderboard import Leaderboard
-from models.fit_file import REMEDY, read_fit_file
+from models.fit_file import fit_again, read_fit_file
 from models.second_level.second_level import SecondLevel
 from models.second_level.standardisation import FoldStandardisation
 from models.settings import FitSettings
@@ -22,8 +22,6 @@ from store.run_folder import RunFolder
 from store.schema import FOLD, FOLDS, GROUP, METADATA_ID
 from store.stamp import array_hash
 from store.untrusted_input import check_ids, read_table
-
-_REMOVE = f"Remove it. {REMEDY}"
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Fitted:
     trainable : ndarray of bool, shape (28,)
         Organelles with models; the others are predicted with their prior.
     prior : ndarray of float64, shape (28,)
-        Share of the training fields that carry the organelle.
+        (count + 0.5) / (n + 1) over the fields in folds.
     standardisation : FoldStandardisation
         Mean and spread of each fold's scores, for the trainable organelles.
     second_level : SecondLevel
@@ -130,12 +128,12 @@ class Fitted:
         if matrix.ids != self.ids:
             raise InputError(
                 f"the run in {self.folder.root} was fitted on {len(self.ids)} fields, but {len(matrix.ids)} have "
-                f"features now or they are others. Run {command_line('fit')} again."
+                f"features now or they are others. {fit_again(self.folder)}"
             )
         if array_hash(np.ascontiguousarray(matrix.named(self.columns), np.float32)) != self.values:
             raise InputError(
                 f"the run in {self.folder.root} was fitted on other values of these {len(self.ids)} fields: they were "
-                f"measured again after the fit. Run {command_line('fit')} again."
+                f"measured again after the fit. {fit_again(self.folder)}"
             )
         return matrix
 
@@ -185,10 +183,10 @@ def load(root: Path, organelles: tuple[str, ...] | None = ORGANELLES) -> Fitted:
     Raises
     ------
     InputError
-        If there is none in the folder, or one of its files is damaged.
+        If there is none in the folder, one of its files is damaged, or its labels have other names.
     """
     folder = FitFolder(root)
-    fit = read_fit_file(folder)
+    fit, remedy = read_fit_file(folder), _remove(folder)
     names = fit.settings.organelles
     if organelles is not None and names != organelles:
         raise InputError(
@@ -196,30 +194,35 @@ def load(root: Path, organelles: tuple[str, ...] | None = ORGANELLES) -> Fitted:
             "organelles. Open it from Python: OrganelleClassifier.load (docs/python.md)."
         )
     ids, groups, fold = _read_folds(folder, fit.settings.n_folds)
-    labels = read_class_table(folder.labels, ids, names, "truth", _REMOVE)
+    labels = read_class_table(folder.labels, ids, names, "truth", remedy)
     if (fit.trainable & ~labels[fold >= 0].any(0)).any():
-        raise InputError(f"{folder.labels} has no field with an organelle that the fit has learnt. {_REMOVE}")
-    probabilities = read_class_table(folder.probabilities, ids, names, "number", _REMOVE)
+        raise InputError(f"{folder.labels} has no field with an organelle that the fit has learnt. {remedy}")
+    probabilities = read_class_table(folder.probabilities, ids, names, "number", remedy)
     if not ((probabilities >= 0) & (probabilities <= 1)).all():
-        raise InputError(f"{folder.probabilities} holds a number that is no probability. {_REMOVE}")
-    calls = read_class_table(folder.calls, ids, names, "truth", _REMOVE)
-    members = [read_class_table(folder.scores(name), ids, names, "number", _REMOVE) for name in fit.settings.members]
+        raise InputError(f"{folder.probabilities} holds a number that is no probability. {remedy}")
+    calls = read_class_table(folder.calls, ids, names, "truth", remedy)
+    members = [read_class_table(folder.scores(name), ids, names, "number", remedy) for name in fit.settings.members]
     return Fitted(
         folder, fit.settings, fit.columns, fit.trainable, fit.prior, fit.standardisation, fit.second_level, ids, labels,
         groups, fold, np.stack(members, axis=-1), probabilities, calls,
-        Leaderboard.load(folder.leaderboard, fit.folds, names), fit.stamp, fit.values,
+        Leaderboard.load(folder.leaderboard, fit.folds, names, remedy), fit.stamp, fit.values,
     )  # fmt: skip
+
+
+def _remove(folder: FitFolder) -> str:
+    return f"Remove it. {fit_again(folder)}"
 
 
 def _read_folds(folder: FitFolder, n_folds: int) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
     """Ids, groups and folds of the training fields."""
+    remedy = _remove(folder)
     kinds = {METADATA_ID: "text", GROUP: "whole number", FOLD: "whole number"}
-    table = read_table(folder.folds, kinds, _REMOVE)
+    table = read_table(folder.folds, kinds, remedy)
     ids = table.column(METADATA_ID).to_pylist()
-    check_ids(folder.folds, ids, _REMOVE)
+    check_ids(folder.folds, ids, remedy)
     fold = table.column(FOLD).to_numpy()
     if len(fold) and not -1 <= fold.min() <= fold.max() < n_folds:
-        raise InputError(f"{folder.folds} holds folds that the fit has not. {_REMOVE}")
+        raise InputError(f"{folder.folds} holds folds that the fit has not. {remedy}")
     return tuple(ids), table.column(GROUP).to_numpy().astype(np.int64), fold.astype(np.int8)
 
 

@@ -19,7 +19,7 @@ _holding: ContextVar[Path | None] = ContextVar("the run folder that this command
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, option: str = "--run") -> Iterator[None]:
     """Lock a run folder for writing; the operating system releases the lock when the process ends, however it ends.
 
     Unfinished files of a killed command are removed first, once the last of its workers has ended. Those of workers
@@ -29,6 +29,8 @@ def locked(folder: Path) -> Iterator[None]:
     ----------
     folder : Path
         Made if absent.
+    option : str
+        The option that names another folder, for the messages.
 
     Raises
     ------
@@ -41,11 +43,11 @@ def locked(folder: Path) -> Iterator[None]:
     except Timeout as error:
         raise InputError(
             f"run folder {folder} is in use by another hpa-boost command. Wait for it to end, or name another "
-            "folder with --run DIR."
+            f"folder with {option} DIR."
         ) from error
     except OSError as error:
         raise InputError(
-            f"run folder {folder} cannot be written ({error.strerror}). Name another with --run DIR."
+            f"run folder {folder} cannot be written ({error.strerror}). Name another with {option} DIR."
         ) from error
     with lock:
         _wait_for_workers(folder)
@@ -65,7 +67,7 @@ def held() -> Path | None:
     return _holding.get()
 
 
-def at_work(folder: Path | None) -> contextlib.AbstractContextManager[object]:
+def worker_lock(folder: Path | None) -> contextlib.AbstractContextManager[object]:
     """In a worker: keep other commands out of the run folder during the block, even if its own command is killed.
 
     Each worker locks a file of its own, because not every system has shared locks.

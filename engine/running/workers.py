@@ -17,7 +17,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from engine.errors import MachineError, UsageError
 from engine.running.interrupt import kill, uninterrupted
-from engine.running.lock import at_work, held
+from engine.running.lock import held, worker_lock
 
 TRIES = 3
 """The command gives up when workers were killed this often during one task."""
@@ -151,7 +151,7 @@ def _done_by_worker(
     number: int, function: Callable[..., Any], task: tuple, parent: int, folder: Path | None
 ) -> tuple[int, Any]:
     """In a worker: run a task, unless the command that sent it has ended and another may hold its run folder."""
-    with at_work(folder):
+    with worker_lock(folder):
         if os.getppid() != parent:
             os._exit(1)
         return number, function(*task)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from engine.command_line import command_line
 from engine.errors import InputError
 from engine.files import whole, write_json
 from models.data.labels import ORGANELLES
@@ -58,7 +57,9 @@ class Leaderboard:
             self.table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
 
     @classmethod
-    def load(cls, path: Path, folds: str, organelles: Sequence[str] = ORGANELLES) -> "Leaderboard":
+    def load(
+        cls, path: Path, folds: str, organelles: Sequence[str] = ORGANELLES, remedy: str = "Fit again."
+    ) -> "Leaderboard":
         """Read what `save` wrote; raises InputError if it is missing, damaged or of other organelles."""
         try:
             if path.stat().st_size > LARGEST:
@@ -66,7 +67,7 @@ class Leaderboard:
             table = pd.read_csv(path, keep_default_na=False, na_values=[""], index_col=False)
             _check(table, organelles)
         except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
-            raise InputError(f"{path} cannot be used: {error}. Run {command_line('fit')} again.") from error
+            raise InputError(f"{path} cannot be used: {error}. {remedy}") from error
         return cls(table, folds)
 
     def save_metrics(self, path: Path, simulated: bool) -> None:

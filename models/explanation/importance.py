@@ -30,6 +30,7 @@ from models.data.labels import ORGANELLES, find_organelle
 from models.explanation.feature_groups import GROUP_LEVELS, NO_STAIN, WHOLE_FIELD, Groups, block_names, make_groups
 from models.explanation.permutation_importance import Boosters, FoldFields, FoldImportance, measure_fold, sample_fields
 from models.first_level.members import BOOSTERS, kind_of
+from models.fit_file import fit_again
 from models.fitted import Fitted
 from store.matrix import FieldMatrix
 from store.schema import IMPORTANCE_KEYS, IMPORTANCE_VALUES, MEASURES
@@ -114,7 +115,7 @@ def _fitted_columns(fitted: Fitted, matrix: FieldMatrix) -> FieldMatrix:
     if tuple(chosen.columns["name"]) != fitted.columns:
         raise InputError(
             f"the run in {fitted.folder.root} was fitted on {len(fitted.columns)} columns, of which the matrix has "
-            f"{len(chosen.columns)} in this order. Run {command_line('fit')} again."
+            f"{len(chosen.columns)} in this order. {fit_again(fitted.folder)}"
         )
     return chosen
 

@@ -141,7 +141,9 @@ def test_other_ids_make_another_fit_and_a_lost_table_is_written_again(rng, tmp_p
     assert load(tmp_path).ids == renamed.ids == tuple(f"x{name}" for name in first.ids)
     content = first.folder.scores("linear").read_bytes()
     first.folder.scores("linear").unlink()
-    with pytest.raises(InputError, match=r"linear\.parquet is missing\. Remove it\. Run python cli\.py fit again\."):
+    with pytest.raises(
+        InputError, match=r"linear\.parquet is missing\. Remove it\. Run python cli\.py fit --run \S+ again\."
+    ):
         load(tmp_path)
     fit(renamed.ids, *given)
     assert first.folder.scores("linear").read_bytes() == content

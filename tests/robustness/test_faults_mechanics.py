@@ -22,7 +22,7 @@ from commands.extract import remember_settings
 from engine.errors import InputError, MachineError
 from engine.files import remove_parts, whole, write_array
 from engine.machine import refusal
-from engine.running.lock import at_work, locked
+from engine.running.lock import locked, worker_lock
 from engine.running.parallel import run_tasks
 from engine.running.workers import TRIES
 from models.first_level import lightgbm as lgb
@@ -190,7 +190,7 @@ def test_the_next_run_waits_for_workers_of_a_killed_one(tmp_path, monkeypatch):
     monkeypatch.setattr("engine.running.lock.PATIENCE", 0.2)
     with locked(tmp_path):
         pass
-    with at_work(tmp_path), pytest.raises(InputError, match="worker processes"), locked(tmp_path):
+    with worker_lock(tmp_path), pytest.raises(InputError, match="worker processes"), locked(tmp_path):
         pass
     with locked(tmp_path):
         pass
