@@ -201,8 +201,8 @@ def fit(
     members: Annotated[
         str | None,
         typer.Option(
-            help="First-level models, with commas between: lightgbm, xgboost, linear, kernel; each alone or on a block "
-            "of columns, e.g. linear-protein.",
+            help="First-level models, with commas between: lightgbm, xgboost, linear, kernel; each alone or on a "
+            "set of columns, e.g. linear-protein.",
             show_default="by the table's shape",
         ),
     ] = None,

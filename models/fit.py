@@ -15,7 +15,7 @@ from models.ensemble import conclude, ensemble_scores, widen
 from models.evaluation.leaderboard import Leaderboard, add_intervals, assemble, organelle_rows
 from models.evaluation.leaderboard_rows import leak_rows, split_row, step_rows
 from models.first_level.fold_model import Training
-from models.first_level.members import BLOCKS, BOOSTERS, kind_of
+from models.first_level.members import BOOSTERS, COLUMN_SETS, kind_of
 from models.first_level.training import INPUTS, fold_model_stamps, train_first_level, trainable
 from models.fitted import Fitted, load
 from models.folds import make_folds, split_off
@@ -79,7 +79,7 @@ def fit(
     matrix : ndarray of float32, shape (n_fields, n_columns)
         NaN for missing values.
     columns : DataFrame
-        One row a column, with `name`; family and channels, if given, tell its block (see `column_blocks`).
+        One row a column, with `name`; family and channels, if given, tell its set (see `column_sets`).
     labels : ndarray of bool, shape (n_fields, 28)
     groups : ndarray of int, shape (n_fields,), or None
         Fields that are not independent (e.g. one antibody) share a number; None if unknown.
@@ -139,25 +139,25 @@ def make_design(
         kept = ~split_off(labels, groups, settings.held_out, settings.seed)
     folds = make_folds(labels[kept], groups[kept], settings.n_folds, settings.seed)
     fold[kept] = folds.fold
-    values, block = np.ascontiguousarray(matrix, np.float32), column_blocks(columns)
-    training = Training(values, labels, np.asarray(groups, np.int64), fold, block)
+    values, sets = np.ascontiguousarray(matrix, np.float32), column_sets(columns)
+    training = Training(values, labels, np.asarray(groups, np.int64), fold, sets)
     return Design(training, "grouped" if named else "random", trainable(labels, groups, fold))
 
 
-def column_blocks(columns: pd.DataFrame) -> np.ndarray:
-    """The number of each column's block in `BLOCKS`, int8; -1 for all without a description of the columns."""
+def column_sets(columns: pd.DataFrame) -> np.ndarray:
+    """The number of each column's set in `COLUMN_SETS`, int8; -1 for all without a description of the columns."""
     if not {"family", "channels"} <= set(columns):
         return np.full(len(columns), -1, np.int8)
     of_protein = np.array([PROTEIN.name in channels for channels in columns["channels"]], bool)
-    block = np.where(of_protein, BLOCKS.index("protein"), BLOCKS.index("landmarks"))
-    return np.where(columns["family"] == "Embedding", BLOCKS.index("embedding"), block).astype(np.int8)
+    sets = np.where(of_protein, COLUMN_SETS.index("protein"), COLUMN_SETS.index("landmarks"))
+    return np.where(columns["family"] == "Embedding", COLUMN_SETS.index("embedding"), sets).astype(np.int8)
 
 
 def settings_for(training: Training, settings: FitSettings) -> FitSettings:
     """The settings with the members and parameters for this table; raises InputError if they cannot be."""
-    blocks = tuple(name for number, name in enumerate(BLOCKS) if (training.block == number).any())
+    sets = tuple(name for number, name in enumerate(COLUMN_SETS) if (training.column_set == number).any())
     try:
-        return settings.for_table(int((training.fold >= 0).sum()), training.values.shape[1], blocks)
+        return settings.for_table(int((training.fold >= 0).sum()), training.values.shape[1], sets)
     except ValueError as error:
         raise InputError(f"settings of the fit: {error}.") from error
 

@@ -10,7 +10,7 @@ from engine.errors import InputError
 from engine.files import read_json
 from engine.ids import shown
 from models.first_level.defaults import default_parameters
-from models.first_level.members import BLOCKS
+from models.first_level.members import COLUMN_SETS
 from models.second_level import calibration, stacking, thresholds
 from models.second_level.second_level import SecondLevel
 from models.second_level.standardisation import FoldStandardisation
@@ -93,7 +93,7 @@ def _settings(content: dict[str, Any]) -> FitSettings:
     if set(settings.parameters) != set(settings.members):
         raise ValueError("parameters are those of the members")
     for name, given in settings.parameters.items():
-        check_member(name, given, default_parameters(name, 0, 0), BLOCKS)
+        check_member(name, given, default_parameters(name, 0, 0), COLUMN_SETS)
     if "workers" in content or len(settings.parameters) != len(settings.members):
         raise ValueError("settings of another kind")
     if not isinstance(settings.at_least_one, bool) or len(set(names)) != len(names) or not names:

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from models.data.labels import ORGANELLES
 from models.first_level.defaults import default_members, default_parameters
-from models.first_level.members import BLOCKS, BOOSTERS, KINDS, block_of, is_member, kind_of
+from models.first_level.members import BOOSTERS, COLUMN_SETS, KINDS, column_set_of, is_member, kind_of
 
 FEWEST_FOLDS = 3
 
@@ -58,36 +58,35 @@ class FitSettings:
     def __post_init__(self) -> None:
         unknown = [name for name in (*self.members, *self.parameters) if not is_member(name)]
         if unknown:
-            blocks = " or ".join(f"-{block}" for block in BLOCKS)
+            sets = " or ".join(f"-{name}" for name in COLUMN_SETS)
             raise ValueError(
-                f"no such member: {', '.join(unknown)}; expected some of {', '.join(KINDS)}, each "
-                f"alone or with {blocks}"
+                f"no such member: {', '.join(unknown)}; expected some of {', '.join(KINDS)}, each alone or with {sets}"
             )
         if self.n_folds < FEWEST_FOLDS:
             raise ValueError(f"n_folds must be at least {FEWEST_FOLDS}: thresholds are chosen on folds inside folds")
 
-    def for_table(self, n_rows: int, n_columns: int, blocks: tuple[str, ...]) -> Self:
+    def for_table(self, n_rows: int, n_columns: int, sets: tuple[str, ...]) -> Self:
         """The settings with all members and parameters that a table of this shape gets.
 
         Parameters
         ----------
         n_rows, n_columns : int
             Fields in the folds, and columns.
-        blocks : tuple of str
-            The blocks that have columns.
+        sets : tuple of str
+            The sets that have columns.
 
         Raises
         ------
         ValueError
-            If a member's block has no columns, or a parameter is unknown or of another kind.
+            If a member's set has no columns, or a parameter is unknown or of another kind.
         """
-        members = self.members or default_members(n_rows, n_columns, blocks)
+        members = self.members or default_members(n_rows, n_columns, sets)
         parameters = {}
         for name in members:
             chosen = default_parameters(name, n_rows, n_columns)
             if self.rounds is not None and kind_of(name) in BOOSTERS:
                 chosen["rounds"] = self.rounds
-            check_member(name, self.parameters.get(name, {}), chosen, blocks)
+            check_member(name, self.parameters.get(name, {}), chosen, sets)
             parameters[name] = chosen | self.parameters.get(name, {})
         return replace(self, members=members, parameters=parameters)
 
@@ -96,11 +95,11 @@ class FitSettings:
         return {name: value for name, value in asdict(self).items() if name != "workers"}
 
 
-def check_member(name: str, given: dict[str, Any], defaults: dict[str, Any], blocks: tuple[str, ...]) -> None:
-    """Raise ValueError if a member's block or parameters cannot be."""
-    block = block_of(name)
-    if block and block not in blocks:
-        raise ValueError(f"member {name}: the table has no column of the block {block}")
+def check_member(name: str, given: dict[str, Any], defaults: dict[str, Any], sets: tuple[str, ...]) -> None:
+    """Raise ValueError if a member's set of columns or parameters cannot be."""
+    asked = column_set_of(name)
+    if asked and asked not in sets:
+        raise ValueError(f"member {name}: the table has no column of the set {asked}")
     for key, value in given.items():
         if key not in defaults:
             raise ValueError(f"[{name}] has no parameter {key!r}; expected some of {', '.join(defaults)}")

@@ -44,28 +44,28 @@ def shape_of(n_rows: int, n_columns: int) -> str:
     return "small" if n_rows < SMALL_ROWS else "large"
 
 
-def default_members(n_rows: int, n_columns: int, blocks: tuple[str, ...]) -> tuple[str, ...]:
+def default_members(n_rows: int, n_columns: int, sets: tuple[str, ...]) -> tuple[str, ...]:
     """The members for a table.
 
     Parameters
     ----------
     n_rows, n_columns : int
-    blocks : tuple of str
-        The blocks that the table has.
+    sets : tuple of str
+        The sets of columns that the table has.
     """
     shape = shape_of(n_rows, n_columns)
     if shape == "narrow":
         return ("lightgbm", "xgboost", "linear") + (("kernel",) if n_rows <= KERNEL_ROWS else ())
     if shape == "small":
-        block = "-protein" if "protein" in blocks else ""
-        return "lightgbm", "xgboost", f"linear{block}", f"kernel{block}"
+        protein = "-protein" if "protein" in sets else ""
+        return "lightgbm", "xgboost", f"linear{protein}", f"kernel{protein}"
     return "lightgbm", "xgboost", "linear"
 
 
 def default_parameters(name: str, n_rows: int, n_columns: int) -> dict[str, Any]:
     """A member's parameters for a table of this shape.
 
-    `columns` is how many columns of its block each organelle gets (0: all), `rounds` the number of trees,
+    `columns` is how many columns of its set each organelle gets (0: all), `rounds` the number of trees,
     `weight_exponent` that of the class weights; the others mean what they mean in the library, or in the kind's module.
     """
     return dict(_PARAMETERS[kind_of(name)][_SHAPES.index(shape_of(n_rows, n_columns))])

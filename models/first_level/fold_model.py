@@ -10,7 +10,7 @@ import numpy as np
 from engine.files import content_hash, read_json
 from engine.running.arrays import taken
 from models.data.labels import ORGANELLES, folder_name
-from models.first_level.members import BLOCKS, block_of, member
+from models.first_level.members import COLUMN_SETS, column_set_of, member
 from models.first_level.tree_checks import REMEDY, unusable
 from store.stamp import array_hash, stamp_of
 
@@ -145,24 +145,24 @@ class Training:
     groups : ndarray of int, shape (n_fields,)
     fold : ndarray of int8, shape (n_fields,)
         Fold in which the field is held out; -1 for a field that no model is trained on.
-    block : ndarray of int8, shape (n_columns,)
-        Number of each column's block in `members.BLOCKS`; -1 for none.
+    column_set : ndarray of int8, shape (n_columns,)
+        Number of each column's set in `members.COLUMN_SETS`; -1 for none.
     """
 
     values: np.ndarray
     labels: np.ndarray
     groups: np.ndarray
     fold: np.ndarray
-    block: np.ndarray
+    column_set: np.ndarray
 
     def content_hash(self) -> str:
-        """A hash of values, labels, groups, folds and blocks."""
+        """A hash of values, labels, groups, folds and sets of columns."""
         return array_hash(*vars(self).values())
 
     def columns_of(self, name: str) -> np.ndarray | None:
-        """The columns of a member's block; None for all."""
-        block = block_of(name)
-        return np.flatnonzero(self.block == BLOCKS.index(block)) if block else None
+        """The columns of a member's set; None for all."""
+        chosen = column_set_of(name)
+        return np.flatnonzero(self.column_set == COLUMN_SETS.index(chosen)) if chosen else None
 
     @classmethod
     def load(cls, folder: Path) -> "Training":

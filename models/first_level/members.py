@@ -1,4 +1,4 @@
-"""The first-level models: a member is a kind of model on a block of columns, e.g. "lightgbm" or "linear-protein".
+"""The first-level models: a member is a kind of model on a set of columns, e.g. "lightgbm" or "linear-protein".
 
 Every kind is one module with the same functions:
 
@@ -18,8 +18,8 @@ from types import ModuleType
 KINDS: tuple[str, ...] = ("lightgbm", "xgboost", "linear", "kernel")
 BOOSTERS: tuple[str, ...] = ("lightgbm", "xgboost")
 
-BLOCKS: tuple[str, ...] = ("protein", "landmarks", "embedding")
-"""Blocks of columns: classical ones that look at the protein, the other classical ones, and those of a network."""
+COLUMN_SETS: tuple[str, ...] = ("protein", "landmarks", "embedding")
+"""Sets of columns: classical ones that look at the protein, the other classical ones, and those of a network."""
 
 
 def kind_of(name: str) -> str:
@@ -27,14 +27,14 @@ def kind_of(name: str) -> str:
     return name.partition("-")[0]
 
 
-def block_of(name: str) -> str:
-    """The block of a member, e.g. "protein" of "linear-protein"; empty for all columns."""
+def column_set_of(name: str) -> str:
+    """The set of columns of a member, e.g. "protein" of "linear-protein"; empty for all columns."""
     return name.partition("-")[2]
 
 
 def is_member(name: str) -> bool:
     """Whether there is such a member."""
-    return kind_of(name) in KINDS and (name == kind_of(name) or block_of(name) in BLOCKS)
+    return kind_of(name) in KINDS and (name == kind_of(name) or column_set_of(name) in COLUMN_SETS)
 
 
 def member(name: str) -> ModuleType:

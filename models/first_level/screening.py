@@ -37,9 +37,9 @@ def rank_columns(prepared: Prepared, labels: np.ndarray, organelles: Sequence[in
     return ranking
 
 
-def best(ranking: np.ndarray, n_kept: int, block: np.ndarray | None) -> np.ndarray:
-    """The best columns of one organelle, at most n_kept and only of a block (None: of all), in rising order."""
-    mine = ranking if block is None else ranking[np.isin(ranking, block)]
+def best(ranking: np.ndarray, n_kept: int, among: np.ndarray | None) -> np.ndarray:
+    """The best columns of one organelle, at most n_kept and only among some (None: all), in rising order."""
+    mine = ranking if among is None else ranking[np.isin(ranking, among)]
     return np.sort(mine[:n_kept])
 
 

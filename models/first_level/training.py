@@ -218,22 +218,22 @@ def _fit_several(fold_models: Sequence[FoldModel], inputs: Path, settings: FitSe
     training, one = Training.load(inputs), fold_models[0]
     kind, parameters = member(one.member), settings.parameters[one.member]
     seen, _ = _parts(training.fold, one.fold)
-    block = training.columns_of(one.member)
+    of_set = training.columns_of(one.member)
     if parameters.get("columns"):
         ranking = taken(inputs, _ranking(one.fold))
         for fold_model in fold_models:
             if not fold_model.is_finished(mark):
-                columns = best(ranking[fold_model.organelle], parameters["columns"], block)
+                columns = best(ranking[fold_model.organelle], parameters["columns"], of_set)
                 prepared = kind.prepare(training.of(seen, columns), parameters, settings.device)
                 fit_one(kind, prepared, training, fold_model, settings, columns, mark)
         return
-    prepared = kind.prepare(training.of(seen, block), parameters, settings.device)
+    prepared = kind.prepare(training.of(seen, of_set), parameters, settings.device)
     trim_memory()
     if one.shared is not None:
         kind.save_shared(prepared, one.shared)
     for fold_model in fold_models:
         if not fold_model.is_finished(mark):  # e.g. by a worker that was killed before it finished the task
-            fit_one(kind, prepared, training, fold_model, settings, block, mark)
+            fit_one(kind, prepared, training, fold_model, settings, of_set, mark)
 
 
 def _batches(

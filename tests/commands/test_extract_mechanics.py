@@ -203,6 +203,11 @@ def test_masks_made_elsewhere_replace_ours(data, tmp_path):
     table = pq.read_table(tmp_path / "run/features/train.parquet").to_pandas()
     assert (table["Cells_AreaShape_Area_mean"] == 80 * 80).all()
     assert (table["Nuclei_AreaShape_Area_mean"] == 30 * 30).all()
+    cells[10:100, 10:90] = 7
+    cv2.imwrite(str(masks / "sim-00002_cells.png"), cells)
+    assert extract(data, tmp_path / "run", masks=masks).n_failed == 0
+    area = pq.read_table(tmp_path / "run/features/train.parquet").to_pandas()["Cells_AreaShape_Area_mean"]
+    assert area.tolist() == [80 * 80] * 2 + [90 * 80] + [80 * 80] * 3, "an edited mask went unnoticed"
 
 
 def test_other_settings_are_named(data, tmp_path, caplog):

@@ -287,6 +287,10 @@ def test_new_fields_get_the_settings_of_the_run_and_differences_are_logged(tmp_p
     settings_file(folder, no_er=True, code="another")
     assert like(folder).no_er
     assert "another version" in caplog.messages[-1]
+    said = len(caplog.messages)
+    settings_file(folder, device="cuda", code=ExtractSettings(False, None, "cuda").code)
+    assert like(folder) == ExtractSettings(False, None, "cpu")
+    assert len(caplog.messages) == said, "another device is no other version"
     settings_file(folder, masks=str(tmp_path))
     with pytest.raises(InputError, match=r"masks made elsewhere.*--masks"):
         like(folder)

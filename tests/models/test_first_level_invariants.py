@@ -43,8 +43,8 @@ def training_set(rng, n=240, n_columns=12):
     values[:, -1], values[:, -2] = 3, np.nan
     values[rng.random(n) < 0.1, -3] = np.nan
     groups = np.repeat(np.arange(n // 2), 2)
-    block = np.array([0] * 6 + [1] * (n_columns - 6), np.int8)
-    return Training(values, labels, groups, make_folds(labels, groups, 3, seed=0).fold, block)
+    column_set = np.array([0] * 6 + [1] * (n_columns - 6), np.int8)
+    return Training(values, labels, groups, make_folds(labels, groups, 3, seed=0).fold, column_set)
 
 
 def parameters(name, **changes):
@@ -190,11 +190,11 @@ def test_screening_sees_only_the_training_part(rng, tmp_path):
     assert 7 in kept[0][0]
 
 
-def test_a_block_member_uses_its_columns_alone(rng, tmp_path):
+def test_a_member_on_a_set_uses_its_columns_alone(rng, tmp_path):
     training = training_set(rng)
     asked = settings(members=("linear-landmarks", "kernel-protein")).for_table(240, 12, ("protein", "landmarks"))
     scores = train_first_level(training, [0], [0], asked, tmp_path, Count())
-    other = replace(training, values=np.where(training.block == 0, 1.0, training.values).astype(np.float32))
+    other = replace(training, values=np.where(training.column_set == 0, 1.0, training.values).astype(np.float32))
     again = train_first_level(other, [0], [0], asked, tmp_path / "other", Count())
     np.testing.assert_array_equal(scores[:, 0, 0], again[:, 0, 0])
     (model,) = load_models([FoldModel(tmp_path, 0, "kernel-protein", 0)], 12)
@@ -222,7 +222,7 @@ def test_the_shape_of_the_table_decides(rows, columns, shape, members):
     ("changes", "sentence"),
     [
         ({"members": ("forest",)}, "no such member: forest; expected some of lightgbm, xgboost, linear, kernel"),
-        ({"members": ("linear-embedding",)}, "the table has no column of the block embedding"),
+        ({"members": ("linear-embedding",)}, "the table has no column of the set embedding"),
         (
             {"parameters": {"lightgbm": {"leaves": 3}}},
             r"\[lightgbm\] has no parameter 'leaves'; expected some of",

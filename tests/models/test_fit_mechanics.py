@@ -17,6 +17,7 @@ from models.data.labels import ORGANELLES, read_labels
 from models.fit import fit, make_design
 from models.fitted import load
 from models.settings import FitSettings
+from store.matrix import FieldMatrix
 from store.run_folder import RunFolder
 
 
@@ -312,3 +313,14 @@ def test_misfits_are_said(fitted, rng, tmp_path):
         FitSettings(n_folds=2)
     with pytest.raises(ValueError, match="expected some of lightgbm, xgboost, linear"):
         FitSettings(members=("forest",))
+
+
+def test_the_same_fields_measured_again_after_the_fit_are_refused(fitted):
+    result, values, _, _ = fitted
+    described = columns(values.shape[1])
+    metadata = pd.DataFrame({"Metadata_Id": result.ids})
+    assert result.training_fields(FieldMatrix(metadata, values, described)).ids == result.ids
+    other = values.copy()
+    other[3, 2] += 1
+    with pytest.raises(InputError, match="fitted on other values of these"):
+        result.training_fields(FieldMatrix(metadata, other, described))
