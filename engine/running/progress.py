@@ -59,10 +59,13 @@ class _Lines:
         self.what, self.total, self.unit = what, total, unit
         self.done = self.said = 0
         self.word = ""
-        self.start = time.monotonic()
+        self.begun = self.first = time.monotonic()
+        self.done_first = 0
         self.ended = threading.Event()
 
     def advance(self, n: int = 1, word: str = "") -> None:
+        if not self.done:
+            self.first, self.done_first = time.monotonic(), n
         self.done += n
         self.word = word
         if self.done - self.said >= STEP * self.total or self.done == self.total:
@@ -75,15 +78,22 @@ class _Lines:
 
     def say(self) -> None:
         self.said = self.done
-        rate = self.done / max(time.monotonic() - self.start, 1e-9)
+        rate = self._rate()
         parts = [
             f"{self.what}: {self.done}/{self.total} {self.unit} ({100 * self.done / self.total:.0f} %)",
             f"{rate:.3g}/s",
         ]
-        if 0 < self.done < self.total:
+        if rate > 0 and self.done < self.total:
             parts.append(f"{hours_minutes((self.total - self.done) / rate)} left")
         sys.stderr.write(", ".join([*parts, *filter(None, [self.word])]) + "\n")  # whole, whichever thread writes
         sys.stderr.flush()
+
+    def _rate(self) -> float:
+        """Items a second since the first ones, which were done before, or waited for something that all need."""
+        since, items = self.first, self.done - self.done_first
+        if not items:
+            since, items = self.begun, self.done
+        return items / max(time.monotonic() - since, 1e-9)
 
 
 def hours_minutes(seconds: float) -> str:

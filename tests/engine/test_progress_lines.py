@@ -27,6 +27,21 @@ def test_a_line_comes_while_nothing_gets_done(capsys, monkeypatch):
     assert capsys.readouterr().err.startswith("importances: 0/2 folds (0 %), 0/s\n")
 
 
+def test_what_was_done_before_or_waits_for_the_start_does_not_bend_the_time_left(capsys, monkeypatch):
+    """10 items after 100 s of preparing, then one a second: 80 s are left after 10 more, not 9 minutes."""
+    now = [0.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(module, "SILENCE", 1e9)
+    with progress("fit", 100) as bar:
+        now[0] = 100
+        bar.advance(10)
+        now[0] = 110
+        bar.advance(10)
+        lines = capsys.readouterr().err.splitlines()
+        monkeypatch.undo()
+    assert lines[1] == "fit: 20/100 fields (20 %), 1/s, 0:02 left"
+
+
 def test_a_word_says_how_it_goes(capsys):
     with progress("embed", 1, "steps") as bar:
         bar.advance(word="loss 0.123")
