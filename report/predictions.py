@@ -7,12 +7,14 @@ import numpy as np
 import pandas as pd
 
 from features.extraction.pooling import ShardTables, read_shard
-from models.data.duplicates import HASH_BITS_APART, hamming, hashes_of, turned
+from models.data.duplicates import hashes_of, turned
 from models.data.labels import ORGANELLES
-from models.explanation.cell_scores import above_median, stacked_score
+from models.explanation.cell_scores import above_median, scored_organelles, stacked_score
 from models.explanation.feature_groups import block_names
 from models.explanation.local_explanations import leading_blocks, log_odds_contributions
-from models.trust.neighbours import nearest
+from models.trust.neighbours import add_identical, near_identical_to, nearest
+from models.trust.out_of_distribution import OUT_OF_DISTRIBUTION as OUT_OF_DISTRIBUTION  # for benchmarks.unlike_fields
+from models.trust.out_of_distribution import is_out_of_distribution, share_below
 from models.trust.reference_data import ReferenceData, fitted_columns
 from report.feature_descriptions import block_in_words, in_words
 from report.rows import rows_of
@@ -30,13 +32,6 @@ from store.schema import (
     WHY,
 )
 from store.shards import Shard
-
-PROBABLE = 3
-"""Cells are scored for a field's calls, and for this many of its most probable organelles."""
-
-OUT_OF_DISTRIBUTION = 0.99
-"""A field is out of distribution if it is farther from the training fields, or has more values outside their ranges,
-than this share of the training fields, each compared with those of other groups."""
 
 BLOCKS = 8
 """Blocks of features that are listed for each call."""
@@ -83,19 +78,12 @@ def _joined(parts: Sequence[tuple[pd.DataFrame, np.ndarray]], reference: Referen
 def _predictions(fields: _Fields, distances: np.ndarray, reference: ReferenceData) -> pd.DataFrame:
     sets = reference.sets.of(fields.probabilities, fields.calls)
     outside = reference.ranges.outside(fields.values)
-    farther, outlying = (
-        share_below(distances.min(1), reference.neighbour_distances),
-        share_below(outside, reference.ranges.training_shares),
+    unlike = is_out_of_distribution(
+        distances.min(1), outside, reference.neighbour_distances, reference.ranges.training_shares
     )
-    values = (list(fields.ids), list(map(named, fields.calls)), list(map(named, sets)),
-              np.maximum(farther, outlying) > OUT_OF_DISTRIBUTION, outside)  # fmt: skip
+    values = (list(fields.ids), list(map(named, fields.calls)), list(map(named, sets)), unlike, outside)
     probabilities = {name: fields.probabilities[:, j] for j, name in enumerate(ORGANELLES)}
     return pd.DataFrame(dict(zip(PREDICTIONS, values, strict=True)) | probabilities)
-
-
-def share_below(values: np.ndarray, rising: np.ndarray) -> np.ndarray:
-    """The share of the training fields' values (sorted, rising) that lie below each value."""
-    return np.searchsorted(rising, values) / len(rising)
 
 
 def _cells(tables: Sequence[ShardTables], fields: _Fields, reference: ReferenceData) -> pd.DataFrame:
@@ -103,7 +91,7 @@ def _cells(tables: Sequence[ShardTables], fields: _Fields, reference: ReferenceD
     cells = _joined([table.each_cell() for table in tables], reference)
     values, field = cells.named(reference.fitted.columns), pd.Index(fields.ids).get_indexer(pd.Index(cells.ids))
     table = _places(cells)
-    scored = _scored_organelles(fields, reference)
+    scored = scored_organelles(fields.probabilities, fields.calls, reference.fitted.trainable)
     for j, name in enumerate(ORGANELLES):
         table[name] = np.full(len(table), np.nan)
         mine = np.flatnonzero(scored[field, j]) if len(field) else field
@@ -111,13 +99,6 @@ def _cells(tables: Sequence[ShardTables], fields: _Fields, reference: ReferenceD
             scores = stacked_score(reference.fitted, j, values[mine])
             table.loc[mine, name] = above_median(scores, field[mine])
     return table
-
-
-def _scored_organelles(fields: _Fields, reference: ReferenceData) -> np.ndarray:
-    """The organelles that the cells of each field are scored for, bool (n, 28): its calls and most probable ones."""
-    trainable = reference.fitted.trainable
-    ranks = np.argsort(np.argsort(np.where(trainable, -fields.probabilities, np.inf), axis=1, kind="stable"), axis=1)
-    return (fields.calls | (ranks < PROBABLE)) & trainable
 
 
 def _places(cells: FieldMatrix) -> pd.DataFrame:
@@ -154,10 +135,8 @@ def _neighbours(fields: _Fields, distances: np.ndarray, reference: ReferenceData
     """The nearest training fields, and every near-identical one that is not among them."""
     farther, views, rows = share_below(distances, reference.neighbour_distances), turned(fields.hashes), []
     for i, near in enumerate(nearest(distances, reference.n_neighbours)):
-        bits = hamming(views[:, i, None], reference.hashes).sum(2).min(0)
-        further = np.setdiff1d(np.flatnonzero(bits <= HASH_BITS_APART), near)
-        for rank, t in enumerate((*near, *further[np.argsort(distances[i, further], kind="stable")]), start=1):
-            identical = bool(bits[t] <= HASH_BITS_APART)
+        identical = near_identical_to(views[:, i], reference.hashes)
+        for rank, t in enumerate(add_identical(near, identical, distances[i]), start=1):
             near_id, labels = reference.fitted.ids[t], named(reference.fitted.labels[t])
-            rows.append((fields.ids[i], rank, near_id, labels, distances[i, t], farther[i, t], identical))
+            rows.append((fields.ids[i], rank, near_id, labels, distances[i, t], farther[i, t], bool(identical[t])))
     return pd.DataFrame(rows, columns=list(NEIGHBOURS))

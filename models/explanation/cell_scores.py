@@ -13,6 +13,23 @@ from models.ensemble import ensemble_scores
 from models.fitted import Fitted
 from models.second_level.standardisation import FoldStandardisation
 
+PROBABLE = 3
+"""Cells are scored for a field's calls, and for this many of its most probable organelles."""
+
+
+def scored_organelles(probabilities: np.ndarray, calls: np.ndarray, trainable: np.ndarray) -> np.ndarray:
+    """The organelles that each field's cells are scored for, its calls and most probable ones: bool, shape (n, 28).
+
+    Parameters
+    ----------
+    probabilities : ndarray of float64, shape (n, 28)
+    calls : ndarray of bool, shape (n, 28)
+    trainable : ndarray of bool, shape (28,)
+        Other organelles have no models to score cells.
+    """
+    ranks = np.argsort(np.argsort(np.where(trainable, -probabilities, np.inf), axis=1, kind="stable"), axis=1)
+    return (calls | (ranks < PROBABLE)) & trainable
+
 
 def stacked_score(fitted: Fitted, organelle: int, values: np.ndarray) -> np.ndarray:
     """The stack's score of one organelle: float64, shape (n,).

@@ -16,6 +16,7 @@ import pandas as pd
 from scipy.spatial.distance import cdist
 from sklearn.utils.extmath import randomized_svd
 
+from models.data.duplicates import HASH_BITS_APART, hamming
 from models.explanation.feature_groups import block_names
 from models.row_sums import row_sums
 from store.channels import PROTEIN
@@ -108,6 +109,32 @@ def evenly_spaced(n_fields: int) -> np.ndarray:
 def nearest(distances: np.ndarray, n: int) -> np.ndarray:
     """The n nearest training fields of each field, nearest first: int, shape (n_fields, n) or fewer."""
     return np.argsort(distances, axis=1, kind="stable")[:, :n]
+
+
+def near_identical_to(views: np.ndarray, hashes: np.ndarray) -> np.ndarray:
+    """Which training fields are near-identical to one field: bool, shape (n_training_fields,).
+
+    Parameters
+    ----------
+    views : ndarray of uint64, shape (8, 4)
+        The field's hashes, mirrored and turned (`models.data.duplicates.turned`).
+    hashes : ndarray of uint64, shape (n_training_fields, 4)
+    """
+    return hamming(views[:, None], hashes).sum(2).min(0) <= HASH_BITS_APART
+
+
+def add_identical(near: np.ndarray, identical: np.ndarray, distances: np.ndarray) -> np.ndarray:
+    """The nearest training fields of one field, then each near-identical one that is not among them, nearest first.
+
+    Parameters
+    ----------
+    near : ndarray of int
+        Row numbers of the nearest.
+    identical : ndarray of bool, shape (n_training_fields,)
+    distances : ndarray of float64, shape (n_training_fields,)
+    """
+    further = np.setdiff1d(np.flatnonzero(identical), near)
+    return np.concatenate([near, further[np.argsort(distances[further], kind="stable")]])
 
 
 def _centre_and_spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

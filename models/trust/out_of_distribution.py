@@ -4,7 +4,8 @@ Distances to the nearest training fields are not enough: `models.trust.neighbour
 and clips extreme ones, so that noise lies near the centre. Here each column has a range, from the lowest to the highest
 value of the training fields, without one hundredth at either end (with 100 fields or more), so that outliers do not
 widen it. A value is outside if it lies beyond the range, or is missing where training fields have one. The training
-fields' shares, each from the ranges of other groups, show which share is unusual.
+fields' shares, each from the ranges of other groups, show which share is unusual. `is_out_of_distribution` has the rule
+that combines distance and share.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.trust.neighbours import evenly_spaced
+
+OUT_OF_DISTRIBUTION = 0.99
+"""A field is out of distribution if it is farther from the training fields, or has more values outside their ranges,
+than this share of the training fields, each compared with those of other groups."""
 
 PARTS = 10
 _HUNDREDTH = 100
@@ -58,6 +63,29 @@ def fit_ranges(values: np.ndarray, chosen: np.ndarray, groups: np.ndarray) -> Tr
     sample = evenly_spaced(len(groups))
     values, end = values[np.ix_(sample, chosen)], len(sample) // _HUNDREDTH
     return TrainingRanges(chosen, *_ranges(values, end), np.sort(_held_out(values, groups[sample], end)))
+
+
+def is_out_of_distribution(
+    nearest: np.ndarray, outside: np.ndarray, training_distances: np.ndarray, training_shares: np.ndarray
+) -> np.ndarray:
+    """Whether each new field is out of distribution: bool, shape (n,).
+
+    Parameters
+    ----------
+    nearest : ndarray of float64, shape (n,)
+        Each field's distance to its nearest training field.
+    outside : ndarray of float64, shape (n,)
+        The share of its values outside the training ranges.
+    training_distances, training_shares : ndarray of float64
+        The same of training fields compared with other groups, rising.
+    """
+    farther, outlying = share_below(nearest, training_distances), share_below(outside, training_shares)
+    return np.maximum(farther, outlying) > OUT_OF_DISTRIBUTION
+
+
+def share_below(values: np.ndarray, rising: np.ndarray) -> np.ndarray:
+    """The share of the training fields' values (sorted, rising) that lie below each value."""
+    return np.searchsorted(rising, values) / len(rising)
 
 
 def _held_out(values: np.ndarray, groups: np.ndarray, end: int) -> np.ndarray:

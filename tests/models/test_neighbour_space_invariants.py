@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.trust.neighbours import fit_space, nearest
+from models.data.duplicates import HASH_BITS_APART, turned
+from models.trust.neighbours import add_identical, fit_space, near_identical_to, nearest
 
 
 def described(channels, family="Texture", covariate=False):
@@ -78,3 +79,16 @@ def test_fields_of_one_group_do_not_make_each_other_familiar(values, columns):
     assert apart.shape == (120,)
     assert (np.diff(apart) >= 0).all()
     assert apart[0] > 0.01 > space.to_other_groups(np.arange(120)).max()
+
+
+def test_near_identical_training_fields_are_listed_after_the_nearest_however_far(rng):
+    hashes = rng.integers(0, 2**63, (6, 4), np.uint64)
+    hashes[1] = turned(hashes[0])[3]
+    hashes[2] = hashes[0]
+    hashes[2, 0] ^= np.uint64(2**HASH_BITS_APART - 1)
+    hashes[3] = hashes[2] ^ np.array([0, 1, 0, 0], np.uint64)
+    identical = near_identical_to(turned(hashes[0]), hashes)
+    assert identical.tolist() == [True, True, True, False, False, False]
+    distances = np.array([0.1, 0.9, 0.8, 0.2, 0.3, 0.4])
+    near = nearest(distances[None], 2)[0]
+    assert add_identical(near, identical, distances).tolist() == [0, 3, 2, 1]

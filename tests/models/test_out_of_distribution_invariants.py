@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.trust.out_of_distribution import fit_ranges
+from models.trust.out_of_distribution import fit_ranges, is_out_of_distribution
 
 ALL = np.arange(50)
 
@@ -66,3 +66,11 @@ def test_of_many_fields_a_part_is_asked(rng):
     ranges = fit_ranges(values, np.arange(3), np.arange(4500) // 5)
     assert len(ranges.training_shares) == 1500
     assert 0.001 < ranges.outside(values).mean() < 0.03
+
+
+def test_a_field_beyond_99_of_100_training_fields_by_distance_or_by_values_is_out_of_distribution():
+    usual = np.linspace(0.1, 1, 200)
+    nearest, outside = np.array([0.5, 0.995, 2, 0.5]), np.array([0.5, 0.5, 0.5, 2])
+    assert is_out_of_distribution(nearest, outside, usual, usual).tolist() == [False, False, True, True]
+    assert not is_out_of_distribution(usual[197:198], usual[:1], usual, usual).any()
+    assert is_out_of_distribution(usual[199:], usual[:1], usual, usual).all()
