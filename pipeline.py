@@ -29,7 +29,7 @@ __all__ = (
     "report", "simulate", "submit",
 )  # fmt: skip
 
-DEMO_FOLDS, DEMO_ROUNDS, DEMO_COVERAGE = 3, 60, 0.9
+DEMO_FOLDS, DEMO_ROUNDS = 3, 60
 """Few, so that the demo ends within minutes, and organelles of three antibodies can be learnt."""
 
 
@@ -146,16 +146,16 @@ def demo(job: Job, *, fields: int, test_fields: int) -> Outcome:
     run = job.run
     simulate(job, fields=fields, test_fields=test_fields)
     extracted = extract(job)
-    outcomes = [
-        extracted,
-        fit(job, n_folds=DEMO_FOLDS, rounds=DEMO_ROUNDS),
-        importances(job, plot=run / "importances.png", top=1),
-        report(job),
-        predict(job, job.data / "test", pictures=run / "overlays", coverage=DEMO_COVERAGE, neighbours=3),
-        submit(job),
-    ]
-    facts = {key: value for outcome in outcomes for key, value in outcome.facts.items()}
-    lines = tuple(line for outcome in outcomes for line in outcome.lines)
+    outcomes = {
+        "extract": extracted,
+        "fit": fit(job, n_folds=DEMO_FOLDS, rounds=DEMO_ROUNDS),
+        "importances": importances(job, plot=run / "importances.png", top=1),
+        "report": report(job),
+        "predict": predict(job, job.data / "test", pictures=run / "overlays", neighbours=3),
+        "submit": submit(job),
+    }
+    facts = {command: outcome.facts for command, outcome in outcomes.items()}
+    lines = tuple(line for outcome in outcomes.values() for line in outcome.lines)
     learnt = "Golgi apparatus" not in read_json(job.folder.fit.metrics)["not_trainable"]
     command = command_line("importances", *(["Golgi apparatus"] if learnt else []), run=run)
     return Outcome(lines, command, facts, extracted.n_failed, extracted.failure)

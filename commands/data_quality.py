@@ -1,5 +1,6 @@
 """Data quality tables: near-identical fields of all splits, and likely label errors."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +10,13 @@ import pandas as pd
 from engine.counted import counted
 from engine.errors import InputError
 from engine.files import whole
-from engine.ids import shown
 from models.data.duplicates import hamming, hashes_of, turned
 from models.data.training_set import TrainingSet
 from models.fitted import Fitted
 from models.trust.label_errors import label_errors_table
+from store.csv_results import read_results
 from store.run_folder import RunFolder
-from store.schema import DUPLICATES, METADATA_ID
+from store.schema import DUPLICATES, LABEL_ERRORS, METADATA_ID
 
 
 def write_duplicates(folder: RunFolder, training: TrainingSet) -> pd.DataFrame:
@@ -82,20 +83,17 @@ def write_data_quality(folder: RunFolder, fitted: Fitted, training: TrainingSet)
 
 def read_duplicates(folder: RunFolder) -> pd.DataFrame:
     """Read duplicates.csv, all but `bits` as text; raises InputError if it is missing."""
-    return _read(folder, folder.duplicates, {"bits": int})
+    return _read(folder, folder.duplicates, DUPLICATES, {"bits": int})
 
 
 def read_label_errors(folder: RunFolder) -> pd.DataFrame:
     """Read label_errors.csv; raises InputError if it is missing."""
     numbers = {"probability": float, "usual": float, "doubt": float, "similar_with": int, "similar": int}
-    return _read(folder, folder.label_errors, numbers)
+    return _read(folder, folder.label_errors, LABEL_ERRORS, numbers)
 
 
-def _read(folder: RunFolder, path: Path, numbers: dict[str, type]) -> pd.DataFrame:
+def _read(folder: RunFolder, path: Path, columns: Sequence[str], numbers: dict[str, type]) -> pd.DataFrame:
     remedy = f"Run {folder.command('fit')} again."
     if not path.is_file():
         raise InputError(f"{path} is missing: an older version fitted this run. {remedy}")
-    try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False).astype(numbers)
-    except (KeyError, ValueError, OverflowError) as error:  # pandas' own errors are ValueErrors
-        raise InputError(f"{path} cannot be used ({shown(str(error), 200)}). {remedy}") from error
+    return read_results(path, columns, numbers, remedy)

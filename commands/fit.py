@@ -54,7 +54,7 @@ def _why_again(folder: RunFolder, settings: FitSettings, columns: pd.DataFrame) 
     changed = [f"{name}: {shown(str(before[name]))} -> {now}" for name, now in today.items() if before[name] != now]
     if changed:
         return f"settings differ from the earlier fit ({'; '.join(changed)})"
-    return "labels, groups, features or the program differ from the earlier fit's"
+    return "labels, groups, features or the program differ from the earlier fit's, or one of its files is missing"
 
 
 @dataclass(frozen=True)

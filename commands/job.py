@@ -65,7 +65,7 @@ class Job:
 
     @cached_property
     def folder(self) -> RunFolder:
-        """The run folder, checked for links out of it."""
+        """The run folder; refused if it holds a link, pipe or device (see `store.run_folder.open_run`)."""
         return open_run(self.run)
 
     def path(self, path: Path | None) -> Path | None:

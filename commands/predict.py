@@ -38,7 +38,7 @@ def results_folder(out: Path) -> RunFolder:
     Raises
     ------
     InputError
-        If it is a run folder, whose columns and failures would be overwritten.
+        If it is a run folder, whose features and config.json would be overwritten.
     """
     results = RunFolder(out)
     measured = any(any(results.features.glob(f"fields/{split}-*.parquet")) for split in SPLITS)

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from commands.data_quality import read_duplicates, read_label_errors
 from commands.importances import importance_of
@@ -11,12 +10,12 @@ from commands.job import Job
 from engine.command_line import command_line
 from engine.errors import InputError
 from engine.files import read_json
-from engine.ids import shown
 from engine.outcome import Outcome
 from models.explanation.importance import ImportanceSettings
 from models.fitted import Fitted, read_fitted_fields
 from report.galleries import take_pictures
 from report.report_data import Failure, ReportData
+from store.csv_results import read_results
 from store.matrix import FieldMatrix
 from store.run_folder import RunFolder, read_config
 
@@ -104,12 +103,8 @@ def _simulated(folder: RunFolder, remedy: str) -> bool:
 def _failures(folder: RunFolder) -> tuple[Failure, ...]:
     if not folder.failures.is_file():
         return ()
-    remedy = f"Run {folder.command('extract')} again."
-    try:
-        table = pd.read_csv(folder.failures, dtype=str, keep_default_na=False, index_col=False)
-        return tuple(Failure(*map(str, row)) for row in table[["Id", "stage", "error"]].itertuples(index=False))
-    except (KeyError, ValueError) as error:  # pandas' own errors are ValueErrors
-        raise InputError(f"{folder.failures} cannot be used ({shown(str(error), 200)}). {remedy}") from error
+    table = read_results(folder.failures, ("Id", "stage", "error"), {}, f"Run {folder.command('extract')} again.")
+    return tuple(Failure(*row) for row in table.itertuples(index=False))
 
 
 def outcome(job: Job, page: Path) -> Outcome:

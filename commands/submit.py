@@ -46,7 +46,7 @@ class Calls:
 
 
 def write_predictions(path: Path, calls: Calls) -> None:
-    """Write a row per field: Metadata_Id, Metadata_Called (a list of label numbers), 28 probabilities."""
+    """Write a row per field: Metadata_Id, Metadata_Called (a list of label numbers), 28 probabilities as float32."""
     called = pa.array([np.flatnonzero(row) for row in calls.calls], pa.list_(pa.int64()))
     table = dict(zip(TEST_CALLS, (list(calls.ids), called), strict=True))
     table |= {name: calls.probabilities[:, j].astype(np.float32) for j, name in enumerate(ORGANELLES)}

@@ -64,7 +64,7 @@ def measure(
     Raises
     ------
     ValueError
-        If shapes or types do not fit, or a family is unknown.
+        If shapes or types do not fit, there is no field, no family is chosen, or one is unknown.
     UsageError
         If the device is not there.
     """
@@ -77,6 +77,8 @@ def measure(
             f"shapes do not fit: found {shapes}; expected pixels (n_fields, 4, H, W) and labels (n_fields, H, W), or "
             "one field without n_fields."
         )
+    if not len(pixels):
+        raise ValueError(f"pixels {pixels.shape} hold no field: expected at least one.")
     for name, labels in (("cell_labels", cell_labels), ("nucleus_labels", nucleus_labels)):
         if labels.dtype.kind not in "iu" or labels.min(initial=0) < 0:
             raise ValueError(f"{name}: expected whole numbers from 0, found {labels.dtype} from {labels.min()}.")
@@ -100,6 +102,8 @@ def _chosen(names: Iterable[str] | None) -> list[ModuleType]:
     """The families of these names, in the order of `families`."""
     known = families()
     wanted = list(known if names is None else [names] if isinstance(names, str) else names)
+    if not wanted:
+        raise ValueError(f"no family is chosen: expected some of {', '.join(known)}; leave them out to measure all.")
     if unknown := [name for name in wanted if name not in known]:
         raise ValueError(f"family {unknown[0]!r} is unknown: expected some of {', '.join(known)}.")
     return [family for name, family in known.items() if name in wanted]

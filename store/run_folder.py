@@ -39,7 +39,7 @@ class RunFolder:
 
     @property
     def failures(self) -> Path:
-        """Fields that failed."""
+        """Fields that failed in `extract`; those of `predict` are in `store.prediction.PredictionFiles.failures`."""
         return self.features / "failures.csv"
 
     def matrix(self, split: str) -> Path:

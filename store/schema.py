@@ -69,7 +69,7 @@ SEPARATORS = {"Called": "; ", "Set": "; ", "Labels": "; ", "Channels": " "}
 """Columns of csv files that hold several names: tuples in memory, joined only when the file is written."""
 
 FAILURES = ("Id", "path", "stage", "error")
-"""failures.csv: one row a field that failed."""
+"""features/failures.csv, or of a prediction failures.csv beside its tables: one row a field that failed."""
 
 DUPLICATES = ("first", "second", "where", "bits", "same_labels", "groups")
 """duplicates.csv: two Ids; "train", "test" or "train and test"; bits of the hashes that differ; and for training fields
@@ -79,7 +79,15 @@ LABEL_ERRORS = (
     "Id", "organelle", "kind", "probability", "usual", "doubt", "labels", "similar_with", "similar", "most_similar",
     "most_similar_labels",
 )  # fmt: skip
-"""label_errors.csv: one row a label that the held-out models contradict."""
+"""label_errors.csv: one row a label that the held-out models contradict.
+
+- kind: "missing" (not labelled, but perhaps there) or "wrong" (labelled, but perhaps not there).
+- probability: of the organelle, by held-out models.
+- usual: their mean probability for the fields that carry the opposite label: with the organelle if kind is "missing".
+- doubt: from 0 to 1, the probability that the label is wrong times the average precision for the organelle.
+- labels: of the field, now.
+- similar_with of similar: how many of the most similar fields of other groups carry the organelle.
+- most_similar, most_similar_labels: the first of these, and its labels."""
 
 SUBMISSION = ("Id", "Predicted")
 """submission.csv in Kaggle's format: one row a test field, label numbers with spaces between."""

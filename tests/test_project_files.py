@@ -6,6 +6,7 @@ from pathlib import Path
 import cli
 from engine.command_line import INSTALLED
 from engine.versions import VERSION
+from features.core.device import INSTALL
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -41,3 +42,11 @@ def test_every_file_beside_the_sources_is_installed():
 
 def test_the_installed_command_is_the_one_that_is_suggested():
     assert PROJECT["project"]["scripts"] == {INSTALLED: f"cli:{cli.run_program.__name__}"}
+
+
+def test_packages_for_a_gpu_are_installed_in_one_order_everywhere():
+    """The message, README and requirements-gpu.txt give the same commands, for the version that is pinned."""
+    requirements = (ROOT / "requirements-gpu.txt").read_text()
+    assert "\n".join(f"    {command}" for command in INSTALL) in (ROOT / "README.md").read_text()
+    assert "\n".join(f"#     {command}" for command in INSTALL) in requirements
+    assert f"\n{INSTALL[-1].split()[-1]} " in requirements

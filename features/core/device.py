@@ -11,6 +11,13 @@ import numpy as np
 
 from engine.errors import UsageError
 
+INSTALL = (
+    "pip install -r requirements-gpu.txt",
+    "pip uninstall -y xgboost-cpu",
+    "pip install --force-reinstall --no-deps xgboost==3.2.0",
+)
+"""What a GPU needs, in this order: xgboost-cpu and xgboost write the same files, so the GPU build must come last."""
+
 _LARGEST_BATCH = 64 * 512 * 512  # px of one channel; larger batches are not faster and start later
 # GPU memory: two batches are under way, each needs up to 150, and fragmentation doubles it.
 _BYTES_A_PIXEL = 600
@@ -88,7 +95,7 @@ def missing_for_a_gpu() -> str:
     try:
         import cupy  # pyright: ignore[reportMissingImports] only where there is a GPU
     except ImportError:
-        return "CuPy is not installed: pip install -r requirements-gpu.txt."
+        return f"CuPy is not installed: {' && '.join(INSTALL)}."
     try:
         return "" if cupy.cuda.runtime.getDeviceCount() else "CUDA finds no GPU: check with nvidia-smi."
     except cupy.cuda.runtime.CUDARuntimeError as error:

@@ -161,3 +161,15 @@ def test_no_doubt_gives_a_table_with_columns_and_an_older_run_says_what_to_do(tm
     assert list(nothing.columns) == list(LABEL_ERRORS)
     with pytest.raises(InputError, match=r"duplicates.csv is missing.*cli.py fit"):
         cleaning.read_duplicates(RunFolder(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Id,organelle\nf1,Nucleoli\n", ",".join(LABEL_ERRORS) + "\nf1,Nucleoli,wrong\n", "\0\n", ""],
+    ids=["no such columns", "a short row", "no text", "empty"],
+)
+def test_a_damaged_table_is_named_with_what_to_do(tmp_path, text):
+    folder = RunFolder(tmp_path)
+    folder.label_errors.write_text(text)
+    with pytest.raises(InputError, match=r"label_errors.csv cannot be used \(.*\)\. Run .*cli.py fit.* again"):
+        cleaning.read_label_errors(folder)

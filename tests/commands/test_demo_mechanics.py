@@ -33,8 +33,9 @@ def test_demo_ends_well_and_says_what_to_type_next(demo):
     suggested = next(line for line in ended.stdout.splitlines() if line.startswith("Next: "))
     assert run(*shlex.split(suggested)[3:]).returncode == 0
     facts = json.loads(ended.stdout.strip().splitlines()[-1])
-    assert facts["simulated"] is True
-    assert facts["rows"] == 4
+    assert facts["fit"]["simulated"] is True
+    assert facts["extract"]["fields"] == 40
+    assert facts["predict"]["fields"] == facts["submit"]["rows"] == 4
 
 
 def test_submission_has_exactly_the_test_ids(demo):

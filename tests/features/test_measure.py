@@ -6,6 +6,8 @@ import pytest
 import features
 from features.core.cells import make_cells
 
+LABELS = ("cell_labels", "nucleus_labels")
+
 
 @pytest.fixture
 def field(painted):
@@ -72,6 +74,11 @@ def test_no_cells_give_an_empty_table_with_its_columns():
         ({"families": ["textures"]}, "family 'textures' is unknown: expected some of .*texture"),
         ({"cell_labels": np.zeros((9, 9), int)}, r"found pixels .*cell_labels \(1, 9, 9\).*expected pixels"),
         ({"pixels": np.zeros((96, 96), np.uint8)}, "shapes do not fit"),
+        ({"families": []}, "no family is chosen: expected some of .*texture"),
+        (
+            {"pixels": np.zeros((0, 4, 9, 9), np.uint8)} | dict.fromkeys(LABELS, np.zeros((0, 9, 9), int)),
+            r"pixels \(0, 4, 9, 9\) hold no field: expected at least one",
+        ),
         ({"pixels": np.zeros((4, 96, 96), np.float32)}, "pixels must be uint8 or uint16"),
         ({"cell_labels": np.zeros((96, 96))}, "cell_labels: expected whole numbers from 0, found float64"),
         (
