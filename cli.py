@@ -95,7 +95,7 @@ def demo(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Simulate a small data set, extract, fit, report and submit in one go, without a download."""
+    """Simulate a small data set, extract, fit, explain, report, predict and submit in one go, without a download."""
     import pipeline
 
     job = pipeline.Job(folder / "run", folder / "data", device, workers, seed=seed, quiet=quiet)

@@ -70,11 +70,11 @@ class PredictionSets:
     @property
     def promise(self) -> str:
         """The guarantee of the sets, in a sentence."""
-        kept = f"at least {100 * self.coverage:g} % of the true organelles are in the set, on average"
+        kept = f"sets contain on average at least about {100 * self.coverage:g} % of the true organelles of"
         if self.grouped:
-            return f"sets: of fields of a new antibody {kept} (chosen on {self.n_groups} groups of training fields)"
+            return f"{kept} a new antibody's fields (chosen on {self.n_groups} groups of training fields)"
         return (
-            f"sets: of new fields {kept} (chosen on {self.n_groups} training fields, near-identical ones as one). "
+            f"{kept} new fields (chosen on {self.n_groups} training fields, near-identical ones as one). "
             "Which of them share an antibody is not known: of a new antibody's fields it may be less. Name groups with "
             f"{command_line('fit')} --groups."
         )

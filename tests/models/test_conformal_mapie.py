@@ -84,9 +84,11 @@ def test_a_new_antibody_is_promised_only_where_antibodies_are_known(rng):
     p, labels, groups = draw(rng, 60)
     known, hidden = (fit_sets(p, labels, no_calls(labels), groups, 0.9, grouped) for grouped in (True, False))
     alone = fit_sets(p, labels, no_calls(labels), np.arange(len(groups)), 0.9)
-    assert "of fields of a new antibody at least 90 %" in alone.promise, "each antibody may have one field"
-    assert "of fields of a new antibody at least 90 %" in known.promise
-    assert "of new fields at least 90 %" in hidden.promise
+    assert "at least about 90 % of the true organelles of a new antibody's fields" in alone.promise, (
+        "each antibody may have one field"
+    )
+    assert "at least about 90 % of the true organelles of a new antibody's fields" in known.promise
+    assert "at least about 90 % of the true organelles of new fields" in hidden.promise
     assert "of a new antibody's fields it may be less" in hidden.promise
 
 
