@@ -17,9 +17,8 @@ import pandas as pd
 from features.reading.fields import FieldSource, find_fields, read_field
 from models.data.training_set import find_groups
 from models.trust.neighbours import fit_space
-from models.trust.out_of_distribution import fit_ranges
+from models.trust.out_of_distribution import OUT_OF_DISTRIBUTION, fit_ranges, share_below
 from pipeline import Job, extract
-from report.predictions import OUT_OF_DISTRIBUTION, share_below
 from store.channels import CHANNELS, PROTEIN
 from store.matrix import FieldMatrix, read_fields
 from store.run_folder import RunFolder

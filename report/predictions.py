@@ -13,7 +13,6 @@ from models.explanation.cell_scores import above_median, scored_organelles, stac
 from models.explanation.feature_groups import block_names
 from models.explanation.local_explanations import leading_blocks, log_odds_contributions
 from models.trust.neighbours import add_identical, near_identical_to, nearest
-from models.trust.out_of_distribution import OUT_OF_DISTRIBUTION as OUT_OF_DISTRIBUTION  # for benchmarks.unlike_fields
 from models.trust.out_of_distribution import is_out_of_distribution, share_below
 from models.trust.reference_data import ReferenceData, fitted_columns
 from report.feature_descriptions import block_in_words, in_words
