@@ -22,15 +22,13 @@ def gain(booster: TrainedModel) -> np.ndarray:
     ndarray of float64, shape (n_columns,)
         Sums to 1, and 0 for columns that were screened out; all NaN where the booster has no split.
     """
-    n_used = booster.n_columns if booster.columns is None else len(booster.columns)
-    total = _GAIN[kind_of(booster.member)](booster.model, n_used)
+    total = _GAIN[kind_of(booster.member)](booster.model, booster.n_used)
     return booster.widened(total / total.sum()) if total.sum() > 0 else np.full(booster.n_columns, np.nan)
 
 
 def kept(booster: TrainedModel) -> np.ndarray:
     """1 for each column that the booster was given, 0 for those screened out: float64, shape (n_columns,)."""
-    n_used = booster.n_columns if booster.columns is None else len(booster.columns)
-    return booster.widened(np.ones(n_used))
+    return booster.widened(np.ones(booster.n_used))
 
 
 def contributions(model: TrainedModel, values: np.ndarray) -> np.ndarray:

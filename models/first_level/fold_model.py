@@ -76,6 +76,11 @@ class TrainedModel:
     columns: np.ndarray | None
     n_columns: int
 
+    @property
+    def n_used(self) -> int:
+        """The number of its columns."""
+        return self.n_columns if self.columns is None else len(self.columns)
+
     def used(self, values: np.ndarray) -> np.ndarray:
         """The model's columns of a matrix."""
         return values if self.columns is None else values[:, self.columns]

@@ -54,13 +54,15 @@ class Landmarks:
     def similarity(self, standard: np.ndarray) -> np.ndarray:
         """Similarity of standardised values to each landmark: float64, shape (n, n_landmarks)."""
         points = self.points.astype(np.float64)
-        squares = (points**2).sum(1)
 
         def block_similarity(block: np.ndarray) -> np.ndarray:
-            distance = (block**2).sum(1)[:, None] + squares - 2 * (block @ points.T)
-            return np.exp(-self.gamma * np.maximum(distance, 0))
+            return np.exp(-self.gamma * np.maximum(_squared_distances(block, points), 0))
 
         return _in_blocks(block_similarity, standard, len(points))
+
+
+def _squared_distances(rows: np.ndarray, points: np.ndarray) -> np.ndarray:
+    return (rows**2).sum(1)[:, None] + (points**2).sum(1) - 2 * (rows @ points.T)
 
 
 def _in_blocks(compute: Callable[[np.ndarray], np.ndarray], rows: np.ndarray, n_columns: int) -> np.ndarray:
@@ -121,8 +123,7 @@ def prepare(values: "np.ndarray | Rows", parameters: dict[str, Any], device: str
     n, n_landmarks = len(standard), parameters["landmarks"]
     chosen = np.sort(np.random.default_rng(n).permutation(n)[:n_landmarks])
     points = standard[chosen]
-    squares = (points.astype(np.float64) ** 2).sum(1)
-    distances = squares[:, None] + squares - 2 * (points.astype(np.float64) @ points.T)
+    distances = _squared_distances(points.astype(np.float64), points.astype(np.float64))
     apart = np.median(distances[np.triu_indices(len(points), 1)]) if len(points) > 1 else 1.0
     landmarks = Landmarks(mean, scale, points, float(parameters["gamma"] / max(apart, 1e-9)))
     factor = np.linalg.cholesky(landmarks.similarity(points) + _JITTER * np.eye(len(points)))

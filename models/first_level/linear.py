@@ -73,11 +73,11 @@ def train(prepared: Prepared, labels: np.ndarray, weights: np.ndarray, parameter
     weights : ndarray of float, shape (n,)
         Not used: weighting would need a separate system for each organelle.
     """
-    weight = cho_solve(prepared.system, covariance(prepared, labels))
+    weight = cho_solve(prepared.system, correlations(prepared, labels))
     return Line(prepared.mean, prepared.scale, weight.astype(np.float32))
 
 
-def covariance(prepared: Prepared, labels: np.ndarray) -> np.ndarray:
+def correlations(prepared: Prepared, labels: np.ndarray) -> np.ndarray:
     """Correlation of each standardised column with a label: float64, shape (n_columns,).
 
     In units of the label's spread, so that scores of rare and common organelles have similar sizes.
