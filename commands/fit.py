@@ -115,6 +115,16 @@ def train(job: Job, training: TrainingSet, settings: FitSettings, workers: int) 
     )  # fmt: skip
 
 
+def _corrections_lines(training: TrainingSet) -> list[str]:
+    """How many labels were corrected, and how many fields are left out."""
+    counts = {
+        "with labels corrected in corrections.csv": training.n_corrected,
+        "marked as unusable in corrections.csv and left out": training.n_unusable,
+        "without a label left out": training.n_unlabelled,
+    }
+    return [f"{counted(n, 'field')} {what}" for what, n in counts.items() if n]
+
+
 def outcome(job: Job, training: TrainingSet, quality: DataQuality) -> Outcome:
     """Report the data, the scores, and where the tables are."""
     folder = job.folder
@@ -127,6 +137,7 @@ def outcome(job: Job, training: TrainingSet, quality: DataQuality) -> Outcome:
         f"too few positive fields to train on: {len(metrics['not_trainable'])} of 28 organelles"
         + (f" ({', '.join(metrics['not_trainable'])})" if metrics["not_trainable"] else ""),
     ]
+    lines += _corrections_lines(training)
     if training.n_unmeasured:
         unmeasured = counted(training.n_unmeasured, "labelled field")
         lines.append(f"{unmeasured} without features (image missing or unusable)")
@@ -142,5 +153,6 @@ def outcome(job: Job, training: TrainingSet, quality: DataQuality) -> Outcome:
         "simulated": metrics["simulated"],
         "macro": macro,
     }
+    facts |= {"corrected": training.n_corrected, "unusable": training.n_unusable, "unlabelled": training.n_unlabelled}
     facts |= {"duplicates": str(folder.duplicates), "label_errors": str(folder.label_errors)}
     return Outcome(tuple(lines), command_line("report", data=job.data, run=folder.root), facts)

@@ -1,9 +1,11 @@
 """A finished fit: its settings, models and results, read from plain files, and its predictions for new fields."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from engine.command_line import DATA
@@ -22,6 +24,8 @@ from store.run_folder import RunFolder
 from store.schema import FOLD, FOLDS, GROUP, METADATA_ID
 from store.stamp import array_hash
 from store.untrusted_input import check_ids, read_table
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -118,18 +122,25 @@ class Fitted:
         return conclude(known, threshold, self.trainable, self.prior, self.settings.at_least_one)
 
     def training_fields(self, matrix: FieldMatrix) -> FieldMatrix:
-        """Return the matrix after checking that it holds the training fields, in order, with the values fitted on.
+        """The rows of the training fields, after checking that they have the values fitted on.
+
+        Fields that were extracted but not fitted on (without a label, marked as unusable, or added since) are left out.
 
         Raises
         ------
         InputError
-            If fields or values differ: something was measured or removed after the fit.
+            If a training field or its values are gone: something was measured or removed after the fit.
         """
         if matrix.ids != self.ids:
-            raise InputError(
-                f"the run in {self.folder.root} was fitted on {len(self.ids)} fields, but {len(matrix.ids)} have "
-                f"features now or they are others. {fit_again(self.folder)}"
-            )
+            at = pd.Index(matrix.ids).get_indexer(pd.Index(self.ids))
+            if (at < 0).any():
+                raise InputError(
+                    f"the run in {self.folder.root} was fitted on {len(self.ids)} fields, but "
+                    f"{int((at < 0).sum())} have no features now (the first is {self.ids[int(np.argmax(at < 0))]}). "
+                    f"{fit_again(self.folder)}"
+                )
+            _log.warning("fields with features that were not fitted on, left out: %d", len(matrix.ids) - len(at))
+            matrix = matrix.rows(at)
         if array_hash(np.ascontiguousarray(matrix.named(self.columns), np.float32)) != self.values:
             raise InputError(
                 f"the run in {self.folder.root} was fitted on other values of these {len(self.ids)} fields: they were "

@@ -91,3 +91,6 @@ LABEL_ERRORS = (
 
 SUBMISSION = ("Id", "Predicted")
 """submission.csv in Kaggle's format: one row a test field, label numbers with spaces between."""
+
+CORRECTIONS = ("Time", "By", "Entry", "Id", "Action", "Value")
+"""corrections.csv, beside train.csv: one row a change of a label, oldest first (see `store.corrections`)."""

@@ -8,8 +8,9 @@ import pandas as pd
 
 from engine.counted import counted
 from engine.errors import InputError
+from models.data.corrected_labels import CORRECTED, TRAIN, read_corrected_labels
 from models.data.duplicates import join, near_identical
-from models.data.labels import Groups, groups_from_ids, read_groups, read_labels
+from models.data.labels import Groups, groups_from_ids, read_groups
 from store.matrix import FieldMatrix, read_fields, read_hashes
 from store.run_folder import RunFolder
 
@@ -34,6 +35,10 @@ class TrainingSet:
         Near-identical fields, as row numbers of the training fields and then the test fields.
     n_unmeasured : int
         Labelled fields without features: images missing or unusable.
+    n_corrected : int
+        Training fields with other labels than train.csv gives them.
+    n_unusable, n_unlabelled : int
+        Fields left out: marked as unusable in corrections.csv; without any label.
     """
 
     matrix: FieldMatrix
@@ -44,6 +49,9 @@ class TrainingSet:
     test: pd.DataFrame
     duplicates: np.ndarray
     n_unmeasured: int
+    n_corrected: int = 0
+    n_unusable: int = 0
+    n_unlabelled: int = 0
 
 
 def read_training_set(data: Path, folder: RunFolder, groups: Path | None, covariates: bool) -> TrainingSet:
@@ -52,7 +60,7 @@ def read_training_set(data: Path, folder: RunFolder, groups: Path | None, covari
     Parameters
     ----------
     data : Path
-        Folder with train.csv and optionally groups.csv.
+        Folder with train.csv and optionally corrections.csv and groups.csv.
     folder : RunFolder
     groups : Path or None
         Another table of groups.
@@ -64,15 +72,38 @@ def read_training_set(data: Path, folder: RunFolder, groups: Path | None, covari
     InputError
         If a table is missing or does not fit.
     """
-    matrix = read_fields(folder, "train", data, covariates)
-    labels = read_labels(data / "train.csv")
-    measured = set(matrix.ids)
+    measured = read_fields(folder, "train", data, covariates)
+    corrected = read_corrected_labels(data)
+    matrix, n_unusable, n_unlabelled = _labelled(measured, set(corrected.labels.ids), corrected.unusable, data)
     given, source = find_groups(data, groups, matrix.ids)
     test = read_hashes(folder.matrix("test")) if folder.matrix("test").is_file() else matrix.metadata[:0]
     pairs = near_identical(matrix.metadata, test)
     joined = join(given.numbers, pairs[pairs[:, 1] < len(matrix.ids)])
-    unmeasured = sum(field not in measured for field in labels.ids)
-    return TrainingSet(matrix, labels.of(matrix.ids), joined, source, given, test, pairs, unmeasured)
+    return TrainingSet(
+        matrix, corrected.labels.of(matrix.ids), joined, source, given, test, pairs,
+        len(set(corrected.labels.ids) - corrected.unusable - set(measured.ids)),
+        corrected.count(matrix.ids), n_unusable, n_unlabelled,
+    )  # fmt: skip
+
+
+def _labelled(
+    measured: FieldMatrix, labelled: set[str], unusable: frozenset[str], data: Path
+) -> tuple[FieldMatrix, int, int]:
+    """The measured fields that can be learnt from, and how many are unusable or have no label.
+
+    Fields without a label are left out only where people label in steps, so that there is a corrections.csv.
+    """
+    out = np.array([field in unusable for field in measured.ids], bool)
+    without = np.array([field not in labelled for field in measured.ids], bool) & ~out
+    if not (data / CORRECTED).is_file():
+        return measured, 0, 0
+    if (out | without).all():
+        raise InputError(
+            f"none of the {counted(len(measured.ids), 'measured field')} has a label in {data / TRAIN} or "
+            f"{data / CORRECTED}. Label some with `review`."
+        )
+    kept = measured if not (out | without).any() else measured.rows(~(out | without))
+    return kept, int(out.sum()), int(without.sum())
 
 
 def find_groups(data: Path, path: Path | None, ids: tuple[str, ...]) -> tuple[Groups, str]:

@@ -23,7 +23,7 @@ from models.fitted import load
 from models.settings import FitSettings
 from report.importance_plot import bars, plot
 from store.matrix import FieldMatrix
-from store.stamp import stamp_of
+from store.stamp import array_hash, stamp_of
 
 GOLGI, MITOCHONDRIA, RARE = ORGANELLES.index("Golgi apparatus"), ORGANELLES.index("Mitochondria"), 27
 FAMILIES = ("Texture", "RadialDistribution", "Spots", "Correlation", "AreaShape")
@@ -143,10 +143,13 @@ def test_further_columns_do_no_harm_and_missing_ones_are_named(planted, importan
     pd.testing.assert_frame_equal(measured((fitted, more), SETTINGS), importance)
     with pytest.raises(InputError, match="fitted on 40 columns, of which the matrix has 39"):
         measured((fitted, matrix.select(np.arange(40) > 0)), SETTINGS)
-    with pytest.raises(InputError, match="fitted on 240 fields, but 239"):
+    with pytest.raises(InputError, match="fitted on 240 fields, but 1 have no features now"):
         measured((fitted, matrix.rows(np.arange(239))), SETTINGS)
-    with pytest.raises(InputError, match="or they are others"):
-        measured((fitted, matrix.rows(np.arange(240)[::-1])), SETTINGS)
+    turned_round = fitted.training_fields(matrix.rows(np.arange(240)[::-1]))
+    assert turned_round.ids == matrix.ids
+    np.testing.assert_array_equal(turned_round.values, matrix.values)
+    fewer = replace(fitted, ids=fitted.ids[1:], values=array_hash(matrix.values[1:]))
+    assert fewer.training_fields(matrix).ids == matrix.ids[1:]
 
 
 def test_measures_that_are_switched_off_are_nan(planted):
