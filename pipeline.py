@@ -15,6 +15,7 @@ from commands import submit as submission
 from commands.job import Job
 from commands.new_fields import choose_network, one_network
 from commands.simulate import write_fields
+from commands.unused import list_unused
 from engine.command_line import command_line
 from engine.files import read_json
 from engine.outcome import Outcome
@@ -62,8 +63,9 @@ def extract(job: Job, *, no_er: bool = False, masks: Path | None = None, network
         extraction.measure(work, shards, workers, job.quiet)
         n_columns = extraction.pool(folder, work.settings, shards, workers, job.quiet)
         failures = extraction.collect_failures(folder.failures, shards.values())
+        unused = list_unused(folder.unused, work.sources.values())
         folder.note("extract", asdict(work.settings) | {"data": str(job.data)})
-    return extraction.outcome(job, work, shards, n_columns, measured, failures)
+    return extraction.outcome(job, work, shards, n_columns, measured, failures, unused)
 
 
 def fit(
@@ -105,12 +107,13 @@ def predict(
     with job.at_work(on=out) as workers:
         shards = prediction.measure(work, workers, job.quiet)
         failures = extraction.collect_failures(work.files.failures, [shards])
+        unused = list_unused(work.files.unused, [work.source])
         tables, reference = prediction.interpret(job, work, fitted, shards, workers)
         if pictures or label_images:
             draw_all(work.source, work.settings, tables, pictures, label_images, workers, job.quiet)
         noted = {"images": str(images), "run": str(job.run), "coverage": coverage}
         work.results.note("predict", asdict(work.settings) | noted)
-    return prediction.outcome(job, work, tables, reference, failures, pictures, label_images)
+    return prediction.outcome(job, work, tables, reference, failures, unused, pictures, label_images)
 
 
 def submit(job: Job, *, prior_shift: str = "none") -> Outcome:

@@ -61,7 +61,7 @@ WAYS = {
 def write_fields(source: FieldSource, folder: Path, rng: np.random.Generator) -> None:
     """The fields of a source, and some of them broken in each way."""
     for member in [file.member for files in source.files.values() for file in files]:
-        (folder / member.name).symlink_to((source.path / member.name).absolute())
+        (folder / member.name).symlink_to((member.source / member.name).absolute())
     for field in source.ids[:: -(-len(source.ids) // BROKEN)]:
         for way, (where, spoil) in WAYS.items():
             pixels = read_field(source, field)

@@ -143,16 +143,6 @@ def no_longer_there(folder: RunFolder, sources: dict[str, FieldSource], measured
     return lines
 
 
-def not_used(sources: Iterable[FieldSource]) -> list[str]:
-    """Messages about images whose names end in no channel."""
-    return [
-        f"images in {source.path} not used, because they are not named <Id>_red, _green, _blue or _yellow: "
-        f"{len(source.misnamed)} (such as {source.misnamed[0]})"
-        for source in sources
-        if source.misnamed
-    ]
-
-
 def write_columns(folder: RunFolder, settings: ExtractSettings) -> pd.DataFrame:
     """Write columns.parquet, the structured names of the cells' and the fields' features."""
     frame = columns_frame((*cell_columns(settings), *field_columns()))
@@ -262,7 +252,7 @@ def pool(
 
 def outcome(
     job: Job, work: Extraction, shards: dict[str, list[Shard]], n_columns: int, measured: dict[str, set[str]],
-    failures: tuple[str, ...],
+    failures: tuple[str, ...], unused: list[str],
 ) -> Outcome:  # fmt: skip
     """Report what was measured, what is gone, and what was not used."""
     folder = job.folder
@@ -270,7 +260,7 @@ def outcome(
     n_fields, n_cells = (sum(numbers) for numbers in zip(*counts.values()))
     found = f"{counted(n_fields, 'field')}, {counted(n_cells, 'cell')}, {counted(n_columns, 'feature')} a cell"
     lines = [f"{found} in {folder.features}"]
-    lines += [*no_longer_there(folder, work.sources, measured), *not_used(work.sources.values())]
+    lines += [*no_longer_there(folder, work.sources, measured), *unused]
     facts = {"features": str(folder.features), "fields": n_fields, "failed": len(failures), "cells": n_cells}
     _, n_to_fit = counts.get("train", (0, 0))
     command = command_line("fit", data=job.data, run=job.run) if n_to_fit else ""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from commands.extract import choose_devices, compile_kernels, measure_missing, not_used, write_columns
+from commands.extract import choose_devices, compile_kernels, measure_missing, write_columns
 from commands.job import Job
 from commands.new_fields import named_network, settings_like
 from engine.command_line import command_line
@@ -148,7 +148,7 @@ def interpret(
 
 def outcome(
     job: Job, work: Prediction, tables: PredictionTables, reference: ReferenceData, failures: tuple[str, ...],
-    pictures: Path | None, label_images: Path | None,
+    unused: list[str], pictures: Path | None, label_images: Path | None,
 ) -> Outcome:  # fmt: skip
     """Report the first calls with their reasons, and where the tables are."""
     if pictures:
@@ -156,5 +156,4 @@ def outcome(
     else:
         more = {"overlays": work.files.root / "overlays", "label_images": label_images}
         command = command_line("predict", work.images, **work.named | more)
-    remarks = not_used([work.source])
-    return summary(tables, work.files, reference.sets, pictures, label_images, failures, remarks, command)
+    return summary(tables, work.files, reference.sets, pictures, label_images, failures, unused, command)

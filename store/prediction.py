@@ -41,9 +41,14 @@ class PredictionFiles:
         return self.root / "failures.csv"
 
     @property
+    def unused(self) -> Path:
+        """Files that no field uses."""
+        return self.root / "unused.csv"
+
+    @property
     def tables(self) -> tuple[Path, ...]:
         """All of them."""
-        return self.predictions, self.cells, self.why, self.neighbours, self.failures
+        return self.predictions, self.cells, self.why, self.neighbours, self.failures, self.unused
 
 
 @dataclass(frozen=True)

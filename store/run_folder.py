@@ -42,6 +42,11 @@ class RunFolder:
         """Fields that failed in `extract`; those of `predict` are in `store.prediction.PredictionFiles.failures`."""
         return self.features / "failures.csv"
 
+    @property
+    def unused(self) -> Path:
+        """Files that no field uses; those of `predict` are in `store.prediction.PredictionFiles.unused`."""
+        return self.features / "unused.csv"
+
     def matrix(self, split: str) -> Path:
         """The pooled features of a split's fields."""
         return self.features / f"{split}.parquet"

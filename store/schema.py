@@ -7,6 +7,9 @@ expect; all others are features.
 
 METADATA = "Metadata_"
 METADATA_ID = f"{METADATA}Id"
+METADATA_PLATE = f"{METADATA}Plate"
+METADATA_WELL = f"{METADATA}Well"
+METADATA_SITE = f"{METADATA}Site"
 METADATA_SPLIT = f"{METADATA}Split"
 METADATA_CELL = f"{METADATA}Cell"
 METADATA_X = f"{METADATA}X"
@@ -70,6 +73,9 @@ SEPARATORS = {"Called": "; ", "Set": "; ", "Labels": "; ", "Channels": " "}
 
 FAILURES = ("Id", "path", "stage", "error")
 """features/failures.csv, or of a prediction failures.csv beside its tables: one row a field that failed."""
+
+UNUSED = ("path", "reason")
+"""features/unused.csv, or of a prediction unused.csv beside its tables: one row a file that no field uses."""
 
 DUPLICATES = ("first", "second", "where", "bits", "same_labels", "groups")
 """duplicates.csv: two Ids; "train", "test" or "train and test"; bits of the hashes that differ; and for training fields

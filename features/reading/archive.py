@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import InputError
+from engine.ids import shown
 from features.reading.decoding import check_start
 from features.reading.image_file import MAX_FILE, UnreadableImageError, read_file
 
@@ -17,12 +18,14 @@ _START = 4096  # bytes of a packed file that are looked at before the rest is un
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One image file, in a folder or a zip.
+    """One file, in a folder or a zip.
 
     Attributes
     ----------
+    source : Path
+        The folder or zip.
     name : str
-        Path inside the folder or zip, with forward slashes.
+        Path inside it, with forward slashes.
     offset : int
         Where its local header starts in the zip; -1 in a folder.
     packed, size : int
@@ -33,6 +36,7 @@ class Member:
         CRC-32 of its content, as the zip has it.
     """
 
+    source: Path
     name: str
     offset: int = -1
     packed: int = 0
@@ -41,8 +45,31 @@ class Member:
     checksum: int = 0
 
 
-def list_files(source: Path) -> Iterator[Member]:
-    """The files in a folder, at any depth, or in a zip.
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """A file or folder that is not used.
+
+    Attributes
+    ----------
+    path : str
+        Printable.
+    reason : str
+    """
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a folder or zip holds: its files, and folders that could not be entered."""
+
+    members: list[Member]
+    unused: list[Unused]
+
+
+def list_files(source: Path) -> Listing:
+    """The files in a folder, at any depth, or in a zip. Linked folders are not followed.
 
     Raises
     ------
@@ -51,16 +78,18 @@ def list_files(source: Path) -> Iterator[Member]:
     """
     if not source.exists():
         raise InputError(f"{source} is missing (expected a folder or zip of images). Check the path.")
-    if not source.is_dir() and not (source.is_file() and zipfile.is_zipfile(source)):
+    if source.is_dir():
+        return _list_folder(source)
+    if not (source.is_file() and zipfile.is_zipfile(source)):
         raise InputError(f"{source} is neither a folder nor a readable zip file. Download it again, or give a folder.")
-    return _folder_members(source) if source.is_dir() else _zip_members(source)
+    return Listing(list(_zip_members(source)), [])
 
 
-def fingerprint(source: Path, member: Member) -> list[object]:
+def fingerprint(member: Member) -> list[object]:
     """What changes with a file's content: name, size, time; in a zip name, place, sizes."""
     if member.offset >= 0:
         return [member.name, member.offset, member.packed, member.size]
-    return [member.name, *size_and_time(source / member.name)]
+    return [member.name, *size_and_time(member.source / member.name)]
 
 
 def size_and_time(path: Path) -> tuple[int, int]:
@@ -72,20 +101,25 @@ def size_and_time(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def read_bytes(source: Path, member: Member) -> bytes:
+def read_bytes(member: Member) -> bytes:
     """The content of a file; raises UnreadableImageError or OSError."""
-    return _unpack(source, member) if member.offset >= 0 else read_file(source / member.name)
+    return _unpack(member) if member.offset >= 0 else read_file(member.source / member.name)
 
 
-def _unpack(source: Path, member: Member) -> bytes:
+def located(member: Member) -> str:
+    """The file's path as shown to people."""
+    return shown(str(member.source / member.name), 1000)
+
+
+def _unpack(member: Member) -> bytes:
     """A member of a zip, read at its offset, so that no worker parses the whole directory again."""
     known = member.method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
     if not known or max(member.size, member.packed) > MAX_FILE:
         raise UnreadableImageError(
             f"cannot be unpacked (zip method {member.method}, {member.size:,} bytes). Unpack the zip; give the folder."
         )
-    with source.open("rb") as file:
-        file.seek(min(member.offset, source.stat().st_size))
+    with member.source.open("rb") as file:
+        file.seek(min(member.offset, member.source.stat().st_size))
         header = file.read(30)
         file.seek(int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little"), os.SEEK_CUR)
         data = file.read(member.packed)
@@ -107,11 +141,20 @@ def _inflate(data: bytes, size: int) -> bytes:
         raise UnreadableImageError(f"cannot be unpacked (zip: {error}). Download the zip again.") from error
 
 
-def _folder_members(folder: Path) -> Iterator[Member]:
-    for root, _, names in os.walk(folder):
+def _list_folder(folder: Path) -> Listing:
+    listing = Listing([], [])
+
+    def refused(error: OSError) -> None:
+        listing.unused.append(Unused(shown(str(error.filename), 1000), f"cannot be entered ({error.strerror})"))
+
+    for root, folders, names in os.walk(folder, onerror=refused):
         inner = Path(root).relative_to(folder)
-        for name in names:
-            yield Member((inner / name).as_posix())
+        start = "" if inner == Path() else f"{inner.as_posix()}/"
+        listing.members.extend(Member(folder, start + name) for name in names)
+        for name in folders:
+            if (path := Path(root, name)).is_symlink():
+                listing.unused.append(Unused(shown(str(path), 1000), "is a link to a folder, which is not followed"))
+    return listing
 
 
 def _zip_members(path: Path) -> Iterator[Member]:
@@ -122,6 +165,5 @@ def _zip_members(path: Path) -> Iterator[Member]:
     except (zipfile.BadZipFile, ValueError, IndexError, NotImplementedError, OverflowError, struct.error) as error:
         raise InputError(f"{path}: the zip's directory is damaged ({error}). Download the zip again.") from error
     for info in members:
-        yield Member(
-            info.filename, info.header_offset, info.compress_size, info.file_size, info.compress_type, info.CRC
-        )
+        name = info.filename.replace("\\", "/")  # as PowerShell's Compress-Archive writes it
+        yield Member(path, name, info.header_offset, info.compress_size, info.file_size, info.compress_type, info.CRC)

@@ -1,17 +1,19 @@
 """Fields from a folder or a zip as downloaded: four files a field, `<Id>_{red,green,blue,yellow}.{png,tif,jpg}`."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from engine.counted import counted
 from engine.errors import FieldError, InputError
 from engine.ids import LONGEST, shown, why_no_id
-from features.reading.archive import Member, fingerprint, list_files, read_bytes
+from features.reading.archive import Member, Unused, fingerprint, list_files, located, read_bytes
 from features.reading.decoding import decode
 from features.reading.image_file import UnreadableImageError
-from features.reading.names import COLOURS, is_misnamed, split_name
+from features.reading.names import COLOURS, may_be_composite, split_name, why_not_named
 from store.channels import CHANNELS, ER, PROTEIN, Channel
 
 
@@ -39,17 +41,17 @@ class FieldSource:
     Attributes
     ----------
     path : Path
-        The folder or zip.
+        The folder or zip; of both together, the folder.
     files : dict of str to tuple of ChannelFile
         The image files of each field, by id; ids are sorted. An id that is not allowed (`engine.ids`) is made printable
         here; reading such a field says what is wrong with it.
-    misnamed : tuple of str
-        Images whose names fit no channel, made printable; without composites and hidden files.
+    unused : tuple of Unused
+        All other files, each with the reason.
     """
 
     path: Path
     files: dict[str, tuple[ChannelFile, ...]]
-    misnamed: tuple[str, ...] = ()
+    unused: tuple[Unused, ...] = ()
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -62,43 +64,90 @@ class FieldSource:
 
     def fingerprint(self, ids: Iterable[str]) -> list[list[object]]:
         """What changes with the image files of these fields, as JSON can hold it."""
-        return [fingerprint(self.path, file.member) for i in ids for file in self.files[i]]
-
-    def locate(self, member: Member) -> str:
-        """The member's path as shown to people."""
-        return shown(str(self.path / member.name), 1000)
+        return [fingerprint(file.member) for i in ids for file in self.files[i]]
 
 
-def find_fields(source: Path) -> FieldSource:
-    """List the fields in a folder or zip, at any depth; nothing is extracted.
+def find_fields(*sources: Path) -> FieldSource:
+    """List the fields in folders or zips, at any depth; nothing is extracted.
+
+    A field's id is its file names without `_<colour>`. Where a name stands in several subfolders, all ids get their
+    subfolders in front: `plate1/A01_red.png` is of field `plate1_A01`.
 
     Parameters
     ----------
-    source : Path
-        A folder or a .zip file.
+    sources : Path
+        Folders or .zip files, whose fields are used together.
 
     Raises
     ------
     InputError
-        If it is missing, unreadable, or holds no file named <Id>_<colour>.
+        If one is missing or unreadable, a field is in two of them, or none holds a file named <Id>_<colour>.
     """
-    source = Path(source)
-    members = list_files(source)
-    files: dict[str, list[ChannelFile]] = {}
-    others = []
-    for member in members:
-        named = split_name(member.name)
-        if named:
-            files.setdefault(shown(named[0], LONGEST), []).append(ChannelFile(*named, member))
-        else:
-            others.append(member.name)
+    found = [_fields_in(Path(source)) for source in sources]
+    for k, one in enumerate(found):
+        for other in found[:k]:
+            if both := sorted(one.files.keys() & other.files.keys()):
+                raise InputError(
+                    f"field {both[0]} is in {other.path} and in {one.path} (as {counted(len(both), 'field')} in all). "
+                    "Keep one copy of each field: remove the folder or the zip, or rename its files."
+                )
+    files = {i: one.files[i] for one in found for i in one.files}
+    unused = tuple(file for one in found for file in one.unused)
     if not files:
+        places = " and ".join(str(one.path) for one in found)
         raise InputError(
-            f"{source} holds no field (looked for <Id>_red.png, _green, _blue, _yellow; found {len(others):,} other "
-            "files). Name the files so, or give another folder."
+            f"{places} {'holds' if len(found) == 1 else 'hold'} no field (looked for <Id>_red.png, _green, _blue, "
+            f"_yellow; found {len(unused):,} other files). Name the files so, or give another folder."
         )
-    sorted_files = {i: tuple(sorted(files[i], key=lambda file: file.member.name)) for i in sorted(files)}
-    return FieldSource(source, sorted_files, tuple(map(shown, sorted(filter(is_misnamed, others)))))
+    return FieldSource(found[0].path, dict(sorted(files.items())), unused)
+
+
+def _fields_in(source: Path) -> FieldSource:
+    """The fields of one folder or zip; perhaps none."""
+    listing = list_files(source)
+    named: list[ChannelFile] = []
+    unused = list(listing.unused)
+    for member in listing.members:
+        if name := split_name(member.name):
+            named.append(ChannelFile(*name, member))
+        else:
+            unused.append(Unused(located(member), why_not_named(member.name)))
+    composites = _composites(named)
+    unused += [Unused(located(file.member), "is a composite of several colours") for file in composites]
+    files: dict[str, list[ChannelFile]] = {}
+    for file in _told_apart([file for file in named if file not in composites] if composites else named):
+        files.setdefault(shown(file.field_id, LONGEST), []).append(file)
+    by_name = {i: tuple(sorted(of_field, key=lambda file: file.member.name)) for i, of_field in files.items()}
+    return FieldSource(source, by_name, tuple(sorted(unused, key=lambda file: file.path)))
+
+
+def _composites(named: list[ChannelFile]) -> set[ChannelFile]:
+    """HPA's composites, `<Id>_blue_red_green.jpg`; a field with files of red, green and blue is none."""
+    suspects: dict[tuple[str, str], set[ChannelFile]] = {}
+    for file in named:
+        if may_be_composite(file.field_id):
+            folder = file.member.name.rpartition("/")[0]
+            suspects.setdefault((folder, file.field_id), set()).add(file)
+    return {
+        file
+        for of_id in suspects.values()
+        if not {"red", "green", "blue"} <= {file.colour for file in of_id}
+        for file in of_id
+    }
+
+
+def _told_apart(named: list[ChannelFile]) -> list[ChannelFile]:
+    """The files, with their subfolders in front of the ids if a channel of an id is in several subfolders."""
+    folders: dict[tuple[str, str], str] = {}
+    for file in named:
+        folder = file.member.name.rpartition("/")[0]
+        if folders.setdefault((file.field_id, file.colour), folder) != folder:
+            break
+    else:
+        return named
+    parts = [PurePosixPath(file.member.name).parts[:-1] for file in named]
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(min(parts), max(parts))))
+    return [replace(file, field_id="_".join((*folder[shared:], file.field_id))) for file, folder in zip(named, parts)]
 
 
 def read_field(source: FieldSource, field_id: str, no_er: bool = False) -> np.ndarray:
@@ -123,7 +172,7 @@ def read_field(source: FieldSource, field_id: str, no_er: bool = False) -> np.nd
     """
     wanted = [channel for channel in CHANNELS if not (no_er and channel == ER)]
     chosen = _choose(source, field_id, wanted)
-    planes = {channel: _read_plane(source, field_id, member) for channel, member in chosen.items()}
+    planes = {channel: _read_plane(field_id, member) for channel, member in chosen.items()}
     first = planes[wanted[0]]
     for channel, plane in planes.items():
         if plane.shape != first.shape or plane.dtype != first.dtype:
@@ -132,16 +181,16 @@ def read_field(source: FieldSource, field_id: str, no_er: bool = False) -> np.nd
                 f"field {field_id}: {_base(member)} is {_describe(plane)} but {_base(chosen[wanted[0]])} is "
                 f"{_describe(first)}. Give all channels of a field the same size and bit depth.",
                 field=field_id,
-                path=source.locate(member),
+                path=located(member),
             )
     pixels = np.zeros((len(CHANNELS), *first.shape), first.dtype)
     for channel, plane in planes.items():
         pixels[channel.index] = plane
-    _refuse_flat_protein(pixels, field_id, source, chosen[PROTEIN])
+    _refuse_flat_protein(pixels, field_id, chosen[PROTEIN])
     return pixels
 
 
-def _refuse_flat_protein(pixels: np.ndarray, field_id: str, source: FieldSource, member: Member) -> None:
+def _refuse_flat_protein(pixels: np.ndarray, field_id: str, member: Member) -> None:
     """Without contrast in the protein, a prediction would rest on the other stains only."""
     protein = pixels[PROTEIN.index]
     lowest, full = protein.min(), np.iinfo(pixels.dtype).max
@@ -154,7 +203,7 @@ def _refuse_flat_protein(pixels: np.ndarray, field_id: str, source: FieldSource,
         f"field {field_id}: {found}; expected a stain), so that there is nothing to measure. "
         "Check the field's green image, or leave the field out.",
         field=field_id,
-        path=source.locate(member),
+        path=located(member),
     )
 
 
@@ -172,7 +221,7 @@ def _choose(source: FieldSource, field_id: str, wanted: list[Channel]) -> dict[C
     for file in source.files.get(field_id, ()):
         if reason := why_no_id(file.field_id):
             message = f"field {shown(field_id)}: its id {reason}. Rename its files."
-            raise FieldError(message, field=field_id, path=source.locate(file.member))
+            raise FieldError(message, field=field_id, path=located(file.member))
         by_colour.setdefault(file.colour, []).append(file.member)
     chosen = {}
     for channel in wanted:
@@ -191,16 +240,16 @@ def _choose(source: FieldSource, field_id: str, wanted: list[Channel]) -> dict[C
                 f"field {field_id}: channel {channel.name} has {len(found)} files "
                 f"({' and '.join(shown(m.name) for m in found)}; expected one). Remove all but one.",
                 field=field_id,
-                path=source.locate(found[0]),
+                path=located(found[0]),
             )
         chosen[channel] = found[0]
     return chosen
 
 
-def _read_plane(source: FieldSource, field_id: str, member: Member) -> np.ndarray:
-    path = source.locate(member)
+def _read_plane(field_id: str, member: Member) -> np.ndarray:
+    path = located(member)
     try:
-        return decode(read_bytes(source.path, member))
+        return decode(read_bytes(member))
     except UnreadableImageError as error:
         raise FieldError(f"field {field_id}: {_base(member)} {error}", field=field_id, path=path) from error
     except OSError as error:

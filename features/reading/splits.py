@@ -9,18 +9,17 @@ from store.run_folder import SPLITS
 
 
 def find_splits(data: Path) -> dict[str, FieldSource]:
-    """The splits of a data folder, train and test, each a folder or the zip as downloaded.
+    """The splits of a data folder, train and test, each a folder, the zip as downloaded, or both together.
 
     Raises
     ------
     InputError
-        If neither exists, or one cannot be read.
+        If there is neither split, one cannot be read, or a field is in a folder and in its zip.
     """
     found = {}
     for split in SPLITS:
-        for path in (data / split, data / f"{split}.zip"):
-            if path.exists() and split not in found:
-                found[split] = find_fields(path)
+        if places := [path for path in (data / split, data / f"{split}.zip") if path.exists()]:
+            found[split] = find_fields(*places)
     if not found:
         raise InputError(
             f"{data} holds no images (looked for train/, train.zip, test/, test.zip). Put Kaggle's files there, name "

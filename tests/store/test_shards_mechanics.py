@@ -3,6 +3,7 @@
 import shutil
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
@@ -151,7 +152,11 @@ def test_images_that_were_not_used_are_told(data, tmp_path):
     (data / "train" / "._sim-00003_red.png").write_bytes(b"hidden")
     told = extract(data, tmp_path / "run")
     (line,) = [line for line in told.lines if "not used" in line]
-    assert line.endswith("_yellow: 4 (such as w1_0.png)")
+    assert line.startswith(f"6 files not used, see {tmp_path / 'run/features/unused.csv'}: 4 x has no name of the form")
+    assert "1 x is a composite of several colours (sim-00003_blue_red_green.jpg)" in line
+    listed = pd.read_csv(tmp_path / "run/features/unused.csv")
+    assert len(listed) == 6
+    assert listed["reason"].str.contains("hidden").sum() == 1
     assert told.facts["fields"] == 13
     assert told.n_failed == 0
 

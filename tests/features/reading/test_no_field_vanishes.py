@@ -1,0 +1,143 @@
+"""Every file is used, or listed with its reason: names, subfolders, folders beside zips, what systems leave behind."""
+
+import os
+import zipfile
+
+import cv2
+import numpy as np
+import pytest
+
+from engine.errors import InputError
+from features.reading.fields import find_fields, read_field
+from features.reading.splits import find_splits
+
+COLOURS = ("red", "green", "blue", "yellow")
+
+
+@pytest.fixture
+def png(rng) -> bytes:
+    return cv2.imencode(".png", rng.integers(0, 256, (20, 24)).astype(np.uint8))[1].tobytes()
+
+
+def put(folder, png, *ids):
+    folder.mkdir(parents=True, exist_ok=True)
+    for field in ids:
+        for colour in COLOURS:
+            (folder / f"{field}_{colour}.png").write_bytes(png)
+    return folder
+
+
+def packed(path, png, *names, method=zipfile.ZIP_DEFLATED):
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name in names:
+            archive.writestr(name, png)
+    return path
+
+
+def members(*ids, folder=""):
+    return [f"{folder}{field}_{colour}.png" for field in ids for colour in COLOURS]
+
+
+def reasons(source):
+    return {file.path.rpartition("/")[2]: file.reason for file in source.unused}
+
+
+def test_ids_that_end_in_the_letters_of_a_colour_are_fields(tmp_path, png):
+    ids = ("A01_filtered", "A02_registered", "A03_unblurred", "HeLa_DsRed", "skyblue", "a_red", "b_raw")
+    source = find_fields(put(tmp_path, png, *ids))
+    assert source.ids == tuple(sorted(ids))
+    assert source.unused == ()
+    for field in ids:
+        read_field(source, field)
+
+
+def test_composites_are_listed_and_their_field_is_used(tmp_path, png):
+    put(tmp_path, png, "f1")
+    (tmp_path / "f1_blue_red_green.jpg").write_bytes(b"x")
+    source = find_fields(tmp_path)
+    assert source.ids == ("f1",)
+    assert reasons(source) == {"f1_blue_red_green.jpg": "is a composite of several colours"}
+
+
+def test_a_folder_and_a_zip_of_a_split_are_both_read(tmp_path, png):
+    put(tmp_path / "train", png, "own")
+    packed(tmp_path / "train.zip", png, *members("a", "b"))
+    source = find_splits(tmp_path)["train"]
+    assert source.ids == ("a", "b", "own")
+    for field in source.ids:
+        read_field(source, field)
+
+
+def test_an_empty_folder_beside_a_zip_hides_nothing(tmp_path, png):
+    (tmp_path / "train").mkdir()
+    packed(tmp_path / "train.zip", png, *members("a"))
+    assert find_splits(tmp_path)["train"].ids == ("a",)
+
+
+def test_a_field_in_the_folder_and_in_the_zip_is_an_error_that_names_it(tmp_path, png):
+    put(tmp_path / "train", png, "b", "c")
+    packed(tmp_path / "train.zip", png, *members("a", "b", "c"))
+    with pytest.raises(InputError, match=r"field b is in .*train and in .*train.zip \(as 2 fields in all\). Keep one"):
+        find_splits(tmp_path)
+
+
+def test_a_name_in_two_subfolders_is_two_fields(tmp_path, png):
+    for plate in ("plate1", "plate2"):
+        put(tmp_path / "all" / plate, png, "A01", "A02")
+    source = find_fields(tmp_path)
+    assert source.ids == ("plate1_A01", "plate1_A02", "plate2_A01", "plate2_A02")
+    read_field(source, "plate2_A01")
+
+
+def test_subfolders_leave_ids_alone_where_these_are_unique(tmp_path, png):
+    put(tmp_path / "plate1", png, "A01")
+    put(tmp_path / "plate2", png, "B01")
+    assert find_fields(tmp_path).ids == ("A01", "B01")
+
+
+def test_colours_in_folders_of_their_own_are_one_field(tmp_path, png):
+    for colour in COLOURS:
+        (tmp_path / colour).mkdir()
+        (tmp_path / colour / f"A01_{colour}.png").write_bytes(png)
+    source = find_fields(tmp_path)
+    assert source.ids == ("A01",)
+    read_field(source, "A01")
+
+
+def test_a_zip_with_backslashes_as_windows_writes_it(tmp_path, png):
+    source = find_fields(packed(tmp_path / "train.zip", png, *members("a", "b", folder="train\\")))
+    assert source.ids == ("a", "b")
+    read_field(source, "b")
+
+
+def test_what_systems_leave_behind_is_listed(tmp_path, png):
+    names = (*members("a"), "__MACOSX/._a_red.png", "__MACOSX/b_red.png", ".DS_Store", "Thumbs.db")
+    source = find_fields(packed(tmp_path / "train.zip", png, *names))
+    assert source.ids == ("a",)
+    assert set(reasons(source).values()) == {"is a hidden or system file"}
+    assert len(source.unused) == 4
+
+
+def test_every_other_file_is_listed_with_its_reason(tmp_path, png):
+    put(tmp_path, png, "a")
+    for name in ("notes.txt", "more.zip", "overview.png"):
+        (tmp_path / name).write_bytes(b"x")
+    found = reasons(find_fields(tmp_path))
+    assert found == {
+        "notes.txt": "is no image (expected .png, .tif, .jpg)",
+        "more.zip": "is a zip inside the folder: unpack it there",
+        "overview.png": "has no name of the form <Id>_red, _green, _blue or _yellow",
+    }
+
+
+def test_linked_and_closed_folders_are_listed(tmp_path, png):
+    put(tmp_path / "train", png, "a")
+    put(tmp_path / "elsewhere", png, "b")
+    (tmp_path / "train" / "more").symlink_to(tmp_path / "elsewhere")
+    found = reasons(find_fields(tmp_path / "train"))
+    assert found == {"more": "is a link to a folder, which is not followed"}
+    closed = put(tmp_path / "train" / "closed", png, "c")
+    closed.chmod(0)
+    if not os.access(closed, os.R_OK):
+        assert "cannot be entered (Permission denied)" in reasons(find_fields(tmp_path / "train"))["closed"]
+    closed.chmod(0o755)
