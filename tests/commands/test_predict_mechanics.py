@@ -228,7 +228,7 @@ def test_seen_fields_are_told_and_a_bad_one_stops_nothing(planted, capsys):
     text = "\n".join(said)
     assert "at least 99 groups" in text
     assert "NEAR-IDENTICAL" in text
-    assert "_yellow: 1 (such as overview.png)" in text
+    assert "1 x has no name of the form <Id>_red, _green, _blue or _yellow (overview.png)" in text
     assert "why" in text
     assert f"--overlays {out / 'overlays'}" in text
 
