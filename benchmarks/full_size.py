@@ -1,10 +1,12 @@
 """The commands at the competition's size, as a user runs them: seconds, CPU time, peak memory, temporary disk (Linux).
 
     python -m benchmarks.full_size --labels TRAIN.CSV [--fields 31072] [--test 11702] [--workers 2] [--keep DIR]
+    python -m benchmarks.full_size --labels TRAIN.CSV --fields 100000 --only fit --scheduler tcp://127.0.0.1:8786
 
 The matrix has the real labels, antibody-like groups, all columns of `extract`, and synthetic values (see synthetic.py).
-Then fit, importances, report and submit run on it, each in a process of its own with its workers. Memory is the largest
-sum over all processes of their proportional share (Pss); temporary disk is what lies beside the results at most.
+With more fields than labels, the labels repeat. Then fit, importances, report and submit run on it, each in a process
+of its own with its workers. Memory is the largest sum over all processes of their proportional share (Pss), without
+those of a cluster; temporary disk is what lies beside the results at most.
 """
 
 import argparse
@@ -105,6 +107,7 @@ def main() -> None:
     parser.add_argument("--fields", type=int, default=31072)
     parser.add_argument("--test", type=int, default=11702)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--scheduler", help="Run fit and importances on the Dask cluster of this scheduler.")
     parser.add_argument("--keep", type=Path, help="Make the run in this folder and leave it there.")
     parser.add_argument("--only", nargs="*", default=["fit", "importances", "report", "submit"])
     given = parser.parse_args()
@@ -112,15 +115,16 @@ def main() -> None:
         folder = given.keep or Path(name)
         if not (folder / "data/groups.csv").is_file():
             table = read_labels(given.labels)
-            labels = table.matrix[: given.fields]
-            ids = sorted(table.ids)[: given.fields]
+            labels = table.matrix[np.arange(given.fields) % len(table.matrix)]
+            ids = [f"field{k:07d}" for k in range(given.fields)]
             finished_extraction(folder / "run", folder / "data", labels, ids, min(given.test, len(ids)))
         where, many = ["--run", str(folder / "run")], ["--workers", str(given.workers)]
         data = ["--data", str(folder / "data")]
         groups = ["--groups", str(folder / "data/groups.csv")]
+        cluster = ["--scheduler", given.scheduler] if given.scheduler else []
         commands = {
-            "fit": ["fit", *where, *data, *many, *groups, "--device", "cpu"],
-            "importances": ["importances", *where, *many],
+            "fit": ["fit", *where, *data, *many, *groups, *cluster, "--device", "cpu"],
+            "importances": ["importances", *where, *many, *cluster],
             "report": ["report", *where, *data, *many],
             "submit": ["submit", *where, *data],
         }

@@ -1,6 +1,7 @@
 """Ours against plain boosters and a tuned logistic regression on real tables: ranking, F1, calibration, CPU time.
 
     python -m benchmarks.real_tables [--shared ../shared/data] [--runs DIR] [--only NAME ...] [--repeats 2] [--out CSV]
+    python -m benchmarks.real_tables --ways ours --members lightgbm,linear lightgbm,linear-protein,kernel-protein
 
 Tables: 15 hand-made values of training fields, in folds that keep look-alike fields together and in random folds; the
 mosaics and the 59 fields with our features (extracted into --runs once); the winning network's features of the mosaics;
@@ -15,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -66,10 +68,12 @@ Way = Callable[[Table, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 """Fits the rows that are True, and gives probabilities and calls of the others."""
 
 
-def ours(table: Table, seen: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The whole fit with its defaults."""
+def ours(table: Table, seen: np.ndarray, seed: int, members: tuple[str, ...] = ()) -> tuple[np.ndarray, np.ndarray]:
+    """The whole fit with its defaults, or with other members."""
     names = tuple(f"label {j}" for j in range(table.labels.shape[1]))
-    settings = FitSettings(seed=seed, held_out=0.0, random_folds=0, n_resamples=1, organelles=names, at_least_one=False)
+    settings = FitSettings(
+        seed=seed, held_out=0.0, random_folds=0, n_resamples=1, organelles=names, at_least_one=False, members=members
+    )
     ids = tuple(map(str, np.flatnonzero(seen)))
     with tempfile.TemporaryDirectory() as folder:
         parts = (table.values[seen], table.columns, table.labels[seen], table.groups[seen])
@@ -252,17 +256,20 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/real_tables"))
     parser.add_argument("--only", nargs="*", help="Names of tables.")
     parser.add_argument("--ways", nargs="*", default=list(WAYS), choices=list(WAYS))
+    parser.add_argument("--members", nargs="*", default=[], help="Also ours with these members, e.g. lightgbm,linear.")
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--folds", type=int, default=4)
     parser.add_argument("--out", type=Path, help="Write one row a way, repeat and fold to this file.")
     given = parser.parse_args()
     print("second level:", {k: round(v, 4) for k, v in second_level(given.shared / "tables", 3).items()}, flush=True)
+    ways = {name: WAYS[name] for name in given.ways}
+    ways |= {names: partial(ours, members=tuple(names.split(","))) for names in given.members}
     found = []
     for table in tables(given.shared, given.runs):
         if given.only and not any(name in table.name for name in given.only):
             continue
         start = time.perf_counter()
-        found.append(compare(table, {name: WAYS[name] for name in given.ways}, given.folds, given.repeats))
+        found.append(compare(table, ways, given.folds, given.repeats))
         n, columns = table.values.shape
         print(f"\n{table.name}: {n} x {columns}, {time.perf_counter() - start:.0f} s", flush=True)
         print(summary(found[-1]).round(4).to_string(), flush=True)
