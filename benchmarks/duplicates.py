@@ -2,7 +2,7 @@
 
     python -m benchmarks.duplicates [--fields 31072] [--planted 1000]
 
-Random hashes; of so many fields copies are planted, seen from any side, with up to 40 bits changed: those with up to
+Random hashes; some fields get planted copies, turned or mirrored, with up to 40 bits changed: those with up to
 `HASH_BITS_APART` have to be found. The digest of the pairs tells whether two versions of the search find the same.
 """
 

@@ -79,7 +79,7 @@ def multiplied(fields: list[ReadField], n: int, rng: np.random.Generator) -> lis
 
 
 def print_reading(source: FieldSource, n: int, threads: int) -> None:
-    """Fields a second of decoding, then with field measures, then with cells too, on so many threads."""
+    """Fields a second of decoding, then with the field-level features, then with cells, on a number of threads."""
     ids = [source.ids[k % len(source.ids)] for k in range(n)]
     settings = ExtractSettings(False, None, "cpu")
     for what, work in (

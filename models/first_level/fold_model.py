@@ -1,7 +1,8 @@
 """The files of one first-level model (organelle, fold, member), the model, and the data that it is trained on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -160,9 +161,15 @@ class Training:
     fold: np.ndarray
     column_set: np.ndarray
 
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @cached_property
     def content_hash(self) -> str:
         """A hash of values, labels, groups, folds and sets of columns."""
-        return array_hash(*vars(self).values())
+        return array_hash(*self.arrays.values())
 
     def columns_of(self, name: str) -> np.ndarray | None:
         """The columns of a member's set; None for all."""

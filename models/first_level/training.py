@@ -94,7 +94,7 @@ def train_first_level(
         for fold_model in missing:
             fold_model.note.unlink(missing_ok=True)
         counted = _counted([fold_model.note for fold_model in _boosters(missing)], progress)
-        with handed_over(folder / f"{INPUTS}{training.content_hash()[:16]}", **vars(training)) as inputs, counted:
+        with handed_over(folder / f"{INPUTS}{training.content_hash[:16]}", **training.arrays) as inputs, counted:
             first, others = _screening_first(missing, organelles, inputs, settings, stamps)
             for step, tasks in ((_fit_linear_and_screen, first), (_fit_several, others)):
                 for _ in run_tasks(step, tasks, settings.workers):
@@ -119,8 +119,7 @@ def _remove_inputs(folder: Path) -> None:
 
 def fold_model_stamps(training: Training, settings: FitSettings) -> dict[str, str]:
     """The stamp of each member's fold models."""
-    data = training.content_hash()
-    return {name: _stamp(name, settings, data) for name in settings.members}
+    return {name: _stamp(name, settings, training.content_hash) for name in settings.members}
 
 
 def _stamp(name: str, settings: FitSettings, data: str) -> str:

@@ -226,3 +226,13 @@ def test_a_run_folder_in_use_is_refused(simulated, tmp_path):
 
     with locked(tmp_path), pytest.raises(InputError, match="in use"):
         extract(simulated, tmp_path)
+
+
+def test_a_run_folder_that_is_not_the_runs_own_is_refused_with_the_option_that_named_it(tmp_path):
+    from engine.errors import InputError
+    from engine.running.lock import locked
+
+    job = pipeline.Job(tmp_path / "run", workers=1, quiet=True)
+    refused = pytest.raises(InputError, match="name another folder with --out DIR")
+    with locked(tmp_path / "out"), refused, job.at_work(on=tmp_path / "out"):
+        pass

@@ -1,4 +1,4 @@
-"""Units on a Dask cluster: the bytes of a local run, workers that die, and what a user is told when it cannot work."""
+"""Units on a Dask cluster: the bytes of a local run, workers that die, and the message when it cannot work."""
 
 import math
 import os

@@ -5,7 +5,7 @@ import numpy as np
 from features.kernels.gpu._cuda import launch, namespace
 
 _THREADS = 256
-_PIECES = 8  # of a cell's rows: so many that a batch of few large cells is enough for a GPU
+_PIECES = 8  # a cell's rows are divided into: enough pieces to fill a GPU with few large cells
 
 
 def pack_parts(
