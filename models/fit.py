@@ -140,7 +140,7 @@ def make_design(
     folds = make_folds(labels[kept], groups[kept], settings.n_folds, settings.seed)
     fold[kept] = folds.fold
     values, sets = np.ascontiguousarray(matrix, np.float32), column_sets(columns)
-    training = Training(values, labels, np.asarray(groups, np.int64), fold, sets)
+    training = Training(values, labels, np.asarray(groups, np.int64), fold, sets, columns["name"].to_numpy(str))
     return Design(training, "grouped" if named else "random", trainable(labels, groups, fold))
 
 

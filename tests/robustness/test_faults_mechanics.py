@@ -234,7 +234,7 @@ def test_a_booster_cut_short_by_a_full_disk_is_an_error_and_no_model(tmp_path):
     data = lightgbm.Dataset(chance, chance[:, 0] > 0.5)
     model = lightgbm.train({"verbose": -1, "objective": "binary", "num_threads": 1}, data, 5)
     with no_file_larger_than(1000), pytest.raises(OSError), whole(tmp_path / "model.txt") as path:
-        lgb.save(model, path)
+        lgb.save(model, path, ("a", "b", "c"))
     assert not list(tmp_path.iterdir())
 
 
