@@ -29,7 +29,8 @@ help:
 setup: .venv/installed
 
 # The lock first, every file by its hash; then the requirements, of which only torch is still missing.
-.venv/installed: requirements.lock requirements.txt requirements-cluster.txt requirements-dev.txt
+.venv/installed: requirements.lock requirements.txt requirements-cluster.txt requirements-formats.txt \
+		requirements-dev.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt

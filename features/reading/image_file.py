@@ -47,7 +47,7 @@ def check_size(width: int, height: int) -> None:
         )
 
 
-def damaged(data: bytes, reason: object) -> UnreadableImageError:
+def damaged(n_bytes: int, reason: object) -> UnreadableImageError:
     """The error for a file that cannot be decoded."""
     brief = " ".join(str(reason).split()).rstrip(".")[:200]
-    return UnreadableImageError(f"is damaged or cut short ({len(data):,} bytes; {brief}). Copy or download it again.")
+    return UnreadableImageError(f"is damaged or cut short ({n_bytes:,} bytes; {brief}). Copy or download it again.")

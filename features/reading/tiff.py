@@ -1,114 +1,185 @@
-"""One page of a TIFF, in any compression: refused where it is damaged, a stack, or would unpack to far too much."""
+"""TIFF files of every kind by tifffile and imagecodecs: single planes, OME-TIFF, ImageJ hyperstacks, pages.
+
+One convention for all compressions: pixels as stored. The Orientation tag is ignored, as ImageJ, CellProfiler and
+Bio-Formats do; an alpha sample is dropped; the numbers of a palette that runs from dark to bright are the intensities.
+"""
 
 import io
 import logging
 import math
-import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
 
-import cv2
 import numpy as np
 import tifffile
-from PIL import Image
 
 from features.reading.image_file import UnreadableImageError, check_size, damaged
+from features.reading.scene import Facts, Scene
+from features.reading.tiff_facts import facts_of, names_of
 
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_MOST_PAGES = 100  # that are counted
+_MOST_PAGES = 5_000
 _LARGEST_TILE = 2**26  # bytes; a tile may be larger than a small image
+_RAMPS = (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR)
+_ALPHA = (1, 2)  # kinds of extra samples
+_UNNAMED = "QI"  # tifffile's letters of axes that a file does not name
 
 logging.getLogger("tifffile").disabled = True  # our own sentences say what is wrong
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-Image.MAX_IMAGE_PIXELS = None  # the size is checked here, before
 
 
-def decode_tiff(data: bytes, types: tuple[str, ...]) -> np.ndarray:
-    """Decode a TIFF of one page.
-
-    Parameters
-    ----------
-    data : bytes
-    types : tuple of str
-        The accepted types of values.
+def decode_tiff(data: bytes) -> tuple[np.ndarray, Facts]:
+    """Decode a TIFF of one image.
 
     Returns
     -------
-    ndarray, shape (H, W), (H, W, 3) or (H, W, 4)
-        Of one of these types; colours in the order red, green, blue.
+    ndarray, shape (H, W) or (H, W, 3)
+        As stored; colours in the order red, green, blue.
+    Facts
 
     Raises
     ------
     UnreadableImageError
-        If it is damaged, a stack, of another type, inverted, with a palette, or too large or too small.
+        If it is damaged, a stack, inverted, has a colour palette, or is too large or too small.
     """
+    with opened_tiff(io.BytesIO(data), len(data)) as tiff:
+        with _as_damage(len(data)):
+            series = tiff.series[0]
+            n_images = sum(map(_images_in, tiff.series))
+        if n_images != 1:
+            raise UnreadableImageError(
+                f"is a stack of {n_images} images (expected one plane a file). Save one plane a file."
+            )
+        return _page(series, 0, len(data)), facts_of(tiff, 0)
+
+
+@contextmanager
+def opened_tiff(file: Path | io.BytesIO, n_bytes: int) -> Iterator[tifffile.TiffFile]:
+    """An open TIFF of at most `_MOST_PAGES` pages; raises UnreadableImageError."""
+    with _as_damage(n_bytes):
+        tiff = tifffile.TiffFile(file, _multifile=False)
+    with tiff:
+        with _as_damage(n_bytes):
+            n_pages = sum(1 for _ in islice(tiff.pages, _MOST_PAGES + 1))
+        if n_pages > _MOST_PAGES:
+            raise UnreadableImageError(f"is a stack of more than {_MOST_PAGES} images. Split it into several files.")
+        yield tiff
+
+
+@contextmanager
+def _as_damage(n_bytes: int) -> Iterator[None]:
+    """tifffile raises struct, zlib, index, key, type and value errors on damaged files."""
     try:
-        with tifffile.TiffFile(io.BytesIO(data)) as tiff:
-            page = tiff.pages.first
-            shape, dtype, colours = page.shape, page.dtype, page.photometric
-            dtype = _check(shape, dtype, colours, _count_pages(tiff), types)
-            image = _decode_page(page, dtype, data)
+        yield
     except UnreadableImageError:
         raise
-    except Exception as error:  # tifffile raises struct, zlib, index and value errors on damaged files
-        raise damaged(data, error) from error
-    if image is None or image.shape[:2] != shape[:2] or image.dtype != dtype:
-        raise damaged(data, "it cannot be decoded")
-    return np.ascontiguousarray(image)
+    except Exception as error:
+        raise damaged(n_bytes, error) from error
 
 
-def _count_pages(tiff: tifffile.TiffFile) -> int:
-    """Pages, up to the first that is too many: a chain of millions of them fits into a small file."""
-    for n in range(1, _MOST_PAGES + 1):
-        try:
-            tiff.pages[n]
-        except IndexError:
-            return n
-    return _MOST_PAGES + 1
+def tiff_scenes(tiff: tifffile.TiffFile, n_bytes: int) -> tuple[Scene, ...]:
+    """The images of an open TIFF, one for each of its series; raises UnreadableImageError."""
+    with _as_damage(n_bytes):
+        found = tuple(tiff.series)
+    return tuple(_scene(tiff, number, series, n_bytes) for number, series in enumerate(found))
 
 
-def _decode_page(page: tifffile.TiffPage, dtype: np.dtype, data: bytes) -> np.ndarray | None:
-    """tifffile reads plain and deflated pages; of the rest Pillow reads 8 bits and OpenCV 16.
+def _scene(tiff: tifffile.TiffFile, number: int, series: tifffile.TiffPageSeries, n_bytes: int) -> Scene:
+    sizes = {axis: n for axis, n in zip(series.axes, series.shape, strict=True) if axis not in "YX"}
+    unnamed = [axis for axis in sizes if axis in _UNNAMED]
+    if odd := [axis for axis in sizes if axis not in f"CZTS{_UNNAMED}"] or unnamed[1:]:
+        raise UnreadableImageError(
+            f"has an axis {odd[0]} of {sizes[odd[0]]} (expected channels, z and time). Save channels and z alone."
+        )
+    of_channels = [axis for axis in (*unnamed, "C", "S") if axis in sizes]
+    per_axis = [_colours(series.keyframe) if axis == "S" else sizes[axis] for axis in of_channels]
+    leading = [axis for axis in series.axes if axis not in "YXS"]
 
-    OpenCV decodes a damaged 8-bit page without an error; Pillow has no 16-bit colours.
-    """
-    part = math.prod(page.chunks) * dtype.itemsize
+    def load(channel: int, z: int, t: int) -> np.ndarray:
+        at = dict(zip(of_channels, np.unravel_index(channel, per_axis), strict=True)) if per_axis else {}
+        at = {axis: int(k) for axis, k in at.items()} | {"Z": z, "T": t}
+        shape = [sizes[axis] for axis in leading]
+        page = int(np.ravel_multi_index([at[axis] for axis in leading], shape)) if leading else 0
+        plane = _page(series, page, n_bytes)
+        return np.ascontiguousarray(plane[:, :, at.get("S", 0)]) if plane.ndim == 3 else plane
+
+    names = names_of(tiff, number, math.prod(per_axis))
+    scene = Scene(
+        series.name if len(tiff.series) > 1 else "", names, sizes.get("Z", 1), sizes.get("T", 1),
+        facts_of(tiff, number), load,
+    )  # fmt: skip
+    return replace(scene, pages=bool(unnamed))
+
+
+def _images_in(series: tifffile.TiffPageSeries) -> int:
+    """How many planes a series has; colours of a pixel count as one."""
+    return math.prod(n for axis, n in zip(series.axes, series.shape, strict=True) if axis not in "YXS")
+
+
+def _colours(page: tifffile.TiffPage) -> int:
+    """Values of a pixel without alpha: 1 grey, 3 colour, or channels that are stored pixel by pixel."""
+    alpha = any(int(kind) in _ALPHA for kind in page.extrasamples) or (
+        page.photometric == tifffile.PHOTOMETRIC.RGB and page.samplesperpixel == 4
+    )
+    return page.samplesperpixel - alpha
+
+
+def _page(series: tifffile.TiffPageSeries, number: int, n_bytes: int) -> np.ndarray:
+    """Plane `number` of a series, shape (H, W), or (H, W, colours)."""
+    with _as_damage(n_bytes):
+        keyframe = series.keyframe
+        _check(keyframe)
+        number, inside = divmod(number, keyframe.imagedepth)
+        if number >= len(series.pages):
+            image = _behind(series, number)
+        elif (page := series.pages[number]) is None:
+            raise UnreadableImageError(
+                "is one of several files that belong together. Read each file by its name, with --layout or --pattern."
+            )
+        else:
+            image = page.asarray(maxworkers=1)
+        if keyframe.imagedepth > 1:
+            image = image[inside]
+        if keyframe.samplesperpixel > 1:
+            image = np.moveaxis(image, 0, 2) if keyframe.axes.startswith("S") else image
+            image = image[:, :, : _colours(keyframe)]
+            image = image[:, :, 0] if image.shape[2] == 1 else image
+        return np.ascontiguousarray(image)
+
+
+def _behind(series: tifffile.TiffPageSeries, number: int) -> np.ndarray:
+    """A plane behind the first one, uncompressed, without a directory entry: so ImageJ writes stacks above 4 GB."""
+    page = series.keyframe
+    file, dtype = page.parent.filehandle, np.dtype(page.dtype).newbyteorder(page.parent.byteorder)
+    file.seek((series.dataoffset or 0) + number * page.size * dtype.itemsize)
+    content = file.read(page.size * dtype.itemsize)
+    return np.frombuffer(content, dtype, page.size).reshape(page.shape).astype(dtype.newbyteorder("="))
+
+
+def _check(page: tifffile.TiffPage) -> None:
+    """Refuse what is not supported, and what would unpack to far too much, before anything is decoded."""
+    check_size(page.imagewidth, page.imagelength)
+    if page.dtype is None:
+        raise UnreadableImageError(f"has {page.bitspersample} bits a value, which is not supported. Save it as 16 bit.")
+    if page.compression not in tifffile.TIFF.DECOMPRESSORS or page.predictor not in tifffile.TIFF.UNPREDICTORS:
+        raise UnreadableImageError(
+            f"is compressed in a way that is not supported ({tifffile.COMPRESSION(page.compression).name}). "
+            "Save it without compression or with LZW."
+        )
+    part = math.prod(page.chunks) * page.dtype.itemsize
     if part > max(page.nbytes, _LARGEST_TILE):
         raise UnreadableImageError(f"has parts of {part:,} bytes (of an image of {page.nbytes:,}). Save it anew.")
-    if page.compression == 1:
-        return page.asarray()
-    if page.compression in (8, 32946):
-        _refuse_bombs(page, data, part)
-        return page.asarray(maxworkers=1)
-    if dtype == np.uint8:
-        with Image.open(io.BytesIO(data), formats=["TIFF"]) as image:
-            return np.asarray(image)
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    return image if image is None or image.ndim == 2 else image[:, :, 2::-1]
-
-
-def _refuse_bombs(page: tifffile.TiffPage, data: bytes, most: int) -> None:
-    """Refuse deflated parts of more bytes than they may have, which tifffile would unpack to the end."""
-    for start, length in zip(page.dataoffsets, page.databytecounts):
-        stream = zlib.decompressobj()
-        stream.decompress(data[start : start + length], most + 1)
-        if not stream.eof:
-            raise damaged(data, "a deflated part has not the size that it should have")
-
-
-def _check(
-    shape: Sequence[int], dtype: np.dtype | None, colours: int, n_pages: int, types: tuple[str, ...]
-) -> np.dtype:
-    """Refuse stacks, float images, palettes and inverted images; gives the type of the values."""
-    if n_pages != 1 or len(shape) > 3 or (len(shape) == 3 and shape[2] not in (3, 4)):
-        frames = n_pages if n_pages > 1 else shape[0]
-        frames = frames if frames <= _MOST_PAGES else f"more than {_MOST_PAGES}"
-        raise UnreadableImageError(f"is a stack of {frames} images (expected one plane a file). Save one plane a file.")
-    check_size(shape[1], shape[0])
-    if dtype is None or dtype.name not in types:
-        remedy = "Convert it to 8 or 16 bits." if len(types) == 2 else "Save the labels as integers."
-        raise UnreadableImageError(f"holds {dtype} values (expected {' or '.join(types)}). {remedy}")
-    if colours not in (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB):
+    if page.photometric not in _RAMPS and not _is_ramp(page):
         raise UnreadableImageError(
-            f"is a TIFF of kind {tifffile.PHOTOMETRIC(colours).name} (expected grey). Save it as grey."
+            f"is a TIFF of kind {tifffile.PHOTOMETRIC(page.photometric).name} (expected grey). Save it as grey."
         )
-    return dtype
+
+
+def _is_ramp(page: tifffile.TiffPage) -> bool:
+    """Whether a palette runs from dark to bright, so that its numbers are intensities."""
+    if page.photometric != tifffile.PHOTOMETRIC.PALETTE or page.colormap is None:
+        return False
+    steps = np.diff(page.colormap.astype(np.int64), axis=1)
+    return bool((steps >= 0).all() and (steps > 0).any())
