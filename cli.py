@@ -219,6 +219,14 @@ def fit(
     no_covariates: Annotated[
         bool, typer.Option("--no-covariates", help="Leave out features that depend on how a field was acquired.")
     ] = False,
+    like_before: Annotated[
+        bool,
+        typer.Option(
+            "--like-before",
+            help="Keep settings, groups and folds of the earlier fit, so that scores before and after a change of "
+            "labels can be compared. Only classes with changed labels are trained again, if the fields are the same.",
+        ),
+    ] = False,
     device: Device = "auto",
     workers: Workers = 0,
     scheduler: Scheduler = None,
@@ -233,7 +241,7 @@ def fit(
     chosen = tuple(name.strip() for name in members.split(",")) if members else ()
     outcome = pipeline.fit(
         job, groups=groups, n_folds=folds, rounds=rounds, covariates=not no_covariates, members=chosen,
-        settings_file=settings, show=show_settings,
+        settings_file=settings, show=show_settings, like_before=like_before,
     )  # fmt: skip
     _print_outcome(outcome, quiet, as_json)
 

@@ -71,14 +71,16 @@ def extract(job: Job, *, no_er: bool = False, masks: Path | None = None, network
 def fit(
     job: Job, *, groups: Path | None = None, n_folds: int | None = None, rounds: int | None = None,
     covariates: bool = True, members: tuple[str, ...] = (), settings_file: Path | None = None, show: bool = False,
+    like_before: bool = False,
 ) -> Outcome:  # fmt: skip
     """Matrix and labels -> folds -> first level -> stack -> calibration -> thresholds -> leaderboard."""
-    options = fitting.FitOptions(groups, n_folds, rounds, covariates, members, settings_file)
-    training, settings = fitting.prepare(job, options)
+    options = fitting.FitOptions(groups, n_folds, rounds, covariates, members, settings_file, like_before)
+    earlier = fitting.earlier_fit(job, options)
+    training, settings = fitting.prepare(job, options, earlier)
     if show:
         return fitting.show_settings(job, training, settings)
     with job.at_work() as workers:
-        fitted = fitting.train(job, training, settings, workers)
+        fitted = fitting.train(job, training, settings, workers, earlier)
         quality = data_quality.write_data_quality(job.folder, fitted, training)
         job.folder.note("fit", fitted.settings.of_result() | {"data": str(job.data), "groups": training.groups_from})
     return fitting.outcome(job, training, quality)

@@ -17,10 +17,12 @@ from engine.files import read_json
 from engine.ids import shown
 from engine.outcome import Outcome
 from features.core.device import device_names
+from models.data.duplicates import join
 from models.data.training_set import TrainingSet, read_training_set
 from models.fit import fit, make_design, settings_for
 from models.fit_file import read_fit_file
-from models.fitted import Fitted
+from models.fitted import Fitted, load
+from models.folds import NEW
 from models.settings import FitSettings
 from models.settings_file import read_settings_file, settings_text
 from store.run_folder import RunFolder
@@ -71,6 +73,9 @@ class FitOptions:
     members : tuple of str
     file : Path or None
         A settings file.
+    like_before : bool
+        The settings, groups and folds of the earlier fit, so that scores before and after a change of labels can be
+        compared; everything else is ignored if there is one.
     """
 
     groups: Path | None = None
@@ -79,10 +84,25 @@ class FitOptions:
     covariates: bool = True
     members: tuple[str, ...] = ()
     file: Path | None = None
+    like_before: bool = False
 
 
-def prepare(job: Job, options: FitOptions) -> tuple[TrainingSet, FitSettings]:
-    """Read labels, features and groups, and choose the settings."""
+def earlier_fit(job: Job, options: FitOptions) -> Fitted | None:
+    """The earlier fit whose folds are to be kept, if any was asked for and there is one that can be read."""
+    if not options.like_before or not job.folder.fit.fit_file.is_file():
+        return None
+    try:
+        return load(job.folder.root)
+    except InputError as error:
+        _log.warning("the earlier fit cannot be read (%s): settings and folds are chosen anew", error)
+        return None
+
+
+def prepare(job: Job, options: FitOptions, earlier: Fitted | None = None) -> tuple[TrainingSet, FitSettings]:
+    """Read labels, features and groups, and choose the settings, or take those of the earlier fit."""
+    if earlier is not None:
+        training = read_training_set(job.data, job.folder, options.groups, covariates=True)
+        return like_earlier(training, earlier), earlier.settings
     given = {} if options.file is None else read_settings_file(options.file)
     chosen = {"n_folds": options.n_folds, "rounds": options.rounds, "members": options.members or None}
     given |= {name: value for name, value in chosen.items() if value is not None}
@@ -91,6 +111,28 @@ def prepare(job: Job, options: FitOptions) -> tuple[TrainingSet, FitSettings]:
     except ValueError as error:
         raise UsageError(f"{error}.") from error
     return read_training_set(job.data, job.folder, options.groups, options.covariates), settings
+
+
+def like_earlier(training: TrainingSet, earlier: Fitted) -> TrainingSet:
+    """The training set with the columns of an earlier fit, and with its groups for the fields that were in it."""
+    matrix = training.matrix
+    at = pd.Index(earlier.ids).get_indexer(pd.Index(matrix.ids))
+    new = training.groups + 1 + int(earlier.groups.max(initial=0))
+    groups = np.where(at >= 0, earlier.groups[at], new)
+    pairs = training.duplicates[training.duplicates[:, 1] < len(matrix.ids)]
+    kept = matrix.columns["name"].isin(set(earlier.columns)).to_numpy()
+    return replace(
+        training, matrix=matrix.select(kept), groups=join(groups, pairs),
+        groups_from="the earlier fit and near-identical fields",
+    )  # fmt: skip
+
+
+def folds_like(training: TrainingSet, earlier: Fitted | None) -> np.ndarray | None:
+    """The earlier fit's folds of the training fields, as `models.fit.fit` takes them."""
+    if earlier is None:
+        return None
+    at = pd.Index(earlier.ids).get_indexer(pd.Index(training.matrix.ids))
+    return np.where(at >= 0, earlier.fold[at], NEW)
 
 
 def show_settings(job: Job, training: TrainingSet, settings: FitSettings) -> Outcome:
@@ -103,15 +145,21 @@ def show_settings(job: Job, training: TrainingSet, settings: FitSettings) -> Out
     return Outcome(tuple(text.split("\n")), command, {"settings": whole.of_result()})
 
 
-def train(job: Job, training: TrainingSet, settings: FitSettings, workers: int) -> Fitted:
+def train(
+    job: Job, training: TrainingSet, settings: FitSettings, workers: int, earlier: Fitted | None = None
+) -> Fitted:
     """Fit what is missing; a fit of other settings, data or code is cleared first."""
     matrix = training.matrix
+    grouped = bool(training.groups_given.named.any()) or (
+        earlier is not None and earlier.leaderboard.folds == "grouped"
+    )
     return fit(
         matrix.ids, matrix.values, matrix.columns, training.labels, training.groups, replace(settings, workers=workers),
         job.folder.root, job.quiet,
         clear=partial(clear_earlier_fit, job.folder, matrix.columns),
-        named=bool(training.groups_given.named.any()),
+        named=grouped,
         simulated=(job.data / "simulated.json").is_file(),
+        fold=folds_like(training, earlier),
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from models.first_level.fold_model import Training
 from models.first_level.members import BOOSTERS, COLUMN_SETS, kind_of
 from models.first_level.training import INPUTS, fold_model_stamps, train_first_level, trainable
 from models.fitted import Fitted, load
-from models.folds import make_folds, split_off
+from models.folds import HELD_OUT, keep_folds, make_folds, split_off
 from models.second_level.second_level import CrossFitted, cross_fit_second_level, fit_second_level
 from models.second_level.standardisation import fit_standardisation
 from models.settings import FEWEST_FOLDS, FitSettings
@@ -69,6 +69,7 @@ def fit(
     clear: Callable[[FitSettings], None] = lambda _: None,
     named: bool = True,
     simulated: bool = False,
+    fold: np.ndarray | None = None,
 ) -> Fitted:
     """Fit first and second level and write the leaderboard; finished models in the folder are reused.
 
@@ -95,6 +96,8 @@ def fit(
         Whether groups were given; False if they consist of near-identical fields only.
     simulated : bool
         Whether the fields are simulated; noted in metrics.json.
+    fold : ndarray of int8, shape (n_fields,), optional
+        The folds of an earlier fit to keep; `NEW` for a field that was not in it.
 
     Raises
     ------
@@ -104,7 +107,7 @@ def fit(
     named = named and groups is not None
     groups = np.arange(len(matrix)) if groups is None else groups
     _check(ids, matrix, columns, labels, groups, settings)
-    design = make_design(matrix, columns, labels, groups, settings, named)
+    design = make_design(matrix, columns, labels, groups, settings, named, fold)
     settings = settings_for(design.training, settings)
     first_level = fold_model_stamps(design.training, settings)
     used = [settings.of_result(), design.kind, simulated]
@@ -130,17 +133,22 @@ def is_up_to_date(results: FitFolder, mark: str, members: Sequence[str]) -> bool
 
 def make_design(
     matrix: np.ndarray, columns: pd.DataFrame, labels: np.ndarray, groups: np.ndarray, settings: FitSettings,
-    named: bool = True,
+    named: bool = True, earlier: np.ndarray | None = None,
 ) -> Design:  # fmt: skip
-    """Hold out whole groups, divide the rest into folds, and find the trainable organelles."""
-    fold = np.full(len(labels), -1, np.int8)
-    kept = np.ones(len(labels), bool)
-    if settings.held_out > 0 and len(np.unique(groups)) >= LEAST_GROUPS_TO_HOLD_OUT:
-        kept = ~split_off(labels, groups, settings.held_out, settings.seed)
-    folds = make_folds(labels[kept], groups[kept], settings.n_folds, settings.seed)
-    fold[kept] = folds.fold
+    """Hold out whole groups, divide the rest into folds (or keep an earlier fit's), and find the trainable organelles.
+
+    Parameters are those of `fit`; `earlier` is its `fold`.
+    """
+    if earlier is None:
+        fold = np.full(len(labels), HELD_OUT, np.int8)
+        kept = np.ones(len(labels), bool)
+        if settings.held_out > 0 and len(np.unique(groups)) >= LEAST_GROUPS_TO_HOLD_OUT:
+            kept = ~split_off(labels, groups, settings.held_out, settings.seed)
+        fold[kept] = make_folds(labels[kept], groups[kept], settings.n_folds, settings.seed).fold
+    else:
+        fold = keep_folds(earlier, np.asarray(groups), settings.n_folds)
     values, sets = np.ascontiguousarray(matrix, np.float32), column_sets(columns)
-    training = Training(values, labels, np.asarray(groups, np.int64), fold, sets, columns["name"].to_numpy(str))
+    training = Training(values, labels, np.asarray(groups, np.int64), fold, sets)
     return Design(training, "grouped" if named else "random", trainable(labels, groups, fold))
 
 

@@ -17,6 +17,10 @@ MOST_CARRIERS = 300
 """Groups are swapped only for organelles with at most this many groups; for the others moves are enough."""
 
 
+HELD_OUT, NEW = -1, -2
+"""In place of a fold: a field that no model is trained on; one that was not in an earlier fit."""
+
+
 @dataclass(frozen=True)
 class Folds:
     """A fold for each field.
@@ -50,6 +54,34 @@ def make_folds(labels: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) 
         If there are fewer groups than folds.
     """
     return _divide(labels, groups, np.full(n_folds, 1 / n_folds), seed)
+
+
+def keep_folds(earlier: np.ndarray, groups: np.ndarray, n_folds: int) -> np.ndarray:
+    """The folds of an earlier fit, and folds for the groups that are new: each to the fold with the fewest fields.
+
+    No group is split: one whose fields were in several folds goes to that with most of them.
+
+    Parameters
+    ----------
+    earlier : ndarray of int, shape (n_fields,)
+        0 to n_folds - 1, `HELD_OUT` or `NEW`.
+    groups : ndarray of int, shape (n_fields,)
+    n_folds : int
+
+    Returns
+    -------
+    ndarray of int8, shape (n_fields,)
+    """
+    _, group = np.unique(groups, return_inverse=True)
+    counts = np.zeros((int(group.max(initial=-1)) + 1, n_folds + 1), np.int64)
+    known = earlier != NEW
+    np.add.at(counts, (group[known], earlier[known] % (n_folds + 1)), 1)  # held out comes last
+    of_group = np.where(counts.any(1), counts.argmax(1), NEW)
+    sizes, filled = np.bincount(group), counts.sum(0)[:n_folds]
+    for g in sorted(np.flatnonzero(of_group == NEW), key=lambda g: (-sizes[g], g)):
+        of_group[g] = int(np.argmin(filled))
+        filled[of_group[g]] += sizes[g]
+    return np.where(of_group == n_folds, HELD_OUT, of_group)[group].astype(np.int8)
 
 
 def split_off(labels: np.ndarray, groups: np.ndarray, share: float, seed: int) -> np.ndarray:

@@ -27,8 +27,10 @@ from models.first_level.fold_model import FoldModel, Training
 from models.first_level.members import BOOSTERS, kind_of, member
 from models.first_level.screening import best, rank_columns
 from models.settings import FitSettings
-from store.stamp import code_of, stamp
+from store.stamp import array_hash, code_of, stamp
 from store.untrusted_input import read_array
+
+Stamps = dict[str, list[str]]
 
 _WATCH_SECONDS = 0.5
 INPUTS = ".inputs-"
@@ -87,7 +89,7 @@ def train_first_level(
         for k in folds
         for j in organelles
     ]
-    missing = [fold_model for fold_model in fold_models if not fold_model.is_finished(stamps[fold_model.member])]
+    missing = [fold_model for fold_model in fold_models if not fold_model.is_finished(stamp_in(stamps, fold_model))]
     progress.advance(len(_boosters(fold_models)) - len(_boosters(missing)))
     _remove_inputs(folder)
     if missing:
@@ -117,13 +119,21 @@ def _remove_inputs(folder: Path) -> None:
         shutil.rmtree(inputs)
 
 
-def fold_model_stamps(training: Training, settings: FitSettings) -> dict[str, str]:
-    """The stamp of each member's fold models."""
-    return {name: _stamp(name, settings, training.content_hash) for name in settings.members}
+def fold_model_stamps(training: Training, settings: FitSettings) -> Stamps:
+    """The stamps of the fold models: of each member a list with one for each organelle; the fold is in the file name.
+
+    An organelle's models depend on its own labels only, so that a corrected label trains no others again.
+    """
+    values, labels = training.values_hash, [array_hash(column) for column in training.labels.T]
+    return {name: [_stamp(name, settings, [values, mine]) for mine in labels] for name in settings.members}
 
 
-def _stamp(name: str, settings: FitSettings, data: str) -> str:
-    """The stamp shared by all fold models of a member; organelle and fold are in the file name."""
+def stamp_in(stamps: Stamps, fold_model: FoldModel) -> str:
+    """The stamp of one fold model."""
+    return stamps[fold_model.member][fold_model.organelle]
+
+
+def _stamp(name: str, settings: FitSettings, data: list[str]) -> str:
     used = [member(name).VERSION, settings.parameters[name], settings.seed, settings.device]
     return stamp(used, data, member_code(name))
 
@@ -134,7 +144,7 @@ def member_code(name: str) -> str:
 
 
 def _screening_first(
-    missing: Sequence[FoldModel], organelles: Sequence[int], inputs: Path, settings: FitSettings, stamps: dict[str, str]
+    missing: Sequence[FoldModel], organelles: Sequence[int], inputs: Path, settings: FitSettings, stamps: Stamps
 ) -> tuple[list[tuple], list[tuple]]:
     """Tasks of the linear models, with the screening that others need, and tasks of the other models."""
     screened = {k.fold for k in missing if settings.parameters[k.member].get("columns")}
@@ -153,7 +163,7 @@ def _fit_linear_and_screen(
     screened: bool,
     inputs: Path,
     settings: FitSettings,
-    stamps: dict[str, str],
+    stamps: Stamps,
 ) -> None:
     """A worker's task: train a fold's linear models, and rank each organelle's columns if others are screened."""
     training, kind = Training.load(inputs), member("linear")
@@ -163,8 +173,8 @@ def _fit_linear_and_screen(
     if screened:
         write_array(inputs / f"{_ranking(fold)}.npy", rank_columns(prepared, training.labels[seen], organelles))
     for fold_model in fold_models:
-        if not fold_model.is_finished(stamps["linear"]):
-            fit_one(kind, prepared, training, fold_model, settings, None, stamps["linear"])
+        if not fold_model.is_finished(mark := stamp_in(stamps, fold_model)):
+            fit_one(kind, prepared, training, fold_model, settings, None, mark)
 
 
 def _ranking(fold: int) -> str:
@@ -199,7 +209,7 @@ def fit_one(
     parameters = settings.parameters[fold_model.member]
     model = kind.train(prepared, labels, row_weights(labels, parameters.get("weight_exponent", 0.0)), parameters, seed)
     with whole(fold_model.model) as path:
-        kind.save(model, path, (training.names if columns is None else training.names[columns]).tolist())
+        kind.save(model, path)
     write_array(fold_model.scores, kind.score(model, training.of(unseen, columns)[:]))
     shared = None if fold_model.shared is None else content_hash(fold_model.shared)
     used = None if columns is None else columns.tolist()
@@ -212,7 +222,7 @@ def _parts(fold: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     return np.flatnonzero((fold >= 0) & (fold != k)), np.flatnonzero(fold == k)
 
 
-def _fit_several(fold_models: Sequence[FoldModel], inputs: Path, settings: FitSettings, mark: str) -> None:
+def _fit_several(fold_models: Sequence[FoldModel], inputs: Path, settings: FitSettings, stamps: Stamps) -> None:
     """A worker's task: train some fold models of one member and fold."""
     training, one = Training.load(inputs), fold_models[0]
     kind, parameters = member(one.member), settings.parameters[one.member]
@@ -221,7 +231,7 @@ def _fit_several(fold_models: Sequence[FoldModel], inputs: Path, settings: FitSe
     if parameters.get("columns"):
         ranking = taken(inputs, _ranking(one.fold))
         for fold_model in fold_models:
-            if not fold_model.is_finished(mark):
+            if not fold_model.is_finished(mark := stamp_in(stamps, fold_model)):
                 columns = best(ranking[fold_model.organelle], parameters["columns"], of_set)
                 prepared = kind.prepare(training.of(seen, columns), parameters, settings.device)
                 fit_one(kind, prepared, training, fold_model, settings, columns, mark)
@@ -231,22 +241,21 @@ def _fit_several(fold_models: Sequence[FoldModel], inputs: Path, settings: FitSe
     if one.shared is not None:
         kind.save_shared(prepared, one.shared)
     for fold_model in fold_models:
-        if not fold_model.is_finished(mark):  # e.g. by a worker that was killed before it finished the task
+        # Another is finished, e.g., by a worker that was killed before it finished the task.
+        if not fold_model.is_finished(mark := stamp_in(stamps, fold_model)):
             fit_one(kind, prepared, training, fold_model, settings, of_set, mark)
 
 
-def _batches(
-    missing: Sequence[FoldModel], inputs: Path, settings: FitSettings, stamps: dict[str, str]
-) -> Iterator[tuple]:
+def _batches(missing: Sequence[FoldModel], inputs: Path, settings: FitSettings, stamps: Stamps) -> Iterator[tuple]:
     """Tasks of fold models that share their prepared values, split further if there are more workers."""
     shared: dict[tuple[str, int], list[FoldModel]] = {}
     for fold_model in missing:
         shared.setdefault((fold_model.member, fold_model.fold), []).append(fold_model)
     n_parts = -(-2 * settings.workers // len(shared)) if settings.workers > 1 and shared else 1
-    for (name, _), fold_models in shared.items():
+    for fold_models in shared.values():
         size = -(-len(fold_models) // n_parts)
         for start in range(0, len(fold_models), size):
-            yield fold_models[start : start + size], inputs, settings, stamps[name]
+            yield fold_models[start : start + size], inputs, settings, stamps
 
 
 @contextmanager

@@ -189,6 +189,23 @@ def test_the_same_again_does_nothing_and_other_workers_give_the_same_bytes(fitte
             assert (tmp_path / path.relative_to(result.folder.root)).read_bytes() == path.read_bytes(), path.name
 
 
+def test_a_corrected_label_trains_its_own_class_again_alone_and_exactly(rng, tmp_path):
+    """With the folds kept, so that scores before and after compare."""
+    values, labels, groups = data(rng)
+    given = (field_ids(values), values, columns())
+    before = fit(*given, labels, groups, settings(), tmp_path / "kept", quiet=True)
+    notes = {path: path.stat().st_mtime_ns for path in (tmp_path / "kept/models").glob("[0-9]*/*_fold*_note.json")}
+    corrected = labels.copy()
+    corrected[:20, 7] ^= True
+    kept = fit(*given, corrected, groups, settings(), tmp_path / "kept", quiet=True, fold=before.fold)
+    changed = {path for path, time in notes.items() if path.stat().st_mtime_ns != time}
+    assert changed == {path for path in notes if "07_Golgi" in str(path)}
+    np.testing.assert_array_equal(kept.fold, before.fold)
+    whole = fit(*given, corrected, groups, settings(), tmp_path / "whole", quiet=True, fold=before.fold)
+    np.testing.assert_array_equal(kept.members, whole.members)
+    np.testing.assert_array_equal(kept.probabilities, whole.probabilities)
+
+
 def test_a_member_with_other_parameters_is_fitted_anew(rng, tmp_path):
     values, labels, groups = data(rng)
     asked = settings(members=("linear",))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models.data.labels import groups_from_ids, read_labels
-from models.folds import make_folds, split_off
+from models.folds import keep_folds, make_folds, split_off
 
 
 def split_groups(groups, fold):
@@ -117,6 +117,18 @@ def test_hold_out_is_whole_groups_of_the_asked_share(rng):
     assert split_groups(groups, held) == 0
     assert held.mean() == pytest.approx(0.1, abs=0.01)
     assert labels[held].sum(0)[:10] == pytest.approx(0.1 * labels.sum(0)[:10], rel=0.2)
+
+
+def test_folds_of_an_earlier_fit_are_kept_and_new_groups_fill_the_smallest():
+    earlier = np.array([0, 0, 1, 2, -1, -1, -2, -2, -2, -2])
+    groups = np.array([0, 0, 1, 2, 3, 3, 4, 4, 5, 3])
+    fold = keep_folds(earlier, groups, 3)
+    assert fold[:6].tolist() == [0, 0, 1, 2, -1, -1]
+    assert fold[9] == -1, "its group is held out"
+    assert fold[6:8].tolist() == [1, 1], "the largest new group to the first of the smallest folds"
+    assert fold[8] == 2
+    joined = keep_folds(earlier, np.array([0, 0, 0, 2, 3, 3, 4, 4, 5, 3]), 3)
+    assert joined[:3].tolist() == [0, 0, 0], "no group is split"
 
 
 def test_too_few_groups_are_refused():
