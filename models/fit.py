@@ -148,7 +148,7 @@ def make_design(
     else:
         fold = keep_folds(earlier, np.asarray(groups), settings.n_folds)
     values, sets = np.ascontiguousarray(matrix, np.float32), column_sets(columns)
-    training = Training(values, labels, np.asarray(groups, np.int64), fold, sets)
+    training = Training(values, labels, np.asarray(groups, np.int64), fold, sets, columns["name"].to_numpy(str))
     return Design(training, "grouped" if named else "random", trainable(labels, groups, fold))
 
 

@@ -153,6 +153,8 @@ class Training:
         Fold in which the field is held out; -1 for a field that no model is trained on.
     column_set : ndarray of int8, shape (n_columns,)
         Number of each column's set in `members.COLUMN_SETS`; -1 for none.
+    names : ndarray of str, shape (n_columns,)
+        Written to the model files.
     """
 
     values: np.ndarray
@@ -160,6 +162,7 @@ class Training:
     groups: np.ndarray
     fold: np.ndarray
     column_set: np.ndarray
+    names: np.ndarray
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
@@ -168,7 +171,7 @@ class Training:
 
     @cached_property
     def content_hash(self) -> str:
-        """A hash of values, labels, groups, folds and sets of columns."""
+        """A hash of values, labels, groups, folds, names and sets of columns."""
         return array_hash(*self.arrays.values())
 
     @property

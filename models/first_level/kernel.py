@@ -196,8 +196,8 @@ def contributions(model: Similarities, values: np.ndarray) -> np.ndarray:
     return _in_blocks(block_contributions, clipped(values, landmarks.mean, landmarks.scale), points.shape[1])
 
 
-def save(model: Similarities, path: Path) -> None:
-    """Write the weights as JSON; the landmarks lie in the file that `save_shared` wrote."""
+def save(model: Similarities, path: Path, names: Sequence[str]) -> None:
+    """Write the weights of the landmarks as JSON; the landmarks lie in the file that `save_shared` wrote."""
     path.write_text(json.dumps({"gamma": model.landmarks.gamma, "weight": model.weight.tolist()}))
 
 

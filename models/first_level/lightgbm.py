@@ -1,11 +1,14 @@
 """The LightGBM kind: one model an organelle. The pip build of LightGBM runs on the CPU only."""
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import lightgbm
 import numpy as np
 
+from models.first_level.column_names import plain_names
 from models.first_level.lightgbm_file import read_checked
 from models.first_level.parameters import of_library
 from models.first_level.tree_checks import unusable
@@ -29,9 +32,13 @@ FIXED: dict[str, Any] = {
 
 def prepare(values: "np.ndarray | Rows", parameters: dict[str, Any], device: str) -> lightgbm.Dataset:
     """Bin the values."""
-    names = [f"Column_{k}" for k in range(values.shape[1])]
+    names = [_number_name(k) for k in range(values.shape[1])]
     settings = FIXED | of_library(parameters)
     return lightgbm.Dataset(np.asarray(values[:]), params=settings, feature_name=names).construct()
+
+
+def _number_name(k: int) -> str:
+    return f"Column_{k}"
 
 
 def train(
@@ -59,9 +66,11 @@ def score(model: lightgbm.Booster, values: np.ndarray) -> np.ndarray:
     return np.asarray(model.predict(values, raw_score=True, num_threads=1), np.float32)
 
 
-def save(model: lightgbm.Booster, path: Path) -> None:
-    """Write LightGBM's text format."""
-    path.write_text(model.model_to_string(), encoding="utf-8")
+def save(model: lightgbm.Booster, path: Path, names: Sequence[str]) -> None:
+    """Write LightGBM's text format with the columns' names."""
+    plain = plain_names(names)
+    text = model.model_to_string().replace(" ".join(map(_number_name, range(len(plain)))), " ".join(plain), 1)
+    path.write_text(re.sub(r"^Column_(\d+)=", lambda found: f"{plain[int(found[1])]}=", text, flags=re.MULTILINE))
 
 
 def load(path: Path, n_columns: int) -> lightgbm.Booster:

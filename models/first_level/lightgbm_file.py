@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models.first_level.column_names import are_plain
 from models.first_level.tree_checks import check_parents, check_shape, read_model, real_numbers, unusable, whole_numbers
 
 _HEADER = ("version", "num_class", "num_tree_per_iteration", "label_index", "max_feature_idx", "objective",
@@ -46,8 +47,11 @@ def _checked(text: str, n_columns: int) -> str:
     if header["max_feature_idx"] != str(n_columns - 1):
         raise ValueError(f"it expects {header['max_feature_idx'][:20]} + 1 columns, the fit has {n_columns}")
     infos = header["feature_infos"].split(" ")
-    named = header["feature_names"] == " ".join(f"Column_{i}" for i in range(n_columns))
-    if not named or len(infos) != n_columns or not all(map(_INFO.fullmatch, infos)):
+    if (
+        not are_plain(header["feature_names"].split(" "), n_columns)
+        or len(infos) != n_columns
+        or not all(map(_INFO.fullmatch, infos))
+    ):
         raise ValueError("its columns are not those of a fit")
     if wrong := [key for key, value in _FIXED.items() if header[key] != value]:
         raise ValueError(f"its {wrong[0]} is not {_FIXED[wrong[0]]}")

@@ -5,6 +5,7 @@ Learning", 4.3 and exercise 4.2); the stack and the calibration correct the scal
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,10 +101,11 @@ def terms(model: Line, values: np.ndarray) -> np.ndarray:
     return clipped(values, model.mean, model.scale) * model.weight
 
 
-def save(model: Line, path: Path) -> None:
-    """Write JSON; a constant column has the scale null."""
+def save(model: Line, path: Path, names: Sequence[str]) -> None:
+    """Write JSON with the columns' names; a constant column has the scale null."""
     scale = [float(s) if np.isfinite(s) else None for s in model.scale]
-    path.write_text(json.dumps({"mean": model.mean.tolist(), "scale": scale, "weight": model.weight.tolist()}))
+    numbers = {"mean": model.mean.tolist(), "scale": scale, "weight": model.weight.tolist()}
+    path.write_text(json.dumps({"columns": list(names)} | numbers))
 
 
 def load(path: Path, n_columns: int) -> Line:

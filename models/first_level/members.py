@@ -6,7 +6,8 @@ Every kind is one module with the same functions:
   it. The values are an array, or `fold_model.Rows`, which are read in parts.
 - `train(prepared, labels, weights, parameters, seed)` fits the model of one organelle.
 - `score(model, values)` gives one score a field.
-- `save(model, path)` writes the model, and `load(path, n_columns)` reads it after checking the whole file.
+- `save(model, path, names)` writes the model, with the names of its columns if the format has a place for them, and
+  `load(path, n_columns)` reads it after checking the whole file.
 
 and the constants SUFFIX, of its model files, and VERSION, of its library. The kernel has in addition `save_shared`: its
 organelles share a file. Parameters and their defaults: `models.first_level.defaults`.

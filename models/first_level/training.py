@@ -209,7 +209,7 @@ def fit_one(
     parameters = settings.parameters[fold_model.member]
     model = kind.train(prepared, labels, row_weights(labels, parameters.get("weight_exponent", 0.0)), parameters, seed)
     with whole(fold_model.model) as path:
-        kind.save(model, path)
+        kind.save(model, path, (training.names if columns is None else training.names[columns]).tolist())
     write_array(fold_model.scores, kind.score(model, training.of(unseen, columns)[:]))
     shared = None if fold_model.shared is None else content_hash(fold_model.shared)
     used = None if columns is None else columns.tolist()

@@ -1,5 +1,6 @@
 """The XGBoost kind: one model an organelle, on the CPU or a GPU."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +9,7 @@ import numpy as np
 import xgboost
 
 from engine.running.workers import default_workers
+from models.first_level.column_names import plain_names
 from models.first_level.parameters import of_library
 from models.first_level.tree_checks import unusable
 from models.first_level.xgboost_file import read_checked
@@ -62,9 +64,14 @@ def score(model: xgboost.Booster, values: np.ndarray) -> np.ndarray:
     return model.inplace_predict(values, predict_type="margin").astype(np.float32)
 
 
-def save(model: xgboost.Booster, path: Path) -> None:
-    """Write XGBoost's JSON: a tenth larger than its binary format, but it can be checked before XGBoost reads it."""
+def save(model: xgboost.Booster, path: Path, names: Sequence[str]) -> None:
+    """Write XGBoost's JSON with the columns' names.
+
+    It is a tenth larger than the binary format, but can be checked before XGBoost reads it.
+    """
+    model.feature_names = plain_names(names)
     path.write_bytes(model.save_raw("json"))
+    model.feature_names = None  # or it would ask for them when it scores values
 
 
 def load(path: Path, n_columns: int) -> xgboost.Booster:
@@ -75,4 +82,5 @@ def load(path: Path, n_columns: int) -> xgboost.Booster:
         booster.load_model(bytearray(content))
     except xgboost.core.XGBoostError as error:
         raise unusable(path, "cannot be read by XGBoost") from error
+    booster.feature_names = None
     return booster

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xgboost
 
+from models.first_level.column_names import are_plain
 from models.first_level.tree_checks import check_parents, check_shape, read_model, unusable
 
 _NO_CATEGORIES = {"enc": [], "feature_segments": [], "sorted_idx": []}
@@ -71,7 +72,10 @@ def _check(content: Any, n_columns: int) -> None:
     if not 0 < float(base.strip("[]")) < 1 or len(base) > 30:
         raise ValueError("its base_score is no probability")
     rest = {name: learner[name] for name in learner if name not in ("gradient_booster", "learner_model_param")}
-    _expect("learner", rest, {"attributes": {}, "feature_names": [], "feature_types": [], "objective": _OBJECTIVE})
+    names = rest["feature_names"]
+    if not are_plain(names, n_columns):
+        raise ValueError("its columns are not those of a fit")
+    _expect("learner", rest, {"attributes": {}, "feature_names": names, "feature_types": [], "objective": _OBJECTIVE})
     rest = {name: value for name, value in model.items() if name != "trees"}
     whole = {"cats": _NO_CATEGORIES, "gbtree_model_param": {"num_parallel_tree": "1", "num_trees": str(n)},
              "iteration_indptr": list(range(n + 1)), "tree_info": [0] * n}  # fmt: skip

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import lightgbm
 import numpy as np
 import pytest
 import xgboost
@@ -10,6 +11,7 @@ from sklearn.kernel_ridge import KernelRidge
 
 from engine.errors import InputError
 from models.evaluation.metrics import average_precision
+from models.explanation.shap_values import gain
 from models.first_level import kernel, linear
 from models.first_level import xgboost as xgb
 from models.first_level.class_weights import row_weights
@@ -44,7 +46,11 @@ def training_set(rng, n=240, n_columns=12):
     values[rng.random(n) < 0.1, -3] = np.nan
     groups = np.repeat(np.arange(n // 2), 2)
     column_set = np.array([0] * 6 + [1] * (n_columns - 6), np.int8)
-    return Training(values, labels, groups, make_folds(labels, groups, 3, seed=0).fold, column_set)
+    return Training(values, labels, groups, make_folds(labels, groups, 3, seed=0).fold, column_set, names_of(values))
+
+
+def names_of(values):
+    return np.array([f"Cells_Intensity_{j}" for j in range(values.shape[1])])
 
 
 def parameters(name, **changes):
@@ -63,7 +69,7 @@ def test_a_member_learns_saves_and_repeats_itself(name, rng, tmp_path):
         assert scores.dtype == np.float32
         assert average_precision(training.labels[unseen, j], scores) > 0.6
         path, shared = tmp_path / f"{j}{kind.SUFFIX}", ()
-        kind.save(model, path)
+        kind.save(model, path, training.names)
         if name == "kernel":
             kind.save_shared(prepared, tmp_path / "shared.npy")
             shared = (kind.load_shared(tmp_path / "shared.npy", 12),)
@@ -71,8 +77,26 @@ def test_a_member_learns_saves_and_repeats_itself(name, rng, tmp_path):
         np.testing.assert_array_equal(kind.score(loaded, training.values[unseen]), scores)
         kind.train(prepared, ~mine, row_weights(mine, 0.5), asked, seed=6)
         again = kind.train(prepared, mine, row_weights(mine, 0.0), asked, seed=5)
-        kind.save(again, tmp_path / "again")
+        kind.save(again, tmp_path / "again", training.names)
         assert (tmp_path / "again").read_bytes() == path.read_bytes()
+
+
+def test_model_files_name_their_columns_for_other_tools(rng, tmp_path):
+    training = replace(training_set(rng), names=np.array(["a b", "a_b", "[x]<1>", "größe", '"q",{}', *"cdefghi"]))
+    asked = settings(members=("lightgbm", "xgboost", "linear"), parameters={"xgboost": {"columns": 3}})
+    train_first_level(training, [0], [0], asked.for_table(240, 12, ("protein", "landmarks")), tmp_path, Count())
+    plain = ["a_b", "a_b_1", "_x__1_", "gr__e", "_q____", *"cdefghi"]
+    paths = {name: FoldModel(tmp_path, 0, name, 0).model for name in asked.members}
+    of_lightgbm = lightgbm.Booster(model_file=paths["lightgbm"])
+    assert of_lightgbm.feature_name() == plain
+    of_xgboost, columns = xgboost.Booster(model_file=paths["xgboost"]), [0, 1]
+    (model,) = load_models([FoldModel(tmp_path, 0, "xgboost", 0)], 12)
+    assert of_xgboost.feature_names == [plain[k] for k in model.columns]
+    assert json.loads(paths["linear"].read_text())["columns"] == training.names.tolist()
+    used = set(of_xgboost.get_score())
+    assert used
+    assert used <= {plain[k] for k in model.columns}
+    assert gain(model)[columns].sum() > 0.5
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -84,7 +108,7 @@ def test_values_read_in_pieces_give_the_same_model(name, rng, tmp_path, monkeypa
 
     def trained(values) -> bytes:
         model = kind.train(kind.prepare(values, asked, "cpu"), mine, row_weights(mine, 0.5), asked, seed=5)
-        kind.save(model, tmp_path / "model")
+        kind.save(model, tmp_path / "model", training.names)
         return (tmp_path / "model").read_bytes()
 
     whole = trained(training.values[seen])
@@ -182,7 +206,9 @@ def test_screening_sees_only_the_training_part(rng, tmp_path):
     asked = settings(members=("lightgbm",), parameters={"lightgbm": {"columns": 9}})
     kept = []
     for name, which in (("given", labels), ("turned", turned)):
-        training = Training(values, which, np.arange(400), fold.astype(np.int8), np.full(300, -1, np.int8))
+        training = Training(
+            values, which, np.arange(400), fold.astype(np.int8), np.full(300, -1, np.int8), names_of(values)
+        )
         chosen = asked.for_table(400, 300, ())
         train_first_level(training, [0, 1], [1], chosen, tmp_path / name, Count())
         kept.append([load_models([FoldModel(tmp_path / name, j, "lightgbm", 1)], 300)[0].columns for j in (0, 1)])
