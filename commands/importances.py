@@ -67,35 +67,37 @@ def _stamp(fitted: Fitted, settings: ImportanceSettings) -> str:
 
 
 def all_lines(importance: pd.DataFrame, fitted: Fitted) -> list[str]:
-    """For the terminal: the three families of each organelle with the largest share of the gain."""
-    lines = []
-    for j, name in enumerate(ORGANELLES):
-        if fitted.trainable[j]:
-            rows = top(importance, name, "family", 3)
-            leading = ", ".join(f"{family_in_words(row['what'])} {row['gain_mean']:.0%}" for row in rows_of(rows))
-            lines.append(f"{name:31s}{leading}")
-        else:
-            lines.append(f"{name:31s}too few positive fields to train on")
+    """For the terminal: the three families of each organelle with the largest share of the contributions."""
+    learnt = [name for name, able in zip(ORGANELLES, fitted.trainable, strict=True) if able]
+    others = [name for name in ORGANELLES if name not in learnt]
+    lines = [f"too few positive fields to train on: {', '.join(others)}"] if others else []
+    for name in learnt:
+        rows = top(importance, name, "family", 3)
+        leading = ", ".join(f"{family_in_words(row['what'])} {row['share_mean']:.0%}" for row in rows_of(rows))
+        lines.append(f"{name:31s}{leading}")
     return lines
 
 
 def organelle_lines(folder: RunFolder, importance: pd.DataFrame, organelle: str, n: int) -> list[str]:
-    """For the terminal: one organelle's groups, then its features, all in words."""
-    columns = matrix_columns(read_columns(folder))
-    groups = {"family": family_in_words, "channel": channel_in_words, "compartment": compartment_in_words}
+    """For the terminal: one organelle's features, then its groups, all in words; what matters most comes last."""
+    columns, name = matrix_columns(read_columns(folder)), find_learnt(importance, organelle)
+    levels = {
+        "feature": columns_in_words(columns).__getitem__, "block": blocks_in_words(columns).__getitem__,
+        "family": family_in_words, "compartment": compartment_in_words, "channel": channel_in_words,
+    }  # fmt: skip
     lines = [
-        f"{find_learnt(importance, organelle)}: share of the gain and average precision lost when the group is "
-        "permuted, each ± over the folds; mean SHAP"
+        f"{name}: share of all contributions (Shapley values) ± over the folds; average precision lost when the group "
+        "is permuted ± over the folds; mean size of a contribution in log-odds"
     ]
-    for level, in_words in groups.items():
-        lines += [f"by {level}:", *_in_lines(top(importance, organelle, level, n), in_words)]
-    lines += ["family, channel and compartment together:"]
-    lines += _in_lines(top(importance, organelle, "block", n), blocks_in_words(columns).__getitem__)
-    lines += [
-        "by feature:",
-        *_in_lines(top(importance, organelle, "feature", n), columns_in_words(columns).__getitem__),
+    for level, in_words in levels.items():
+        heading = "family, channel and compartment together" if level == "block" else level
+        lines += [f"by {heading}:", *_in_lines(top(importance, organelle, level, n), in_words)]
+    leading = [
+        ", ".join(f"{levels[level](row['what'])} {row['share_mean']:.0%}" for row in rows_of(rows))
+        for level in ("channel", "compartment", "family")
+        if len(rows := top(importance, organelle, level, 3))
     ]
-    return lines
+    return [*lines, f"{name} in short: {'; '.join(leading)}"]
 
 
 def _in_lines(rows: pd.DataFrame, in_words: Callable[[str], str]) -> list[str]:
@@ -106,8 +108,8 @@ def _in_lines(rows: pd.DataFrame, in_words: Callable[[str], str]) -> list[str]:
         if not np.isnan(row["permutation_mean"]):
             lost = f"  {row['permutation_mean']:+.3f} ± {row['permutation_sd']:.3f}"
         name = f"  [{row['what']}]" if row["level"] == "feature" else ""
-        gain, words = f"{row['gain_mean']:6.1%} ± {row['gain_sd']:5.1%}", in_words(row["what"])
-        lines.append(f"  {gain}{lost}  {row['shap_mean']:5.2f}  {words}{name}")
+        share, words = f"{row['share_mean']:6.1%} ± {row['share_sd']:5.1%}", in_words(row["what"])
+        lines.append(f"  {share}{lost}  {row['shap_mean']:5.2f}  {words}{name}")
     return lines
 
 

@@ -27,7 +27,7 @@ Leading = dict[tuple[str, str], list[Row]]
 
 @dataclass(frozen=True)
 class Bar:
-    """One line of a bar list: mean and sd of the share of the gain, and of the average precision lost when permuted."""
+    """One line of a bar list: mean and sd of the share of the contributions, and of the average precision lost."""
 
     words: str
     share: float
@@ -119,7 +119,7 @@ def _card(
         for level, words_of in in_words.items()
     }
     bars = tuple(_bar(row, blocks[row["what"]]) for row in leading.get((name, "block"), [])[:N_BLOCKS])
-    pools = [(row["what"], row["gain_mean"]) for row in leading.get((name, "pool"), [])[:N_GROUPS]]
+    pools = [(row["what"], row["share_mean"]) for row in leading.get((name, "pool"), [])[:N_GROUPS]]
     score = scores[name]
     spoken = (
         sentences.why([(bar.words, bar.share) for bar in bars]),
@@ -150,8 +150,8 @@ def _curves(labels: np.ndarray, probabilities: np.ndarray, calls: np.ndarray) ->
 
 
 def _leading(importance: pd.DataFrame) -> Leading:
-    """By organelle and level the rows with the largest gain."""
-    ranked = importance.sort_values("gain_mean", ascending=False, kind="stable")
+    """By organelle and level the rows with the largest share of the contributions."""
+    ranked = importance.sort_values("share_mean", ascending=False, kind="stable")
     best = ranked.groupby(["organelle", "level"], observed=True).head(N_FEATURES)
     leading: Leading = {}
     for row in rows_of(best):
@@ -160,7 +160,7 @@ def _leading(importance: pd.DataFrame) -> Leading:
 
 
 def _bar(row: Row, words: str) -> Bar:
-    share, spread = (0.0 if np.isnan(row[name]) else float(row[name]) for name in ("gain_mean", "gain_sd"))
+    share, spread = (0.0 if np.isnan(row[name]) else float(row[name]) for name in ("share_mean", "share_sd"))
     drop, drop_spread = (None if np.isnan(row[f"permutation_{end}"]) else float(row[f"permutation_{end}"])
                          for end in ("mean", "sd"))  # fmt: skip
     return Bar(words, share, spread, drop, drop_spread)
@@ -171,7 +171,7 @@ def _feature(row: Row, words: dict[str, str], columns: pd.DataFrame) -> FeatureL
     column = columns.loc[name]
     return FeatureLine(
         words[name], name, family_in_words(column["family"]), column["channels"],
-        compartment_in_words(column["compartment"]), float(row["gain_mean"]), float(row["shap_mean"]),
+        compartment_in_words(column["compartment"]), float(row["share_mean"]), float(row["shap_mean"]),
     )  # fmt: skip
 
 

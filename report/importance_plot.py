@@ -72,7 +72,7 @@ def svg(figure: Figure, name: str) -> str:
 
 
 def heat_map(importance: pd.DataFrame) -> Figure:
-    """Gain shares by family, channel and compartment, a row for each organelle; brighter means a larger share."""
+    """Shares of the contributions by family, channel and compartment, a row for each organelle; brighter is larger."""
     tables = [_shares(importance, level) for level in _LABEL]
     widths = [table.shape[1] for table in tables]
     most = max(float(table.to_numpy().max()) for table in tables)
@@ -95,20 +95,20 @@ def heat_map(importance: pd.DataFrame) -> Figure:
                 one.text(j, i, f"{value:.0f}", ha="center", va="center", fontsize=7.5,
                          color="black" if value > most / 2 else "white")  # fmt: skip
     axes[0].set_yticks(range(len(tables[0])), tables[0].index)
-    figure.colorbar(image, cax=axes[-1], label="share of the gain, %")
+    figure.colorbar(image, cax=axes[-1], label="share of the contributions, %")
     return figure
 
 
 def _shares(importance: pd.DataFrame, level: str) -> pd.DataFrame:
-    """Per cent of the gain: organelles in Kaggle's order, groups of the level by falling mean."""
+    """Per cent of the contributions: organelles in Kaggle's order, groups of the level by falling mean."""
     rows = importance[importance["level"] == level]
-    table = 100 * rows.pivot_table(index="organelle", columns="what", values="gain_mean", observed=True)
+    table = 100 * rows.pivot_table(index="organelle", columns="what", values="share_mean", observed=True)
     table = table.reindex([name for name in ORGANELLES if name in table.index])
     return table[table.mean().sort_values(ascending=False, kind="stable").index]
 
 
 def bars(importance: pd.DataFrame, organelle: str) -> Figure:
-    """Gain and permutation importance of one organelle's families, channels and compartments."""
+    """Shares of the contributions and permutation importance of one organelle's families, channels and compartments."""
     name = find_learnt(importance, organelle)
     levels = ("family", "channel", "compartment")
     tables = [top(importance, name, level, _MAX_BARS).iloc[::-1] for level in levels]
@@ -119,10 +119,10 @@ def bars(importance: pd.DataFrame, organelle: str) -> Figure:
     for (left, right), level, table in zip(axes, levels, tables, strict=True):
         labels = [_LABEL[level](what) for what in table["what"]]
         colours = [CHANNEL_COLOURS.get(what, _GREY if level == "channel" else _BLUE) for what in table["what"]]
-        _bars(left, labels, 100 * table["gain_mean"], 100 * table["gain_sd"], colours, (0, 100))
+        _bars(left, labels, 100 * table["share_mean"], 100 * table["share_sd"], colours, (0, 100))
         _bars(right, labels, table["permutation_mean"], table["permutation_sd"], colours)
         left.set_ylabel(level)
-    axes[-1, 0].set_xlabel("share of the gain, %")
+    axes[-1, 0].set_xlabel("share of the contributions, %")
     axes[-1, 1].set_xlabel("average precision lost when permuted")
     return figure
 

@@ -10,12 +10,12 @@ _POOLS = {
     "sd": "how much the cells of a field differ",
     "whole field": "the field as a whole",
 }
-_LEAST_SHARE, _LEAST_DROP = 0.1, 0.015  # of the gain, and of average precision; smaller ones are left out
+_LEAST_SHARE, _LEAST_DROP = 0.1, 0.015  # of the contributions, and of average precision; smaller ones are left out
 
 
 def why(blocks: Sequence[tuple[str, float]]) -> str:
-    """Name the blocks with most of the gain; (words, share) each, the largest first."""
-    named = [f"{words} ({_percent(share)} of the gain)" for words, share in blocks[:3] if share > 0]
+    """Name the blocks with most of the contributions; (words, share) each, the largest first."""
+    named = [f"{words} ({_percent(share)} of the contributions)" for words, share in blocks[:3] if share > 0]
     return f"The models rely mostly on {_listed(named)}." if named else ""
 
 
@@ -27,10 +27,10 @@ def cost(groups: Sequence[tuple[str, float]], precision: float) -> str:
 
 
 def cells(pools: Sequence[tuple[str, float]]) -> str:
-    """Say how the features are pooled over cells; (pool, share of the gain) each, the largest first."""
+    """Say how the features are pooled over cells; (pool, share of the contributions) each, the largest first."""
     large = [(_POOLS.get(pool, pool), share) for pool, share in pools if share >= _LEAST_SHARE]
     parts = [f"{_percent(share)} comes from {words}" for words, share in large]
-    return f"Of the gain {_listed(parts)}." if parts else ""
+    return f"Of the contributions {_listed(parts)}." if parts else ""
 
 
 def sureness(labels: np.ndarray, calls: np.ndarray) -> str:

@@ -39,7 +39,7 @@ FOLDS = (METADATA_ID, GROUP, FOLD)
 
 The tables in oof/ have Metadata_Id and one column a class, one row a training field in the order of folds.parquet."""
 
-MEASURES = ("gain", "permutation", "shap", "kept")
+MEASURES = ("share", "shap", "permutation", "gain", "kept")
 IMPORTANCE_KEYS = ("organelle", "level", "what")
 IMPORTANCE_VALUES = tuple(f"{measure}_{end}" for measure in MEASURES for end in ("mean", "sd"))
 """importance.parquet: one row an organelle, level and feature or group of features."""

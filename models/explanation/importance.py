@@ -1,15 +1,17 @@
 """Feature importance for each organelle: by single feature, and by family, channel and compartment.
 
-There are three measures of the boosters, each computed fold by fold to know its spread.
+There are three measures, each computed fold by fold to know its spread; the first two are of all members as the stack
+weighs them.
 
-Gain: a column's share of the loss reduction by a booster's splits, averaged over the libraries. TreeSHAP: how far the
-columns moved the log-odds of held-out fields. Permutation: the average precision that is lost on held-out fields when
-all columns of a group are permuted together, that is when each field gets the group's values of another field.
+Shapley values: how far a column, or a group of columns as one player, moved the stacked score of held-out fields (for
+groups: from that of fields without the label). Permutation: the average precision that is lost on held-out fields when
+all columns of a group are permuted together, that is when each field gets the group's values of another field. Gain: a
+column's share of the loss reduction by a booster's splits, averaged over the libraries.
 
-Correlated features share gain and SHAP arbitrarily, and permuting one of them alone does little, because the others
-replace it. So look at groups first: a group's gain is the sum of its columns', its SHAP values are summed with their
-signs before the absolute value is taken, and its permutation removes all its information. Redundant groups (nucleus and
-protein in the nucleus) can still replace one another.
+Correlated features share Shapley values and gain arbitrarily, and permuting one of them alone does little, because the
+others replace it. So look at groups first: a family, channel or compartment is known or unknown as a whole, and its
+permutation removes all its information. Redundant groups (nucleus and protein in the nucleus) can still replace one
+another.
 """
 
 from collections.abc import Iterable
@@ -28,8 +30,7 @@ from engine.running.parallel import run_tasks
 from engine.running.progress import Progress
 from models.data.labels import ORGANELLES, find_organelle
 from models.explanation.feature_groups import GROUP_LEVELS, NO_STAIN, WHOLE_FIELD, Groups, block_names, make_groups
-from models.explanation.permutation_importance import Boosters, FoldFields, FoldImportance, measure_fold, sample_fields
-from models.first_level.members import BOOSTERS, kind_of
+from models.explanation.permutation_importance import FoldFields, FoldImportance, Members, measure_fold, sample_fields
 from models.fit_file import fit_again
 from models.fitted import Fitted
 from store.matrix import FieldMatrix
@@ -54,7 +55,7 @@ class ImportanceSettings:
     repeats : int
         Permutations of each group in each fold.
     shap_fields : int
-        Number of these fields explained by TreeSHAP for each organelle: up to half with the organelle, the others
+        Number of these fields explained by Shapley values for each organelle: up to half with the organelle, the others
         without.
     workers : int
         Number of processes; results do not depend on it.
@@ -85,11 +86,11 @@ def measure_importance(
     -------
     DataFrame
         One row an organelle, level and group: organelle, level (one of `LEVELS`), what, and of each of `MEASURES` mean
-        and sd over folds. Gain is a share of 1; a column of two channels counts half for each. Permutation is a
-        difference of average precision, for families, channels and compartments (a column of two channels is permuted
-        with both). SHAP is in log-odds. Kept is the share of the boosters that a column was given to: 1 unless it was
-        screened out in some fold. NaN where not measured. Organelles without models are absent; features that no
-        booster used are absent.
+        and sd over folds. SHAP is in log-odds of the stack; share is its share of the sum over the level. Permutation
+        is a difference of average precision, for families, channels and compartments (a column of two channels is
+        permuted with both, and known once both are). Gain is a share of 1; a column of two channels counts half for
+        each. Kept is the share of the boosters that a column was given to: 1 unless it was screened out in some fold.
+        NaN where not measured. Organelles without models are absent, and so are features that no member used.
 
     Raises
     ------
@@ -97,9 +98,9 @@ def measure_importance(
         If matrix and fit do not belong together.
     """
     matrix = fitted.training_fields(_fitted_columns(fitted, matrix))
-    groups, boosters = make_groups(matrix.columns), _boosters(fitted)
+    groups, members = make_groups(matrix.columns), _members(fitted)
     tasks = [
-        (_fields(fitted, matrix, settings, k), boosters, groups, settings.repeats, settings.shap_fields)
+        (_fields(fitted, matrix, settings, k), members, groups, settings.repeats, settings.shap_fields)
         for k in range(fitted.settings.n_folds)
     ]
     folds = []
@@ -120,16 +121,10 @@ def _fitted_columns(fitted: Fitted, matrix: FieldMatrix) -> FieldMatrix:
     return chosen
 
 
-def _boosters(fitted: Fitted) -> Boosters:
-    index = [m for m, name in enumerate(fitted.settings.members) if kind_of(name) in BOOSTERS]
-    if not index:
-        raise InputError(
-            f"the run in {fitted.folder.root} has no boosters to explain (its members are "
-            f"{', '.join(fitted.settings.members)}; expected one of {', '.join(BOOSTERS)}). Fit with one of them."
-        )
+def _members(fitted: Fitted) -> Members:
     stack = fitted.second_level.stack
-    names = tuple(fitted.settings.members[m] for m in index)
-    return Boosters(fitted.folder.models, names, stack.centre[:, index], stack.spread[:, index])
+    weight = stack.weight / stack.spread / fitted.standardisation.spread
+    return Members(fitted.folder.models, fitted.settings.members, weight)
 
 
 def _fields(fitted: Fitted, matrix: FieldMatrix, settings: ImportanceSettings, k: int) -> FoldFields:
@@ -157,7 +152,7 @@ def _tidy(folds: list[FoldImportance], groups: Groups, columns: pd.DataFrame, or
                 part[f"{name}_{end}"] = values.ravel().astype(np.float32)
         parts.append(part)
     table = pd.concat(parts)
-    used = (table["level"] != "feature") | (table["gain_mean"] > 0)
+    used = (table["level"] != "feature") | (table["gain_mean"] > 0) | (table["shap_mean"] > 0)
     order = {name: j for j, name in enumerate(names)}
     return table[used].sort_values("organelle", key=lambda c: c.map(order), kind="stable").reset_index(drop=True)
 
@@ -177,7 +172,7 @@ def _over_folds(folds: Iterable[dict[str, np.ndarray]]) -> dict[str, tuple[np.nd
 
 
 def top(
-    importance: pd.DataFrame, organelle: str, level: str = "feature", n: int = 10, by: str = "gain_mean"
+    importance: pd.DataFrame, organelle: str, level: str = "feature", n: int = 10, by: str = "share_mean"
 ) -> pd.DataFrame:
     """The most important features or groups of one organelle.
 

@@ -1,39 +1,84 @@
-"""Permutation importance, gain and SHAP values of one fold's boosters, on its held-out fields."""
+"""Shapley values and permutation importance of one fold's models, on its held-out fields; and the boosters' gain."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from models.ensemble import member_scores
 from models.evaluation.metrics import average_precision
-from models.explanation.feature_groups import Groups
+from models.explanation.feature_groups import PERMUTED_LEVELS, Groups
+from models.explanation.group_shapley import group_shapley
 from models.explanation.shap_values import contributions, gain, kept
 from models.first_level.fold_model import FoldModel, TrainedModel, load_models
+from models.first_level.members import BOOSTERS, kind_of
+
+PAIRS = 2
+"""Pairs of orders for the Shapley values of groups."""
 
 
 @dataclass(frozen=True)
-class Boosters:
-    """The boosters to explain.
+class Members:
+    """The first-level models to explain, all members as the stack weighs them.
 
     Attributes
     ----------
     folder : Path
         Where they lie.
     names : tuple of str
-        Members that are boosters.
-    centre, spread : ndarray of float64, shape (n_organelles, n_names)
-        Mean and spread of their log-odds over the training fields, to average them.
+    weight : ndarray of float64, shape (n_folds, n_organelles, n_members)
+        What a member's score counts in the stacked score.
     """
 
     folder: Path
     names: tuple[str, ...]
-    centre: np.ndarray
-    spread: np.ndarray
+    weight: np.ndarray
 
-    def load(self, organelle: int, fold: int, n_columns: int) -> list[TrainedModel]:
-        """The models of one organelle (0 to 27) that have not seen a fold."""
-        asked = [FoldModel(self.folder, organelle, name, fold) for name in self.names]
-        return [load_models([one], n_columns)[0] for one in asked]
+    def load(self, organelles: np.ndarray, fold: int, n_columns: int) -> "FoldModels":
+        """The models that have not seen a fold."""
+        models = [
+            load_models([FoldModel(self.folder, int(j), name, fold) for j in organelles], n_columns)
+            for name in self.names
+        ]
+        return FoldModels(models, self.weight[fold])
+
+
+@dataclass(frozen=True)
+class FoldModels:
+    """The models of one fold.
+
+    Attributes
+    ----------
+    models : list of list of TrainedModel
+        By member, then organelle.
+    weight : ndarray of float64, shape (n_organelles, n_members)
+    """
+
+    models: list[list[TrainedModel]]
+    weight: np.ndarray
+
+    def scores(self, values: np.ndarray) -> np.ndarray:
+        """The stacked score of each organelle, up to a constant: float64, shape (n_organelles, n_fields)."""
+        total = np.zeros((len(self.weight), len(values)))
+        for models, weight in zip(self.models, self.weight.T, strict=True):
+            total += weight[:, None] * np.stack(member_scores(models, values))
+        return total
+
+    def only(self, i: int) -> "FoldModels":
+        """The models of one organelle."""
+        return FoldModels([[models[i]] for models in self.models], self.weight[[i]])
+
+    def contributions(self, values: np.ndarray) -> np.ndarray:
+        """What each column adds to the first organelle's stacked score: float64, shape (n_fields, n_columns)."""
+        total = np.zeros(values.shape)
+        for models, weight in zip(self.models, self.weight[0], strict=True):
+            total += weight * contributions(models[0], values)
+        return total
+
+    def boosters(self, i: int) -> list[TrainedModel]:
+        """The boosters of one organelle."""
+        return [models[i] for models in self.models if kind_of(models[i].member) in BOOSTERS]
 
 
 @dataclass(frozen=True)
@@ -109,33 +154,37 @@ def sample_fields(labels: np.ndarray, limit: int, rng: np.random.Generator) -> t
 
 
 def measure_fold(
-    fields: FoldFields, boosters: Boosters, groups: Groups, repeats: int, shap_fields: int
+    fields: FoldFields, members: Members, groups: Groups, repeats: int, shap_fields: int
 ) -> FoldImportance:
-    """Gain, permutation and SHAP of the boosters of one fold.
-
-    The score of the permutation importance is that of the boosters alone: the mean of their standardised log-odds.
+    """All measures of one fold.
 
     Parameters
     ----------
     fields : FoldFields
-    boosters : Boosters
+    members : Members
     groups : Groups
     repeats, shap_fields : int
         As in `ImportanceSettings`; 0 leaves the measure out.
     """
     n_columns, n_groups = groups.share.shape
-    names = ("gain", "permutation", "shap", "kept")
+    names = ("share", "shap", "permutation", "gain", "kept")
     by_feature = {name: np.full((len(fields.organelles), n_columns), np.nan) for name in names}
     by_group = {name: np.full((len(fields.organelles), n_groups), np.nan) for name in names}
-    models = [boosters.load(int(organelle), fields.fold, n_columns) for organelle in fields.organelles]
-    for i, mine in enumerate(models):
-        by_feature["gain"][i] = _known_mean([gain(model) for model in mine])
-        by_feature["kept"][i] = np.mean([kept(model) for model in mine], axis=0)
-        by_group["gain"][i] = by_feature["gain"][i] @ groups.share
-        if shap_fields:
-            by_feature["shap"][i], by_group["shap"][i] = _shap(mine, _some(fields, i, shap_fields), groups)
+    fold = members.load(fields.organelles, fields.fold, n_columns)
+    for i in range(len(fields.organelles)):
+        if boosters := fold.boosters(i):
+            by_feature["gain"][i] = _known_mean([gain(model) for model in boosters])
+            by_feature["kept"][i] = np.mean([kept(model) for model in boosters], axis=0)
+            by_group["gain"][i] = by_feature["gain"][i] @ groups.share
     if repeats:
-        by_group["permutation"][:, groups.permuted] = _permutation(fields, boosters, models, groups, repeats)
+        by_group["permutation"][:, groups.permuted] = _permutation(fields, fold, groups, repeats)
+    for i in range(len(fields.organelles)) if shap_fields else ():
+        mine = fold.only(i)
+        by_feature["shap"][i], by_group["shap"][i] = _shap(mine, *_some(fields, i, shap_fields), groups, fields.rng)
+        by_feature["share"][i] = _shares(by_feature["shap"][i])
+        for level in np.unique(groups.level):
+            at = groups.level == level
+            by_group["share"][i, at] = _shares(by_group["shap"][i, at])
     return FoldImportance(fields.fold, by_feature, by_group)
 
 
@@ -144,27 +193,20 @@ def _known_mean(shares: list[np.ndarray]) -> np.ndarray:
     return np.mean(known, axis=0) if known else shares[0]
 
 
-def _permutation(
-    fields: FoldFields, boosters: Boosters, models: list[list[TrainedModel]], groups: Groups, repeats: int
-) -> np.ndarray:
+def _shares(sizes: np.ndarray) -> np.ndarray:
+    return sizes / sizes.sum() if sizes.sum() > 0 else np.full(len(sizes), np.nan)
+
+
+def _permutation(fields: FoldFields, fold: FoldModels, groups: Groups, repeats: int) -> np.ndarray:
     """Average precision lost by permuting each group: (n_organelles, n_permuted); group by group, to save memory."""
     orders = [fields.rng.permutation(len(fields.values)) for _ in range(repeats)]
-    before = _precision(fields, _scores(boosters, models, fields.values), 1)
-    drops = np.empty((len(models), len(groups.permuted)))
+    before = _precision(fields, fold.scores(fields.values), 1)
+    drops = np.empty((len(before), len(groups.permuted)))
     for g, group in enumerate(groups.permuted):
         mine = groups.share[:, group] > 0
         permuted = np.concatenate([np.where(mine, fields.values[order], fields.values) for order in orders])
-        drops[:, g] = before - _precision(fields, _scores(boosters, models, permuted), repeats)
+        drops[:, g] = before - _precision(fields, fold.scores(permuted), repeats)
     return drops
-
-
-def _scores(boosters: Boosters, models: list[list[TrainedModel]], values: np.ndarray) -> np.ndarray:
-    """The boosters' common score of each organelle: (n_organelles, len(values))."""
-    scores = np.zeros((len(models), len(values)))
-    for i, mine in enumerate(models):
-        for b, model in enumerate(mine):
-            scores[i] += (model.score(values) - boosters.centre[i, b]) / boosters.spread[i, b]
-    return scores
 
 
 def _precision(fields: FoldFields, scores: np.ndarray, repeats: int) -> np.ndarray:
@@ -175,14 +217,29 @@ def _precision(fields: FoldFields, scores: np.ndarray, repeats: int) -> np.ndarr
     ])  # fmt: skip
 
 
-def _some(fields: FoldFields, i: int, n: int) -> np.ndarray:
-    """Values of n fields, up to half of them with the organelle."""
-    mine = np.flatnonzero(fields.labels[:, i])[: n // 2]
-    others = np.flatnonzero(~fields.labels[:, i])[: n - len(mine)]
-    return fields.values[np.concatenate([mine, others])]
+def _some(fields: FoldFields, i: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Values of n fields, up to half of them with the organelle; and of all fields without it (of all, if none)."""
+    mine, others = np.flatnonzero(fields.labels[:, i]), np.flatnonzero(~fields.labels[:, i])
+    some = np.concatenate([mine[: n // 2], others[: n - len(mine[: n // 2])]])
+    return fields.values[some], fields.values[others if len(others) else mine]
 
 
-def _shap(models: list[TrainedModel], values: np.ndarray, groups: Groups) -> tuple[np.ndarray, np.ndarray]:
-    """Mean absolute contribution of each column, and of each group as a whole, in log-odds."""
-    shap = np.mean([contributions(model, values) for model in models], axis=0)
-    return abs(shap).mean(0), abs(shap @ groups.share).mean(0)
+def _shap(
+    fold: FoldModels, values: np.ndarray, background: np.ndarray, groups: Groups, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean absolute contribution of each column, and of each group as a whole.
+
+    Families, channels and compartments are players of their own (`group_shapley`); blocks, of which there are too many,
+    and pools are the sums of their columns' contributions with their signs.
+    """
+    single = fold.contributions(values)
+    by_group = abs(single @ groups.share).mean(0)
+    for level in PERMUTED_LEVELS:
+        at = groups.level == level
+        members = groups.share[:, at] > 0
+        by_group[at] = abs(group_shapley(_of_one(fold), values, background, members, PAIRS, rng)).mean(0)
+    return abs(single).mean(0), by_group
+
+
+def _of_one(fold: FoldModels) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda rows: fold.scores(rows)[0]

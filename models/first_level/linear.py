@@ -89,10 +89,20 @@ def correlations(prepared: Prepared, labels: np.ndarray) -> np.ndarray:
 
 def score(model: Line, values: np.ndarray) -> np.ndarray:
     """Discriminant score: float32, shape (n,)."""
-    scores = np.empty(len(values), np.float32)
+    return score_several([model], values)[0]
+
+
+def score_several(models: Sequence[Line], values: np.ndarray) -> list[np.ndarray]:
+    """The scores of models of one fold, for which the values are standardised once."""
+    mean, scale = models[0].mean, models[0].scale
+    if any(not (np.array_equal(m.mean, mean) and np.array_equal(m.scale, scale)) for m in models):
+        raise ValueError("linear models of different folds cannot be scored together")
+    scores = [np.empty(len(values), np.float32) for _ in models]
     for start in range(0, len(values), _ROWS_AT_ONCE):  # to save memory
         rows = slice(start, start + _ROWS_AT_ONCE)
-        scores[rows] = row_sums(clipped(values[rows], model.mean, model.scale), model.weight)
+        standard = clipped(values[rows], mean, scale)
+        for mine, model in zip(scores, models, strict=True):
+            mine[rows] = row_sums(standard, model.weight)
     return scores
 
 

@@ -117,6 +117,7 @@ def test_importances_of_a_learnt_organelle_and_of_one_that_was_not(demo):
     ended = run("importances", learnt, "--run", str(folder / "run"), "--plot", str(folder / "why.png"))
     assert ended.returncode == 0, ended.stderr
     assert "by family:" in ended.stdout
+    assert ended.stdout.split("by channel:")[1].splitlines()[-3].startswith(f"{learnt} in short: ")
     assert f"Next: python cli.py report --data {folder / 'data'} --run {folder / 'run'}" in ended.stdout
     assert (folder / "why.png").stat().st_size > 1000
     ended = run("importances", metrics["not_trainable"][0], "--run", str(folder / "run"))

@@ -32,15 +32,15 @@ def some_columns() -> pd.DataFrame:
 
 
 def some_importance(columns: pd.DataFrame, names: list[str], rng: np.random.Generator) -> pd.DataFrame:
-    """A table of the right form; gains sum to 1, the rest is invented."""
+    """A table of the right form; shares sum to 1, the rest is invented."""
     groups, parts = make_groups(columns), []
     for name in names:
-        gain = rng.dirichlet(np.full(len(columns), 0.1))
+        share_of_column = rng.dirichlet(np.full(len(columns), 0.1))
         for level, what, share in (
-            (np.full(len(columns), "feature"), columns["name"].to_numpy(str), gain),
-            (groups.level, groups.what, gain @ groups.share),
+            (np.full(len(columns), "feature"), columns["name"].to_numpy(str), share_of_column),
+            (groups.level, groups.what, share_of_column @ groups.share),
         ):
-            measured = {"gain_mean": share, "gain_sd": share / 3, "shap_mean": share / 2, "shap_sd": share / 9}
+            measured = {"share_mean": share, "share_sd": share / 3, "shap_mean": share / 2, "shap_sd": share / 9}
             known = np.isin(level, ["family", "channel", "compartment"])
             measured |= {"permutation_mean": np.where(known, share - 0.02, np.nan),
                          "permutation_sd": np.where(known, 0.01, np.nan)}  # fmt: skip

@@ -76,7 +76,7 @@ def measured(planted, settings) -> pd.DataFrame:
         return measure_importance(fitted, matrix, settings, bar)
 
 
-@pytest.mark.parametrize("by", ["gain_mean", "permutation_mean", "shap_mean"])
+@pytest.mark.parametrize("by", ["share_mean", "permutation_mean", "gain_mean"])
 @pytest.mark.parametrize(
     ("organelle", "family", "compartment"),
     [("Golgi apparatus", "Texture", "Nuclei"), ("Mitochondria", "RadialDistribution", "Cells")],
@@ -105,8 +105,9 @@ def test_groups_that_cause_nothing_cost_nothing(importance):
     assert (idle["permutation_mean"].abs() < 0.1).all()
 
 
-def test_gain_is_shared_out_completely(importance):
-    sums = importance.groupby(["organelle", "level"])["gain_mean"].sum()
+@pytest.mark.parametrize("measure", ["share_mean", "gain_mean"])
+def test_shares_sum_to_one(importance, measure):
+    sums = importance.groupby(["organelle", "level"])[measure].sum()
     np.testing.assert_allclose(sums, 1, rtol=1e-5)
     assert set(importance["level"]) == {"feature", "block", "family", "channel", "compartment", "pool"}
 
@@ -154,7 +155,7 @@ def test_further_columns_do_no_harm_and_missing_ones_are_named(planted, importan
 
 def test_measures_that_are_switched_off_are_nan(planted):
     table = measured(planted, ImportanceSettings(repeats=0, shap_fields=0))
-    assert table[["permutation_mean", "shap_mean"]].isna().all(axis=None)
+    assert table[["permutation_mean", "shap_mean", "share_mean"]].isna().all(axis=None)
     assert table["gain_mean"].notna().all()
 
 
@@ -189,7 +190,7 @@ def test_pictures_are_drawn(importance, tmp_path):
 
 
 def test_spreads_end_where_shares_do_and_not_where_losses_may_be_negative(importance):
-    wide = importance.assign(gain_sd=1.5, permutation_sd=1.5)
+    wide = importance.assign(share_sd=1.5, permutation_sd=1.5)
     left, right = (
         np.concatenate([line.get_segments() for axes in side for line in axes.collections])[..., 0]
         for side in np.array(bars(wide, "golgi apparatus").axes).reshape(3, 2).T
@@ -197,3 +198,18 @@ def test_spreads_end_where_shares_do_and_not_where_losses_may_be_negative(import
     assert (left.min(), left.max()) == (0, 100)
     assert right.min() < -1
     assert right.max() > 1
+
+
+def test_a_fit_without_boosters_is_explained_too(planted, tmp_path):
+    _, matrix = planted
+    labels = np.zeros((240, len(ORGANELLES)), bool)
+    texture = ((matrix.columns["family"] == "Texture") & (matrix.columns["compartment"] == "Nuclei")).to_numpy()
+    labels[:, GOLGI] = np.nan_to_num(matrix.values[:, texture]).mean(1) > 0.7
+    settings = FitSettings(n_folds=3, members=("linear", "kernel"), held_out=0, random_folds=0, n_resamples=5)
+    fitted = fit(matrix.ids, matrix.values, matrix.columns, labels, None, settings, tmp_path, quiet=True)
+    table = measured((fitted, matrix), SETTINGS)
+    for by in ("share_mean", "permutation_mean"):
+        assert top(table, "golgi", "family", 1, by)["what"][0] == "Texture"
+        assert top(table, "golgi", "compartment", 1, by)["what"][0] == "Nuclei"
+    assert table[["gain_mean", "kept_mean"]].isna().all(axis=None)
+    assert set(table.loc[table["level"] == "feature", "what"]) == set(matrix.columns["name"])

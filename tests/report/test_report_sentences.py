@@ -9,8 +9,8 @@ def test_why_names_what_carries_most_and_stops_at_three():
     blocks = [("texture of the protein in the nucleus", 0.43), ("spots", 0.2), ("shape", 0.1), ("levels", 0.05)]
     said = sentences.why(blocks)
     assert said == (
-        "The models rely mostly on texture of the protein in the nucleus (43\u00a0% of the gain), spots (20\u00a0% of "
-        "the gain) and shape (10\u00a0% of the gain)."
+        "The models rely mostly on texture of the protein in the nucleus (43\u00a0% of the contributions), spots "
+        "(20\u00a0% of the contributions) and shape (10\u00a0% of the contributions)."
     )
     assert sentences.why([("nothing", 0.0)]) == ""
 
@@ -25,8 +25,8 @@ def test_cost_names_what_is_missed_most_and_is_silent_where_nothing_is():
 def test_the_cells_it_shows_on():
     said = sentences.cells([("mean", 0.75), ("top", 0.22), ("whole field", 0.03)])
     assert said == (
-        "Of the gain 75\u00a0% comes from the average of a field's cells and 22\u00a0% comes from the cells with "
-        "the highest values."
+        "Of the contributions 75\u00a0% comes from the average of a field's cells and 22\u00a0% comes from the cells "
+        "with the highest values."
     )
 
 
