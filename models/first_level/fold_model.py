@@ -170,13 +170,8 @@ class Training:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
-    def content_hash(self) -> str:
-        """A hash of values, labels, groups, folds, names and sets of columns."""
-        return array_hash(*self.arrays.values())
-
-    @property
-    def values_hash(self) -> str:
-        """The same without labels."""
+    def unlabelled_hash(self) -> str:
+        """A hash of values, groups, folds, names and sets of columns: of all but the labels."""
         return array_hash(*(array for name, array in self.arrays.items() if name != "labels"))
 
     def columns_of(self, name: str) -> np.ndarray | None:

@@ -96,7 +96,7 @@ def train_first_level(
         for fold_model in missing:
             fold_model.note.unlink(missing_ok=True)
         counted = _counted([fold_model.note for fold_model in _boosters(missing)], progress)
-        with handed_over(folder / f"{INPUTS}{training.content_hash[:16]}", **training.arrays) as inputs, counted:
+        with handed_over(folder / f"{INPUTS}{digest(stamps)}", **training.arrays) as inputs, counted:
             first, others = _screening_first(missing, organelles, inputs, settings, stamps)
             for step, tasks in ((_fit_linear_and_screen, first), (_fit_several, others)):
                 for _ in run_tasks(step, tasks, settings.workers):
@@ -124,7 +124,7 @@ def fold_model_stamps(training: Training, settings: FitSettings) -> Stamps:
 
     An organelle's models depend on its own labels only, so that a corrected label trains no others again.
     """
-    values, labels = training.values_hash, [array_hash(column) for column in training.labels.T]
+    values, labels = training.unlabelled_hash, [array_hash(column) for column in training.labels.T]
     return {name: [_stamp(name, settings, [values, mine]) for mine in labels] for name in settings.members}
 
 
