@@ -216,6 +216,12 @@ def fit(
     show_settings: Annotated[
         bool, typer.Option("--show-settings", help="Print all settings for this run, and do not fit.")
     ] = False,
+    own_classes: Annotated[
+        bool,
+        typer.Option(
+            "--own-classes", help="Take every label in train.csv as the name of your own class, even numbers."
+        ),
+    ] = False,
     no_covariates: Annotated[
         bool, typer.Option("--no-covariates", help="Leave out features that depend on how a field was acquired.")
     ] = False,
@@ -241,7 +247,7 @@ def fit(
     chosen = tuple(name.strip() for name in members.split(",")) if members else ()
     outcome = pipeline.fit(
         job, groups=groups, n_folds=folds, rounds=rounds, covariates=not no_covariates, members=chosen,
-        settings_file=settings, show=show_settings, like_before=like_before,
+        settings_file=settings, show=show_settings, like_before=like_before, own_classes=own_classes,
     )  # fmt: skip
     _print_outcome(outcome, quiet, as_json)
 

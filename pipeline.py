@@ -71,10 +71,10 @@ def extract(job: Job, *, no_er: bool = False, masks: Path | None = None, network
 def fit(
     job: Job, *, groups: Path | None = None, n_folds: int | None = None, rounds: int | None = None,
     covariates: bool = True, members: tuple[str, ...] = (), settings_file: Path | None = None, show: bool = False,
-    like_before: bool = False,
+    like_before: bool = False, own_classes: bool = False,
 ) -> Outcome:  # fmt: skip
     """Matrix and labels -> folds -> first level -> stack -> calibration -> thresholds -> leaderboard."""
-    options = fitting.FitOptions(groups, n_folds, rounds, covariates, members, settings_file, like_before)
+    options = fitting.FitOptions(groups, n_folds, rounds, covariates, members, settings_file, like_before, own_classes)
     earlier = fitting.earlier_fit(job, options)
     training, settings = fitting.prepare(job, options, earlier)
     if show:
@@ -82,14 +82,15 @@ def fit(
     with job.at_work() as workers:
         fitted = fitting.train(job, training, settings, workers, earlier)
         quality = data_quality.write_data_quality(job.folder, fitted, training)
-        job.folder.note("fit", fitted.settings.of_result() | {"data": str(job.data), "groups": training.groups_from})
-    return fitting.outcome(job, training, quality)
+        noted = {"data": str(job.data), "groups": training.groups_from, "own_classes": training.own_classes}
+        job.folder.note("fit", fitted.settings.of_result() | noted)
+    return fitting.outcome(job, training, fitted, quality)
 
 
 def importances(job: Job, organelle: str | None = None, *, plot: Path | None = None, top: int = 15) -> Outcome:
     """Boosters -> what drives each organelle; measured once for a fit."""
-    organelle = explaining.check_request(organelle, plot)
     fitted = finished_fit(job.folder)
+    organelle = explaining.check_request(fitted.classes, organelle, plot)
     with job.at_work() as workers:
         importance = explaining.importance_of_run(job.folder, fitted, workers, job.quiet)
     return explaining.show(job, importance, fitted, organelle, plot, top)
@@ -121,6 +122,7 @@ def predict(
 def submit(job: Job, *, prior_shift: str = "none") -> Outcome:
     """Predict the test fields and write them in Kaggle's order."""
     fitted = finished_fit(job.folder, job.data)
+    submission.refuse_other_classes(job.folder, fitted.classes)
     ids, values = submission.read_test_fields(job, fitted)
     calls = submission.Calls(ids, *shift(prior_shift, *fitted.predict(values), fitted.prior, fitted.trainable))
     wanted = submission.wanted_ids(job.folder, job.data / submission.SAMPLE, calls.ids)

@@ -23,7 +23,8 @@ import cli
 from commands.submit import read_wanted
 from engine.errors import HpaError
 from features.reading.fields import find_fields, read_field
-from models.data.labels import read_groups, read_labels
+from models.data.groups import read_groups
+from models.data.labels import read_labels
 from models.first_level.members import member
 
 READ = "read"

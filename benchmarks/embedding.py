@@ -28,11 +28,11 @@ from features.embedding.network import EmbeddingNetwork, embed
 from features.extraction.pooling import pool
 from features.extraction.settings import ExtractSettings
 from features.reading.fields import find_fields
+from models.data.trainability import trainable
 from models.data.training_set import read_training_set
 from models.evaluation.metrics import macro_ap
 from models.first_level.defaults import default_parameters
 from models.first_level.members import member
-from models.first_level.training import trainable
 from models.folds import make_folds
 from store.run_folder import RunFolder
 

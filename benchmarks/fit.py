@@ -21,7 +21,7 @@ import pandas as pd
 
 from benchmarks.process_cost import Cost, measure
 from benchmarks.synthetic import antibody_groups, synthetic_matrix
-from models.data.labels import ORGANELLES, read_labels
+from models.data.labels import read_labels
 from models.ensemble import member_scores
 from models.evaluation.metrics import best_f1, calibration_error, debiased_calibration_error, each, f1, macro, macro_ap
 from models.first_level.fold_model import FoldModel, load_models
@@ -29,6 +29,7 @@ from models.fit import fit
 from models.fitted import Fitted, load
 from models.folds import split_off
 from models.settings import FitSettings
+from store.classes import ORGANELLES
 
 PEERS = ("OneVsRest LightGBM", "OneVsRest XGBoost", "plain LightGBM", "plain XGBoost")
 DRAWS = 200

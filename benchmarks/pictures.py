@@ -25,12 +25,12 @@ from engine.files import whole
 from features.core.cells import make_cells
 from features.core.device import open_device
 from features.segmentation.segment import segment
-from models.data.labels import ORGANELLES
 from report.drawing import brightened, edges, in_colour
 from simulate.cell_lines import CELL_LINES
 from simulate.field import draw_field
 from simulate.plan import FieldPlan, Style
 from store.channels import CHANNELS
+from store.classes import ORGANELLES
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 LARGEST = 195_000  # bytes

@@ -27,11 +27,11 @@ import features
 from features.extraction.field_level import field_columns
 from features.reading.fields import find_fields, read_field
 from features.segmentation.segment import segment
-from models.data.labels import ORGANELLES
 from report.galleries import EXAMPLES, draw
 from report.page import write_report
 from report.report_data import Picture, ReportData
 from simulate import simulate
+from store.classes import ORGANELLES
 from store.columns import columns_frame
 from store.matrix import matrix_columns
 

@@ -21,14 +21,14 @@ import pandas as pd
 from features.extraction.pooling import pool
 from features.reading.fields import find_fields, read_field
 from features.segmentation.segment import segment
-from models.data.labels import ORGANELLES
+from models.data.trainability import trainable
 from models.data.training_set import read_training_set
 from models.evaluation.metrics import average_precision, each, macro
 from models.first_level.defaults import default_parameters
 from models.first_level.members import member
-from models.first_level.training import trainable
 from models.folds import make_folds
 from store.channels import CHANNELS
+from store.classes import ORGANELLES
 from store.run_folder import RunFolder
 
 

@@ -51,8 +51,8 @@ def write_label_errors(folder: RunFolder, fitted: Fitted) -> pd.DataFrame:
     """Write label_errors.csv: labels that the held-out models confidently contradict."""
     rows = np.flatnonzero(fitted.fold >= 0)
     table = label_errors_table(
-        tuple(fitted.ids[i] for i in rows), fitted.labels[rows], fitted.probabilities[rows], fitted.trainable,
-        fitted.groups[rows],
+        tuple(fitted.ids[i] for i in rows), fitted.classes, fitted.labels[rows], fitted.probabilities[rows],
+        fitted.trainable, fitted.groups[rows],
     )  # fmt: skip
     with whole(folder.label_errors) as temporary:
         table.to_csv(temporary, index=False, float_format="%.4f", lineterminator="\n")

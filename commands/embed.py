@@ -25,7 +25,7 @@ from features.extraction.settings import ExtractSettings
 from features.reading.fields import FieldSource
 from features.reading.splits import find_splits
 from models.data.duplicates import join, near_identical
-from models.data.labels import groups_from_ids
+from models.data.groups import groups_from_ids
 from models.data.training_set import find_groups
 from store.schema import METADATA_HASH, METADATA_ID
 from store.shards import Shard, plan_shards, reconcile_shards

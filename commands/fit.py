@@ -18,14 +18,15 @@ from engine.ids import shown
 from engine.outcome import Outcome
 from features.core.device import device_names
 from models.data.duplicates import join
+from models.data.trainability import reason_lines, why_not_trainable
 from models.data.training_set import TrainingSet, read_training_set
-from models.fit import fit, make_design, settings_for
+from models.fit import Design, fit, make_design, settings_for
 from models.fit_file import read_fit_file
 from models.fitted import Fitted, load
 from models.folds import NEW
 from models.settings import FitSettings
 from models.settings_file import read_settings_file, settings_text
-from store.run_folder import RunFolder
+from store.run_folder import RunFolder, read_config
 
 _log = logging.getLogger(__name__)
 
@@ -76,6 +77,8 @@ class FitOptions:
     like_before : bool
         The settings, groups and folds of the earlier fit, so that scores before and after a change of labels can be
         compared; everything else is ignored if there is one.
+    own_classes : bool
+        Take every label as the name of a class of the lab's own.
     """
 
     groups: Path | None = None
@@ -85,6 +88,7 @@ class FitOptions:
     members: tuple[str, ...] = ()
     file: Path | None = None
     like_before: bool = False
+    own_classes: bool = False
 
 
 def earlier_fit(job: Job, options: FitOptions) -> Fitted | None:
@@ -101,7 +105,8 @@ def earlier_fit(job: Job, options: FitOptions) -> Fitted | None:
 def prepare(job: Job, options: FitOptions, earlier: Fitted | None = None) -> tuple[TrainingSet, FitSettings]:
     """Read labels, features and groups, and choose the settings, or take those of the earlier fit."""
     if earlier is not None:
-        training = read_training_set(job.data, job.folder, options.groups, covariates=True)
+        own = options.own_classes or bool(read_config(job.folder.config).get("fit", {}).get("own_classes"))
+        training = read_training_set(job.data, job.folder, options.groups, covariates=True, own_classes=own)
         return like_earlier(training, earlier), earlier.settings
     given = {} if options.file is None else read_settings_file(options.file)
     chosen = {"n_folds": options.n_folds, "rounds": options.rounds, "members": options.members or None}
@@ -110,19 +115,34 @@ def prepare(job: Job, options: FitOptions, earlier: Fitted | None = None) -> tup
         settings = FitSettings(**given, seed=job.seed, device=device_names(job.worker_device)[0])
     except ValueError as error:
         raise UsageError(f"{error}.") from error
-    return read_training_set(job.data, job.folder, options.groups, options.covariates), settings
+    training = read_training_set(job.data, job.folder, options.groups, options.covariates, options.own_classes)
+    at_least_one = training.classes.is_kaggle or bool(training.labels.any(1).all())
+    return training, replace(settings, organelles=training.classes.names, at_least_one=at_least_one)
 
 
 def like_earlier(training: TrainingSet, earlier: Fitted) -> TrainingSet:
-    """The training set with the columns of an earlier fit, and with its groups for the fields that were in it."""
-    matrix = training.matrix
+    """The training set with the columns and classes of an earlier fit, and its groups for the fields that it had.
+
+    Raises
+    ------
+    InputError
+        If a class is new since then.
+    """
+    matrix, before, now = training.matrix, earlier.classes.names, training.classes.names
+    if new_classes := [name for name in now if name not in before]:
+        raise InputError(
+            f"the earlier fit in {earlier.folder.root} has no class {', '.join(new_classes)}, so it cannot be compared "
+            "with a new one. Leave --like-before out."
+        )
+    labels = np.zeros((len(training.labels), len(before)), bool)
+    labels[:, [before.index(name) for name in now]] = training.labels
     at = pd.Index(earlier.ids).get_indexer(pd.Index(matrix.ids))
     new = training.groups + 1 + int(earlier.groups.max(initial=0))
     groups = np.where(at >= 0, earlier.groups[at], new)
     pairs = training.duplicates[training.duplicates[:, 1] < len(matrix.ids)]
     kept = matrix.columns["name"].isin(set(earlier.columns)).to_numpy()
     return replace(
-        training, matrix=matrix.select(kept), groups=join(groups, pairs),
+        training, matrix=matrix.select(kept), classes=earlier.classes, labels=labels, groups=join(groups, pairs),
         groups_from="the earlier fit and near-identical fields",
     )  # fmt: skip
 
@@ -156,6 +176,7 @@ def train(
     return fit(
         matrix.ids, matrix.values, matrix.columns, training.labels, training.groups, replace(settings, workers=workers),
         job.folder.root, job.quiet,
+        check=partial(refuse_nothing_to_learn, training),
         clear=partial(clear_earlier_fit, job.folder, matrix.columns),
         named=grouped,
         simulated=(job.data / "simulated.json").is_file(),
@@ -173,7 +194,27 @@ def _corrections_lines(training: TrainingSet) -> list[str]:
     return [f"{counted(n, 'field')} {what}" for what, n in counts.items() if n]
 
 
-def outcome(job: Job, training: TrainingSet, quality: DataQuality) -> Outcome:
+def refuse_nothing_to_learn(training: TrainingSet, design: Design) -> None:
+    """Raise InputError if no class can be learnt; the message has a reason for each."""
+    if design.trainable.any():
+        return
+    reasons = why_not_trainable(training.labels, training.groups, design.training.fold)
+    raise InputError(
+        f"nothing can be learnt from {counted(len(training.labels), 'field')} in "
+        f"{counted(len(np.unique(training.groups)), 'group')} (groups from {training.groups_from}). "
+        f"{'; '.join(reason_lines(training.classes.names, reasons))}. Add fields, classes or groups."
+    )
+
+
+def unlearnt_lines(training: TrainingSet, fitted: Fitted) -> list[str]:
+    """How many classes could not be learnt, and why."""
+    reasons = why_not_trainable(training.labels, fitted.groups, fitted.fold)
+    n = sum(bool(reason) for reason in reasons)
+    head = f"not learnt: {n} of {training.classes.counted(len(training.classes.names))}"
+    return [head, *(f"  {line}" for line in reason_lines(training.classes.names, reasons))]
+
+
+def outcome(job: Job, training: TrainingSet, fitted: Fitted, quality: DataQuality) -> Outcome:
     """Report the data, the scores, and where the tables are."""
     folder = job.folder
     metrics = read_json(folder.fit.metrics)
@@ -182,8 +223,8 @@ def outcome(job: Job, training: TrainingSet, quality: DataQuality) -> Outcome:
     lines = [
         f"{counted(len(training.labels), 'field')} in {counted(len(np.unique(training.groups)), 'group')} "
         f"(from {training.groups_from})",
-        f"too few positive fields to train on: {len(metrics['not_trainable'])} of 28 organelles"
-        + (f" ({', '.join(metrics['not_trainable'])})" if metrics["not_trainable"] else ""),
+        *training.remarks,
+        *unlearnt_lines(training, fitted),
     ]
     lines += _corrections_lines(training)
     if training.n_unmeasured:
@@ -191,8 +232,8 @@ def outcome(job: Job, training: TrainingSet, quality: DataQuality) -> Outcome:
         lines.append(f"{unmeasured} without features (image missing or unusable)")
     if macro["n_organelles"]:
         lines.append(
-            f"macro over {counted(macro['n_organelles'], 'organelle')} ({kind}): average precision {macro['ap']:.3f} "
-            f"(chance {macro['chance_ap']:.3f}), F1 {macro['f1']:.3f}"
+            f"macro over {training.classes.counted(macro['n_organelles'])} ({kind}): average precision "
+            f"{macro['ap']:.3f} (chance {macro['chance_ap']:.3f}), F1 {macro['f1']:.3f}"
         )
     lines += [f"leaderboard in {folder.fit.leaderboard}", *quality.lines(folder)]
     facts = {

@@ -4,7 +4,7 @@ The layout is AnnData's documented one ("On-disk format", version 0.1.0 of the w
 plain strings or categories, which every version of anndata and its readers in R understand; nothing is pickled.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from engine.errors import UsageError
-from models.data.labels import ORGANELLES
+from models.fit_file import read_fit_file
 from store.flat_table import FlatTable
 from store.run_folder import RunFolder, read_config
 from store.schema import METADATA_CELL, METADATA_ID, METADATA_SPLIT
@@ -106,16 +106,26 @@ def _uns(table: FlatTable) -> dict[str, Any]:
     return {"level": table.level, "config": text, "versions": content.get("extract", {}).get("versions", {})}
 
 
+def _keys(names: Sequence[str]) -> list[str]:
+    """Class names as keys of an HDF5 file, where a slash would open a group; made unique with a number."""
+    keys: list[str] = []
+    for name in names:
+        key = name.replace("/", "_")
+        keys.append(key if key not in keys and (key == name or key not in names) else f"{key}_{len(keys)}")
+    return keys
+
+
 def _of_fields(folder: RunFolder, obs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Labels and out-of-fold probabilities of the training fields if there is a fit; NaN for other fields."""
     tables = {"labels": folder.fit.labels, "out_of_fold": folder.fit.probabilities}
-    if not all(path.is_file() for path in tables.values()):
+    if not folder.fit.fit_file.is_file():
         return {}
-    found = {}
+    names = read_fit_file(folder.fit).settings.organelles
+    keys, found = _strings(_keys(names)), {}
     for key, path in tables.items():
-        kinds = {METADATA_ID: "text"} | dict.fromkeys(ORGANELLES, "truth" if key == "labels" else "number")
+        kinds = {METADATA_ID: "text"} | dict.fromkeys(names, "truth" if key == "labels" else "number")
         fitted = read_table(path, kinds).to_pandas().set_index(METADATA_ID)
         rows = fitted.astype(np.float32).reindex(obs.index)
         rows[(obs[METADATA_SPLIT] != "train").to_numpy()] = np.nan
-        found[key] = pd.DataFrame(rows.to_numpy(), obs.index, _strings(ORGANELLES))
+        found[key] = pd.DataFrame(rows.to_numpy(), obs.index, keys)
     return found

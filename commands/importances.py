@@ -11,7 +11,6 @@ import pandas as pd
 from commands.job import Job
 from engine.outcome import Outcome
 from engine.running.progress import progress
-from models.data.labels import ORGANELLES, find_organelle
 from models.explanation.importance import (
     ImportanceSettings,
     find_learnt,
@@ -30,6 +29,7 @@ from report.feature_descriptions import (
     family_in_words,
 )
 from report.rows import rows_of
+from store.classes import Classes
 from store.matrix import FieldMatrix, matrix_columns, read_columns
 from store.run_folder import RunFolder
 from store.stamp import stamp, stamp_of
@@ -52,7 +52,7 @@ def importance_of(
     settings = replace(settings, seed=fitted.settings.seed)
     mark = _stamp(fitted, settings)
     if stamp_of(folder.importance) == mark:
-        return read_importance(folder.importance, matrix_columns(read_columns(folder)))
+        return read_importance(folder.importance, matrix_columns(read_columns(folder)), fitted.classes)
     matrix = fitted_fields()
     with progress("importances", fitted.settings.n_folds, "folds", quiet) as bar:
         importance = measure_importance(fitted, matrix, settings, bar)
@@ -67,14 +67,15 @@ def _stamp(fitted: Fitted, settings: ImportanceSettings) -> str:
 
 
 def all_lines(importance: pd.DataFrame, fitted: Fitted) -> list[str]:
-    """For the terminal: the three families of each organelle with the largest share of the contributions."""
-    learnt = [name for name, able in zip(ORGANELLES, fitted.trainable, strict=True) if able]
-    others = [name for name in ORGANELLES if name not in learnt]
-    lines = [f"too few positive fields to train on: {', '.join(others)}"] if others else []
+    """For the terminal: the three families of each class with the largest share of the contributions."""
+    learnt = fitted.classes.named(fitted.trainable)
+    others = fitted.classes.named(~fitted.trainable)
+    lines = [f"too few fields or groups with it, or without it, to train on: {', '.join(others)}"] if others else []
+    width = max(map(len, learnt), default=0) + 2
     for name in learnt:
         rows = top(importance, name, "family", 3)
         leading = ", ".join(f"{family_in_words(row['what'])} {row['share_mean']:.0%}" for row in rows_of(rows))
-        lines.append(f"{name:31s}{leading}")
+        lines.append(f"{name:{width}s}{leading}")
     return lines
 
 
@@ -129,13 +130,13 @@ def show(
     return Outcome(tuple(lines), folder.command("report"), facts)
 
 
-def check_request(organelle: str | None, plot: Path | None) -> str | None:
-    """The organelle's full name; refuses an unknown organelle or image format before any work."""
+def check_request(classes: Classes, organelle: str | None, plot: Path | None) -> str | None:
+    """The class's full name; refuses an unknown class or image format before any work."""
     if plot is not None:
         from report.importance_plot import check_form
 
         check_form(plot)
-    return find_organelle(organelle) if organelle is not None else None
+    return classes.find(organelle) if organelle is not None else None
 
 
 def importance_of_run(folder: RunFolder, fitted: Fitted, workers: int, quiet: bool) -> pd.DataFrame:

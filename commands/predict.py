@@ -152,7 +152,7 @@ def outcome(
 ) -> Outcome:  # fmt: skip
     """Report the first calls with their reasons, and where the tables are."""
     if pictures:
-        command = what_drives(tables, reference.fitted.trainable, job.run)
+        command = what_drives(tables, reference.fitted, job.run)
     else:
         more = {"overlays": work.files.root / "overlays", "label_images": label_images}
         command = command_line("predict", work.images, **work.named | more)

@@ -54,6 +54,7 @@ def report_run(folder: RunFolder, fitted: Fitted, data: Path, masks: Path | None
         groups_from=str(read_config(folder.config).get("fit", {}).get("groups", "unknown")),
         facts=_facts(fitted, cells, len(failures)),
         ids=fitted.ids,
+        classes=fitted.classes,
         labels=fitted.labels,
         probabilities=fitted.probabilities,
         calls=fitted.calls,

@@ -13,13 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from commands.job import Job
+from engine.command_line import command_line
 from engine.counted import counted
 from engine.csv_table import read_csv_table
 from engine.errors import InputError
 from engine.files import whole, write_csv
+from engine.ids import no_match
 from engine.outcome import Outcome
-from models.data.labels import ORGANELLES
 from models.fitted import Fitted
+from store.classes import ORGANELLES, Classes
 from store.matrix import read_fields
 from store.run_folder import RunFolder
 from store.schema import METADATA_ID, SUBMISSION, TEST_CALLS
@@ -35,8 +37,8 @@ class Calls:
     Attributes
     ----------
     ids : tuple of str
-    probabilities : ndarray of float64, shape (n_fields, 28)
-    calls : ndarray of bool, shape (n_fields, 28)
+    probabilities : ndarray of float64, shape (n_fields, n_classes)
+    calls : ndarray of bool, shape (n_fields, n_classes)
         At least one organelle a field.
     """
 
@@ -46,7 +48,7 @@ class Calls:
 
 
 def write_predictions(path: Path, calls: Calls) -> None:
-    """Write a row per field: Metadata_Id, Metadata_Called (a list of label numbers), 28 probabilities as float32."""
+    """Write a row per field: Metadata_Id, Metadata_Called (a list of label numbers), the probabilities as float32."""
     called = pa.array([np.flatnonzero(row) for row in calls.calls], pa.list_(pa.int64()))
     table = dict(zip(TEST_CALLS, (list(calls.ids), called), strict=True))
     table |= {name: calls.probabilities[:, j].astype(np.float32) for j, name in enumerate(ORGANELLES)}
@@ -70,7 +72,7 @@ def read_wanted(path: Path, measured: Sequence[str]) -> list[str]:
     table = read_csv_table(path, ("Id",), "Kaggle's sample_submission.csv has the columns Id and Predicted")
     wanted = list(table.cells["Id"])
     if measured and set(measured).isdisjoint(wanted):
-        example = f" (the table starts with {wanted[0]}, the fields with {measured[0]})" if wanted else ""
+        example = f" ({no_match(wanted[0], measured, path)})" if wanted else ""
         raise InputError(
             f"{path}: none of the {len(measured)} measured test fields is named in it{example}. Give the file of "
             "these fields, or remove it to get a row for each field."
@@ -120,6 +122,17 @@ def write_submission(path: Path, wanted: list[str], calls: Calls, fallback: int)
 
 def _target(row: np.ndarray) -> str:
     return " ".join(str(j) for j in np.flatnonzero(row))
+
+
+def refuse_other_classes(folder: RunFolder, classes: Classes) -> None:
+    """Raise InputError unless the classes are those that Kaggle's submission numbers."""
+    if not classes.is_kaggle:
+        command = command_line("predict", "FOLDER", run=folder.root)
+        raise InputError(
+            f"the run in {folder.root} was fitted on {classes.counted(len(classes.names))} "
+            f"({', '.join(classes.names[:3])}, ...); a submission to Kaggle holds the numbers of the 28 organelles of "
+            f"2018. For the calls of these classes run: {command}"
+        )
 
 
 def read_test_fields(job: Job, fitted: Fitted) -> tuple[tuple[str, ...], np.ndarray]:

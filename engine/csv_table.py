@@ -47,16 +47,7 @@ def read_csv_table(path: Path, columns: tuple[str, ...], form: str) -> CsvTable:
         If the file is missing or not a UTF-8 csv file, a column is missing, a row has too few or too many cells, or an
         id is invalid or appears twice.
     """
-    if not path.is_file():
-        raise InputError(f"{path} does not exist. Name the folder that holds it with --data DIR; {form}.")
-    if path.stat().st_size > LARGEST:
-        raise InputError(f"{path} has {path.stat().st_size:,} bytes (at most {LARGEST:,} are read); {form}.")
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(_rows(path, file, form))
-    except (UnicodeDecodeError, csv.Error) as error:
-        reason = f"not UTF-8: {error.reason}" if isinstance(error, UnicodeDecodeError) else str(error)
-        raise InputError(f"{path} cannot be read as a csv table ({reason}); {form}. Save it anew as UTF-8.") from error
+    rows = _all_rows(path, form)
     header = [name.strip() for name in rows[0][1]] if rows else []
     places = [_place(path, header, name, form) for name in columns]
     rows = rows[1:]
@@ -64,6 +55,25 @@ def read_csv_table(path: Path, columns: tuple[str, ...], form: str) -> CsvTable:
     table = CsvTable(tuple(line for line, _ in rows), cells)
     _check_ids(path, table, columns[0])
     return table
+
+
+def read_header(path: Path, form: str) -> list[str]:
+    """The names of a table's columns; raises as `read_csv_table` does."""
+    rows = _all_rows(path, form)
+    return [name.strip() for name in rows[0][1]] if rows else []
+
+
+def _all_rows(path: Path, form: str) -> list[tuple[int, list[str]]]:
+    if not path.is_file():
+        raise InputError(f"{path} does not exist. Name the folder that holds it with --data DIR; {form}.")
+    if path.stat().st_size > LARGEST:
+        raise InputError(f"{path} has {path.stat().st_size:,} bytes (at most {LARGEST:,} are read); {form}.")
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return list(_rows(path, file, form))
+    except (UnicodeDecodeError, csv.Error) as error:
+        reason = f"not UTF-8: {error.reason}" if isinstance(error, UnicodeDecodeError) else str(error)
+        raise InputError(f"{path} cannot be read as a csv table ({reason}); {form}. Save it anew as UTF-8.") from error
 
 
 def _rows(path: Path, lines: Iterable[str], form: str) -> Iterator[tuple[int, list[str]]]:

@@ -1,6 +1,8 @@
 """Valid field ids: rejected are those that a spreadsheet would run or that read like a path."""
 
 import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
 
 LONGEST = 200  # characters
 _RUN_BY_SPREADSHEETS = ("=", "+", "-", "@")
@@ -22,18 +24,44 @@ def why_no_id(text: str) -> str | None:
     str or None
         E.g. "starts with '=', which a spreadsheet runs as a formula".
     """
+    unsafe = why_unsafe(text, LONGEST)
+    if not unsafe and (text.startswith(".") or "/" in text or "\\" in text):
+        return "reads like a path (it starts with a dot or holds a slash)"
+    return unsafe
+
+
+def why_unsafe(text: str, longest: int) -> str | None:
+    """Why a text of at most `longest` characters is unsafe in a csv table or on a terminal; None if it is not."""
     if not text:
         return "is empty"
-    if len(text) > LONGEST:
-        return f"has {len(text):,} characters (at most {LONGEST})"
+    if len(text) > longest:
+        return f"has {len(text):,} characters (at most {longest})"
     if text.startswith(_RUN_BY_SPREADSHEETS):
         return f"starts with {text[0]!r}, which a spreadsheet runs as a formula"
-    if text.startswith(".") or "/" in text or "\\" in text:
-        return "reads like a path (it starts with a dot or holds a slash)"
     if text != text.strip():
         return "starts or ends with a space"
     odd = next((c for c in text if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")), None)
     return None if odd is None else f"holds a character that is not printed (U+{ord(odd):04X})"
+
+
+def no_match(listed: str, measured: Sequence[str], table: Path) -> str:
+    """An id of a table beside one of the measured fields, and what to do where only leading zeros differ.
+
+    Parameters
+    ----------
+    listed : str
+        An id of the table.
+    measured : sequence of str
+        The ids of the fields, at least one.
+    table : Path
+    """
+    same = [field for field in measured if field != listed and field.lstrip("0") == listed.lstrip("0")]
+    if not same:
+        return f"{table.name} has for example {shown(listed)}, the images {measured[0]}"
+    return (
+        f"{table.name} has {shown(listed)}, the images {same[0]}: the leading zeros were lost, as in a spreadsheet "
+        f"that takes ids for numbers. Write the ids of {table.name} as the images are named, in a column of text"
+    )
 
 
 def shown(text: str, longest: int = _SHOWN) -> str:

@@ -43,7 +43,7 @@ def member_scores(models: Sequence[TrainedModel], matrix: np.ndarray) -> list[np
 def conclude(
     probabilities: np.ndarray, threshold: np.ndarray, trainable: np.ndarray, prior: np.ndarray, at_least_one: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities and calls of all 28 organelles from those of the trainable ones.
+    """Probabilities and calls of all classes from those of the trainable ones.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def conclude(
 
 
 def widen(values: np.ndarray, trainable: np.ndarray, other: np.ndarray | float) -> np.ndarray:
-    """Expand the trainable organelles' values (last axis) to all 28; the others get `other`."""
+    """Expand the trainable organelles' values (last axis) to all classes; the others get `other`."""
     full = np.empty((*values.shape[:-1], len(trainable)))
     full[...] = other
     full[..., trainable] = values

@@ -193,7 +193,7 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
         InputError
             If no finished fit is there.
         """
-        fitted = load(Path(folder), organelles=None)
+        fitted = load(Path(folder))
         settings, note = fitted.settings, Path(folder) / _NOTE
         saved = read_json(note) if note.is_file() else {"classes": settings.organelles, "binary": False}
         model = cls(
@@ -273,7 +273,7 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
             for name, content in files.items():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_bytes(content)
-            self._fitted = load(folder, organelles=None)
+            self._fitted = load(folder)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -11,12 +11,13 @@ import pandas as pd
 from engine.counted import counted
 from engine.errors import InputError
 from engine.running.progress import Progress, progress
+from models.data.trainability import trainable
 from models.ensemble import conclude, ensemble_scores, widen
 from models.evaluation.leaderboard import Leaderboard, add_intervals, assemble, organelle_rows
 from models.evaluation.leaderboard_rows import leak_rows, split_row, step_rows
 from models.first_level.fold_model import Training
 from models.first_level.members import BOOSTERS, COLUMN_SETS, kind_of
-from models.first_level.training import INPUTS, fold_model_stamps, train_first_level, trainable
+from models.first_level.training import INPUTS, fold_model_stamps, train_first_level
 from models.fitted import Fitted, load
 from models.folds import HELD_OUT, keep_folds, make_folds, split_off
 from models.second_level.second_level import CrossFitted, cross_fit_second_level, fit_second_level
@@ -39,7 +40,7 @@ class Design:
     training : Training
     kind : str
         "grouped" if groups were given, even if each has one field; otherwise "random".
-    trainable : ndarray of bool, shape (28,)
+    trainable : ndarray of bool, shape (n_classes,)
     """
 
     training: Training
@@ -66,6 +67,7 @@ def fit(
     settings: FitSettings,
     folder: Path,
     quiet: bool = False,
+    check: Callable[[Design], None] = lambda _: None,
     clear: Callable[[FitSettings], None] = lambda _: None,
     named: bool = True,
     simulated: bool = False,
@@ -81,7 +83,7 @@ def fit(
         NaN for missing values.
     columns : DataFrame
         One row a column, with `name`; family and channels, if given, tell its set (see `column_sets`).
-    labels : ndarray of bool, shape (n_fields, 28)
+    labels : ndarray of bool, shape (n_fields, n_classes)
     groups : ndarray of int, shape (n_fields,), or None
         Fields that are not independent (e.g. one antibody) share a number; None if unknown.
     settings : FitSettings
@@ -89,6 +91,8 @@ def fit(
         The run folder, or another for the files that `FitFolder` names.
     quiet : bool
         Show no progress.
+    check : callable
+        Called with the design before anything is trained; may refuse it.
     clear : callable
         Called with all settings before a new fit replaces the tables of an earlier one, e.g. to print a message and to
         remove the results that depend on them.
@@ -108,13 +112,14 @@ def fit(
     groups = np.arange(len(matrix)) if groups is None else groups
     _check(ids, matrix, columns, labels, groups, settings)
     design = make_design(matrix, columns, labels, groups, settings, named, fold)
+    check(design)
     settings = settings_for(design.training, settings)
     first_level = fold_model_stamps(design.training, settings)
     used = [settings.of_result(), design.kind, simulated]
     mark = stamp(used, [first_level, list(columns["name"]), ids], fit_code())
     results = FitFolder(folder)
     if is_up_to_date(results, mark, settings.members):
-        return load(folder, settings.organelles)
+        return load(folder)
     clear(settings)
     results.clear()
     with _shown(design, settings, quiet) as shown:

@@ -98,6 +98,8 @@ def _settings(content: dict[str, Any]) -> FitSettings:
         raise ValueError("settings of another kind")
     if not isinstance(settings.at_least_one, bool) or len(set(names)) != len(names) or not names:
         raise ValueError("organelles are names, each once")
+    if any(shown(name, len(name) + 1) != name for name in names):
+        raise ValueError("a name of an organelle holds a character that is not printed")
     _text(settings.device)
     return settings
 

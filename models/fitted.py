@@ -11,13 +11,13 @@ import pyarrow as pa
 from engine.command_line import DATA
 from engine.errors import InputError
 from engine.files import write_json
-from models.data.labels import ORGANELLES
 from models.ensemble import conclude, ensemble_scores, widen
 from models.evaluation.leaderboard import Leaderboard
 from models.fit_file import fit_again, read_fit_file
 from models.second_level.second_level import SecondLevel
 from models.second_level.standardisation import FoldStandardisation
 from models.settings import FitSettings
+from store.classes import Classes
 from store.fit_folder import FitFolder, read_class_table, write_class_table, write_table
 from store.matrix import FieldMatrix, read_fields
 from store.run_folder import RunFolder
@@ -39,29 +39,29 @@ class Fitted:
     settings : FitSettings
     columns : tuple of str
         Names of the matrix's columns.
-    trainable : ndarray of bool, shape (28,)
-        Organelles with models; the others are predicted with their prior.
-    prior : ndarray of float64, shape (28,)
+    trainable : ndarray of bool, shape (n_classes,)
+        Classes with models; the others are predicted with their prior.
+    prior : ndarray of float64, shape (n_classes,)
         (count + 0.5) / (n + 1) over the fields in folds.
     standardisation : FoldStandardisation
         Mean and spread of each fold's scores, for the trainable organelles.
     second_level : SecondLevel
         For the trainable organelles, in order.
-    threshold : ndarray of float64, shape (28,)
+    threshold : ndarray of float64, shape (n_classes,)
         NaN for organelles that are not trainable.
     ids : tuple of str
         The n training fields.
-    labels : ndarray of bool, shape (n, 28)
+    labels : ndarray of bool, shape (n, n_classes)
     groups : ndarray of int64, shape (n,)
         Fields of one group share a fold.
     fold : ndarray of int8, shape (n,)
         The training fields' folds; -1 for those held out.
-    members : ndarray of float32, shape (n, 28, n_members)
+    members : ndarray of float32, shape (n, n_classes, n_members)
         The training fields' standardised scores by each member: out-of-fold scores, or for held-out fields those of the
         whole ensemble.
-    probabilities : ndarray of float32, shape (n, 28)
+    probabilities : ndarray of float32, shape (n, n_classes)
         The training fields' probabilities: cross-fitted, or for held-out fields those of the whole ensemble.
-    calls : ndarray of bool, shape (n, 28)
+    calls : ndarray of bool, shape (n, n_classes)
     leaderboard : Leaderboard
     stamp : str
         Of the fit.
@@ -88,8 +88,13 @@ class Fitted:
     values: str
 
     @property
+    def classes(self) -> Classes:
+        """The classes of the fit; every command reads them here."""
+        return Classes(self.settings.organelles)
+
+    @property
     def threshold(self) -> np.ndarray:
-        """Threshold of each of the 28 organelles; NaN for those that are not trainable."""
+        """Threshold of each class; NaN for those that are not trainable."""
         return widen(self.second_level.thresholds.threshold, self.trainable, np.nan)
 
     def predict(self, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -102,8 +107,8 @@ class Fitted:
 
         Returns
         -------
-        probabilities : ndarray of float32, shape (n_fields, 28)
-        calls : ndarray of bool, shape (n_fields, 28)
+        probabilities : ndarray of float32, shape (n_fields, n_classes)
+        calls : ndarray of bool, shape (n_fields, n_classes)
             At least one a field, unless `settings.at_least_one` is False.
 
         Raises
@@ -181,29 +186,22 @@ class Fitted:
         write_json(folder.fit_file, content)
 
 
-def load(root: Path, organelles: tuple[str, ...] | None = ORGANELLES) -> Fitted:
+def load(root: Path) -> Fitted:
     """Read a finished fit.
 
     Parameters
     ----------
     root : Path
         The run folder, or the folder of an estimator.
-    organelles : tuple of str or None
-        The names that its labels must have; None accepts any.
 
     Raises
     ------
     InputError
-        If there is none in the folder, one of its files is damaged, or its labels have other names.
+        If there is none in the folder, or one of its files is damaged.
     """
     folder = FitFolder(root)
     fit, remedy = read_fit_file(folder), _remove(folder)
     names = fit.settings.organelles
-    if organelles is not None and names != organelles:
-        raise InputError(
-            f"the fit in {root} is of {len(names)} labels of its own ({names[0]} ...), not of the {len(organelles)} "
-            "organelles. Open it from Python: OrganelleClassifier.load (docs/python.md)."
-        )
     ids, groups, fold = _read_folds(folder, fit.settings.n_folds)
     labels = read_class_table(folder.labels, ids, names, "truth", remedy)
     if (fit.trainable & ~labels[fold >= 0].any(0)).any():

@@ -3,9 +3,9 @@
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
-from models.data.labels import ORGANELLES
 from models.first_level.defaults import default_members, default_parameters
 from models.first_level.members import BOOSTERS, COLUMN_SETS, KINDS, column_set_of, is_member, kind_of
+from store.classes import ORGANELLES
 
 FEWEST_FOLDS = 3
 

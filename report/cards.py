@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from models.data.labels import ORGANELLES
-from models.trust.label_errors import confusions, names_of
+from models.trust.label_errors import confusions
 from report import sentences
 from report.curves import polyline, precision_recall, reliability
 from report.feature_descriptions import (
@@ -19,6 +18,7 @@ from report.feature_descriptions import (
 )
 from report.report_data import Picture, ReportData
 from report.rows import Row, rows_of
+from store.classes import Classes
 
 N_FEATURES, N_BLOCKS, N_GROUPS, N_CONFUSED = 8, 6, 6, 3
 
@@ -95,7 +95,7 @@ class Card:
 
 
 def make_cards(data: ReportData) -> list[Card]:
-    """A card for each trainable organelle, in Kaggle's order."""
+    """A card for each trainable class, in their order."""
     rows = data.scored
     confused = confusions(data.labels[rows], data.calls[rows])
     board = data.leaderboard[data.leaderboard["kind"] == "organelle"]
@@ -111,7 +111,7 @@ def _card(
     data: ReportData, j: int, scores: dict[str, Row], confused: np.ndarray, leading: Leading,
     words: dict[str, str], columns: pd.DataFrame, blocks: dict[str, str],
 ) -> Card:  # fmt: skip
-    name, rows = ORGANELLES[j], data.scored
+    name, rows = data.classes.names[j], data.scored
     labels, probabilities, calls = data.labels[rows, j], data.probabilities[rows, j], data.calls[rows, j]
     in_words = {"family": family_in_words, "channel": channel_in_words, "compartment": compartment_in_words}
     groups = {
@@ -130,7 +130,7 @@ def _card(
     caution = sentences.caution(score["ap_low"], score["chance_ap"], score["n_positive"])
     return Card(
         name, score, _curves(labels, probabilities, calls), caution, tuple(sentence for sentence in spoken if sentence),
-        _most(confused[j]), _most(confused[:, j]), groups, bars,
+        _most(confused[j], data.classes), _most(confused[:, j], data.classes), groups, bars,
         tuple(_feature(row, words, columns) for row in leading.get((name, "feature"), [])[:N_FEATURES]),
         tuple(_shown(data, j, picture) for picture in data.pictures.get(j, ())),
     )  # fmt: skip
@@ -175,13 +175,13 @@ def _feature(row: Row, words: dict[str, str], columns: pd.DataFrame) -> FeatureL
     )  # fmt: skip
 
 
-def _most(counts: np.ndarray) -> tuple[tuple[str, int], ...]:
+def _most(counts: np.ndarray, classes: Classes) -> tuple[tuple[str, int], ...]:
     order = np.argsort(-counts, kind="stable")[:N_CONFUSED]
-    return tuple((ORGANELLES[k], int(counts[k])) for k in order if counts[k])
+    return tuple((classes.names[k], int(counts[k])) for k in order if counts[k])
 
 
 def _shown(data: ReportData, j: int, picture: Picture) -> Shown:
-    labels, calls = (names_of(table[picture.row]) for table in (data.labels, data.calls))
+    labels, calls = (", ".join(data.classes.named(table[picture.row])) for table in (data.labels, data.calls))
     uri = "data:image/jpeg;base64," + base64.b64encode(picture.jpeg).decode()
     probability = float(data.probabilities[picture.row, j])
     return Shown(picture.kind, data.ids[picture.row], probability, labels, calls, uri)

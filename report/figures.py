@@ -1,22 +1,26 @@
 """Plots of the data: organelles by fold, labels and cells per field."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from models.data.labels import ORGANELLES
+from report.importance_plot import verbatim
+from store.classes import Classes
 
 _BLUE, _ORANGE, _GREY = "#2b5c8a", "#c2570c", "#5b6675"
 _SMALL = 8  # pt
 
 
-def fold_figure(labels: np.ndarray, fold: np.ndarray, cells: np.ndarray | None) -> Figure:
+def fold_figure(classes: Classes, labels: np.ndarray, fold: np.ndarray, cells: np.ndarray | None) -> Figure:
     """Fields of each organelle in each fold, beside histograms of the labels and cells of a field.
 
     Parameters
     ----------
-    labels : ndarray of bool, shape (n_fields, 28)
+    classes : Classes
+    labels : ndarray of bool, shape (n_fields, n_classes)
     fold : ndarray of int, shape (n_fields,)
         -1 for held-out fields, which come last.
     cells : ndarray of float, shape (n_fields,), or None
@@ -27,7 +31,8 @@ def fold_figure(labels: np.ndarray, fold: np.ndarray, cells: np.ndarray | None) 
     figure = Figure(figsize=(10.6, 5.6))
     grid = figure.add_gridspec(2, 2, width_ratios=(1 + 0.35 * len(order), 3.4), wspace=0.14, hspace=0.3)
     grid.update(left=0.2, right=0.99, top=0.95, bottom=0.08)
-    _count_map(figure.add_subplot(grid[:, 0]), counts, ["held out" if k < 0 else f"fold {k + 1}" for k in order])
+    folds = ["held out" if k < 0 else f"fold {k + 1}" for k in order]
+    _count_map(figure.add_subplot(grid[:, 0]), counts, folds, classes.names)
     axes = [figure.add_subplot(grid[k, 1]) for k in range(1 if cells is None else 2)]
     most = max(int(labels.sum(1).max(initial=0)), 1)
     axes[0].hist(labels.sum(1), bins=(np.arange(most + 2) - 0.5).tolist(), color=_BLUE, rwidth=0.85)
@@ -42,13 +47,13 @@ def fold_figure(labels: np.ndarray, fold: np.ndarray, cells: np.ndarray | None) 
     return figure
 
 
-def _count_map(axes: Axes, counts: np.ndarray, names: list[str]) -> None:
+def _count_map(axes: Axes, counts: np.ndarray, folds: Sequence[str], classes: Sequence[str]) -> None:
     """A heat map with its counts written in; the darker, the more, and zero is white."""
     shown = np.ma.masked_equal(counts, 0)
     axes.imshow(shown, cmap="Blues", norm=LogNorm(1, max(int(counts.max(initial=1)), 2)), aspect="auto")
-    axes.set_xticks(range(len(names)), names)
+    axes.set_xticks(range(len(folds)), folds)
     axes.xaxis.tick_top()
-    axes.set_yticks(range(len(ORGANELLES)), ORGANELLES)
+    axes.set_yticks(range(len(classes)), [verbatim(name) for name in classes])
     axes.tick_params(length=0, labelsize=_SMALL)
     axes.spines[:].set_visible(False)
     dark = max(int(counts.max(initial=1)), 2) ** 0.6

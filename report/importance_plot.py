@@ -2,6 +2,9 @@
 
 import os
 import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,6 @@ from matplotlib.figure import Figure
 
 from engine.errors import UsageError
 from engine.files import whole
-from models.data.labels import ORGANELLES
 from models.explanation.importance import find_learnt, top
 from report.feature_descriptions import channel_in_words, compartment_in_words, family_in_words
 
@@ -50,7 +52,7 @@ def plot(importance: pd.DataFrame, path: Path, organelle: str | None = None) -> 
     """
     check_form(path)
     figure = heat_map(importance) if organelle is None else bars(importance, organelle)
-    with whole(path) as temporary, mpl.rc_context(PLAIN_TEXT):
+    with whole(path) as temporary, mpl.rc_context(PLAIN_TEXT), any_letters():
         figure.savefig(temporary, format=path.suffix.removeprefix("."), dpi=150, metadata=_undated(path))
 
 
@@ -65,10 +67,23 @@ def check_form(path: Path) -> None:
 def svg(figure: Figure, name: str) -> str:
     """The figure as an <svg> element for a page; figures with different names share no element ids."""
     buffer = StringIO()
-    with mpl.rc_context({**PLAIN_TEXT, "svg.hashsalt": name}):
+    with mpl.rc_context({**PLAIN_TEXT, "svg.hashsalt": name}), any_letters():
         figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     text = buffer.getvalue()
     return re.sub(r'<g id="[^"]*"', "<g", text[text.index("<svg") :])
+
+
+def verbatim(name: str) -> str:
+    """A class name as matplotlib draws it unchanged: a dollar sign would start a formula."""
+    return name.replace("$", r"\$")
+
+
+@contextmanager
+def any_letters() -> Iterator[None]:
+    """Silence matplotlib about letters that its font lacks: a box is drawn in a bitmap, an SVG keeps the text."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
+        yield
 
 
 def heat_map(importance: pd.DataFrame) -> Figure:
@@ -94,16 +109,16 @@ def heat_map(importance: pd.DataFrame) -> Figure:
             if value >= 0.5:
                 one.text(j, i, f"{value:.0f}", ha="center", va="center", fontsize=7.5,
                          color="black" if value > most / 2 else "white")  # fmt: skip
-    axes[0].set_yticks(range(len(tables[0])), tables[0].index)
+    axes[0].set_yticks(range(len(tables[0])), [verbatim(name) for name in tables[0].index])
     figure.colorbar(image, cax=axes[-1], label="share of the contributions, %")
     return figure
 
 
 def _shares(importance: pd.DataFrame, level: str) -> pd.DataFrame:
-    """Per cent of the contributions: organelles in Kaggle's order, groups of the level by falling mean."""
+    """Per cent of the contributions: classes in their order, groups of the level by falling mean."""
     rows = importance[importance["level"] == level]
     table = 100 * rows.pivot_table(index="organelle", columns="what", values="share_mean", observed=True)
-    table = table.reindex([name for name in ORGANELLES if name in table.index])
+    table = table.reindex(importance["organelle"].unique())
     return table[table.mean().sort_values(ascending=False, kind="stable").index]
 
 
@@ -114,7 +129,7 @@ def bars(importance: pd.DataFrame, organelle: str) -> Figure:
     tables = [top(importance, name, level, _MAX_BARS).iloc[::-1] for level in levels]
     heights = [len(table) + 0.8 for table in tables]
     figure = Figure(figsize=(8.6, 1.2 + 0.27 * sum(heights)), layout="constrained")
-    figure.suptitle(name, fontsize=13)
+    figure.suptitle(verbatim(name), fontsize=13)
     axes = figure.subplots(len(levels), 2, height_ratios=heights, sharey="row", squeeze=False)
     for (left, right), level, table in zip(axes, levels, tables, strict=True):
         labels = [_LABEL[level](what) for what in table["what"]]

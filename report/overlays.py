@@ -1,6 +1,7 @@
 """Overlays and label images of predicted fields; the cells are segmented again exactly as they were measured."""
 
 import hashlib
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,6 @@ from engine.running.progress import progress
 from features.extraction.batches import read_cells
 from features.extraction.settings import ExtractSettings
 from features.reading.fields import FieldSource
-from models.data.labels import ORGANELLES
 from report.drawing import overlay
 from report.rows import Row, rows_of
 from store.prediction import PredictionTables, top_cells
@@ -87,9 +87,13 @@ def _plan(tables: PredictionTables, pictures: Path | None, labels: Path | None) 
     cells = dict(iter(tables.cells.groupby("Id")))
     for row in rows_of(tables.predictions):
         called = called_first(row)
-        marked = top_cells(cells[row["Id"]], called[0], MARKED)
+        marked = top_cells(cells[row["Id"]], called[0], MARKED) if called else []
         yield Drawn(
-            row["Id"], tuple(_caption(row, cells[row["Id"]], called, marked)), frozenset(marked), pictures, labels
+            row["Id"],
+            tuple(map(_in_ascii, _caption(row, cells[row["Id"]], called, marked))),
+            frozenset(marked),
+            pictures,
+            labels,
         )
 
 
@@ -100,7 +104,8 @@ def called_first(row: Row) -> list[str]:
 
 def by_probability(row: Row, organelles: Sequence[str]) -> list[str]:
     """Organelles of a field, the most probable first."""
-    return sorted(organelles, key=lambda name: (-float(row[name]), ORGANELLES.index(name)))
+    order = list(row)
+    return sorted(organelles, key=lambda name: (-float(row[name]), order.index(name)))
 
 
 def with_probabilities(row: Row, organelles: Sequence[str]) -> str:
@@ -113,8 +118,14 @@ def could_be(row: Row) -> list[str]:
     return by_probability(row, [name for name in row["Set"] if name not in row["Called"]])
 
 
+def _in_ascii(line: str) -> str:
+    """The letters that can be drawn: accents are left out, other letters become question marks."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", line) if not unicodedata.combining(c))
+    return plain.encode("ascii", "replace").decode()
+
+
 def _caption(row: Row, cells: pd.DataFrame, called: list[str], marked: list[int]) -> Iterator[str]:
-    yield f"{row['Id']}: {with_probabilities(row, called)}"
+    yield f"{row['Id']}: {with_probabilities(row, called) or 'no call'}"
     if others := could_be(row):
         more = f" and {len(others) - 4} more" if len(others) > 4 else ""
         yield f"could also be: {with_probabilities(row, others[:4])}{more}"

@@ -31,7 +31,7 @@ find.addEventListener("input", () => {
   const wanted = find.value.trim().toLowerCase();
   for (const card of cards) card.hidden = !card.dataset.name.includes(wanted);
   const n = cards.filter((card) => !card.hidden).length;
-  found.textContent = wanted ? `${n} of ${cards.length} organelles` : "";
+  found.textContent = wanted ? `${n} of ${cards.length} shown` : "";
 });
 // A link to an organelle opens its card; on paper all cards are open, and afterwards as they were.
 const openTarget = () => {

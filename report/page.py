@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from engine.files import whole
+from models.data.trainability import why_not_trainable
 from report.cards import make_cards
 from report.figures import fold_figure
 from report.importance_plot import CHANNEL_COLOURS, heat_map, svg
@@ -18,6 +21,7 @@ from report.report_data import PICTURE_SIDE, ReportData
 from report.rows import Row, rows_of
 
 N_LABEL_ERRORS, N_LISTED = 25, 50
+_SECTIONS = ("data", "scores", "leaderboard", "why", "cards", "label-errors", "duplicates", "failures", "find", "found")
 _HERE = Path(__file__).parent
 
 
@@ -40,7 +44,7 @@ def write_report(path: Path, data: ReportData) -> Path:
     environment = Environment(
         autoescape=True, loader=FileSystemLoader(_HERE), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"score": _score, "percent": _percent, "count": _count, "anchor": _anchor}
+    environment.filters |= {"score": _score, "percent": _percent, "count": _count}
     text = environment.get_template("page.html.j2").render(_view(data))
     with whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -54,14 +58,16 @@ def _view(data: ReportData) -> dict[str, Any]:
     learnt = len(data.importance) > 0
     return {
         "data": data,
-        "organelles": _rows(board, "organelle"),
+        "classes": data.classes,
+        "anchors": _anchors(data.classes.names),
+        "organelles": _class_rows(data),
         "macros": _rows(board, "macro"),
         "steps": _rows(board, "step"),
         "splits": _rows(board, "split"),
         "largest": max(1.0, float(board.loc[board["kind"] == "organelle", "n_positive"].max())),
         "folds": _folds(data),
         "cards": make_cards(data),
-        "fold_figure": Markup(svg(fold_figure(data.labels, data.fold, data.cells), "folds")),
+        "fold_figure": Markup(svg(fold_figure(data.classes, data.labels, data.fold, data.cells), "folds")),
         "heat_map": Markup(svg(heat_map(data.importance), "families")) if learnt else "",
         "label_errors": {kind: data.label_errors[data.label_errors["kind"] == kind] for kind in ("missing", "wrong")},
         "n_label_errors": N_LABEL_ERRORS,
@@ -78,6 +84,13 @@ def _rows(board: pd.DataFrame, kind: str) -> list[Row]:
     """Leaderboard rows of a kind; missing values are None."""
     rows = rows_of(board[board["kind"] == kind])
     return [{name: None if pd.isna(value) else value for name, value in row.items()} for row in rows]
+
+
+def _class_rows(data: ReportData) -> list[Row]:
+    """Leaderboard rows of the classes, each with the reason why it was not learnt, or ""."""
+    reasons = why_not_trainable(data.labels, data.groups, data.fold)
+    rows = _rows(data.leaderboard, "organelle")
+    return [row | {"reason": reason} for row, reason in zip(rows, reasons, strict=True)]
 
 
 def _folds(data: ReportData) -> list[dict[str, Any]]:
@@ -108,5 +121,11 @@ def _count(value: float | None) -> str:
     return "–" if value is None or np.isnan(value) else f"{int(value):,}"
 
 
-def _anchor(organelle: str) -> str:
-    return organelle.lower().replace(" ", "-").replace("&", "and")
+def _anchors(names: Sequence[str]) -> dict[str, str]:
+    """The id of each class's card: its name in small letters; with its number where that is no plain or unique id."""
+    found: dict[str, str] = {}
+    for number, name in enumerate(names):
+        plain = name.lower().replace(" ", "-").replace("&", "and")
+        unique = plain not in (*found.values(), *_SECTIONS) and re.fullmatch(r"[a-z][a-z0-9-]*", plain)
+        found[name] = plain if unique else f"class-{number}"
+    return found

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from engine.command_line import command_line
 from engine.counted import counted
 from engine.outcome import Outcome, failure_of
-from models.data.labels import ORGANELLES
+from models.fitted import Fitted
 from models.trust.conformal import PredictionSets
 from report.overlays import called_first, could_be, with_probabilities
 from report.rows import Row, rows_of
@@ -53,9 +53,9 @@ def summary(
     return Outcome(tuple(lines), next_command if n_fields else "", facts, len(failures), failure)
 
 
-def what_drives(tables: PredictionTables, trainable: np.ndarray, run: Path) -> str:
+def what_drives(tables: PredictionTables, fitted: Fitted, run: Path) -> str:
     """The command that shows the importances of the first called trainable organelle; "" if there is none."""
-    learnt = {name for name, able in zip(ORGANELLES, trainable, strict=True) if able}
+    learnt = set(fitted.classes.named(fitted.trainable))
     called = (name for row in rows_of(tables.predictions) for name in called_first(row))
     organelle = next((name for name in called if name in learnt), None)
     return command_line("importances", organelle, run=run) if organelle else ""
@@ -78,12 +78,12 @@ def field_lines(tables: PredictionTables, coverage: float) -> list[str]:
         cells = tables.cells[tables.cells["Id"] == row["Id"]]
         others, called = could_be(row), called_first(row)
         more = f", {len(others) - OTHERS_SHOWN} more" if len(others) > OTHERS_SHOWN else ""
-        highest = ", ".join(map(str, top_cells(cells, called[0], 3)))
+        highest = ", ".join(map(str, top_cells(cells, called[0], 3))) if called else ""
         near = tables.neighbours[tables.neighbours["Id"] == row["Id"]]
         table.add_row(
-            str(row["Id"]), with_probabilities(row, called),
-            (with_probabilities(row, others[:OTHERS_SHOWN]) + more) or "-", str(len(cells)), highest or "-",
-            _nearest(near),
+            Text(str(row["Id"])), Text(with_probabilities(row, called) or "-"),
+            Text((with_probabilities(row, others[:OTHERS_SHOWN]) + more) or "-"), str(len(cells)), highest or "-",
+            Text(_nearest(near)),
         )  # fmt: skip
     lines = _rendered(table)
     further = len(tables.predictions) - len(rows)
@@ -139,7 +139,7 @@ def _nearest(neighbours: pd.DataFrame) -> str:
         return "-"
     same = neighbours[neighbours["NearIdentical"]]
     first = (neighbours if same.empty else same).iloc[0]
-    return f"{first['Neighbour']} ({'; '.join(first['Labels'])}{'; NEAR-IDENTICAL' if len(same) else ''})"
+    return f"{first['Neighbour']} ({'; '.join(first['Labels']) or 'no class'}{'; NEAR-IDENTICAL' if len(same) else ''})"
 
 
 def _rendered(table: Table) -> list[str]:

@@ -8,7 +8,6 @@ import pandas as pd
 
 from features.extraction.pooling import ShardTables, read_shard
 from models.data.duplicates import hashes_of, turned
-from models.data.labels import ORGANELLES
 from models.explanation.cell_scores import above_median, scored_organelles, stacked_score
 from models.explanation.feature_groups import block_names
 from models.explanation.local_explanations import leading_blocks, log_odds_contributions
@@ -38,7 +37,7 @@ BLOCKS = 8
 
 @dataclass(frozen=True)
 class _Fields:
-    """New fields: values (n, n_columns) float32, hashes (n, 4) uint64, probabilities and calls (n, 28)."""
+    """New fields: values (n, n_columns) float32, hashes (n, 4) uint64, probabilities and calls (n, n_classes)."""
 
     ids: tuple[str, ...]
     values: np.ndarray
@@ -58,11 +57,6 @@ def interpret_shards(number: int, shards: Sequence[Shard], reference: ReferenceD
     )  # fmt: skip
 
 
-def named(row: np.ndarray) -> tuple[str, ...]:
-    """The organelles that are true in a row of 28, by name."""
-    return tuple(ORGANELLES[j] for j in np.flatnonzero(row))
-
-
 def _fields(tables: Sequence[ShardTables], reference: ReferenceData) -> _Fields:
     matrix = _joined([table.pooled() for table in tables], reference)
     values = matrix.named(reference.fitted.columns)
@@ -80,8 +74,9 @@ def _predictions(fields: _Fields, distances: np.ndarray, reference: ReferenceDat
     unlike = is_out_of_distribution(
         distances.min(1), outside, reference.neighbour_distances, reference.ranges.training_shares
     )
+    named = reference.fitted.classes.named
     values = (list(fields.ids), list(map(named, fields.calls)), list(map(named, sets)), unlike, outside)
-    probabilities = {name: fields.probabilities[:, j] for j, name in enumerate(ORGANELLES)}
+    probabilities = {name: fields.probabilities[:, j] for j, name in enumerate(reference.fitted.classes.names)}
     return pd.DataFrame(dict(zip(PREDICTIONS, values, strict=True)) | probabilities)
 
 
@@ -91,7 +86,7 @@ def _cells(tables: Sequence[ShardTables], fields: _Fields, reference: ReferenceD
     values, field = cells.named(reference.fitted.columns), pd.Index(fields.ids).get_indexer(pd.Index(cells.ids))
     table = _places(cells)
     scored = scored_organelles(fields.probabilities, fields.calls, reference.fitted.trainable)
-    for j, name in enumerate(ORGANELLES):
+    for j, name in enumerate(reference.fitted.classes.names):
         table[name] = np.full(len(table), np.nan)
         mine = np.flatnonzero(scored[field, j]) if len(field) else field
         if len(mine):
@@ -123,7 +118,7 @@ def _why(fields: _Fields, reference: ReferenceData) -> pd.DataFrame:
                 leads = described[c]
                 block = [leads[name] for name in ("compartment", "family", "channels")]
                 rows.append((
-                    fields.ids[i], ORGANELLES[j], rank, block_in_words(*block), *block, log_odds,
+                    fields.ids[i], fitted.classes.names[j], rank, block_in_words(*block), *block, log_odds,
                     "for" if log_odds > 0 else "against", leads["name"], in_words(leads),
                     fields.values[i, c],
                 ))  # fmt: skip
@@ -132,10 +127,11 @@ def _why(fields: _Fields, reference: ReferenceData) -> pd.DataFrame:
 
 def _neighbours(fields: _Fields, distances: np.ndarray, reference: ReferenceData) -> pd.DataFrame:
     """The nearest training fields, and every near-identical one that is not among them."""
+    fitted = reference.fitted
     farther, views, rows = share_below(distances, reference.neighbour_distances), turned(fields.hashes), []
     for i, near in enumerate(nearest(distances, reference.n_neighbours)):
         identical = near_identical_to(views[:, i], reference.hashes)
         for rank, t in enumerate(add_identical(near, identical, distances[i]), start=1):
-            near_id, labels = reference.fitted.ids[t], named(reference.fitted.labels[t])
+            near_id, labels = fitted.ids[t], fitted.classes.named(fitted.labels[t])
             rows.append((fields.ids[i], rank, near_id, labels, distances[i, t], farther[i, t], bool(identical[t])))
     return pd.DataFrame(rows, columns=list(NEIGHBOURS))

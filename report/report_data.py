@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from store.classes import Classes
+
 PICTURE_SIDE = 256
 """Width and height of a picture, px."""
 
@@ -54,12 +56,13 @@ class ReportData:
         Counts of the data, shown as they are.
     ids : tuple of str
         The training fields, n of them.
-    labels, calls : ndarray of bool, shape (n, 28)
-    probabilities : ndarray of float, shape (n, 28)
+    classes : Classes
+    labels, calls : ndarray of bool, shape (n, n_classes)
+    probabilities : ndarray of float, shape (n, n_classes)
         Out-of-fold: from models that have not seen the field.
     fold, groups : ndarray of int, shape (n,)
         Fold -1 for held-out fields.
-    trainable : ndarray of bool, shape (28,)
+    trainable : ndarray of bool, shape (n_classes,)
     leaderboard : DataFrame
         As in leaderboard.csv.
     columns : DataFrame
@@ -83,6 +86,7 @@ class ReportData:
     groups_from: str
     facts: Mapping[str, str]
     ids: tuple[str, ...]
+    classes: Classes
     labels: np.ndarray
     probabilities: np.ndarray
     calls: np.ndarray

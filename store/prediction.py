@@ -59,7 +59,7 @@ class PredictionTables:
     ----------
     predictions : DataFrame
         A row a field: Id, Called and Set (tuples of names), OutOfDistribution (bool), OutOfRange (share
-        of the protein's features outside the range of the training fields), then 28 probabilities.
+        of the protein's features outside the range of the training fields), then a probability for each class.
     cells : DataFrame
         A row a cell: Id, Cell, X, Y, Area, AtBorder; for each organelle its score above the field's median cell.
     why : DataFrame

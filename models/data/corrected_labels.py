@@ -1,15 +1,16 @@
 """The labels of train.csv with the corrections that people made (corrections.csv)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from engine.errors import InputError
 from engine.ids import shown
-from models.data.labels import ORGANELLES, Labels, read_labels
-from store.corrections import Journal, Standing, as_they_stand
+from models.data.labels import Labels, read_labels
+from models.data.targets import classes_of
+from store.corrections import Correction, Journal, Standing, as_they_stand
 
 TRAIN, CORRECTED = "train.csv", "corrections.csv"
 
@@ -39,7 +40,7 @@ class CorrectedLabels:
         return sum(self.standing[field].relabelled for field in ids if field in self.standing)
 
 
-def read_corrected_labels(data: Path, journal: Journal | None = None) -> CorrectedLabels:
+def read_corrected_labels(data: Path, journal: Journal | None = None, own_classes: bool = False) -> CorrectedLabels:
     """Read train.csv and corrections.csv of a data folder; one of them may be absent.
 
     Parameters
@@ -47,6 +48,8 @@ def read_corrected_labels(data: Path, journal: Journal | None = None) -> Correct
     data : Path
     journal : Journal, optional
         The corrections, if they are open already.
+    own_classes : bool
+        As for `read_labels`.
 
     Raises
     ------
@@ -55,21 +58,25 @@ def read_corrected_labels(data: Path, journal: Journal | None = None) -> Correct
     """
     path = data / CORRECTED
     rows = (journal or Journal(path)).rows()
-    empty = Labels((), np.zeros((0, len(ORGANELLES)), bool))
-    given = read_labels(data / TRAIN) if (data / TRAIN).is_file() or not rows else empty
-    before = {
-        field: frozenset(ORGANELLES[j] for j in np.flatnonzero(row))
-        for field, row in zip(given.ids, given.matrix, strict=True)
-    }
-    standing = as_they_stand(rows, before)
+    has_train = (data / TRAIN).is_file() or not rows
+    given = read_labels(data / TRAIN, own_classes) if has_train else _first_labels(path, rows, own_classes)
+    before = {field: frozenset(given.classes.named(row)) for field, row in zip(given.ids, given.matrix, strict=True)}
+    standing, names = as_they_stand(rows, before), given.classes.names
     for field, now in standing.items():
-        if unknown := (now.classes or frozenset()) - set(ORGANELLES):
+        if unknown := (now.classes or frozenset()) - set(names):
             raise InputError(
                 f"{path} labels field {shown(field)} as {shown(min(unknown))!r}, which is no class of {TRAIN}. "
                 "Undo that correction in `review`, or name it as the class is called."
             )
     classes = before | {field: now.classes for field, now in standing.items() if now.classes is not None}
-    matrix = np.zeros((len(classes), len(ORGANELLES)), bool)
-    for i, names in enumerate(classes.values()):
-        matrix[i, [ORGANELLES.index(name) for name in names]] = True
-    return CorrectedLabels(Labels(tuple(classes), matrix), standing)
+    matrix = np.zeros((len(classes), len(names)), bool)
+    for i, carried in enumerate(classes.values()):
+        matrix[i, [names.index(name) for name in carried]] = True
+    return CorrectedLabels(replace(given, ids=tuple(classes), matrix=matrix), standing)
+
+
+def _first_labels(path: Path, rows: Sequence[Correction], own_classes: bool) -> Labels:
+    """No labels, of the classes that the corrections name: the labels of a data folder without train.csv."""
+    named = {name for now in as_they_stand(rows, {}).values() for name in now.classes or ()}
+    classes = classes_of(path, named, own_classes)
+    return Labels(path, (), classes, np.zeros((0, len(classes.names)), bool), ())

@@ -10,7 +10,8 @@ from engine.counted import counted
 from engine.errors import InputError
 from models.data.corrected_labels import CORRECTED, TRAIN, read_corrected_labels
 from models.data.duplicates import join, near_identical
-from models.data.labels import Groups, groups_from_ids, read_groups
+from models.data.groups import Groups, groups_from_ids, read_groups
+from store.classes import Classes
 from store.matrix import FieldMatrix, read_fields, read_hashes
 from store.run_folder import RunFolder
 
@@ -22,7 +23,8 @@ class TrainingSet:
     Attributes
     ----------
     matrix : FieldMatrix
-    labels : ndarray of bool, shape (n_fields, 28)
+    classes : Classes
+    labels : ndarray of bool, shape (n_fields, n_classes)
     groups : ndarray of int64, shape (n_fields,)
         Fields of one number share a fold.
     groups_from : str
@@ -39,9 +41,14 @@ class TrainingSet:
         Training fields with other labels than train.csv gives them.
     n_unusable, n_unlabelled : int
         Fields left out: marked as unusable in corrections.csv; without any label.
+    remarks : tuple of str
+        How the labels were read, in sentences.
+    own_classes : bool
+        Whether every label was taken as the name of a class of the lab's own.
     """
 
     matrix: FieldMatrix
+    classes: Classes
     labels: np.ndarray
     groups: np.ndarray
     groups_from: str
@@ -52,9 +59,13 @@ class TrainingSet:
     n_corrected: int = 0
     n_unusable: int = 0
     n_unlabelled: int = 0
+    remarks: tuple[str, ...] = ()
+    own_classes: bool = False
 
 
-def read_training_set(data: Path, folder: RunFolder, groups: Path | None, covariates: bool) -> TrainingSet:
+def read_training_set(
+    data: Path, folder: RunFolder, groups: Path | None, covariates: bool, own_classes: bool = False
+) -> TrainingSet:
     """Read features, labels and groups of the training fields.
 
     Parameters
@@ -66,6 +77,8 @@ def read_training_set(data: Path, folder: RunFolder, groups: Path | None, covari
         Another table of groups.
     covariates : bool
         Keep the columns that depend on how a field was acquired.
+    own_classes : bool
+        Take every label as the name of a class of the lab's own.
 
     Raises
     ------
@@ -73,16 +86,16 @@ def read_training_set(data: Path, folder: RunFolder, groups: Path | None, covari
         If a table is missing or does not fit.
     """
     measured = read_fields(folder, "train", data, covariates)
-    corrected = read_corrected_labels(data)
+    corrected = read_corrected_labels(data, own_classes=own_classes)
     matrix, n_unusable, n_unlabelled = _labelled(measured, set(corrected.labels.ids), corrected.unusable, data)
     given, source = find_groups(data, groups, matrix.ids)
     test = read_hashes(folder.matrix("test")) if folder.matrix("test").is_file() else matrix.metadata[:0]
     pairs = near_identical(matrix.metadata, test)
     joined = join(given.numbers, pairs[pairs[:, 1] < len(matrix.ids)])
     return TrainingSet(
-        matrix, corrected.labels.of(matrix.ids), joined, source, given, test, pairs,
+        matrix, corrected.labels.classes, corrected.labels.of(matrix.ids), joined, source, given, test, pairs,
         len(set(corrected.labels.ids) - corrected.unusable - set(measured.ids)),
-        corrected.count(matrix.ids), n_unusable, n_unlabelled,
+        corrected.count(matrix.ids), n_unusable, n_unlabelled, corrected.labels.remarks, own_classes,
     )  # fmt: skip
 
 

@@ -10,7 +10,6 @@ import pandas as pd
 
 from engine.errors import InputError
 from engine.files import whole, write_json
-from models.data.labels import ORGANELLES
 from models.evaluation.metrics import (
     average_precision,
     brier,
@@ -21,6 +20,7 @@ from models.evaluation.metrics import (
     log_loss,
     macro,
 )
+from store.classes import ORGANELLES
 
 FEW_POSITIVES = 50
 LARGEST = 2**24  # bytes
@@ -127,8 +127,8 @@ def organelle_rows(
 
     Parameters
     ----------
-    labels, calls, probabilities : ndarray, shape (n_fields, 28)
-    trainable : ndarray of bool, shape (28,)
+    labels, calls, probabilities : ndarray, shape (n_fields, n_classes)
+    trainable : ndarray of bool, shape (n_classes,)
     organelles : sequence of str
         Their names.
     """

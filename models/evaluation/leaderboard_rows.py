@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from models.data.labels import ORGANELLES
 from models.evaluation.leaderboard import macro_row, organelle_rows, step_row
 from models.evaluation.metrics import best_f1, brier, calibration_error, each, f1, log_loss, macro, macro_ap
 from models.second_level.second_level import CrossFitted
 from models.second_level.thresholds import best_threshold, call
 from models.settings import FitSettings
+from store.classes import ORGANELLES
 
 
 def step_rows(

@@ -18,13 +18,13 @@ PROBABLE = 3
 
 
 def scored_organelles(probabilities: np.ndarray, calls: np.ndarray, trainable: np.ndarray) -> np.ndarray:
-    """The organelles that each field's cells are scored for, its calls and most probable ones: bool, shape (n, 28).
+    """The organelles that each field's cells are scored for, its calls and most probable ones: bool, (n, n_classes).
 
     Parameters
     ----------
-    probabilities : ndarray of float64, shape (n, 28)
-    calls : ndarray of bool, shape (n, 28)
-    trainable : ndarray of bool, shape (28,)
+    probabilities : ndarray of float64, shape (n, n_classes)
+    calls : ndarray of bool, shape (n, n_classes)
+    trainable : ndarray of bool, shape (n_classes,)
         Other organelles have no models to score cells.
     """
     ranks = np.argsort(np.argsort(np.where(trainable, -probabilities, np.inf), axis=1, kind="stable"), axis=1)

@@ -28,11 +28,11 @@ from engine.errors import InputError
 from engine.files import whole
 from engine.running.parallel import run_tasks
 from engine.running.progress import Progress
-from models.data.labels import ORGANELLES, find_organelle
 from models.explanation.feature_groups import GROUP_LEVELS, NO_STAIN, WHOLE_FIELD, Groups, block_names, make_groups
 from models.explanation.permutation_importance import FoldFields, FoldImportance, Members, measure_fold, sample_fields
 from models.fit_file import fit_again
 from models.fitted import Fitted
+from store.classes import Classes, plain
 from store.matrix import FieldMatrix
 from store.schema import IMPORTANCE_KEYS, IMPORTANCE_VALUES, MEASURES
 from store.stamp import code_of, stamped
@@ -108,7 +108,7 @@ def measure_importance(
         folds.append(fold)
         progress.advance()
     folds.sort(key=lambda fold: fold.fold)
-    return _tidy(folds, groups, matrix.columns, np.flatnonzero(fitted.trainable))
+    return _tidy(folds, groups, matrix.columns, fitted.classes.named(fitted.trainable))
 
 
 def _fitted_columns(fitted: Fitted, matrix: FieldMatrix) -> FieldMatrix:
@@ -135,9 +135,8 @@ def _fields(fitted: Fitted, matrix: FieldMatrix, settings: ImportanceSettings, k
     return FoldFields(k, able, matrix.values[mine[chosen]], fitted.labels[mine[chosen]][:, able], weights, rng)
 
 
-def _tidy(folds: list[FoldImportance], groups: Groups, columns: pd.DataFrame, organelles: np.ndarray) -> pd.DataFrame:
-    """Mean and sd over folds as one table, organelle by organelle."""
-    names = np.array(ORGANELLES)[organelles]
+def _tidy(folds: list[FoldImportance], groups: Groups, columns: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
+    """Mean and sd over folds as one table, class by class."""
     parts = []
     for level, what, measured in (
         (np.full(len(columns), "feature"), columns["name"].to_numpy(str), _over_folds(fold.features for fold in folds)),
@@ -145,7 +144,8 @@ def _tidy(folds: list[FoldImportance], groups: Groups, columns: pd.DataFrame, or
     ):
         n = len(what)
         part = pd.DataFrame({
-            "organelle": np.repeat(names, n), "level": np.tile(level, len(names)), "what": np.tile(what, len(names)),
+            "organelle": np.repeat(np.array(names, str), n), "level": np.tile(level, len(names)),
+            "what": np.tile(what, len(names)),
         })  # fmt: skip
         for name in MEASURES:
             for end, values in zip(("mean", "sd"), measured[name], strict=True):
@@ -181,7 +181,7 @@ def top(
     importance : DataFrame
         As `measure_importance` gives it.
     organelle : str
-        As `find_organelle` takes it.
+        Its whole name, in any case.
     level : str
         One of `LEVELS`.
     n : int
@@ -191,10 +191,8 @@ def top(
 
     Raises
     ------
-    UsageError
-        If the organelle is unknown.
     InputError
-        If it had too few positives to be learnt.
+        If it was not learnt.
     """
     if level not in LEVELS:
         raise ValueError(f"level {level!r} is not one of {', '.join(LEVELS)}")
@@ -203,15 +201,14 @@ def top(
 
 
 def find_learnt(importance: pd.DataFrame, organelle: str) -> str:
-    """The organelle's full name; raises as `top` does."""
-    name = find_organelle(organelle)
-    measured = set(importance["organelle"].unique())
-    if name not in measured:
+    """The organelle's name as the table writes it; raises as `top` does."""
+    learnt = {plain(name): name for name in importance["organelle"].unique()}
+    if plain(organelle) not in learnt:
         raise InputError(
-            f"{name} had too few positive fields to be learnt in this run, so nothing drives it. Learnt were: "
-            f"{', '.join(name for name in ORGANELLES if name in measured) or 'none'}."
+            f"{organelle} was not learnt in this run (the last lines of fit say why), so nothing drives it. Learnt "
+            f"were: {', '.join(learnt.values()) or 'none'}."
         )
-    return name
+    return learnt[plain(organelle)]
 
 
 def importance_code() -> str:
@@ -226,7 +223,7 @@ def write_importance(path: Path, importance: pd.DataFrame, mark: str) -> None:
         pq.write_table(stamped(table, mark), temporary)
 
 
-def read_importance(path: Path, columns: pd.DataFrame) -> pd.DataFrame:
+def read_importance(path: Path, columns: pd.DataFrame, classes: Classes) -> pd.DataFrame:
     """Read importance.parquet.
 
     Parameters
@@ -234,6 +231,8 @@ def read_importance(path: Path, columns: pd.DataFrame) -> pd.DataFrame:
     path : Path
     columns : DataFrame
         The structured columns that it is about.
+    classes : Classes
+        Those of the fit.
 
     Raises
     ------
@@ -245,7 +244,7 @@ def read_importance(path: Path, columns: pd.DataFrame) -> pd.DataFrame:
     table = read_table(path, kinds, remedy).to_pandas()
     known = _known(columns)
     found = set(zip(table["level"], table["what"]))
-    if not set(table["organelle"]) <= set(ORGANELLES) or not found <= known:
+    if not set(table["organelle"]) <= set(classes.names) or not found <= known:
         raise InputError(f"{path} lists organelles or columns that the run does not have. {remedy}")
     return table
 

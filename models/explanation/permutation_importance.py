@@ -130,7 +130,7 @@ def sample_fields(labels: np.ndarray, limit: int, rng: np.random.Generator) -> t
 
     Parameters
     ----------
-    labels : ndarray of bool, shape (n_fields, 28)
+    labels : ndarray of bool, shape (n_fields, n_classes)
     limit : int
     rng : Generator
 

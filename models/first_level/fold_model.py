@@ -10,9 +10,9 @@ import numpy as np
 
 from engine.files import content_hash, read_json
 from engine.running.arrays import taken
-from models.data.labels import ORGANELLES, folder_name
 from models.first_level.members import COLUMN_SETS, column_set_of, member
 from models.first_level.tree_checks import REMEDY, unusable
+from store.classes import ORGANELLES, folder_name
 from store.stamp import array_hash, stamp_of
 
 
@@ -147,7 +147,7 @@ class Training:
     Attributes
     ----------
     values : ndarray of float32, shape (n_fields, n_columns)
-    labels : ndarray of bool, shape (n_fields, 28)
+    labels : ndarray of bool, shape (n_fields, n_classes)
     groups : ndarray of int, shape (n_fields,)
     fold : ndarray of int8, shape (n_fields,)
         Fold in which the field is held out; -1 for a field that no model is trained on.

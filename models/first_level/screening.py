@@ -21,13 +21,13 @@ def rank_columns(prepared: Prepared, labels: np.ndarray, organelles: Sequence[in
     ----------
     prepared : Prepared
         The linear kind's, of the training part.
-    labels : ndarray of bool, shape (n, 28)
+    labels : ndarray of bool, shape (n, n_classes)
         Of the training part.
     organelles : sequence of int
 
     Returns
     -------
-    ndarray of int32, shape (28, n_columns)
+    ndarray of int32, shape (n_classes, n_columns)
         Column numbers; -1 for the other organelles.
     """
     ranking = np.full((labels.shape[1], len(prepared.mean)), -1, np.int32)

@@ -37,25 +37,6 @@ INPUTS = ".inputs-"
 """Prefix of the folder with the workers' arrays; a hash follows, so that no worker reads another fit's arrays."""
 
 
-def trainable(labels: np.ndarray, groups: np.ndarray, fold: np.ndarray) -> np.ndarray:
-    """Which organelles have enough positives and negatives to be trained and tested.
-
-    Both need at least five fields, as many groups as there are folds, and a field in the training part of every fold.
-
-    Returns
-    -------
-    ndarray of bool, shape (n_organelles,)
-    """
-    folds = np.unique(fold[fold >= 0])
-
-    def enough(mine: np.ndarray) -> bool:
-        mine = mine & (fold >= 0)
-        trained = all((mine & (fold != k)).any() for k in folds)
-        return bool(mine.sum() >= 5 and len(np.unique(groups[mine])) >= len(folds) and trained)
-
-    return np.array([enough(column) and enough(~column) for column in labels.T])
-
-
 def train_first_level(
     training: Training,
     organelles: Sequence[int],
@@ -79,7 +60,7 @@ def train_first_level(
 
     Returns
     -------
-    ndarray of float32, shape (n_fields, 28, n_members)
+    ndarray of float32, shape (n_fields, n_classes, n_members)
         NaN for other organelles and for fields of other folds.
     """
     stamps = fold_model_stamps(training, settings)

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import pairwise_distances_chunked
 
-from models.data.labels import ORGANELLES
 from models.evaluation.metrics import average_precision
+from store.classes import Classes
 from store.schema import LABEL_ERRORS
 
 N_SIMILAR = 5
@@ -91,7 +91,12 @@ def find_label_errors(labels: np.ndarray, probabilities: np.ndarray, trainable: 
 
 
 def label_errors_table(
-    ids: tuple[str, ...], labels: np.ndarray, probabilities: np.ndarray, trainable: np.ndarray, groups: np.ndarray
+    ids: tuple[str, ...],
+    classes: Classes,
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    trainable: np.ndarray,
+    groups: np.ndarray,
 ) -> pd.DataFrame:
     """The label errors as a table to review, the most probable first.
 
@@ -102,8 +107,9 @@ def label_errors_table(
     ----------
     ids : tuple of str
         n fields.
+    classes : Classes
     labels, probabilities, trainable
-        As in `find_label_errors`, for the 28 organelles.
+        As in `find_label_errors`, for all classes.
     groups : ndarray of int, shape (n,)
 
     Returns
@@ -116,28 +122,27 @@ def label_errors_table(
     found = find_label_errors(labels, probabilities, trainable)
     rows = sorted({one.row for one in found})
     near = dict(zip(rows, _similar(probabilities[:, trainable], groups, np.array(rows, np.int64)), strict=True))
+
+    def joined(row: np.ndarray) -> str:
+        return "; ".join(classes.named(row))
+
     table = [
         {
             "Id": ids[one.row],
-            "organelle": ORGANELLES[one.organelle],
+            "organelle": classes.names[one.organelle],
             "kind": "wrong" if one.labelled else "missing",
             "probability": one.probability,
             "usual": one.usual,
             "doubt": one.doubt,
-            "labels": names_of(labels[one.row]),
+            "labels": joined(labels[one.row]),
             "similar_with": int(labels[near[one.row], one.organelle].sum()),
             "similar": len(near[one.row]),
             "most_similar": ids[near[one.row][0]] if len(near[one.row]) else "",
-            "most_similar_labels": names_of(labels[near[one.row][0]]) if len(near[one.row]) else "",
+            "most_similar_labels": joined(labels[near[one.row][0]]) if len(near[one.row]) else "",
         }
         for one in found
     ]
     return pd.DataFrame(table, columns=list(LABEL_ERRORS))
-
-
-def names_of(labels: np.ndarray) -> str:
-    """The organelles of one field (ndarray of bool, shape (28,)), "; " between."""
-    return "; ".join(ORGANELLES[j] for j in np.flatnonzero(labels))
 
 
 def _similar(probabilities: np.ndarray, groups: np.ndarray, rows: np.ndarray) -> list[np.ndarray]:

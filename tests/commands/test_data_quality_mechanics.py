@@ -12,9 +12,10 @@ from engine.errors import InputError
 from features.extraction.field_level import field_hashes
 from models.data import duplicates
 from models.data.duplicates import hashes_of, near_identical
-from models.data.labels import ORGANELLES, Groups
+from models.data.groups import Groups
 from models.data.training_set import TrainingSet, read_training_set
 from models.trust.label_errors import label_errors_table
+from store.classes import ORGANELLES
 from store.columns import Column, columns_frame, write_column_table
 from store.matrix import FieldMatrix, write_matrix
 from store.run_folder import RunFolder

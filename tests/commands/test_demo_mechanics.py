@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from models.data.labels import ORGANELLES
+from store.classes import ORGANELLES
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -17,8 +17,8 @@ import cli
 import pipeline
 from commands import export
 from engine.errors import InputError, UsageError
-from models.data.labels import ORGANELLES
 from store import flat_table as tables
+from store.classes import ORGANELLES
 from store.run_folder import RunFolder
 
 

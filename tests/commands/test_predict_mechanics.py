@@ -24,11 +24,11 @@ from engine.files import write_json
 from features.extraction.batches import read_cells
 from features.extraction.settings import ExtractSettings
 from features.reading.fields import find_fields
-from models.data.labels import ORGANELLES
 from models.explanation.local_explanations import log_odds_contributions, percentile
 from models.fitted import load
 from models.trust.reference_data import gather_reference
 from report.prediction_summary import what_drives
+from store.classes import ORGANELLES
 from store.matrix import read_columns, read_matrix
 from store.run_folder import RunFolder
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from models.data.labels import ORGANELLES
 from models.evaluation.leaderboard import add_intervals, assemble, organelle_rows, step_row
 from models.evaluation.leaderboard_rows import split_row
 from models.explanation.feature_groups import make_groups
 from models.trust.label_errors import label_errors_table
 from report.report_data import Failure, Picture, ReportData
 from store.channels import ER, NUCLEUS, PROTEIN
+from store.classes import KAGGLE, ORGANELLES
 from store.columns import Column, columns_frame
 from store.matrix import matrix_columns
 from store.schema import DUPLICATES
@@ -76,7 +76,7 @@ def example_report(
         labels=labels, probabilities=probabilities, calls=calls, fold=fold, groups=groups, trainable=trainable,
         leaderboard=assemble(board, others, "grouped").table, columns=columns,
         importance=some_importance(columns, [ORGANELLES[j] for j in np.flatnonzero(trainable)], rng),
-        label_errors=label_errors_table(tuple(np.array(ids)[inner]), *parts[:2], trainable, groups[inner]),
+        label_errors=label_errors_table(tuple(np.array(ids)[inner]), KAGGLE, *parts[:2], trainable, groups[inner]),
         duplicates=pd.DataFrame([(ids[0], ids[1], "train", 3, "no", "joined")], columns=list(DUPLICATES)),
         cells=rng.poisson(18, n).astype(np.float32),
         failures=(Failure(f"{prefix}-9999", "read", f"field {prefix}-9999: channel ER is missing."),),

@@ -41,7 +41,7 @@ TARGETS = (
     ("label 28", "28", "unknown label '28'"), ("label -1", "-1", "unknown label '-1'"), ("label 1.0", "1.0", "unknown"),
     ("5,000 digits", "9" * 5000, "unknown label '999"), ("superscript two", "²", "unknown label '²'"),
     ("Arabic one", "١", "unknown label"), ("NaN", "nan", "unknown label 'nan'"), ("empty", "", "Target is empty"),
-    ("commas between", '"1,2"', "unknown label '1,2'"), ("formula", "=1", "unknown label '=1'"),
+    ("commas between", '"1,2"', "unknown label '1,2'"), ("formula", "=1", "which a spreadsheet runs as a formula"),
     ("two spaces", "0  1", ACCEPTED), ("the same twice", "1 1", ACCEPTED), ("leading zeros", "007", ACCEPTED),
 )  # fmt: skip
 """Name, the Target of train.csv, and what is said of it."""

@@ -11,7 +11,7 @@ from features.extraction.batches import MeasuredCells, cell_columns
 from features.extraction.field_level import field_columns, field_metadata
 from features.extraction.settings import ExtractSettings
 from features.extraction.tables import write_shard
-from models.data.labels import ORGANELLES
+from store.classes import ORGANELLES
 from store.fit_folder import write_class_table
 from store.run_folder import RunFolder
 from store.schema import METADATA_ID

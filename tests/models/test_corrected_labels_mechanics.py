@@ -7,8 +7,8 @@ from random_run import make_run
 
 from engine.errors import InputError
 from models.data.corrected_labels import read_corrected_labels
-from models.data.labels import ORGANELLES
 from models.data.training_set import read_training_set
+from store.classes import ORGANELLES
 from store.corrections import Correction, Journal
 
 ROW = Correction("2026-11-29T08:00:00Z", "a", "e", "train-000", "add", "")

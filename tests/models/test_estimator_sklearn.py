@@ -18,10 +18,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import models.estimator
 from engine.errors import InputError
-from models.data.labels import ORGANELLES
 from models.estimator import OrganelleClassifier
 from models.fit import fit
 from models.settings import FitSettings
+from store.classes import ORGANELLES
 
 TINY = {"n_folds": 3, "rounds": 2, "members": ("linear",)}
 BEST_F1 = "predict calls at the threshold of the best F1, not where the probability passes one half"

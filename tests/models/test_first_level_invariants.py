@@ -10,6 +10,7 @@ import xgboost
 from sklearn.kernel_ridge import KernelRidge
 
 from engine.errors import InputError
+from models.data.trainability import trainable
 from models.evaluation.metrics import average_precision
 from models.explanation.shap_values import gain
 from models.first_level import kernel, linear
@@ -19,7 +20,7 @@ from models.first_level.defaults import default_members, default_parameters, sha
 from models.first_level.fold_model import FoldModel, Training, load_models
 from models.first_level.members import BOOSTERS, KINDS, member
 from models.first_level.screening import best, rank_columns
-from models.first_level.training import train_first_level, trainable
+from models.first_level.training import train_first_level
 from models.folds import make_folds
 from models.settings import FitSettings
 

@@ -13,10 +13,11 @@ from field_ids import field_ids
 
 from commands.fit import clear_earlier_fit
 from engine.errors import InputError
-from models.data.labels import ORGANELLES, read_labels
+from models.data.labels import read_labels
 from models.fit import fit, make_design
 from models.fitted import load
 from models.settings import FitSettings
+from store.classes import ORGANELLES
 from store.matrix import FieldMatrix
 from store.run_folder import RunFolder
 

@@ -6,7 +6,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from models.data.labels import groups_from_ids, read_labels
+from models.data.groups import groups_from_ids
+from models.data.labels import read_labels
 from models.folds import keep_folds, make_folds, split_off
 
 

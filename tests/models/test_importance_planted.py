@@ -8,7 +8,6 @@ import pytest
 
 from engine.errors import InputError
 from engine.running.progress import progress
-from models.data.labels import ORGANELLES
 from models.explanation.feature_groups import make_groups
 from models.explanation.importance import (
     ImportanceSettings,
@@ -22,6 +21,7 @@ from models.fit import fit
 from models.fitted import load
 from models.settings import FitSettings
 from report.importance_plot import bars, plot
+from store.classes import ORGANELLES
 from store.matrix import FieldMatrix
 from store.stamp import array_hash, stamp_of
 
@@ -124,7 +124,7 @@ def test_a_column_of_two_channels_counts_half_for_each():
 
 def test_an_organelle_without_models_is_absent_and_named(importance):
     assert set(importance["organelle"]) == {"Golgi apparatus", "Mitochondria"}
-    with pytest.raises(InputError, match=r"Rods & rings had too few positive fields.*Golgi apparatus, Mitochondria"):
+    with pytest.raises(InputError, match=r"Rods & rings was not learnt.*Golgi apparatus, Mitochondria"):
         top(importance, "Rods & rings")
 
 

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from engine.errors import InputError, UsageError
-from models.data.labels import ORGANELLES, find_organelle, folder_name, groups_from_ids, read_groups, read_labels
+from models.data.groups import groups_from_ids, read_groups
+from models.data.labels import read_labels
 from models.data.training_set import find_groups
+from store.classes import KAGGLE, ORGANELLES, folder_name
 
 
 def written(tmp_path, text, name="train.csv"):
@@ -38,11 +40,11 @@ def test_rows_in_the_order_asked_for(tmp_path):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("Id,Label\na,1\n", r"column Target is missing \(found Id, Label\)"),
+        ("Id,Labels\na,1\n", r"column Target is missing \(found Id, Labels\)"),
         ("Id,Target\na,1\nb,2\na,3\n", r"Id a comes more than once \(lines 2, 4\)"),
         ("Id,Target\na,1\nb,28\n", r"line 3, field b: unknown label '28'"),
         ("Id,Target\na,1 -1\n", "unknown label '-1'"),
-        ("Id,Target\na,1 x\n", "unknown label 'x'"),
+        ("Id,Target\na,1 0\nb,1 x\n", "'1 x' is no label number, but line 2 has '1 0'"),
         ("Id,Target\na,1.0\n", "unknown label '1.0'"),
         ("Id,Target\na,²\n", "unknown label '²'"),
         ("Id,Target\na,\n", r"line 2, field a: Target is empty"),
@@ -72,18 +74,13 @@ def test_a_group_named_like_a_field_is_not_that_field(tmp_path):
 
 
 def test_groups_of_other_fields_are_refused(tmp_path):
-    with pytest.raises(InputError, match=r"none of the 2 fields is named in it \(the table starts with a"):
+    with pytest.raises(InputError, match=r"none of the 2 fields is named in it \(groups.csv has for example a"):
         read_groups(written(tmp_path, "Id,Group\na,1\n", "groups.csv"), ["p", "q"])
 
 
 def test_a_table_of_groups_that_is_not_there_is_asked_for_by_its_option(tmp_path):
     with pytest.raises(InputError, match=r"nog\.csv does not exist\. Name .* --groups"):
         find_groups(tmp_path, tmp_path / "nog.csv", ("a",))
-
-
-def test_labels_of_ones_own_are_pointed_to_the_estimator(tmp_path):
-    with pytest.raises(InputError, match=r"OrganelleClassifier \(docs/python\.md\)"):
-        read_labels(written(tmp_path, "Id,Target\na,Golgi\n"))
 
 
 def test_antibodies_from_ids():
@@ -118,7 +115,7 @@ def test_the_real_table(shared_data):
     ],
 )
 def test_an_organelle_is_found_by_its_name_or_a_part_of_it(typed, meant):
-    assert find_organelle(typed) == meant
+    assert KAGGLE.find(typed) == meant
 
 
 @pytest.mark.parametrize(
@@ -132,4 +129,4 @@ def test_an_organelle_is_found_by_its_name_or_a_part_of_it(typed, meant):
 )
 def test_a_name_that_is_none_or_several_gets_the_nearest(typed, said):
     with pytest.raises(UsageError, match=said):
-        find_organelle(typed)
+        KAGGLE.find(typed)

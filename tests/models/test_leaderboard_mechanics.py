@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.data.labels import ORGANELLES
 from models.evaluation.leaderboard import Leaderboard, add_intervals, assemble, organelle_rows, step_row
+from store.classes import ORGANELLES
 
 
 @pytest.fixture

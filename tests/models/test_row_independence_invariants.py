@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.data.labels import ORGANELLES
 from models.estimator import OrganelleClassifier
 from models.explanation.local_explanations import log_odds_contributions
 from models.first_level import kernel, linear
@@ -12,6 +11,7 @@ from models.first_level.members import KINDS
 from models.second_level.calibration import PIECES, Calibration
 from models.second_level.stacking import Stack
 from models.trust.neighbours import fit_space
+from store.classes import ORGANELLES
 
 ROWS = 41
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from example_reports import LARGE_JPEG, RARE, example_report
 
-from models.data.labels import ORGANELLES
 from report.page import write_report
 from report.report_data import Picture
+from store.classes import ORGANELLES
 
 HOSTILE = """"><script>alert(1)</script><img src=x onerror='alert(2)'>{{ 7 * 7 }}&amp;"""
 
@@ -73,7 +73,7 @@ def test_every_trainable_organelle_has_a_card_and_the_others_their_reason(text):
         rf'<tr class="absent">\s*<th scope="row" data-value="{ORGANELLES[RARE]}'.replace("&", "&amp;"), text
     )
     assert row
-    assert "too few positive fields" in text[row.start() : row.start() + 300]
+    assert "too rare" in text[row.start() : row.start() + 300]
     page = Page(text).text
     for name in ORGANELLES:
         assert name in page

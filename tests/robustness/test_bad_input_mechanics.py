@@ -25,7 +25,8 @@ from features.embedding.inference import read_numbers
 from features.reading.fields import find_fields, read_field
 from features.reading.names import split_name
 from features.segmentation.masks import read_masks
-from models.data.labels import read_groups, read_labels
+from models.data.groups import read_groups
+from models.data.labels import read_labels
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = settings(max_examples=40, deadline=None, derandomize=True, database=None)
