@@ -146,7 +146,7 @@ def our_rows(task: Task, fitted: Fitted, cost: Cost, n_fits: int) -> list[dict[s
     rows = [score_row("ours", labels, p, calls, fitted.trainable) | cost_columns(cost, n_fits)]
     for name in fitted.settings.members:
         alone, able = np.zeros(labels.shape, np.float32), np.flatnonzero(fitted.trainable)
-        fold_models = [FoldModel(fitted.folder.models, int(j), name, 0) for j in able]
+        fold_models = [FoldModel(fitted.folder.models, int(j), name, 0, fitted.classes.names) for j in able]
         alone[:, able] = np.stack(member_scores(load_models(fold_models, values.shape[1]), values), axis=1)
         rows.append(
             {

@@ -13,11 +13,10 @@ import pandas as pd
 import pyarrow as pa
 
 from engine.errors import UsageError
-from models.fit_file import read_fit_file
 from store.flat_table import FlatTable
 from store.run_folder import RunFolder, read_config
 from store.schema import METADATA_CELL, METADATA_ID, METADATA_SPLIT
-from store.untrusted_input import read_table
+from store.untrusted_input import read_names, read_table
 
 CHUNK_ROWS = 64
 
@@ -118,9 +117,9 @@ def _keys(names: Sequence[str]) -> list[str]:
 def _of_fields(folder: RunFolder, obs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Labels and out-of-fold probabilities of the training fields if there is a fit; NaN for other fields."""
     tables = {"labels": folder.fit.labels, "out_of_fold": folder.fit.probabilities}
-    if not folder.fit.fit_file.is_file():
+    if not all(path.is_file() for path in tables.values()):
         return {}
-    names = read_fit_file(folder.fit).settings.organelles
+    names = [name for name in read_names(folder.fit.labels) if name != METADATA_ID]
     keys, found = _strings(_keys(names)), {}
     for key, path in tables.items():
         kinds = {METADATA_ID: "text"} | dict.fromkeys(names, "truth" if key == "labels" else "number")

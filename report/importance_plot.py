@@ -48,7 +48,7 @@ def plot(importance: pd.DataFrame, path: Path, organelle: str | None = None) -> 
     UsageError
         If the path has another ending.
     InputError
-        If the organelle had too few positives to be learnt.
+        If the organelle was not learnt.
     """
     check_form(path)
     figure = heat_map(importance) if organelle is None else bars(importance, organelle)

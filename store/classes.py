@@ -92,7 +92,7 @@ HPA_2021: tuple[str, ...] = (
 LONGEST = 100  # characters of a name
 _LONGEST_FOLDER = 80
 _KNOWN_TO_HPA = frozenset((*ORGANELLES, *OTHER_LOCATIONS, *HPA_2021))
-_TAKEN = frozenset(name.casefold() for name in (*PREDICTIONS, *CELL_SCORES))
+_TAKEN = frozenset((*PREDICTIONS, *CELL_SCORES))
 _BETWEEN = ("|", ";")
 
 
@@ -177,7 +177,7 @@ def why_no_class(name: str) -> str | None:
     Class names become columns of tables, among others, and several are written into one cell. What would be unsafe or
     ambiguous there is refused rather than changed.
     """
-    if name.casefold() in _TAKEN or name.startswith(METADATA):
+    if name in _TAKEN or name.startswith(METADATA):
         return "is the name of another column in the tables of predictions"
     between = next((mark for mark in _BETWEEN if mark in name), None)
     if between:

@@ -20,7 +20,6 @@ from models.evaluation.metrics import (
     log_loss,
     macro,
 )
-from store.classes import ORGANELLES
 
 FEW_POSITIVES = 50
 LARGEST = 2**24  # bytes
@@ -57,9 +56,7 @@ class Leaderboard:
             self.table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
 
     @classmethod
-    def load(
-        cls, path: Path, folds: str, organelles: Sequence[str] = ORGANELLES, remedy: str = "Fit again."
-    ) -> "Leaderboard":
+    def load(cls, path: Path, folds: str, organelles: Sequence[str], remedy: str = "Fit again.") -> "Leaderboard":
         """Read what `save` wrote; raises InputError if it is missing, damaged or of other organelles."""
         try:
             if path.stat().st_size > LARGEST:
@@ -121,7 +118,7 @@ def organelle_rows(
     probabilities: np.ndarray,
     calls: np.ndarray,
     trainable: np.ndarray,
-    organelles: Sequence[str] = ORGANELLES,
+    organelles: Sequence[str],
 ) -> pd.DataFrame:
     """One row an organelle, without intervals and thresholds.
 

@@ -10,7 +10,6 @@ from models.evaluation.metrics import best_f1, brier, calibration_error, each, f
 from models.second_level.second_level import CrossFitted
 from models.second_level.thresholds import best_threshold, call
 from models.settings import FitSettings
-from store.classes import ORGANELLES
 
 
 def step_rows(
@@ -50,7 +49,7 @@ def split_row(
     probabilities: np.ndarray,
     calls: np.ndarray,
     trainable: np.ndarray,
-    organelles: Sequence[str] = ORGANELLES,
+    organelles: Sequence[str],
 ) -> pd.DataFrame:
     """Macro scores of one way of splitting; parameters as for `organelle_rows`."""
     return macro_row("split", name, organelle_rows(labels, probabilities, calls, trainable, organelles))

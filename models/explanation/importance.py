@@ -124,7 +124,7 @@ def _fitted_columns(fitted: Fitted, matrix: FieldMatrix) -> FieldMatrix:
 def _members(fitted: Fitted) -> Members:
     stack = fitted.second_level.stack
     weight = stack.weight / stack.spread / fitted.standardisation.spread
-    return Members(fitted.folder.models, fitted.settings.members, weight)
+    return Members(fitted.folder.models, fitted.settings.members, weight, fitted.classes.names)
 
 
 def _fields(fitted: Fitted, matrix: FieldMatrix, settings: ImportanceSettings, k: int) -> FoldFields:
@@ -205,8 +205,8 @@ def find_learnt(importance: pd.DataFrame, organelle: str) -> str:
     learnt = {plain(name): name for name in importance["organelle"].unique()}
     if plain(organelle) not in learnt:
         raise InputError(
-            f"{organelle} was not learnt in this run (the last lines of fit say why), so nothing drives it. Learnt "
-            f"were: {', '.join(learnt.values()) or 'none'}."
+            f"{organelle} was not learnt in this run: too few fields or groups with it, or without it (fit gives the "
+            f"reason). Learnt were: {', '.join(learnt.values()) or 'none'}."
         )
     return learnt[plain(organelle)]
 

@@ -38,7 +38,9 @@ def log_odds_contributions(fitted: Fitted, organelle: int, values: np.ndarray) -
     for m, name in enumerate(fitted.settings.members):
         weight = stack.weight[i, m] / stack.spread[i, m]
         for k in range(n_folds):
-            (model,) = load_models([FoldModel(fitted.folder.models, organelle, name, k)], values.shape[1])
+            (model,) = load_models(
+                [FoldModel(fitted.folder.models, organelle, name, k, fitted.classes.names)], values.shape[1]
+            )
             spread = standardisation.spread[k, i, m]
             total += weight / n_folds / spread * contributions(model, values)
             score += weight / n_folds / spread * (model.score(values) - standardisation.centre[k, i, m])

@@ -29,16 +29,19 @@ class Members:
     names : tuple of str
     weight : ndarray of float64, shape (n_folds, n_organelles, n_members)
         What a member's score counts in the stacked score.
+    classes : tuple of str
+        Of the fit.
     """
 
     folder: Path
     names: tuple[str, ...]
     weight: np.ndarray
+    classes: tuple[str, ...]
 
     def load(self, organelles: np.ndarray, fold: int, n_columns: int) -> "FoldModels":
         """The models that have not seen a fold."""
         models = [
-            load_models([FoldModel(self.folder, int(j), name, fold) for j in organelles], n_columns)
+            load_models([FoldModel(self.folder, int(j), name, fold, self.classes) for j in organelles], n_columns)
             for name in self.names
         ]
         return FoldModels(models, self.weight[fold])

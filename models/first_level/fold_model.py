@@ -12,19 +12,19 @@ from engine.files import content_hash, read_json
 from engine.running.arrays import taken
 from models.first_level.members import COLUMN_SETS, column_set_of, member
 from models.first_level.tree_checks import REMEDY, unusable
-from store.classes import ORGANELLES, folder_name
+from store.classes import folder_name
 from store.stamp import array_hash, stamp_of
 
 
 @dataclass(frozen=True)
 class FoldModel:
-    """The model of one organelle, fold and member."""
+    """The model of one class (its number among `names`), fold and member."""
 
     folder: Path
     organelle: int
     member: str
     fold: int
-    names: tuple[str, ...] = ORGANELLES
+    names: tuple[str, ...]
 
     def file(self, suffix: str) -> Path:
         """A file of this fold model, e.g. 08_Peroxisomes/xgboost_fold3.ubj."""

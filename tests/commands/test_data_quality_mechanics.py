@@ -15,7 +15,7 @@ from models.data.duplicates import hashes_of, near_identical
 from models.data.groups import Groups
 from models.data.training_set import TrainingSet, read_training_set
 from models.trust.label_errors import label_errors_table
-from store.classes import ORGANELLES
+from store.classes import KAGGLE, ORGANELLES
 from store.columns import Column, columns_frame, write_column_table
 from store.matrix import FieldMatrix, write_matrix
 from store.run_folder import RunFolder
@@ -44,7 +44,7 @@ def planted(rng, tmp_path):
     given = Groups(np.array([0, 1, 0, 2, 3, 4]), np.ones(6, bool))
     matrix = FieldMatrix(train, np.zeros((6, 1), np.float32), pd.DataFrame({"name": ["x"]}))
     pairs = near_identical(train, test)
-    return RunFolder(tmp_path), TrainingSet(matrix, labels, given.numbers, "groups.csv", given, test, pairs, 0)
+    return RunFolder(tmp_path), TrainingSet(matrix, KAGGLE, labels, given.numbers, "groups.csv", given, test, pairs, 0)
 
 
 def test_planted_copies_within_and_between_the_splits_are_listed(planted):
@@ -143,8 +143,8 @@ def test_a_flipped_label_is_told_with_its_similar_fields(planted, rng):
     labels[3] = labels[25]  # carries Mitochondria now, looks like the Golgi fields
     ids = tuple(f"f{i:02}" for i in range(n))
     fitted = SimpleNamespace(
-        ids=ids, labels=labels, groups=np.arange(n) // 2, fold=np.zeros(n, int), probabilities=p.astype(np.float32),
-        trainable=np.isin(np.arange(28), (7, 23)),
+        ids=ids, classes=KAGGLE, labels=labels, groups=np.arange(n) // 2, fold=np.zeros(n, int),
+        probabilities=p.astype(np.float32), trainable=np.isin(np.arange(28), (7, 23)),
     )  # fmt: skip
     cleaning.write_label_errors(folder, fitted)
     table = cleaning.read_label_errors(folder)
@@ -158,7 +158,9 @@ def test_a_flipped_label_is_told_with_its_similar_fields(planted, rng):
 
 
 def test_no_doubt_gives_a_table_with_columns_and_an_older_run_says_what_to_do(tmp_path):
-    nothing = label_errors_table((), np.zeros((0, 28), bool), np.zeros((0, 28)), np.zeros(28, bool), np.zeros(0, int))
+    nothing = label_errors_table(
+        (), KAGGLE, np.zeros((0, 28), bool), np.zeros((0, 28)), np.zeros(28, bool), np.zeros(0, int)
+    )
     assert list(nothing.columns) == list(LABEL_ERRORS)
     with pytest.raises(InputError, match=r"duplicates.csv is missing.*cli.py fit"):
         cleaning.read_duplicates(RunFolder(tmp_path))

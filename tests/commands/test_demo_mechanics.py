@@ -122,7 +122,7 @@ def test_importances_of_a_learnt_organelle_and_of_one_that_was_not(demo):
     assert (folder / "why.png").stat().st_size > 1000
     ended = run("importances", metrics["not_trainable"][0], "--run", str(folder / "run"))
     assert ended.returncode == 4
-    assert "too few positive fields" in ended.stderr
+    assert "was not learnt in this run: too few fields or groups" in ended.stderr
 
 
 def test_a_report_without_the_images_or_test_fields_says_so(demo, tmp_path):

@@ -28,7 +28,7 @@ from models.explanation.local_explanations import log_odds_contributions, percen
 from models.fitted import load
 from models.trust.reference_data import gather_reference
 from report.prediction_summary import what_drives
-from store.classes import ORGANELLES
+from store.classes import KAGGLE, ORGANELLES
 from store.matrix import read_columns, read_matrix
 from store.run_folder import RunFolder
 
@@ -192,8 +192,8 @@ def test_after_pictures_it_suggests_what_can_be_explained(planted):
     assert trainable[ORGANELLES.index(given["organelle"])]
     assert pipeline.importances(pipeline.Job(planted.run, workers=1, quiet=True), given["organelle"], top=1).lines
     called = SimpleNamespace(predictions=planted.predictions.assign(Called=planted.predictions["Called"].map(names_of)))
-    assert what_drives(called, np.zeros(28, bool), planted.run) == ""
-    only = np.arange(28) == SPINDLE
+    assert what_drives(called, SimpleNamespace(classes=KAGGLE, trainable=np.zeros(28, bool)), planted.run) == ""
+    only = SimpleNamespace(classes=KAGGLE, trainable=np.arange(28) == SPINDLE)
     assert parsed(what_drives(called, only, planted.run))[1]["organelle"] == ORGANELLES[SPINDLE]
 
 

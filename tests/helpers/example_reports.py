@@ -64,15 +64,15 @@ def example_report(
     groups, fold = np.arange(n) // 2, (np.arange(n) // 2 % 6 - 1).astype(np.int8)
     inner = fold >= 0
     parts = labels[inner], probabilities[inner], calls[inner]
-    board = add_intervals(organelle_rows(*parts, trainable), *parts, groups[inner], 10, rng)
+    board = add_intervals(organelle_rows(*parts, trainable, ORGANELLES), *parts, groups[inner], 10, rng)
     board.loc[trainable, "threshold"] = 0.5
     others = [step_row("member lightgbm", ap=0.4), step_row("stack: shared", ap=0.42, f1=0.4),
-              split_row("grouped folds", *parts, trainable)]  # fmt: skip
+              split_row("grouped folds", *parts, trainable, ORGANELLES)]  # fmt: skip
     columns = some_columns()
     ids = tuple(f"{prefix}-{i:04}" for i in range(n))
     return ReportData(
         name=f"{prefix} run", simulated=simulated, folds_kind="random" if simulated else "grouped",
-        groups_from=f"{prefix}.csv", facts={"training fields": f"{n}", "cells": "6,000"}, ids=ids,
+        groups_from=f"{prefix}.csv", facts={"training fields": f"{n}", "cells": "6,000"}, ids=ids, classes=KAGGLE,
         labels=labels, probabilities=probabilities, calls=calls, fold=fold, groups=groups, trainable=trainable,
         leaderboard=assemble(board, others, "grouped").table, columns=columns,
         importance=some_importance(columns, [ORGANELLES[j] for j in np.flatnonzero(trainable)], rng),

@@ -23,6 +23,7 @@ from models.first_level.screening import best, rank_columns
 from models.first_level.training import train_first_level
 from models.folds import make_folds
 from models.settings import FitSettings
+from store.classes import KAGGLE
 
 ORGANELLES = [0, 7, 25]
 
@@ -212,7 +213,9 @@ def test_screening_sees_only_the_training_part(rng, tmp_path):
         )
         chosen = asked.for_table(400, 300, ())
         train_first_level(training, [0, 1], [1], chosen, tmp_path / name, Count())
-        kept.append([load_models([FoldModel(tmp_path / name, j, "lightgbm", 1)], 300)[0].columns for j in (0, 1)])
+        kept.append(
+            [load_models([FoldModel(tmp_path / name, j, "lightgbm", 1, KAGGLE.names)], 300)[0].columns for j in (0, 1)]
+        )
     np.testing.assert_array_equal(kept[0], kept[1])
     assert 7 in kept[0][0]
 
@@ -224,7 +227,7 @@ def test_a_member_on_a_set_uses_its_columns_alone(rng, tmp_path):
     other = replace(training, values=np.where(training.column_set == 0, 1.0, training.values).astype(np.float32))
     again = train_first_level(other, [0], [0], asked, tmp_path / "other", Count())
     np.testing.assert_array_equal(scores[:, 0, 0], again[:, 0, 0])
-    (model,) = load_models([FoldModel(tmp_path, 0, "kernel-protein", 0)], 12)
+    (model,) = load_models([FoldModel(tmp_path, 0, "kernel-protein", 0, KAGGLE.names)], 12)
     assert model.columns.tolist() == [0, 1, 2, 3, 4, 5]
     mine = training.fold == 0
     np.testing.assert_array_equal(model.score(training.values[mine]), scores[mine, 0, 1])
@@ -276,7 +279,7 @@ def test_settings_that_cannot_be_are_named(changes, sentence):
 def test_a_changed_note_is_refused(spoil, sentence, rng, tmp_path):
     asked = settings(members=("kernel",)).for_table(240, 12, ())
     train_first_level(training_set(rng), [0], [0], asked, tmp_path, Count())
-    model = FoldModel(tmp_path, 0, "kernel", 0)
+    model = FoldModel(tmp_path, 0, "kernel", 0, KAGGLE.names)
     model.note.write_text(json.dumps(spoil(json.loads(model.note.read_text()))))
     with pytest.raises(InputError, match=sentence):
         load_models([model], 12)
@@ -303,10 +306,13 @@ def test_worker_count_does_not_change_a_byte_and_lost_units_are_made_again(rng, 
     whole = all_bytes(tmp_path / "one")
     assert one.tobytes() == two.tobytes()
     assert whole == all_bytes(tmp_path / "two")
-    lost = [FoldModel(tmp_path / "two", 7, "xgboost", 1), FoldModel(tmp_path / "two", 0, "lightgbm", 2)]
+    lost = [
+        FoldModel(tmp_path / "two", 7, "xgboost", 1, KAGGLE.names),
+        FoldModel(tmp_path / "two", 0, "lightgbm", 2, KAGGLE.names),
+    ]
     lost[0].model.unlink()
     lost[1].note.unlink()
-    kept = FoldModel(tmp_path / "two", 25, "linear", 0).model
+    kept = FoldModel(tmp_path / "two", 25, "linear", 0, KAGGLE.names).model
     before = kept.stat().st_mtime_ns
     again = train_first_level(training, ORGANELLES, folds, whole_settings(), tmp_path / "two", counts[2])
     assert again.tobytes() == one.tobytes()

@@ -21,7 +21,7 @@ from models.fit import fit
 from models.fitted import load
 from models.settings import FitSettings
 from report.importance_plot import bars, plot
-from store.classes import ORGANELLES
+from store.classes import KAGGLE, ORGANELLES
 from store.matrix import FieldMatrix
 from store.stamp import array_hash, stamp_of
 
@@ -165,10 +165,10 @@ def test_table_survives_the_disk(planted, importance, tmp_path):
     write_importance(tmp_path / "importance.parquet", importance, "this fit")
     assert stamp_of(tmp_path / "importance.parquet") == "this fit"
     pd.testing.assert_frame_equal(
-        read_importance(tmp_path / "importance.parquet", columns), importance, check_dtype=False
+        read_importance(tmp_path / "importance.parquet", columns, KAGGLE), importance, check_dtype=False
     )
     with pytest.raises(InputError, match="is missing"):
-        read_importance(tmp_path / "nothing.parquet", columns)
+        read_importance(tmp_path / "nothing.parquet", columns, KAGGLE)
 
 
 def test_sampled_fields_keep_the_rare_and_stand_for_all(rng):

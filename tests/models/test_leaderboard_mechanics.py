@@ -16,7 +16,7 @@ def board(rng):
     labels[:, :3] = rng.random((500, 3)) < [0.5, 0.2, 0.05]
     p = np.clip(0.3 * labels + rng.uniform(0, 0.5, labels.shape), 0, 1)
     trainable = np.arange(28) < 3
-    rows = organelle_rows(labels, p, p > 0.4, trainable)
+    rows = organelle_rows(labels, p, p > 0.4, trainable, ORGANELLES)
     rows = add_intervals(rows, labels, p, p > 0.4, np.arange(500) // 2, 30, rng)
     return assemble(rows, [step_row("stack: mean", ap=0.5)], "grouped")
 
@@ -40,7 +40,7 @@ def test_intervals_hold_the_score(board):
 
 def test_csv_and_json(board, tmp_path):
     board.save(tmp_path / "leaderboard.csv")
-    again = Leaderboard.load(tmp_path / "leaderboard.csv", "grouped")
+    again = Leaderboard.load(tmp_path / "leaderboard.csv", "grouped", ORGANELLES)
     pd.testing.assert_frame_equal(again.table, board.table, rtol=1e-5)
     board.save_metrics(tmp_path / "metrics.json", simulated=True)
     metrics = json.loads((tmp_path / "metrics.json").read_text())
