@@ -88,11 +88,11 @@ def test_model_files_name_their_columns_for_other_tools(rng, tmp_path):
     asked = settings(members=("lightgbm", "xgboost", "linear"), parameters={"xgboost": {"columns": 3}})
     train_first_level(training, [0], [0], asked.for_table(240, 12, ("protein", "landmarks")), tmp_path, Count())
     plain = ["a_b", "a_b_1", "_x__1_", "gr__e", "_q____", *"cdefghi"]
-    paths = {name: FoldModel(tmp_path, 0, name, 0).model for name in asked.members}
+    paths = {name: FoldModel(tmp_path, 0, name, 0, KAGGLE.names).model for name in asked.members}
     of_lightgbm = lightgbm.Booster(model_file=paths["lightgbm"])
     assert of_lightgbm.feature_name() == plain
     of_xgboost, columns = xgboost.Booster(model_file=paths["xgboost"]), [0, 1]
-    (model,) = load_models([FoldModel(tmp_path, 0, "xgboost", 0)], 12)
+    (model,) = load_models([FoldModel(tmp_path, 0, "xgboost", 0, KAGGLE.names)], 12)
     assert of_xgboost.feature_names == [plain[k] for k in model.columns]
     assert json.loads(paths["linear"].read_text())["columns"] == training.names.tolist()
     used = set(of_xgboost.get_score())
