@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,8 @@ from features.extraction.batches import cell_columns
 from features.extraction.compiling import compile_part, kernels_compiled, parts
 from features.extraction.field_level import field_columns
 from features.extraction.measuring import fingerprint_of, measure_on, measure_shard, measure_shards
-from features.extraction.pooling import pool_shard, pooling_code
+from features.extraction.pooled_shards import pooled_shard, store_pooled
+from features.extraction.pooling import pooling_code
 from features.extraction.settings import ExtractSettings, NetworkFile
 from features.reading.fields import FieldSource
 from features.reading.splits import find_splits
@@ -103,14 +105,16 @@ def _measured(
     source: FieldSource, todo: list[Shard], settings: ExtractSettings, devices: tuple[str, ...], workers: int
 ) -> Iterator[tuple[int, int]]:
     """Yield the number of fields and failures of each shard as it is finished."""
+    then = partial(store_pooled, _columns(settings))
     if devices == ("cpu",):
-        yield from run_tasks(measure_shard, ((source.part(s.ids), s, settings) for s in todo), workers)
+        yield from run_tasks(measure_shard, ((source.part(s.ids), s, settings, then) for s in todo), workers)
     elif len(devices) == 1:
-        yield from measure_shards(source, todo, settings, open_device(devices[0]), workers)
+        yield from measure_shards(source, todo, settings, open_device(devices[0]), workers, then)
     else:
         pieces = [todo[i : i + SHARDS_A_TASK] for i in range(0, len(todo), SHARDS_A_TASK)]
         threads = max(workers // len(devices), 1)
-        tasks = ((source, piece, settings, devices[k % len(devices)], threads) for k, piece in enumerate(pieces))
+        given = ((piece, devices[k % len(devices)]) for k, piece in enumerate(pieces))
+        tasks = ((source, piece, settings, device, threads, then) for piece, device in given)
         yield from run_tasks(measure_on, tasks, len(devices))
 
 
@@ -145,9 +149,13 @@ def no_longer_there(folder: RunFolder, sources: dict[str, FieldSource], measured
 
 def write_columns(folder: RunFolder, settings: ExtractSettings) -> pd.DataFrame:
     """Write columns.parquet, the structured names of the cells' and the fields' features."""
-    frame = columns_frame((*cell_columns(settings), *field_columns()))
+    frame = _columns(settings)
     write_column_table(folder.columns, frame)
     return frame
+
+
+def _columns(settings: ExtractSettings) -> pd.DataFrame:
+    return columns_frame((*cell_columns(settings), *field_columns()))
 
 
 def pool_split(folder: RunFolder, shards: list[Shard], columns: pd.DataFrame, workers: int, quiet: bool) -> None:
@@ -165,7 +173,7 @@ def _pooled(
     shards: list[Shard], columns: pd.DataFrame, workers: int, bar: Progress
 ) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
     """Yield the pooled shards in the order of the ids; shards that are finished early wait."""
-    tasks = ((k, shard.cells_path, shard.fields_path, columns) for k, shard in enumerate(shards))
+    tasks = ((k, shard, columns) for k, shard in enumerate(shards))
     early: dict[int, tuple[pd.DataFrame, np.ndarray]] = {}
     due = 0
     for k, part in run_tasks(_pool_numbered, tasks, workers):
@@ -177,9 +185,9 @@ def _pooled(
 
 
 def _pool_numbered(
-    number: int, cells_path: Path, fields_path: Path, columns: pd.DataFrame
-) -> tuple[int, tuple[pd.DataFrame, np.ndarray]]:
-    return number, pool_shard(cells_path, fields_path, columns)
+    number: int, shard: Shard, columns: pd.DataFrame
+) -> tuple[int, tuple[pd.DataFrame, np.ndarray]]:  # fmt: skip
+    return number, pooled_shard(shard, columns)
 
 
 def collect_failures(path: Path, splits: Iterable[list[Shard]]) -> tuple[str, ...]:

@@ -77,9 +77,9 @@ def _features(
     sums: np.ndarray, moments: np.ndarray, nuclei: np.ndarray, unit: np.ndarray, xp: ModuleType
 ) -> np.ndarray:
     """The columns from the kernel's sums."""
-    sums = sums.astype(xp.float64)
-    in_ring = sums.sum(axis=2)
-    n = len(sums)
+    sums = xp.ascontiguousarray(xp.moveaxis(sums, 2, 0), xp.float64)  # sums over a first axis are long loops
+    in_ring = sums.sum(axis=0)
+    n = len(in_ring)
     totals = in_ring[:, : 3 * RINGS].reshape(n, 3, RINGS, 5).sum(axis=2)
     totals = xp.concatenate([xp.repeat(totals, RINGS, axis=1), xp.repeat(totals[:, :1], len(_BANDS), axis=1)], axis=1)
     mass, count = in_ring[..., :4], in_ring[..., 4:]
@@ -92,12 +92,16 @@ def _features(
 
 
 def _variation(sums: np.ndarray, xp: ModuleType) -> np.ndarray:
-    """Coefficient of variation over the wedges that have pixels, of their mean levels; (n, n_zones, 4)."""
+    """Coefficient of variation over the wedges that have pixels, of their mean levels; (n, n_zones, 4).
+
+    `sums` are (n_wedges, n, n_zones, 5): of the channels, and the pixels.
+    """
     present = sums[..., 4:] > 0
-    n_wedges = present.sum(axis=2)
+    n_wedges = present.sum(axis=0)
     means = sums[..., :4] / xp.where(present, sums[..., 4:], 1)
-    mean = ratio(means.sum(axis=2), n_wedges, xp)
-    squares = (xp.where(present, means - mean[:, :, None], 0) ** 2).sum(axis=2)
+    mean = ratio(means.sum(axis=0), n_wedges, xp)
+    apart = means - mean
+    squares = xp.where(present, apart * apart, 0).sum(axis=0)
     return ratio(xp.sqrt(ratio(squares, n_wedges, xp)), mean, xp)
 
 

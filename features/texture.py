@@ -133,8 +133,9 @@ def pool_directions(values: np.ndarray, xp: ModuleType = np) -> np.ndarray:
     ndarray of float64, shape (..., 2, 13)
         NaN if no direction has pairs.
     """
+    values = xp.ascontiguousarray(xp.moveaxis(values, -2, 0))  # sums over a first axis are long loops
     known = ~xp.isnan(values)
-    n_known = known.sum(axis=-2)
-    mean = ratio(xp.where(known, values, 0).sum(axis=-2), n_known, xp)
-    span = xp.where(known, values, -xp.inf).max(axis=-2) - xp.where(known, values, xp.inf).min(axis=-2)
+    n_known = known.sum(axis=0)
+    mean = ratio(xp.where(known, values, 0).sum(axis=0), n_known, xp)
+    span = xp.where(known, values, -xp.inf).max(axis=0) - xp.where(known, values, xp.inf).min(axis=0)
     return xp.stack([mean, xp.where(n_known > 0, span, xp.nan)], axis=-2)

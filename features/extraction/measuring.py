@@ -29,7 +29,7 @@ from features.extraction.batches import (
     read_pixels,
 )
 from features.extraction.settings import ExtractSettings
-from features.extraction.tables import write_shard
+from features.extraction.tables import Written, write_shard
 from features.reading.fields import FieldSource
 from features.segmentation.masks import masks_fingerprint
 from store.shards import Shard
@@ -38,8 +38,10 @@ _AHEAD = 4  # fields that each thread may have read before they are measured
 _TO_WRITE = 2  # shards that may wait to be written
 
 
-def measure_shard(source: FieldSource, shard: Shard, settings: ExtractSettings) -> tuple[int, int]:
-    """Measure the fields of a shard on the CPU, one after the other, and write its two files.
+def measure_shard(
+    source: FieldSource, shard: Shard, settings: ExtractSettings, then: Written | None = None
+) -> tuple[int, int]:
+    """Measure the fields of a shard on the CPU, one after the other, and write its two files; then call `then`.
 
     Returns
     -------
@@ -49,7 +51,7 @@ def measure_shard(source: FieldSource, shard: Shard, settings: ExtractSettings) 
     unread: list[Row] = []
     fields = _readable((read_one(source, field_id, settings) for field_id in shard.ids), unread)
     measured = [fetch(launch(batch, device), settings, device) for batch in batches(fields, device)]
-    return write_shard(shard, unread, measured, settings)
+    return write_shard(shard, unread, measured, settings, then)
 
 
 def _readable(fields: Iterable[ReadField | UnreadField], unread: list[Row]) -> Iterator[ReadField]:
@@ -62,11 +64,12 @@ def _readable(fields: Iterable[ReadField | UnreadField], unread: list[Row]) -> I
 
 
 def measure_on(
-    source: FieldSource, shards: list[Shard], settings: ExtractSettings, device: str, n_threads: int
-) -> tuple[int, int]:
+    source: FieldSource, shards: list[Shard], settings: ExtractSettings, device: str, n_threads: int,
+    then: Written | None = None,
+) -> tuple[int, int]:  # fmt: skip
     """Measure shards on the device of that name, in this process; gives fields and failures of all."""
     try:
-        counts = list(measure_shards(source, shards, settings, open_device(device), n_threads))
+        counts = list(measure_shards(source, shards, settings, open_device(device), n_threads, then))
     except MemoryError as error:
         if not is_gpu_memory_error(error):
             raise
@@ -96,8 +99,9 @@ class _Step:
 
 
 def measure_shards(
-    source: FieldSource, shards: list[Shard], settings: ExtractSettings, device: Device, n_threads: int
-) -> Iterator[tuple[int, int]]:
+    source: FieldSource, shards: list[Shard], settings: ExtractSettings, device: Device, n_threads: int,
+    then: Written | None = None,
+) -> Iterator[tuple[int, int]]:  # fmt: skip
     """Measure shards on one GPU and write their files.
 
     Decoding and writing release the interpreter, so threads of one process run them in parallel. The device finds the
@@ -111,6 +115,8 @@ def measure_shards(
     device : Device
     n_threads : int
         Threads beside the one that launches.
+    then : callable or None
+        Called with each shard and its two tables once they are written.
 
     Yields
     ------
@@ -120,7 +126,7 @@ def measure_shards(
     with ThreadPoolExecutor(n_threads, initializer=cv2.setNumThreads, initargs=(1,)) as threads:
         writing: deque[Future] = deque()
         for work in _measured(_read_ahead(source, shards, settings, threads, n_threads), settings, device):
-            writing.append(threads.submit(write_shard, work.shard, work.unread, work.measured, settings))
+            writing.append(threads.submit(write_shard, work.shard, work.unread, work.measured, settings, then))
             while writing and (writing[0].done() or len(writing) > _TO_WRITE):
                 yield writing.popleft().result()
         while writing:

@@ -134,7 +134,11 @@ class ShardTables:
 
 def usable_fields(paths: Iterable[Path]) -> pd.DataFrame:
     """The rows of tables of fields without those that failed: their missing values would make the hashes floats."""
-    fields = pa.concat_tables([pq.read_table(path) for path in paths])
+    return usable(pa.concat_tables([pq.read_table(path) for path in paths]))
+
+
+def usable(fields: pa.Table) -> pd.DataFrame:
+    """The rows of one table of fields without those that failed."""
     return fields.filter(fields[METADATA_ERROR].is_null()).to_pandas()
 
 

@@ -1,5 +1,7 @@
 """The two tables of a shard: one row a cell, and one row a field, also for fields that failed."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pyarrow as pa
 
@@ -9,9 +11,12 @@ from features.extraction.settings import ExtractSettings
 from store.schema import CELLS, FIELDS, METADATA_ERROR, METADATA_ID, METADATA_SPLIT
 from store.shards import Shard, write_shard_table
 
+Written = Callable[[Shard, pa.Table, pa.Table], object]
+"""What is done with a shard and its tables of cells and fields once they are on disk."""
+
 
 def write_shard(
-    shard: Shard, unread: list[Row], measured: list[MeasuredCells], settings: ExtractSettings
+    shard: Shard, unread: list[Row], measured: list[MeasuredCells], settings: ExtractSettings, then: Written | None
 ) -> tuple[int, int]:
     """Write the two files of a shard.
 
@@ -24,14 +29,20 @@ def write_shard(
         All others, in the order of the fields.
     settings : ExtractSettings
         What they were measured with.
+    then : callable or None
+        Called at the end.
 
     Returns
     -------
     n_fields, n_failed : int
     """
-    write_shard_table(shard.cells_path, _cells_table(shard, measured, settings), shard.stamp)
+    cells = _cells_table(shard, measured, settings)
+    write_shard_table(shard.cells_path, cells, shard.stamp)
     rows = {row[METADATA_ID]: row for row in (*unread, *(row for batch in measured for row in batch.rows))}
-    write_shard_table(shard.fields_path, fields_table(shard, [rows[field_id] for field_id in shard.ids]), shard.stamp)
+    fields = fields_table(shard, [rows[field_id] for field_id in shard.ids])
+    write_shard_table(shard.fields_path, fields, shard.stamp)
+    if then is not None:
+        then(shard, cells, fields)
     return len(rows), sum(METADATA_ERROR in row for row in rows.values())
 
 

@@ -76,13 +76,18 @@ def test_compiled_functions_are_in_the_kernels_only(path):
 
 @pytest.mark.parametrize("name", MODULES)
 def test_kernels_call_no_kernel_of_another_module(name):
-    """Numba's cache on disk sees no change in a function of another file, and would run it as it was."""
+    """Numba's cache on disk sees no change in a function of another file, and would run it as it was.
+
+    What modules share (`_jit`, `_logs`) is how they are compiled, and arrays that they are given.
+    """
     imported = {
         node.module
         for node in ast.walk(ast.parse((CPU / f"{name}.py").read_text()))
         if isinstance(node, ast.ImportFrom)
     }
-    assert {module for module in imported if module.startswith("features")} <= {"features.kernels.cpu._jit"}
+    shared = {f"features.kernels.cpu.{module}" for module in ("_jit", "_logs")}
+    assert {module for module in imported if module.startswith("features")} <= shared
+    assert "@kernel" not in (CPU / "_logs.py").read_text()
 
 
 def test_twins_have_the_same_face():

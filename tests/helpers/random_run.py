@@ -38,7 +38,7 @@ def _written(folder: RunFolder, rng: np.random.Generator, fields: dict[str, int]
         chunks = [tuple(ids[i : i + shard_fields]) for i in range(0, n, shard_fields)]
         shards = [Shard(split, k, chunk, f"{split} {k}", folder.features) for k, chunk in enumerate(chunks)]
         for shard in shards:
-            write_shard(shard, [], [_cells(tuple(_field_row(i, rng) for i in shard.ids), rng)], SETTINGS)
+            write_shard(shard, [], [_cells(tuple(_field_row(i, rng) for i in shard.ids), rng)], SETTINGS, None)
         extraction.pool_split(folder, shards, columns, workers=1, quiet=True)
     folder.note("extract", {"no_er": False})
     return folder

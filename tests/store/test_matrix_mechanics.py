@@ -9,8 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from engine.errors import InputError
+from features.extraction.pooled_shards import pooled_shard, store_pooled
 from features.extraction.pooling import pool, pool_shard
 from store.matrix import matrix_columns, read_hashes, read_matrix, write_matrix
+from store.shards import Shard, write_shard_table
 from store.untrusted_input import _look, read_numbers
 
 
@@ -49,6 +51,40 @@ def test_a_field_that_failed_leaves_the_hashes_of_others_whole(columns, shard, t
     pq.write_table(fields, shard[1])
     write_matrix(tmp_path / "train.parquet", [pool_shard(*shard, columns)], columns, "these")
     assert read_hashes(tmp_path / "train.parquet")["Metadata_HashProtein"].tolist() == hashes[:2]
+
+
+def test_a_shard_pooled_while_measured_is_the_same_as_one_read_again(columns, shard, tmp_path, monkeypatch):
+    cells, fields = map(pq.read_table, shard)
+    hashes = pa.array([2**64 - 1, 2**53 + 1, None], pa.uint64())
+    fields = fields.append_column("Metadata_HashProtein", hashes)
+    made = Shard("train", 0, ("x", "y", "z"), "stamp", tmp_path)
+    write_shard_table(made.cells_path, cells, "stamp")
+    write_shard_table(made.fields_path, fields, "stamp")
+    expected = pooled_shard(made, columns)
+    store_pooled(columns, made, cells, fields)
+    reads = []
+
+    def spy(*paths_and_columns):
+        reads.append(paths_and_columns)
+        return pool_shard(*paths_and_columns)
+
+    monkeypatch.setattr("features.extraction.pooled_shards.pool_shard", spy)
+    metadata, values = pooled_shard(made, columns)
+    assert not reads
+    pd.testing.assert_frame_equal(metadata, expected[0])
+    np.testing.assert_array_equal(values, expected[1])
+    for changed in (columns[1:], columns):
+        pooled_shard(made, changed)
+        monkeypatch.setattr("features.extraction.pooled_shards.pooling_code", lambda: "other")
+    assert len(reads) == 2, "pooled again from the cells when columns or the code that pools change"
+    pooled_shard(Shard("train", 0, ("x", "y", "z"), "measured anew", tmp_path), columns)
+    assert len(reads) == 3
+    whole = made.pooled_path.read_bytes()
+    made.pooled_path.write_bytes(whole[:4] + bytes(400) + whole[404:])
+    pooled_shard(made, columns)
+    assert len(reads) == 4, "pooled again where the file is damaged"
+    store_pooled(columns, made, cells[:0], fields[2:])
+    assert pooled_shard(made, columns)[1].shape == (0, 7), "all fields failed"
 
 
 def test_a_matrix_in_several_pieces_is_the_same(columns, shard, tmp_path, monkeypatch):

@@ -7,11 +7,11 @@ statistic is read from it, so 16-bit values are as exact as 8-bit ones.
 import numpy as np
 
 from features.kernels.cpu._jit import Int, kernel
+from features.kernels.cpu._logs import log_table
 
 N_STATISTICS = 10  # besides the quantiles
 
 
-@kernel
 def summaries(
     pixels: np.ndarray,
     field: np.ndarray,
@@ -37,6 +37,14 @@ def summaries(
         Cells, Nuclei, Cytoplasm; pixels, mean, sd, min, max, MAD, skewness, excess kurtosis, entropy, Gini, quantiles;
         in grey values. NaN where undefined; an empty compartment has 0 pixels and the rest NaN.
     """
+    return _summaries(pixels, field, nuclei, cytoplasm, percents, log_table())
+
+
+@kernel
+def _summaries(
+    pixels: np.ndarray, field: np.ndarray, nuclei: tuple[np.ndarray, np.ndarray],
+    cytoplasm: tuple[np.ndarray, np.ndarray], percents: np.ndarray, logs: np.ndarray,
+) -> np.ndarray:  # fmt: skip
     n_fields, n_channels, height, width = pixels.shape
     planes = pixels.reshape(n_fields * n_channels, height * width)
     n_levels = 256 if pixels.itemsize == 1 else 65536
@@ -55,7 +63,9 @@ def summaries(
             bins = counts[:, lowest : max(nuclear_range[1], around_range[1]) + 1]
             bins[0] = bins[1] + bins[2]
             for compartment in range(3):
-                _describe(bins[compartment], lowest, n_levels // 256, percents, below, out[i, compartment, channel])
+                _describe(
+                    bins[compartment], lowest, n_levels // 256, percents, logs, below, out[i, compartment, channel]
+                )
             bins[:] = 0
     return out
 
@@ -74,8 +84,9 @@ def _count(plane: np.ndarray, positions: np.ndarray, start: int, counts: np.ndar
 
 @kernel
 def _describe(
-    counts: np.ndarray, lowest: Int, coarse: int, percents: np.ndarray, below: np.ndarray, out: np.ndarray
-) -> None:
+    counts: np.ndarray, lowest: Int, coarse: int, percents: np.ndarray, logs: np.ndarray, below: np.ndarray,
+    out: np.ndarray,
+) -> None:  # fmt: skip
     """Statistics of one histogram, written to `out` (see `summaries`).
 
     Parameters
@@ -86,6 +97,8 @@ def _describe(
     coarse : int
         Grey values in a bin of the entropy.
     percents : ndarray of float64
+    logs : ndarray of float64
+        c log2 c.
     below : ndarray of int64
         Scratch; at least one longer than `counts`.
     out : ndarray of float64
@@ -107,7 +120,7 @@ def _describe(
     out[4] = lowest + _ranked(below, n - 1)
     out[5] = (_ranked_deviation(below, median, (n - 1) // 2) + _ranked_deviation(below, median, n // 2)) / 2
     out[2], out[6], out[7] = _moments(counts, lowest, mean, n)
-    out[8] = _entropy(counts, lowest, coarse, n)
+    out[8] = _entropy(counts, lowest, coarse, n, logs)
     out[9] = _gini(counts, below, lowest, total)
     for k in range(len(percents)):
         rank = (n - 1) * (percents[k] / 100)
@@ -162,16 +175,21 @@ def _moments(counts: np.ndarray, lowest: Int, mean: float, n: int) -> tuple[floa
 
 
 @kernel
-def _entropy(counts: np.ndarray, lowest: Int, coarse: int, n: int) -> float:
+def _entropy(counts: np.ndarray, lowest: Int, coarse: int, n: int, logs: np.ndarray) -> float:
     """Shannon entropy in bits of the grey values, 256 bins over the full scale."""
     weighted = 0.0
     in_bin = 0
     for j in range(len(counts)):
         in_bin += counts[j]
         if in_bin and (j == len(counts) - 1 or (lowest + j + 1) % coarse == 0):
-            weighted += in_bin * np.log2(in_bin)
+            weighted += _c_log_c(in_bin, logs)
             in_bin = 0
-    return (n * np.log2(n) - weighted) / n
+    return (_c_log_c(n, logs) - weighted) / n
+
+
+@kernel
+def _c_log_c(count: Int, logs: np.ndarray) -> float:
+    return logs[np.uint64(count)] if count < len(logs) else count * np.log2(count)
 
 
 @kernel

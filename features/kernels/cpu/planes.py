@@ -10,6 +10,7 @@ import numpy as np
 from features.kernels.cpu._jit import kernel
 
 LEVELS = 256
+_TURNS = 4
 _TO_SD = 1.4826 / np.sqrt(2)  # from the median of differences of two pixels to the standard deviation of one
 
 
@@ -42,14 +43,20 @@ def _ends(plane: np.ndarray, full: int) -> tuple[float, float]:
     The darkest 1 % of a background lie about two standard deviations of its noise below its mean; four above them, it
     has ended. A camera's offset exceeds its noise; elsewhere it is 0.
     """
-    histogram = cv2.calcHist([np.ascontiguousarray(plane[::2, ::2])], [0], None, [full + 1], [0, full + 1]).ravel()
-    share = np.cumsum(histogram, dtype=np.float64)
+    share = np.cumsum(_histogram(plane[::2, ::2], full + 1))
     darkest, dark, high = np.searchsorted(share, share[-1] * np.array([0.01, 0.25, 0.998])).tolist()
-    left, right = plane[::4, :-1:2], plane[::4, 1::2]
-    lower = np.minimum(left, right)
-    differences = (np.maximum(left, right) - lower)[lower <= dark]
-    noise = _TO_SD * float(np.median(differences)) if differences.size else 0.0
+    left, right = np.ascontiguousarray(plane[::4, :-1:2]), np.ascontiguousarray(plane[::4, 1::2])
+    kept = (np.minimum(left, right) <= dark).view(np.uint8)
+    differences = np.cumsum(_histogram(cv2.absdiff(left, right), full + 1, kept)) if left.size else np.zeros(1)
+    n = differences[-1]
+    noise = _TO_SD * float(np.searchsorted(differences, [n // 2, (n - 1) // 2], "right").mean()) if n else 0.0
     return darkest + min(4 * noise, darkest), high
+
+
+def _histogram(plane: np.ndarray, n_levels: int, mask: np.ndarray | None = None) -> np.ndarray:
+    """Number of pixels of each level, int64, shape (n_levels,)."""
+    plane = np.ascontiguousarray(plane)
+    return cv2.calcHist([plane], [0], mask, [n_levels], [0, n_levels]).ravel().astype(np.int64)
 
 
 @kernel
@@ -102,10 +109,13 @@ def otsu(planes: np.ndarray, above: int, fewest: int) -> np.ndarray:
         The last level of the lower class; 255 where there is no threshold.
     """
     out = np.full(len(planes), LEVELS - 1, np.int64)
+    in_turn = np.empty((_TURNS, LEVELS), np.int64)
     for f in range(len(planes)):
-        histogram = np.zeros(LEVELS, np.int64)
-        for value in planes[f].ravel():
-            histogram[value] += 1
+        plane, counts = planes[f].reshape(planes[f].size), in_turn.reshape(in_turn.size)
+        in_turn[:] = 0
+        for k in range(plane.size):  # neighbours are often alike: counters in turns need not wait for one another
+            counts[np.uint64((k % _TURNS) * LEVELS + plane[np.uint64(k)])] += 1
+        histogram = in_turn.sum(axis=0)
         histogram[: above + 1] = 0
         if histogram.sum() >= fewest:
             out[f] = _split(histogram)

@@ -1,0 +1,152 @@
+"""`extract` on thousands of fields: CPU time a field, rate, memory and disk over time (Linux).
+
+    python -m benchmarks.steady_state [--source DIR] [--fields 3000] [--workers 1 2] [--parts 10] [--options ...]
+
+Real fields are replicated: each copy is turned, flipped, shifted (its border is mirrored) and made darker or brighter,
+so that no two are alike. For each number of workers one `extract` runs on all of them; a line is printed each time a
+part of the fields is finished. CPU ms a field are those of all processes. `--options` are passed on to `extract`.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow.parquet as pq
+
+from benchmarks.process_cost import family
+from benchmarks.time_families import SAMPLE
+from features.reading.fields import find_fields, read_field
+from store.channels import CHANNELS
+
+ROOT = Path(__file__).resolve().parents[1]
+SHIFT = 32  # px, at most
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def replicate(source: Path, folder: Path, n: int) -> None:
+    """Write n fields as PNG: copies of the source's fields, each changed in its own way."""
+    fields = find_fields(source)
+    rng = np.random.default_rng(0)
+    folder.mkdir(parents=True)
+    for k in range(n):
+        pixels = read_field(fields, fields.ids[k % len(fields.ids)])
+        pixels = np.rot90(pixels, int(rng.integers(4)), axes=(1, 2))
+        pixels = pixels[:, :, ::-1] if rng.random() < 0.5 else pixels
+        (top, left), (height, width) = rng.integers(0, 2 * SHIFT, 2), pixels.shape[1:]
+        framed = np.pad(pixels, ((0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT)), mode="reflect")
+        pixels = framed[:, top : top + height, left : left + width]
+        gains = rng.uniform(0.8, 1.2, (len(CHANNELS), 1, 1))
+        changed = np.clip(pixels * gains, 0, np.iinfo(pixels.dtype).max).astype(pixels.dtype)
+        for channel, plane in zip(CHANNELS, changed):
+            path = folder / f"{k:05d}_{channel.colour}.png"
+            cv2.imwrite(str(path), np.ascontiguousarray(plane), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+
+
+@dataclass(frozen=True)
+class State:
+    """What has been used so far.
+
+    Attributes
+    ----------
+    fields : int
+        Finished.
+    seconds, processor_seconds : float
+    resident_mb, disk_mb : float
+        Resident memory of all processes together now, and the size of the run's features.
+    """
+
+    fields: int
+    seconds: float
+    processor_seconds: float
+    resident_mb: float
+    disk_mb: float
+
+
+def states(data: Path, run: Path, workers: int, options: list[str]) -> Iterator[State]:
+    """Run `extract` and look at it twice a second; the last state is that of the finished run."""
+    given = ["--data", str(data), "--run", str(run), "--workers", str(workers), "--quiet", *options]
+    start = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "cli.py", "extract", *given], cwd=ROOT, stdout=subprocess.DEVNULL)
+    counted: dict[Path, int] = {}
+    processor: dict[int, float] = {}
+    while process.poll() is None:
+        alive = family(process.pid)
+        processor |= {pid: _processor_seconds(pid) or processor.get(pid, 0.0) for pid in alive}
+        yield _state(run, counted, start, sum(processor.values()), sum(map(_resident_mb, alive)))
+        time.sleep(0.5)
+    if process.returncode not in (0, 3):
+        raise SystemExit(f"extract ended with {process.returncode}")
+    yield _state(run, counted, start, sum(processor.values()), 0.0)
+
+
+def _state(run: Path, counted: dict[Path, int], start: float, processor: float, resident: float) -> State:
+    """Count the rows of new tables of fields, and the bytes of all files."""
+    for path in (run / "features" / "fields").glob("*.parquet"):
+        if path not in counted:
+            counted[path] = pq.read_metadata(path).num_rows
+    sizes = [path.stat().st_size for path in (run / "features").rglob("*.parquet")]
+    return State(sum(counted.values()), time.perf_counter() - start, processor, resident, sum(sizes) / 2**20)
+
+
+def _processor_seconds(pid: int) -> float:
+    try:
+        numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(numbers[11]) + int(numbers[12])) / _TICKS
+
+
+def _resident_mb(pid: int) -> float:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+    except OSError:
+        return 0.0
+
+
+def report(data: Path, run: Path, n: int, workers: int, parts: int, options: list[str]) -> None:
+    """Run once and print a line a part: what was used in it, and how much is in use."""
+    print(f"\n{workers} workers\n| fields | fields/s | CPU ms a field | resident MB | disk MB |\n|--:|--:|--:|--:|--:|")
+    before, largest = State(0, 0.0, 0.0, 0.0, 0.0), 0.0
+    for state in states(data, run, workers, options):
+        largest = max(largest, state.resident_mb)
+        is_last = state.resident_mb == 0
+        if state.fields - before.fields < n / parts and not is_last:
+            continue
+        _print_row(before, state, largest)
+        before, largest = state, 0.0
+        if is_last:
+            _print_row(State(0, 0.0, 0.0, 0.0, 0.0), state, 0.0)
+
+
+def _print_row(before: State, state: State, largest: float) -> None:
+    fields, seconds = state.fields - before.fields, state.seconds - before.seconds
+    processor = 1000 * (state.processor_seconds - before.processor_seconds)
+    numbers = f"{fields / seconds:.2f} | {processor / max(fields, 1):.0f} | {largest:.0f} | {state.disk_mb:.0f}"
+    print(f"| {before.fields} to {state.fields} | {numbers} |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--source", type=Path, default=SAMPLE, help="folder or zip of fields (default: %(default)s)")
+    parser.add_argument("--fields", type=int, default=3000)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--parts", type=int, default=10, help="lines a run (default: %(default)s)")
+    parser.add_argument("--options", nargs=argparse.REMAINDER, default=[], help="passed on to extract; comes last")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        replicate(given.source, Path(name) / "data" / "train", given.fields)
+        for workers in given.workers:
+            run = Path(name) / f"run{workers}"
+            report(Path(name) / "data", run, given.fields, workers, given.parts, given.options)
+
+
+if __name__ == "__main__":
+    main()
