@@ -18,7 +18,7 @@ from engine.terminal import messages_on_stderr
 if TYPE_CHECKING:
     from engine.outcome import Outcome
 
-ROOMS = ("engine", "store", "features", "models", "simulate", "report", "commands", "pipeline")
+ROOMS = ("engine", "store", "features", "models", "simulate", "report", "review", "commands", "pipeline")
 """Packages whose log messages are shown."""
 
 MISUSE, SOME_FAILED, UNUSABLE = 2, 3, 4
@@ -356,6 +356,33 @@ def report(
     import pipeline
 
     _print_outcome(pipeline.report(pipeline.Job(run, data, workers=workers, quiet=quiet), masks=masks), quiet, as_json)
+
+
+@command("review", "review --data demo/data --run demo/run")
+def review(
+    data: Data = DATA,
+    run: Run = RUN,
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Port of the local page.", show_default="8517, or else a free one"),
+    ] = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the address; open no browser.")] = False,
+    masks: Masks = None,
+    workers: Workers = 0,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Look at fields and cells, correct labels and refit, on a local page in the browser.
+
+    Works after extract, also without a fit and without any label. Corrected labels are saved at once in
+    DATA/corrections.csv; train.csv is never changed. Only this machine can open the page. Ctrl-C ends it.
+    """
+    import pipeline
+
+    outcome = pipeline.review(
+        pipeline.Job(run, data, workers=workers, quiet=quiet), port=port, browser=not no_browser, masks=masks
+    )
+    _print_outcome(outcome, quiet, as_json)
 
 
 @command("export cells.h5ad", "export fields.csv --level fields --split train")

@@ -1,6 +1,6 @@
 """The story: one short function a command, its steps in order. What surrounds a step is in `commands`."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from commands import data_quality
@@ -11,6 +11,7 @@ from commands import fit as fitting
 from commands import importances as explaining
 from commands import predict as prediction
 from commands import report as reporting
+from commands import review as reviewing
 from commands import submit as submission
 from commands.job import Job
 from commands.new_fields import choose_network, one_network
@@ -27,7 +28,7 @@ from store.flat_table import flat_table
 
 __all__ = (
     "Job", "choose_network", "demo", "embed", "export", "extract", "fit", "importances", "one_network", "predict",
-    "report", "simulate", "submit",
+    "report", "review", "simulate", "submit",
 )  # fmt: skip
 
 DEMO_FOLDS, DEMO_ROUNDS = 3, 60
@@ -137,6 +138,13 @@ def report(job: Job, *, masks: Path | None = None) -> Outcome:
     with job.at_work() as workers:
         page = reporting.report_run(job.folder, fitted, job.data, masks, workers, job.quiet)
     return reporting.outcome(job, page)
+
+
+def review(job: Job, *, port: int | None = None, browser: bool = True, masks: Path | None = None) -> Outcome:
+    """The run and the images -> a local page, until it is interrupted; what it corrects, `fit` learns."""
+    quiet = replace(job, quiet=True)
+    options = reviewing.ReviewOptions(port, browser, masks)
+    return reviewing.show(job, options, refit=lambda: fit(quiet, like_before=True))
 
 
 def export(job: Job, file: Path, *, level: str, split: str) -> Outcome:

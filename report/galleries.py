@@ -91,7 +91,7 @@ def take_pictures(
         for j in np.flatnonzero(fitted.trainable)
     }
     wanted = sorted({ids[rows[one.row]] for of_organelle in chosen.values() for one in of_organelle} & set(source.ids))
-    settings, taken = _settings(folder, masks), {}
+    settings, taken = picture_settings(folder, masks), {}
     tasks = [(source.part([field_id]), field_id, settings) for field_id in wanted]
     with progress("pictures", len(tasks), "fields", quiet) as bar:
         for field_id, jpeg in run_tasks(take_picture, tasks, workers):
@@ -154,7 +154,8 @@ def _brightest_part(protein: np.ndarray, side: int) -> tuple[int, int, int]:
     return int(top), int(left), side
 
 
-def _settings(folder: RunFolder, masks: Path | None) -> PictureSettings:
+def picture_settings(folder: RunFolder, masks: Path | None) -> PictureSettings:
+    """How the fields of a run are read for pictures; `masks` is the folder of label images that the user names."""
     path = folder.features / "settings.json"
     known = read_json(path) if path.is_file() else {}
     if not isinstance(known, dict) or not isinstance(known.get("no_er", False), bool):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("engine", "store", "features", "models", "simulate", "report", "commands", "pipeline", "cli")
+ROOMS = ("engine", "store", "features", "models", "simulate", "report", "review", "commands", "pipeline", "cli")
 MAY_IMPORT = {
     "engine": set(),
     "store": {"engine"},
@@ -16,7 +16,8 @@ MAY_IMPORT = {
     "models": {"engine", "store"},
     "simulate": {"engine", "store"},
     "report": {"engine", "store", "features", "models"},
-    "commands": {"engine", "store", "features", "models", "simulate", "report"},
+    "review": {"engine", "store", "features", "models", "report"},
+    "commands": {"engine", "store", "features", "models", "simulate", "report", "review"},
     "pipeline": set(ROOMS) - {"pipeline", "cli"},
     "cli": set(ROOMS) - {"cli"},
 }

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Protocol
 
 SILENCE = 60.0
@@ -16,6 +17,25 @@ class Progress(Protocol):
     """Passed to a step: it calls `advance(n)` when n more items are done; the word is shown beside the count."""
 
     def advance(self, n: int = 1, word: str = "") -> None: ...
+
+
+class Listener(Protocol):
+    """Is told how many of how many items of a step are done."""
+
+    def __call__(self, what: str, done: int, total: int) -> None: ...
+
+
+_listener: ContextVar[Listener | None] = ContextVar("who hears of the progress instead of the terminal", default=None)
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """In this thread, tell a listener of all progress instead of showing it on the terminal."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
 
 
 @contextmanager
@@ -33,7 +53,10 @@ def progress(what: str, total: int, unit: str = "fields", quiet: bool = False) -
     quiet : bool
         Show nothing.
     """
-    if quiet or total == 0:
+    if (listener := _listener.get()) is not None:
+        listener(what, 0, total)
+        yield _Heard(listener, what, total)
+    elif quiet or total == 0:
         yield _Silent()
     elif sys.stderr.isatty():
         with _bar(what, total, unit) as bar:
@@ -47,6 +70,15 @@ def progress(what: str, total: int, unit: str = "fields", quiet: bool = False) -
         finally:
             lines.ended.set()
             heart.join()
+
+
+class _Heard:
+    def __init__(self, listener: Listener, what: str, total: int) -> None:
+        self.listener, self.what, self.total, self.done = listener, what, total, 0
+
+    def advance(self, n: int = 1, word: str = "") -> None:
+        self.done += n
+        self.listener(self.what, self.done, self.total)
 
 
 class _Silent:

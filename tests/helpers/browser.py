@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -33,6 +34,7 @@ class Browser:
         self._commands, self._answers = commands, answers
         self._number, self._rest, self._session = 0, b"", None
         self.complaints: list[str] = []
+        self._home = "file:"
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -59,6 +61,36 @@ class Browser:
         self.run("new Promise((done) => document.readyState === 'complete' ? done() : addEventListener('load', done))")
         self.run("new Promise((done) => setTimeout(done))")
 
+    def visit(self, address: str, width: int = 1280, height: int = 900) -> None:
+        """Open an address of this machine; requests to the same server are no complaint."""
+        self.complaints.clear()
+        self._home = "/".join(address.split("/")[:3]) + "/"
+        self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.ask("Page.navigate", url="about:blank")
+        self.ask("Page.navigate", url=address)
+        self.run("new Promise((done) => document.readyState === 'complete' ? done() : addEventListener('load', done))")
+
+    def until(self, script: str, seconds: float = 20.0) -> Any:
+        """Wait until an expression is true, and return it; raises TimeoutError."""
+        ends = time.monotonic() + seconds
+        while not (value := self.run(script)):
+            if time.monotonic() > ends:
+                raise TimeoutError(f"{script} is still {value!r} after {seconds:g} s")
+            time.sleep(0.05)
+        return value
+
+    def theme(self, name: str) -> None:
+        """Prefer "light" or "dark"."""
+        self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
+
+    def drag(self, points: list[tuple[float, float]]) -> None:
+        """Press the left button at the first point, move over the others and release it at the last."""
+        for k, (x, y) in enumerate(points):
+            kind = "mousePressed" if k == 0 else "mouseMoved"
+            self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=int(k == 0))
+        x, y = points[-1]
+        self.ask("Input.dispatchMouseEvent", type="mouseReleased", x=x, y=y, button="left", clickCount=1)
+
     def run(self, script: str) -> Any:
         """The value of an expression in the page; a promise is waited for."""
         answer = self.ask("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
@@ -66,13 +98,15 @@ class Browser:
             raise RuntimeError(json.dumps(answer["exceptionDetails"])[:500])
         return answer["result"].get("value")
 
-    def press(self, key: str) -> None:
-        """Press and release a key: "Tab", "Enter", or " "."""
-        code = {"Tab": 9, "Enter": 13, " ": 32}[key]
-        text = {"Enter": "\r", " ": " "}.get(key, "")
+    def press(self, key: str, control: bool = False) -> None:
+        """Press and release a key: one that is printed, or "Tab", "Enter", "Escape", "Delete" or an arrow."""
+        codes = {"Tab": 9, "Enter": 13, "Escape": 27, "Delete": 46, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39,
+                 "ArrowDown": 40}  # fmt: skip
+        code = codes.get(key) or ord(key.upper())
+        text = {"Enter": "\r"}.get(key, key if len(key) == 1 and not control else "")
         for kind in ("keyDown", "keyUp"):
             self.ask(
-                "Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code,
+                "Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, modifiers=2 * control,
                 **({"text": text} if text and kind == "keyDown" else {}),
             )  # fmt: skip
 
@@ -113,6 +147,8 @@ class Browser:
         elif event == "Runtime.consoleAPICalled":
             self.complaints.append(str(told["args"]))
         elif event == "Network.requestWillBeSent" and told["request"]["url"].startswith("http"):
+            if told["request"]["url"].startswith(self._home):
+                return
             self.complaints.append(f"asked for {told['request']['url']}")
 
 

@@ -1,0 +1,52 @@
+"""`review`: a local page to look at fields and cells, correct labels and refit."""
+
+import logging
+import sys
+import webbrowser
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from commands.job import Job
+from engine.outcome import Outcome
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ReviewOptions:
+    """What a user chose.
+
+    Attributes
+    ----------
+    port : int or None
+        None for the usual port, or any free one.
+    browser : bool
+        Open the page in a browser.
+    masks : Path or None
+        Folder of label images, for outlines, if the fields were measured with masks.
+    """
+
+    port: int | None = None
+    browser: bool = True
+    masks: Path | None = None
+
+
+def show(job: Job, options: ReviewOptions, refit: Callable[[], object]) -> Outcome:
+    """Open the page, and answer it until the command is interrupted."""
+    from review.security import Gate
+    from review.server import open_port, serve
+    from review.state import Review
+
+    listening = open_port(options.port)
+    gate = Gate(listening.getsockname()[1])
+    review = Review(job.folder, job.data, options.masks, refit)
+    review.begin()
+    sys.stdout.write(f"review of {job.run}: {gate.address}\n")
+    sys.stdout.flush()
+    if not job.quiet:
+        _log.info("only this machine can open that address; keep it to yourself. Ctrl-C ends the page")
+    if options.browser and not webbrowser.open(gate.address):
+        _log.info("no browser was found: open the address yourself")
+    serve(review, listening, gate)
+    return Outcome((), facts={"address": gate.address})

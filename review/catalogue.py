@@ -1,0 +1,164 @@
+"""All extracted fields of a run, with what is known of each: one row a field, training fields first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from engine.errors import InputError
+from models.data.labels import ORGANELLES
+from models.data.training_set import find_groups
+from models.fitted import Fitted, load
+from models.trust.label_errors import find_label_errors
+from store.matrix import matrix_columns, read_columns, read_hashes
+from store.run_folder import SPLITS, RunFolder
+from store.schema import METADATA_ID
+from store.untrusted_input import read_numbers
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The fields of a run.
+
+    Attributes
+    ----------
+    ids : tuple of str
+        n fields.
+    kept : ndarray of bool
+        Which rows of the splits' matrices, one after the other, they are.
+    split : ndarray of str, shape (n,)
+        "train" or "test".
+    group : tuple of str
+        The group of each training field, if groups are known, else "".
+    cells : ndarray of float, shape (n,)
+        Cells in each field; NaN where they were not counted.
+    classes : tuple of str
+        k classes.
+    columns : DataFrame
+        The structured columns of cells and fields.
+    fitted : Fitted or None
+    no_fit : str
+        Why there is no fit, in a sentence; "" if there is one.
+    fitted_row : ndarray of int, shape (n,)
+        Row of the field in the fit; -1 where it was not fitted on.
+    probabilities : ndarray of float32, shape (n, k)
+        Of models that have not seen the field; NaN where none are known yet.
+    calls : ndarray of bool, shape (n, k)
+    doubt : ndarray of float, shape (n,)
+        The largest doubt about one of the labels that were fitted on; 0 without any.
+    doubts : dict of int to list of (class number, labelled, probability, doubt)
+        By row.
+    """
+
+    ids: tuple[str, ...]
+    kept: np.ndarray
+    split: np.ndarray
+    group: tuple[str, ...]
+    cells: np.ndarray
+    classes: tuple[str, ...]
+    columns: pd.DataFrame
+    fitted: Fitted | None
+    no_fit: str
+    fitted_row: np.ndarray
+    probabilities: np.ndarray
+    calls: np.ndarray
+    doubt: np.ndarray
+    doubts: dict[int, list[tuple[int, bool, float, float]]]
+
+    @cached_property
+    def row(self) -> dict[str, int]:
+        """The row of each id."""
+        return {field: i for i, field in enumerate(self.ids)}
+
+
+def read_catalogue(folder: RunFolder, data: Path) -> Catalogue:
+    """Read the fields of a run, with its fit if there is one.
+
+    Raises
+    ------
+    InputError
+        If nothing was extracted.
+    """
+    columns = read_columns(folder, data)
+    there = [split for split in SPLITS if folder.matrix(split).is_file()]
+    if not there:
+        raise InputError(
+            f"{folder.matrix('train')} is missing: extraction was not finished. Run {folder.command('extract', data)}."
+        )
+    hashes = {split: read_hashes(folder.matrix(split)) for split in there}
+    in_split = {split: tuple(hashes[split][METADATA_ID]) for split in there}
+    everywhere = [field for split in there for field in in_split[split]]
+    first = ~pd.Index(everywhere).duplicated()  # a field in both splits counts as a training field
+    ids = tuple(field for field, kept in zip(everywhere, first, strict=True) if kept)
+    fitted, no_fit = _fit(folder, data)
+    classes = fitted.settings.organelles if fitted else ORGANELLES
+    rows = pd.Index(ids)
+    fitted_row = np.full(len(ids), -1)
+    probabilities = np.full((len(ids), len(classes)), np.nan, np.float32)
+    calls = np.zeros(probabilities.shape, bool)
+    doubts: dict[int, list[tuple[int, bool, float, float]]] = {}
+    if fitted:
+        at = rows.get_indexer(pd.Index(fitted.ids))
+        mine = np.flatnonzero(at >= 0)
+        fitted_row[at[mine]] = mine
+        probabilities[at[mine]], calls[at[mine]] = fitted.probabilities[mine], fitted.calls[mine]
+        doubts = _doubts(fitted, at)
+    doubt = np.zeros(len(ids))
+    for i, found in doubts.items():
+        doubt[i] = max(one[3] for one in found)
+    split = np.concatenate([np.full(len(in_split[name]), name) for name in there])[first]
+    groups, cells = _groups(data, in_split.get("train", ()), len(ids)), _count_cells(folder, columns, there)[first]
+    return Catalogue(
+        ids, first, split, groups, cells, classes, columns, fitted, no_fit, fitted_row, probabilities, calls, doubt,
+        doubts,
+    )  # fmt: skip
+
+
+def _fit(folder: RunFolder, data: Path) -> tuple[Fitted | None, str]:
+    if not folder.fit.fit_file.is_file():
+        return None, f"Nothing was fitted yet. With labels, Refit does it, or: {folder.command('fit', data)}"
+    try:
+        return load(folder.root), ""
+    except InputError as error:
+        return None, str(error)
+
+
+def _doubts(fitted: Fitted, at: np.ndarray) -> dict[int, list[tuple[int, bool, float, float]]]:
+    """Labels that the held-out models contradict, by row of the catalogue."""
+    inner = np.flatnonzero(fitted.fold >= 0)
+    found: dict[int, list[tuple[int, bool, float, float]]] = {}
+    for one in find_label_errors(fitted.labels[inner], fitted.probabilities[inner], fitted.trainable):
+        row = int(at[inner[one.row]])
+        if row >= 0:
+            found.setdefault(row, []).append((one.organelle, one.labelled, one.probability, one.doubt))
+    return found
+
+
+def _groups(data: Path, ids: Sequence[str], n: int) -> tuple[str, ...]:
+    """Names of the groups as people know them: the number of each where the table names it."""
+    if not ids:
+        return ("",) * n
+    try:
+        groups, _ = find_groups(data, None, tuple(ids))
+    except InputError:
+        return ("",) * n
+    named = [f"group {k + 1}" if known else "" for k, known in zip(groups.numbers, groups.named, strict=True)]
+    return (*named, *([""] * (n - len(named))))
+
+
+def _count_cells(folder: RunFolder, columns: pd.DataFrame, there: Sequence[str]) -> np.ndarray:
+    described = matrix_columns(columns)
+    count = described[(described["family"] == "Count") & (described["feature"] == "Cells")]["name"].tolist()
+    parts = [read_numbers(folder.matrix(split), count[:1]) for split in there] if count else []
+    if parts:
+        return np.concatenate(parts)[:, 0].astype(np.float64)
+    return np.full(sum(len(read_hashes(folder.matrix(split))) for split in there), np.nan)
+
+
+def entropies(probabilities: np.ndarray) -> np.ndarray:
+    """Entropy of each class's probability in bits, the shape of the input; NaN stays NaN."""
+    p = np.clip(probabilities.astype(np.float64), 1e-9, 1 - 1e-9)
+    return -(p * np.log2(p) + (1 - p) * np.log2(1 - p))

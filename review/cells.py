@@ -1,0 +1,192 @@
+"""All cells of a run: where each lies, and single features of them, read from the shards when they are asked for."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from engine.errors import InputError, UsageError
+from engine.ids import shown
+from engine.running.progress import Progress
+from store.channels import IMAGE
+from store.matrix import FieldMatrix, matrix_columns
+from store.run_folder import SPLITS, RunFolder
+from store.schema import METADATA_AT_BORDER, METADATA_CELL, METADATA_ID, METADATA_X, METADATA_Y
+
+SAMPLED = 20_000
+"""Cells of the map at most, evenly spaced over all."""
+
+_FEATURES_KEPT = 6
+_WIDTHS = 1.9  # side of a cell's picture, in diameters of a disc of its area
+_USUAL = 90.0  # px, where a cell's area was not measured
+
+
+@dataclass(frozen=True)
+class CellIndex:
+    """The n cells of a run, in the order of its shards.
+
+    Attributes
+    ----------
+    paths : tuple of Path
+        The shards' tables of cells.
+    start : ndarray of int, shape (n_shards + 1,)
+        First cell of each shard.
+    field : ndarray of int32, shape (n,)
+        Row of the catalogue; -1 for a field that is not in it.
+    number : ndarray of int32, shape (n,)
+        In its field, from 1.
+    x, y : ndarray of float32, shape (n,)
+        Centre, px.
+    width : ndarray of int32, shape (n,)
+        Side of a square that shows the cell, px.
+    at_border : ndarray of bool, shape (n,)
+    """
+
+    paths: tuple[Path, ...]
+    start: np.ndarray
+    field: np.ndarray
+    number: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    width: np.ndarray
+    at_border: np.ndarray
+    _features: OrderedDict[str, np.ndarray] = field(default_factory=OrderedDict)
+
+    def feature(self, name: str, columns: pd.DataFrame) -> np.ndarray:
+        """A feature of all cells, float32, shape (n,); NaN where missing. The latest few are kept in memory.
+
+        Raises
+        ------
+        UsageError
+            If there is no such feature.
+        """
+        if name not in set(columns.loc[columns["compartment"] != IMAGE, "name"]):
+            raise UsageError(f"{shown(name)!r} is no feature of the cells of this run.")
+        if name not in self._features:
+            self._features[name] = np.concatenate([_numbers(path, [name])[:, 0] for path in self.paths])
+            while len(self._features) > _FEATURES_KEPT:
+                self._features.popitem(last=False)
+        return self._features[name]
+
+    def sample(self, names: list[str], progress: Progress) -> tuple[np.ndarray, np.ndarray]:
+        """At most `SAMPLED` cells evenly spaced over all: their numbers, and their values of some features.
+
+        Returns
+        -------
+        cells : ndarray of int, shape (m,)
+        values : ndarray of float32, shape (m, n_names)
+        """
+        known = np.flatnonzero(self.field >= 0)
+        cells = known[:: max(-(-len(known) // SAMPLED), 1)]
+        values = np.empty((len(cells), len(names)), np.float32)
+        for k, path in enumerate(self.paths):
+            mine = np.flatnonzero((cells >= self.start[k]) & (cells < self.start[k + 1]))
+            if len(mine):
+                values[mine] = _numbers(path, names)[cells[mine] - self.start[k]]
+            progress.advance()
+        return cells, values
+
+    def of_field(self, row: int) -> np.ndarray:
+        """The cells of a field."""
+        return np.flatnonzero(self.field == row)
+
+    def as_fields(self, row: int, columns: pd.DataFrame, of_field: np.ndarray) -> tuple[np.ndarray, FieldMatrix] | None:
+        """The cells of a field, each as if its field had this cell only; None where there are none.
+
+        Parameters
+        ----------
+        row : int
+            Of the catalogue.
+        columns : DataFrame
+            The structured columns of the run.
+        of_field : ndarray of float32, shape (n_columns,)
+            The field's row of the matrix: features of the whole field stay.
+        """
+        mine = self.of_field(row)
+        if not len(mine):
+            return None
+        shard = int(np.searchsorted(self.start, mine[0], side="right")) - 1
+        described = matrix_columns(columns)
+        of_cell = columns.loc[columns["compartment"] != IMAGE, "name"].tolist()
+        values = _numbers(self.paths[shard], of_cell)[mine - self.start[shard]]
+        place = {name: k for k, name in enumerate(of_cell)}
+        wide = np.tile(of_field, (len(mine), 1))
+        for k, (name, pool) in enumerate(zip(described["name"], described["pool"], strict=True)):
+            if pool:
+                wide[:, k] = values[:, place[str(name).removesuffix(f"_{pool}")]]
+        return mine, FieldMatrix(pd.DataFrame({METADATA_ID: [str(k) for k in mine]}), wide, described)
+
+
+def count_shards(folder: RunFolder) -> int:
+    """The number of tables of cells."""
+    return len(_paths(folder))
+
+
+def read_cells_index(folder: RunFolder, rows: dict[str, int], columns: pd.DataFrame, progress: Progress) -> CellIndex:
+    """Read where all cells lie.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    rows : dict of str to int
+        The catalogue's row of each id.
+    columns : DataFrame
+        The structured columns of the run.
+    progress : Progress
+        Advanced by one for each shard.
+    """
+    paths = _paths(folder)
+    is_area = (columns["compartment"] == "Cells") & (columns["family"] == "AreaShape") & (columns["feature"] == "Area")
+    area = columns.loc[is_area & (columns["parameters"].map(len) == 0), "name"].tolist()
+    parts, start = [], [0]
+    for path in paths:
+        parts.append(_part(path, rows, area))
+        start.append(start[-1] + len(parts[-1][0]))
+        progress.advance()
+    kinds = (np.int32, np.int32, np.float32, np.float32, np.int32, bool)
+    joined = [np.concatenate([np.empty(0, kind), *(part[k] for part in parts)]).astype(kind)
+              for k, kind in enumerate(kinds)]  # fmt: skip
+    return CellIndex(paths, np.array(start), *joined)
+
+
+def _paths(folder: RunFolder) -> tuple[Path, ...]:
+    return tuple(path for split in SPLITS for path in sorted((folder.features / "cells").glob(f"{split}-*.parquet")))
+
+
+def _part(path: Path, rows: dict[str, int], area: list[str]) -> tuple[np.ndarray, ...]:
+    names = [METADATA_ID, METADATA_CELL, METADATA_X, METADATA_Y, METADATA_AT_BORDER, *area]
+    table = _read(path, names)
+    ids = table.column(METADATA_ID).combine_chunks().dictionary_encode()
+    ids = ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids
+    known = np.array([rows.get(name, -1) for name in ids.dictionary.to_pylist()], np.int32)
+    codes = ids.indices.to_numpy()
+    number, x, y, border = (table.column(name).to_numpy() for name in names[1:5])
+    size = np.sqrt(table.column(area[0]).to_numpy() * 4 / np.pi) if area else np.full(len(codes), _USUAL)
+    width = (_WIDTHS * np.nan_to_num(size, nan=_USUAL)).clip(24, 4096)
+    return known[codes] if len(known) else np.empty(0, np.int32), number, x, y, width, border
+
+
+def _numbers(path: Path, names: list[str]) -> np.ndarray:
+    table = _read(path, names)
+    values = np.empty((table.num_rows, len(names)), np.float32)
+    for k, name in enumerate(names):
+        values[:, k] = table.column(name).to_numpy()
+    return values
+
+
+def _read(path: Path, names: list[str]) -> pa.Table:
+    try:
+        return pq.read_table(path, columns=names)
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path} cannot be used ({shown(str(error), 200)}). Run extract again.") from error
+
+
+def pieces(total: int, size: int) -> Iterator[slice]:
+    """Slices of at most `size` that cover `total`."""
+    for start in range(0, total, size):
+        yield slice(start, min(start + size, total))

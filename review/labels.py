@@ -1,0 +1,145 @@
+"""Labels as they stand now, for all fields of a run: train.csv, then every correction that anybody has saved."""
+
+import getpass
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.errors import InputError
+from engine.ids import shown
+from models.data.corrected_labels import CORRECTED, TRAIN
+from models.data.labels import Labels, read_labels
+from store.corrections import BETWEEN, Correction, Journal, Standing, as_they_stand
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """Labels of n fields and k classes.
+
+    Attributes
+    ----------
+    version : int
+        Number of corrections; another number means other labels.
+    matrix : ndarray of bool, shape (n, k)
+    labelled, corrected, unusable : ndarray of bool, shape (n,)
+        Labelled fields may carry no class at all.
+    notes : dict of int to str
+    """
+
+    version: int
+    matrix: np.ndarray
+    labelled: np.ndarray
+    corrected: np.ndarray
+    unusable: np.ndarray
+    notes: dict[int, str]
+
+
+class LabelBook:
+    """The labels of a data folder; every question reads what others have saved meanwhile."""
+
+    def __init__(self, data: Path, ids: Sequence[str], classes: tuple[str, ...]) -> None:
+        self.data, self.classes = data, classes
+        self.ids, self.row = tuple(ids), {field: i for i, field in enumerate(ids)}
+        self.journal = Journal(data / CORRECTED)
+        self._guard = threading.RLock()
+        self._given: tuple[tuple[int, int], dict[str, frozenset[str]]] = ((-1, -1), {})
+        self._table: tuple[object, LabelTable] | None = None
+
+    def before(self) -> dict[str, frozenset[str]]:
+        """The classes of each field in train.csv; empty without that file."""
+        path = self.data / TRAIN
+        if not path.is_file():
+            return {}
+        status = path.stat()
+        mark = (status.st_mtime_ns, status.st_size)
+        with self._guard:
+            if self._given[0] != mark:
+                self._given = (mark, self._named(read_labels(path)))
+            return self._given[1]
+
+    def _named(self, labels: Labels) -> dict[str, frozenset[str]]:
+        return {
+            field: frozenset(self.classes[j] for j in np.flatnonzero(row))
+            for field, row in zip(labels.ids, labels.matrix, strict=True)
+        }
+
+    def standing(self) -> dict[str, Standing]:
+        """The corrected fields as they stand."""
+        return as_they_stand(self.journal.rows(), self.before())
+
+    def table(self) -> LabelTable:
+        """The labels of the run's fields as they stand."""
+        with self._guard:
+            rows, before = self.journal.rows(), self.before()
+            if self._table is None or self._table[0] != (len(rows), id(before)):
+                self._table = ((len(rows), id(before)), self._fill(rows, before))
+            return self._table[1]
+
+    def _fill(self, rows: tuple[Correction, ...], before: dict[str, frozenset[str]]) -> LabelTable:
+        at = {name: j for j, name in enumerate(self.classes)}
+        n = len(self.ids)
+        matrix = np.zeros((n, len(self.classes)), bool)
+        labelled, corrected, unusable = np.zeros((3, n), bool)
+        notes: dict[int, str] = {}
+        standing = as_they_stand(rows, before)
+        for field, i in self.row.items():
+            now = standing.get(field)
+            names = now.classes if now else before.get(field)
+            if names is not None:
+                labelled[i] = True
+                matrix[i, [at[name] for name in names if name in at]] = True
+            if now:
+                corrected[i], unusable[i] = now.relabelled, now.unusable
+                if now.note:
+                    notes[i] = now.note
+        return LabelTable(len(rows), matrix, labelled, corrected, unusable, notes)
+
+    def save(self, entries: Sequence[Any], by: str) -> tuple[str, ...]:
+        """Save changes that the page sent; returns the names of the entries that are on the disk now.
+
+        Parameters
+        ----------
+        entries : sequence
+            Mappings with entry, id, action and value, all text.
+        by : str
+            Who.
+
+        Raises
+        ------
+        InputError
+            If one is not valid: nothing is saved then.
+        """
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        corrections = [self._checked(one, now, by) for one in entries]
+        self.journal.append(corrections)
+        return tuple(one.entry for one in corrections)
+
+    def _checked(self, one: Any, now: str, by: str) -> Correction:
+        names = ("entry", "id", "action", "value")
+        if not isinstance(one, dict) or not all(isinstance(one.get(name), str) for name in names):
+            raise InputError("a change needs an entry, an id, an action and a value, all text. It was not saved.")
+        if one["id"] not in self.row:
+            raise InputError(f"field {shown(one['id'])} is not among those of this run. Its change was not saved.")
+        value = " ".join(one["value"].split()) if one["action"] == "note" else one["value"]
+        classes = {"add": [value], "remove": [value], "set": [name for name in value.split(BETWEEN) if name]}
+        for name in classes.get(one["action"], ()):
+            if name not in self.classes:
+                raise InputError(f"{shown(name)!r} is no class of this run. The change was not saved.")
+        return Correction(now, by, one["entry"], one["id"], one["action"], value)
+
+    def history(self, field: str) -> tuple[Correction, ...]:
+        """The corrections of one field, oldest first."""
+        return tuple(one for one in self.journal.rows() if one.field == field)
+
+
+def user_name() -> str:
+    """Who is at the keyboard, for the column By."""
+    try:
+        return shown(getpass.getuser())
+    except (OSError, KeyError, ImportError):
+        return "unknown"

@@ -1,0 +1,25 @@
+// Requests to the server. Addresses are relative, so that they carry the token.
+const trouble = document.getElementById("trouble");
+export function complain(text) {
+  trouble.textContent = text;
+  trouble.hidden = !text;
+}
+async function answer(promise) {
+  let response;
+  try {
+    response = await promise;
+  } catch {
+    throw new Error("The server does not answer. Was `review` ended? Start it again; unsaved changes are kept here and sent then.");
+  }
+  if (response.ok) return response.json();
+  let words = `${response.status} ${response.statusText}`;
+  try { words = (await response.json()).error || words; } catch { /* no JSON: the status says it */ }
+  const error = new Error(words);
+  error.refused = response.status === 400;
+  throw error;
+}
+export const get = (path, query = {}) => answer(fetch(`api/${path}?${new URLSearchParams(query)}`));
+export const post = (path, content) => answer(fetch(`api/${path}`, {
+  method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(content),
+}));
+export const picture = (kind, query) => `picture/${kind}?${new URLSearchParams(query)}`;

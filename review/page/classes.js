@@ -1,0 +1,70 @@
+// The list of classes beside the gallery and the field: shows the labels of what is selected, and changes them.
+import { el, percent } from "./dom.js";
+import { change } from "./labels.js";
+
+const KEYS = "1234567890abcdefghijklmnopqrstuvwxyz";
+export const keyOf = (number) => KEYS[number] || "";
+export const classOf = (key, names) => names[KEYS.indexOf(key)];
+
+export function toggle(fields, name) {
+  const usable = fields.filter((field) => field.split === "train");
+  const add = !usable.every((field) => field.labels.includes(name));
+  change(usable.filter((field) => field.labels.includes(name) !== add)
+    .map((field) => ({ id: field.id, action: add ? "add" : "remove", value: name })));
+}
+export function accept(fields) {
+  change(fields.filter((field) => field.split === "train")
+    .map((field) => ({ id: field.id, action: "set", value: field.calls.map(([name]) => name).join("|") })));
+}
+export function markUnusable(fields) {
+  const usable = fields.filter((field) => field.split === "train");
+  const mark = !usable.every((field) => field.unusable);
+  change(usable.map((field) => ({ id: field.id, action: mark ? "unusable" : "usable" })));
+}
+export function writeNote(fields) {
+  const text = prompt("Note (empty removes it):", fields[0]?.note || "");
+  if (text !== null) change(fields.filter((field) => field.split === "train").map((field) => ({ id: field.id, action: "note", value: text })));
+}
+// Keys that work wherever fields are selected; true if the key was one of them.
+export function labelKey(event, fields, run) {
+  if (!fields.length || event.ctrlKey || event.metaKey || event.altKey) return false;
+  const name = event.shiftKey ? undefined : classOf(event.key, run.classes);
+  if (name) toggle(fields, name);
+  else if (event.key === ".") accept(fields);
+  else if (event.key === "Delete") markUnusable(fields);
+  else if (event.key === ",") writeNote(fields);
+  else return false;
+  return true;
+}
+export function panel(fields, run) {
+  if (!fields.length) return el("p", { class: "hint" }, "Choose a field to see and change its labels.");
+  const test = fields.every((field) => field.split !== "train");
+  const p = fields.length === 1 ? new Map([...fields[0].calls, ...fields[0].next]) : new Map();
+  const rows = run.classes.map((name, j) => {
+    const n = fields.filter((field) => field.labels.includes(name)).length;
+    const pressed = n === 0 ? "false" : n === fields.length ? "true" : "mixed";
+    const called = fields.length === 1 && fields[0].calls.some(([one]) => one === name);
+    const right = p.has(name) ? `${called ? "called " : ""}${percent(p.get(name))}` : `${run.counts.of_class[j].toLocaleString("en")}`;
+    return el("li", {}, el("button", {
+      type: "button", "aria-pressed": pressed, "data-class": name, disabled: test, on: { click: () => toggle(fields, name) },
+      title: p.has(name) ? "probability" : "labelled fields",
+    }, el("kbd", {}, keyOf(j) || "·"), el("span", { class: "mark", "aria-hidden": "true" }, pressed === "true" ? "✓" : pressed === "mixed" ? "–" : ""),
+    el("span", {}, name), el("span", { class: "n" }, right)));
+  });
+  const one = fields.length === 1 ? fields[0] : null;
+  const bad = fields.every((field) => field.unusable);
+  return el("div", {},
+    el("h2", {}, one ? one.id : `${fields.length} fields`),
+    test && el("p", { class: "hint" }, "A test field: never learnt from. To label it, move its images into train/ and extract again."),
+    one && !test && el("p", { class: "hint" }, one.unusable ? "marked as unusable" : one.labelled
+      ? `${one.labels.length ? "labelled" : "labelled as carrying no class"}${one.corrected ? ", corrected" : ""}` : "not labelled yet"),
+    el("div", { class: "actions" },
+      el("button", { type: "button", disabled: test || !fields.some((field) => field.calls.length), on: { click: () => accept(fields) } }, "Label as called ", el("kbd", {}, ".")),
+      el("button", { type: "button", disabled: test, on: { click: () => markUnusable(fields) } }, bad ? "Usable again " : "Unusable ", el("kbd", {}, "Del")),
+      el("button", { type: "button", disabled: test, on: { click: () => writeNote(fields) } }, "Note ", el("kbd", {}, ","))),
+    one && one.note && el("p", {}, `Note: ${one.note}`),
+    one && one.doubts.map(([name, labelled, q]) => `${labelled ? "Perhaps wrong" : "Perhaps missing"}: ${name} (probability ${percent(q)})`)
+      .reduce((list, words) => { list.append(el("p", { class: "warn" }, words)); return list; }, el("div")),
+    one && one.unlike && el("p", { class: "warn" }, "Out of distribution: unlike the fields that were fitted on. Do not trust its calls."),
+    el("ul", { class: "classes", "aria-label": "Classes" }, ...rows));
+}

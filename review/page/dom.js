@@ -1,0 +1,21 @@
+// Elements from text alone: nothing that the server sends is ever parsed as HTML.
+export function el(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name === "on") for (const [event, act] of Object.entries(value)) made.addEventListener(event, act);
+    else if (name === "class") made.className = value;
+    else if (name in made && typeof value !== "string") made[name] = value;
+    else made.setAttribute(name, value === true ? "" : value);
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  return made;
+}
+export const percent = (p) => (p >= 0.995 ? "99 %" : p < 0.005 ? "<1 %" : `${Math.round(100 * p)} %`);
+export const score = (x) => (x === null || Number.isNaN(x) ? "–" : x.toFixed(3).replace("-", "−"));
+export const counted = (n, noun) => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
+export function select(label, options, value, change) {
+  const list = el("select", { on: { change: () => change(list.value) } },
+    ...options.map(([key, words]) => el("option", { value: key, selected: key === value }, words)));
+  return el("label", {}, el("span", {}, label), list);
+}

@@ -1,0 +1,233 @@
+// One field: its channels with levels, zoom, numbered cells; calls, reasons, cell scores, similar fields, history.
+import { complain, get, picture } from "./api.js";
+import { labelKey, panel } from "./classes.js";
+import { el, percent } from "./dom.js";
+
+const CHANNELS = [["microtubules", "red", [1, 0, 0]], ["protein", "green", [0, 1, 0]], ["nucleus", "blue", [0.25, 0.4, 1]], ["ER", "yellow", [0.75, 0.75, 0]]];
+const shown = { on: [true, true, true, false], high: [null, null, null, null], low: [0, 0, 0, 0], outlines: true, grey: false };
+
+async function pixels(url) {
+  const response = await fetch(url);
+  if (!response.ok) {
+    let words = "the image cannot be read";
+    try { words = (await response.json()).error; } catch { /* keep */ }
+    throw new Error(words);
+  }
+  const bitmap = await createImageBitmap(await response.blob(), { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height), context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(bitmap, 0, 0);
+  return context.getImageData(0, 0, bitmap.width, bitmap.height);
+}
+// The level below which 99.7 % of a plane's pixels lie: bright enough to see dim cells.
+function bright(plane) {
+  const counts = new Uint32Array(256);
+  for (const v of plane) counts[v]++;
+  let left = 0.003 * plane.length, v = 255;
+  while (v > 1 && (left -= counts[v]) > 0) v--;
+  return Math.max(v, 8);
+}
+
+export function makeField(root, run, id, back) {
+  let field = null, planes = [], numbers = null, width = 1, height = 1, closed = false, picked = 0;
+  let zoom = 1, left = 0, top = 0, drag = null, name = "", why = null;
+  const canvas = el("canvas", { "aria-label": `Picture of field ${id}`, role: "img", tabindex: 0 });
+  const bar = el("span", { class: "scale" });
+  const stage = el("div", { class: "stage" }, canvas, bar);
+  const note = el("p", { class: "hint", role: "status" }, "Reading the images …");
+  const controls = el("div", { class: "channels" });
+  const side = el("aside", { class: "side", "aria-label": "Labels and calls" });
+  const below = el("div");
+  root.replaceChildren(el("div", { class: "bar" }, el("button", { type: "button", on: { click: back } }, "← Back ", el("kbd", {}, "Esc"))),
+    el("div", { class: "one" }, el("section", {}, stage, note, controls, below), side));
+
+  function controlsAnew() {
+    controls.replaceChildren(...CHANNELS.map(([words, colour], c) => {
+      const slider = (end, value) => el("input", { type: "range", min: 0, max: 255, value: String(value), "aria-label": `${words}: ${end === "low" ? "black" : "white"} level`,
+        on: { input: (event) => { shown[end][c] = Number(event.target.value); draw(); } } });
+      return el("div", { class: `channel ${colour}` }, el("label", {}, el("input", { type: "checkbox", checked: shown.on[c],
+        on: { change: (event) => { shown.on[c] = event.target.checked; draw(); } } }), ` ${words} `, el("kbd", {}, `⇧${c + 1}`)),
+      slider("low", shown.low[c]), slider("high", shown.high[c] ?? (planes[c] ? bright(planes[c]) : 255)));
+    }), el("div", {}, el("label", {}, el("input", { type: "checkbox", checked: shown.outlines, on: { change: (event) => { shown.outlines = event.target.checked; draw(); } } }), " cells outlined and numbered"),
+      el("br"), el("label", {}, el("input", { type: "checkbox", checked: shown.grey, on: { change: (event) => { shown.grey = event.target.checked; draw(); } } }), " protein alone, grey"),
+      el("br"), el("button", { type: "button", on: { click: () => { zoom = 1; left = top = 0; draw(); } } }, "Whole field"),
+      " ", el("button", { type: "button", on: { click: () => { shown.high.fill(null); shown.low.fill(0); controlsAnew(); draw(); } } }, "Usual levels")));
+  }
+  let base = null;
+  function compose() {
+    const image = new ImageData(width, height), out = image.data;
+    const used = shown.grey ? [1] : CHANNELS.map((_, c) => c).filter((c) => shown.on[c]);
+    const tables = CHANNELS.map((_, c) => Float32Array.from({ length: 256 }, (_v, v) => {
+      const low = shown.low[c], high = Math.max(shown.high[c] ?? (planes[c] ? bright(planes[c]) : 255), low + 1);
+      return 255 * Math.min(Math.max((v - low) / (high - low), 0), 1) ** 0.7;
+    }));
+    for (let i = 0; i < width * height; i++) {
+      let r = 0, g = 0, b = 0;
+      for (const c of used) {
+        if (!planes[c]) continue;
+        const v = tables[c][planes[c][i]], k = shown.grey ? [1, 1, 1] : CHANNELS[c][2];
+        r = Math.max(r, k[0] * v); g = Math.max(g, k[1] * v); b = Math.max(b, k[2] * v);
+      }
+      out[4 * i] = r; out[4 * i + 1] = g; out[4 * i + 2] = b; out[4 * i + 3] = 255;
+    }
+    if (shown.outlines && numbers) {
+      for (let y = 1; y < height; y++) for (let x = 1; x < width; x++) {
+        const i = y * width + x, own = numbers[i];
+        if (own === numbers[i - 1] && own === numbers[i - width]) continue;
+        const near = own === picked || numbers[i - 1] === picked || numbers[i - width] === picked;
+        out.set(picked && near ? [255, 225, 60, 255] : [255, 255, 255, 255], 4 * i);
+      }
+    }
+    return image;
+  }
+  function draw() {
+    if (!planes.length || closed) return;
+    base = new OffscreenCanvas(width, height);
+    base.getContext("2d").putImageData(compose(), 0, 0);
+    paint();
+  }
+  function paint() {
+    if (!base) return;
+    const across = stage.clientWidth * devicePixelRatio || 800, tall = Math.min(across * height / width, innerHeight * 0.74 * devicePixelRatio);
+    canvas.width = across; canvas.height = tall;
+    const context = canvas.getContext("2d"), scale = Math.min(across / width, tall / height) * zoom;
+    left = Math.min(Math.max(left, 0), Math.max(width - across / scale, 0));
+    top = Math.min(Math.max(top, 0), Math.max(height - tall / scale, 0));
+    context.imageSmoothingEnabled = scale < 2;
+    const x0 = Math.max((across - width * scale) / 2, 0), y0 = Math.max((tall - height * scale) / 2, 0);
+    Object.assign(place, { scale, x0, y0 });
+    context.drawImage(base, left, top, width, height, x0, y0, width * scale, height * scale);
+    if (shown.outlines && numbers && field) {
+      context.font = `${Math.round(11 * devicePixelRatio)}px sans-serif`;
+      context.textAlign = "center"; context.textBaseline = "middle"; context.lineWidth = 3 * devicePixelRatio;
+      const ratio = width / (full || width);
+      for (const [number, x, y] of field.where) {
+        const px = x0 + (x * ratio - left) * scale, py = y0 + (y * ratio - top) * scale;
+        context.strokeStyle = "#000"; context.strokeText(number, px, py);
+        context.fillStyle = number === picked ? "#ffe13c" : "#fff"; context.fillText(number, px, py);
+      }
+    }
+    const length = [10, 20, 50, 100, 200, 500].find((n) => n * scale * width / (full || width) / devicePixelRatio > 60) || 500;
+    bar.textContent = `${length} px`;
+    bar.style.width = `${length * scale * width / (full || width) / devicePixelRatio}px`;
+  }
+  const place = { scale: 1, x0: 0, y0: 0 };
+  let full = 0;
+  const at = (event) => {
+    const box = canvas.getBoundingClientRect(), k = canvas.width / box.width;
+    return [((event.clientX - box.left) * k - place.x0) / place.scale + left, ((event.clientY - box.top) * k - place.y0) / place.scale + top];
+  };
+  function zoomAt(event, factor) {
+    const [x, y] = at(event), before = zoom;
+    zoom = Math.min(Math.max(zoom * factor, 1), 16);
+    left = x - (x - left) * before / zoom; top = y - (y - top) * before / zoom;
+    paint();
+  }
+  canvas.addEventListener("wheel", (event) => { event.preventDefault(); zoomAt(event, event.deltaY < 0 ? 1.25 : 0.8); }, { passive: false });
+  canvas.addEventListener("dblclick", (event) => zoomAt(event, 2));
+  canvas.addEventListener("pointerdown", (event) => { drag = { x: event.clientX, y: event.clientY, left, top, moved: false }; canvas.setPointerCapture(event.pointerId); });
+  canvas.addEventListener("pointermove", (event) => {
+    if (!drag) return;
+    const k = canvas.width / canvas.getBoundingClientRect().width / place.scale;
+    drag.moved ||= Math.hypot(event.clientX - drag.x, event.clientY - drag.y) > 4;
+    left = drag.left - (event.clientX - drag.x) * k; top = drag.top - (event.clientY - drag.y) * k;
+    paint();
+  });
+  canvas.addEventListener("pointerup", (event) => {
+    if (drag && !drag.moved && numbers) {
+      const [x, y] = at(event).map(Math.floor);
+      picked = x >= 0 && y >= 0 && x < width && y < height ? numbers[y * width + x] : 0;
+      note.textContent = picked ? `Cell ${picked}` : `${width} × ${height} px`;
+      draw();
+    }
+    drag = null;
+  });
+  const onResize = () => paint();
+  addEventListener("resize", onResize);
+
+  async function images() {
+    try {
+      const found = await Promise.all(CHANNELS.map((_, c) => pixels(picture("plane", { id, channel: c }))));
+      if (closed) return;
+      ({ width, height } = found[0]);
+      planes = found.map((image) => { const plane = new Uint8Array(width * height); for (let i = 0; i < plane.length; i++) plane[i] = image.data[4 * i]; return plane; });
+      full = width;
+      controlsAnew();
+      draw();
+      note.textContent = `${width} × ${height} px. Wheel: zoom. Drag: move. Click: choose a cell.`;
+      const labels = await pixels(picture("numbers", { id }));
+      if (closed) return;
+      numbers = new Int32Array(width * height);
+      for (let i = 0; i < numbers.length; i++) numbers[i] = labels.data[4 * i + 2] + 256 * labels.data[4 * i + 1];
+      draw();
+    } catch (error) { if (!closed) note.textContent = error.message; }
+  }
+  async function facts() {
+    try {
+      field = await get("field", { id });
+      if (closed) return;
+      name ||= field.calls[0]?.[0] || field.labels.find((one) => run.trainable[run.classes.indexOf(one)]) || "";
+      beside();
+      more();
+      paint();
+      reasons();
+    } catch (error) { complain(error.message); }
+  }
+  function beside() {
+    if (field) side.replaceChildren(panel([field], run));
+  }
+  async function reasons() {
+    why = null;
+    more();
+    if (!name || !run.trainable[run.classes.indexOf(name)] || !field.probabilities.length) return;
+    const asked = name;
+    try {
+      const found = await get("why", { id, class: name });
+      if (closed || asked !== name) return;
+      why = found;
+      more();
+    } catch (error) { complain(error.message); }
+  }
+  function more() {
+    if (!field) return;
+    const ranked = [...field.probabilities].sort((a, b) => b[1] - a[1]);
+    const calls = ranked.length && el("div", {}, el("h3", {}, "Calls and probabilities"),
+      el("p", { class: "hint" }, field.held_out ? "From models that have not seen this field." : "Predicted; this field was not fitted on."),
+      el("table", {}, el("tbody", {}, ...ranked.filter(([, p, called], k) => called || k < 6).map(([one, p, called]) => el("tr", { class: called ? "called" : "" },
+        el("th", { scope: "row" }, el("button", { type: "button", "aria-pressed": String(one === name), on: { click: () => { name = one; reasons(); } } }, one)),
+        el("td", {}, called ? "called" : field.labels.includes(one) ? "labelled, not called" : ""),
+        el("td", { class: "probability" }, el("meter", { min: "0", max: "1", value: p, "aria-label": `probability of ${one}` })), el("td", { class: "number" }, percent(p)))))));
+    const because = why && why.reasons.length && el("div", {}, el("h3", {}, `Reasons for and against ${name}`),
+      el("p", { class: "hint" }, "Log-odds that a block of features adds to the call or takes from it, by all models of the fit."),
+      el("table", {}, el("tbody", {}, ...why.reasons.map((one) => el("tr", {}, el("td", { class: `number ${one.log_odds > 0 ? "good" : "warn"}` }, `${one.log_odds > 0 ? "+" : "−"}${Math.abs(one.log_odds).toFixed(2)}`),
+        el("td", {}, one.block, el("br"), el("span", { class: "hint", title: one.name }, `mainly: ${one.feature}${one.value === null ? ", missing" : ` (${one.value.toPrecision(3)})`}`)))))));
+    const highest = why && why.cells.length && el("div", {}, el("h3", {}, `Cells that look most like ${name}`),
+      el("p", {}, ...why.cells.slice(0, 12).flatMap(({ cell, score }) => [el("button", { type: "button", title: "score above the field's median cell; not a probability",
+        on: { click: () => { picked = cell; note.textContent = `Cell ${cell}`; draw(); } } }, `${cell}  ${score >= 0 ? "+" : "−"}${Math.abs(score).toFixed(2)}`), " "])));
+    const near = field.similar.length && el("div", {}, el("h3", {}, "Most similar training fields"), el("div", { class: "similar" },
+      ...field.similar.map((one) => el("a", { class: "card", href: `#field=${encodeURIComponent(one.id)}` }, el("span", { class: "frame" }, el("img", { src: picture("field", { id: one.id }), alt: `field ${one.id}`, loading: "lazy" })),
+        el("span", { class: "words" }, one.labels.join(", ") || "no label", el("span", { class: "id" }, `${one.id}, distance ${one.distance.toFixed(2)}`))))));
+    const history = field.history.length && el("div", {}, el("h3", {}, "History"), el("table", {}, el("tbody", {}, ...[...field.history].reverse().map((one) =>
+      el("tr", {}, el("td", {}, one.time.replace("T", " ").replace("Z", "")), el("td", {}, one.by), el("td", {}, one.action), el("td", {}, one.action === "undo" ? "" : one.value))))));
+    below.replaceChildren(...[calls, why === null && name && field.probabilities.length && run.trainable[run.classes.indexOf(name)] ? el("p", { class: "hint" }, `Reasons for ${name} …`) : null, because, highest, near, history].filter(Boolean));
+  }
+  function keydown(event) {
+    if (event.key === "Escape") back();
+    else if (event.shiftKey && /^Digit[1-4]$/.test(event.code)) { const c = Number(event.code.at(-1)) - 1; shown.on[c] = !shown.on[c]; controlsAnew(); draw(); }
+    else if (!field || !labelKey(event, [field], run)) return;
+    event.preventDefault();
+  }
+  controlsAnew();
+  images();
+  facts();
+  return {
+    keydown,
+    close: () => { closed = true; removeEventListener("resize", onResize); },
+    changed(done) {
+      const fresh = done.rows.find((row) => row.id === id);
+      if (!fresh || !field) return;
+      field = { ...field, ...fresh };
+      beside();
+      get("field", { id }).then((now) => { if (!closed) { field = now; more(); } }).catch(() => {});
+    },
+  };
+}

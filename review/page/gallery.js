@@ -1,0 +1,211 @@
+// Fields or cells in pages: filters on the left, pictures in the middle, labels of what is selected on the right.
+import { complain, get, picture, post } from "./api.js";
+import { labelKey, panel } from "./classes.js";
+import { counted, el, percent, select } from "./dom.js";
+
+const SIZE = 60;
+const YES_NO = [["", "all"], ["yes", "yes"], ["no", "no"]];
+const FLAGS = [["labelled", "labelled"], ["corrected", "corrected"], ["wrong", "label and call differ"],
+  ["doubted", "label doubted"], ["unlike", "out of distribution"], ["unusable", "unusable"]];
+const kept = {};  // what each gallery showed, for the way back
+
+export function makeGallery(root, run, level, given = {}) {
+  if (Object.keys(given).length || !kept[level]) {
+    const query = { sort: level === "next" ? "most useful" : "order", split: "train", ...given };
+    kept[level] = { query, start: 0, at: 0, view: "colour", outlines: false };
+  }
+  const state = kept[level], cells = level === "cells";
+  let rows = [], total = 0, chosen = new Set(), closed = false, features = [];
+  const grid = el("div", { class: cells ? "grid cells" : "grid", role: "listbox", "aria-label": cells ? "Cells" : "Fields",
+    "aria-multiselectable": "true" });
+  const count = el("span", { class: "grow", role: "status" });
+  const side = el("aside", { class: "side", "aria-label": "Labels" });
+  const previous = el("button", { type: "button", on: { click: () => turn(-1) } }, "← Previous");
+  const next = el("button", { type: "button", on: { click: () => turn(1) } }, "Next →");
+  const list = el("datalist", { id: "features" });
+  const more = el("input", { type: "text", list: "features", "aria-label": "Feature", placeholder: "type a feature",
+    value: state.query.feature || "", on: { change: () => set("feature", more.value), focus: offerFeatures } });
+  more.hidden = state.query.sort !== "feature";
+
+  function set(name, value) {
+    if (value === "" || value === null) delete state.query[name];
+    else state.query[name] = value;
+    Object.assign(state, { start: 0, at: 0 });
+    load();
+  }
+  async function offerFeatures() {
+    if (features.length) return;
+    features = (await get("features"))[cells ? "cells" : "fields"];
+    list.replaceChildren(...features.map(([name, words]) => el("option", { value: name }, words)));
+  }
+  const flag = (name, words) => {
+    const now = state.query[name];
+    return select(words, YES_NO, now === undefined ? "" : now ? "yes" : "no", (value) => set(name, value === "" ? "" : value === "yes"));
+  };
+  const number = (name, words) => el("label", {}, el("span", {}, words), el("input", { type: "number", min: "0", max: "1", step: "0.05",
+    value: String(state.query[name] ?? ""), on: { change: (event) => set(name, event.target.value) } }));
+  const classes = [["", "any"], ...run.classes.map((name) => [name, name])];
+  const sorts = cells ? [["order", "field"], ["feature", "a feature"]]
+    : [["order", "id"],
+      ...(run.fit ? [["uncertainty", "most uncertain"], ["doubt", "most doubted label"], ["probability", "probability of the class"]] : []),
+      ["cells", "number of cells"], ["feature", "a feature"]];
+  const text = el("input", { type: "search", id: "find", placeholder: "find an id or note ( / )", "aria-label": "Find an id or a note",
+    value: state.query.text || "", on: { change: () => set("text", text.value) } });
+  const fromMap = state.query.rows || state.query.cells;
+  const filters = el("form", { class: "filters side", "aria-label": "Filters", on: { submit: (event) => event.preventDefault() } },
+    text,
+    fromMap && el("p", { class: "hint" }, `${counted(fromMap.length, cells ? "cell" : "field")} chosen on the map.`),
+    level !== "next" && select("carries the label", classes, state.query.label || "", (value) => set("label", value)),
+    run.fit && select("called", classes, state.query.call || "", (value) => set("call", value)),
+    run.fit && el("div", { class: "pair" }, number("low", "probability ≥"), number("high", "≤")),
+    ...FLAGS.filter(([name]) => (run.fit || ["labelled", "corrected", "unusable"].includes(name)) && (level !== "next" || name === "unlike"))
+      .map(([name, words]) => flag(name, words)),
+    cells && flag("border", "cut by the image border"),
+    run.fields.test > 0 && level !== "next" && select("set", [["", "train and test"], ["train", "train"], ["test", "test"]],
+      state.query.split || "", (value) => set("split", value)),
+    run.groups.length > 1 && select("group", [["", "any"], ...run.groups.map((name) => [name, name])], state.query.group || "",
+      (value) => set("group", value)),
+    el("button", { type: "button", on: { click: () => { delete kept[level]; root.dispatchEvent(new CustomEvent("again")); } } }, "Clear filters"));
+  const bar = el("div", { class: "bar" }, count,
+    level !== "next" && select("sorted by", sorts, state.query.sort, (value) => {
+      more.hidden = value !== "feature";
+      if (value === "feature") { state.query.sort = value; more.focus(); if (more.value) set("feature", more.value); } else set("sort", value);
+    }),
+    level !== "next" && el("button", { type: "button", title: "Turn the order round", "aria-label": "Turn the order round",
+      on: { click: () => set("descending", state.query.descending === false) } }, "⇅"),
+    more, list,
+    select("picture", [["colour", "HPA's colours"], ["protein", "protein alone"]], state.view, (value) => { state.view = value; draw(); }),
+    el("label", {}, el("input", { type: "checkbox", checked: state.outlines,
+      on: { change: (event) => { state.outlines = event.target.checked; draw(); } } }), " outlines"),
+    previous, next);
+  const intro = level === "next" ? el("p", { class: "hint" }, run.fit
+    ? "Unlabelled training fields, the most useful first: uncertain ones that are unlike each other, rare classes first."
+    : "Unlabelled training fields, those that differ most from the labelled ones first. Once there is a fit, uncertain ones come first.") : "";
+  root.replaceChildren(el("div", { class: "three" }, filters, el("section", {}, intro, bar, grid), side));
+
+  async function load() {
+    const asked = JSON.stringify([state.query, state.start]);
+    try {
+      const page = await post(cells ? "cells" : "fields", { ...state.query, start: state.start, size: SIZE });
+      if (closed || asked !== JSON.stringify([state.query, state.start])) return;
+      ({ rows, total } = page);
+      chosen = new Set();
+      state.at = Math.min(state.at, Math.max(rows.length - 1, 0));
+      draw();
+      if (page.waiting) {
+        count.textContent = "Reading the tables …";
+        setTimeout(() => closed || load(), 700);
+        return;
+      }
+      const noun = cells ? "cell" : "field";
+      count.textContent = total
+        ? `${(state.start + 1).toLocaleString("en")}–${(state.start + rows.length).toLocaleString("en")} of ${counted(total, noun)}`
+        : level === "next" ? "Every training field has a label." : `No ${noun} fits these filters.`;
+    } catch (error) { complain(error.message); }
+  }
+  const key = (row) => (cells ? row.index : row.id);
+  const selected = () => (chosen.size ? rows.filter((row) => chosen.has(key(row))) : rows.slice(state.at, state.at + 1));
+  function card(row, k) {
+    const query = { view: state.view, outlines: state.outlines ? 1 : 0, ...(cells ? { index: row.index } : { id: row.id }) };
+    const image = el("img", { src: picture(cells ? "cell" : "field", query), loading: "lazy",
+      alt: cells ? `cell ${row.cell} of ${row.id}` : `field ${row.id}`, on: { error: () => frame.classList.add("none") } });
+    const frame = el("span", { class: "frame" }, image);
+    const made = el("div", { class: `card${row.unusable ? " unusable" : ""}`, role: "option", tabindex: k === state.at ? "0" : "-1",
+      "aria-selected": String(chosen.has(key(row))),
+      on: { click: (event) => pick(k, event.ctrlKey || event.metaKey, event.shiftKey), dblclick: () => openField(row) } },
+    frame, words(row));
+    made.dataset.key = key(row);
+    return made;
+  }
+  function words(row) {
+    const id = el("span", { class: "id", title: row.id }, row.id);
+    if (cells) return el("span", { class: "words" }, `cell ${row.cell}${row.border ? ", cut" : ""}`, id);
+    const called = new Set(row.calls.map(([name]) => name)), seen = row.unsure !== null;
+    const own = row.labels.map((name) => el("span", { class: `tag${seen && !called.has(name) ? " wrong" : ""}`,
+      title: seen && !called.has(name) ? "labelled, not called" : "labelled" }, name));
+    const others = row.calls.filter(([name]) => !row.labels.includes(name))
+      .map(([name, p]) => el("span", { class: `tag call${row.labelled ? " wrong" : ""}`, title: "called, not labelled" }, `${name}? ${percent(p)}`));
+    return el("span", { class: "words" }, id,
+      row.unusable && el("span", { class: "tag wrong" }, "unusable"), ...own, ...others,
+      row.labelled && !row.labels.length && el("span", { class: "tag" }, "no class"),
+      !row.labelled && !row.unusable && el("span", { class: "hint" }, "not labelled"),
+      row.unlike && el("span", { class: "tag wrong" }, "out of distribution"),
+      row.note && el("span", { class: "hint" }, ` ✎ ${row.note}`));
+  }
+  function draw() {
+    grid.replaceChildren(...rows.map(card));
+    previous.disabled = state.start === 0;
+    next.disabled = state.start + rows.length >= total;
+    beside();
+  }
+  function beside() {
+    if (!cells) { side.replaceChildren(panel(selected(), run)); return; }
+    const row = selected()[0];
+    side.replaceChildren(row ? el("div", {}, el("h2", {}, `Cell ${row.cell}`),
+      el("p", {}, "of ", el("a", { href: `#field=${encodeURIComponent(row.id)}` }, row.id)),
+      el("p", { class: "hint" }, "Labels belong to fields: open the field to change them.")) : "");
+  }
+  function mark() {
+    [...grid.children].forEach((one, k) => {
+      one.tabIndex = k === state.at ? 0 : -1;
+      one.setAttribute("aria-selected", String(chosen.has(key(rows[k]))));
+    });
+    beside();
+  }
+  function flip(one) {
+    if (!chosen.delete(one)) chosen.add(one);
+  }
+  function pick(k, several, range) {
+    if (range) for (let i = Math.min(k, state.at); i <= Math.max(k, state.at); i++) chosen.add(key(rows[i]));
+    else if (several) {
+      if (!chosen.size) chosen.add(key(rows[state.at]));
+      flip(key(rows[k]));
+    } else chosen.clear();
+    state.at = k;
+    mark();
+    grid.children[k]?.focus();
+  }
+  async function turn(direction) {
+    const start = state.start + direction * SIZE;
+    if (start < 0 || start >= total) return;
+    Object.assign(state, { start, at: direction > 0 ? 0 : SIZE - 1 });
+    await load();
+    grid.children[state.at]?.focus();
+  }
+  const openField = (row) => { location.hash = `field=${encodeURIComponent(row.id)}`; };
+  function keydown(event) {
+    const columns = Math.max(getComputedStyle(grid).gridTemplateColumns.split(" ").length, 1);
+    const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
+    if (step) {
+      const to = state.at + step;
+      if (to < 0) turn(-1);
+      else if (to >= rows.length) turn(1);
+      else pick(to, false, event.shiftKey);
+    } else if (event.key === " ") {
+      if (rows[state.at]) flip(key(rows[state.at]));
+      mark();
+    } else if (event.key === "Escape") { chosen.clear(); mark(); }
+    else if (event.key === "Enter" && rows[state.at]) openField(rows[state.at]);
+    else if (event.key === "PageDown" || event.key === "PageUp") turn(event.key === "PageDown" ? 1 : -1);
+    else if (event.key === "/") text.focus();
+    else if (cells || !labelKey(event, selected(), run)) return;
+    event.preventDefault();
+  }
+  load().then(() => closed || grid.children[state.at]?.focus());
+  return {
+    keydown,
+    close: () => { closed = true; },
+    changed(done) {
+      if (cells) return;
+      const fresh = new Map(done.rows.map((row) => [row.id, row]));
+      rows = rows.map((row) => fresh.get(row.id) || row);
+      rows.forEach((row, k) => {
+        const old = grid.children[k];
+        if (!fresh.has(row.id) || !old) return;
+        old.classList.toggle("unusable", row.unusable);
+        old.lastChild.replaceWith(words(row));
+      });
+      beside();
+    },
+  };
+}

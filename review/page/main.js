@@ -1,0 +1,66 @@
+// Which view is open, the keys that work everywhere, and how far the background work is.
+import { complain, get } from "./api.js";
+import { makeField } from "./field.js";
+import { makeGallery } from "./gallery.js";
+import * as labels from "./labels.js";
+import { makeMap } from "./map.js";
+import { makeRefit } from "./refit.js";
+
+const root = document.getElementById("view"), working = document.getElementById("working"), help = document.getElementById("help");
+const WORK = { predictions: "Predicting fields that were not fitted on", fields: "Placing the fields by their features", cells: "Reading where the cells lie", refit: "Refitting" };
+let run = null, view = null, from = "fields", selection = {};
+
+function open() {
+  const hash = location.hash.slice(1) || "fields", [name, value] = hash.split("=");
+  view?.close();
+  for (const link of document.querySelectorAll("nav a")) link.toggleAttribute("aria-current", link.hash === `#${name === "field" ? from : name}`);
+  if (name === "field") view = makeField(root, run, decodeURIComponent(value || ""), () => { location.hash = from; });
+  else {
+    from = ["fields", "next", "cells", "map", "refit"].includes(name) ? name : "fields";
+    if (from === "map") view = makeMap(root, run, (level, keys) => { selection = level === "cells" ? { cells: keys, split: "" } : { rows: keys, split: "" }; location.hash = level; });
+    else if (from === "refit") view = makeRefit(root, run, async () => { await facts(); open(); });
+    else { view = makeGallery(root, run, from, selection); selection = {}; }
+  }
+  document.title = `${name === "field" ? decodeURIComponent(value || "") : from} – review`;
+}
+async function facts() {
+  run = await get("run");
+  document.getElementById("title").textContent = `Review of ${run.run.split(/[\\/]/).slice(-2).join("/")}`;
+  document.getElementById("title").title = `${run.run}; data: ${run.data}`;
+}
+async function watch() {
+  let pause = 15000;
+  try {
+    const now = await get("status");
+    const busy = Object.entries(now.tasks).filter(([, task]) => ["waiting", "running"].includes(task.stage));
+    const failed = Object.entries(now.tasks).filter(([name, task]) => task.stage === "failed" && name !== "refit");
+    const words = busy.filter(([name]) => WORK[name]).map(([name, task]) => `${WORK[name]}${task.total ? ` (${Math.floor(100 * task.done / task.total)} %)` : ""}`);
+    words.push(...failed.map(([, task]) => task.error));
+    if (now.pictures) words.push(`No pictures: ${now.pictures}`);
+    if (!run.fit && run.counts.labelled === 0) words.push("No field has a label yet: start with Label next.");
+    working.textContent = words.join(" · ");
+    working.hidden = !words.length;
+    if (busy.length) pause = 1000;
+    run.counts = now.counts;
+  } catch { pause = 4000; }
+  setTimeout(watch, pause);
+}
+addEventListener("hashchange", open);
+addEventListener("keydown", (event) => {
+  const typing = event.target.matches?.("input:not([type=checkbox]):not([type=range]), textarea, select");
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !typing) { event.preventDefault(); labels.undo(); return; }
+  if (typing || help.open) { if (event.key === "Escape" && typing) root.focus(); return; }
+  if (event.key === "?") { help.showModal(); return; }
+  if (event.target.matches?.("button, a, summary") && [" ", "Enter"].includes(event.key) && !event.target.closest(".grid")) return;
+  view?.keydown(event);
+});
+root.addEventListener("again", open);
+document.getElementById("undo").addEventListener("click", () => labels.undo());
+document.getElementById("help-button").addEventListener("click", () => help.showModal());
+addEventListener("beforeunload", (event) => { if (labels.pending()) event.preventDefault(); });
+try {
+  await facts();
+  labels.open(run, (done) => { run.counts = done.counts; view?.changed(done); });
+  open();
+  watch();
+} catch (error) { complain(error.message); }

@@ -1,0 +1,67 @@
+"""Why a field is called as it is: blocks of features in words, and the cells that score highest for a call."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from models.explanation.cell_scores import above_median, stacked_score
+from models.explanation.feature_groups import block_names
+from models.explanation.local_explanations import leading_blocks, log_odds_contributions
+from models.fitted import Fitted
+from models.trust.reference_data import fitted_columns
+from report.feature_descriptions import block_in_words, in_words
+from report.rows import rows_of
+from review.cells import CellIndex
+from store.matrix import matrix_columns
+
+BLOCKS = 6
+"""Blocks of features that are listed for a class."""
+
+
+def reasons(fitted: Fitted, columns: pd.DataFrame, of_field: np.ndarray, organelle: int) -> list[dict[str, Any]]:
+    """The blocks of features that move one field's log-odds of a class most, in words.
+
+    Parameters
+    ----------
+    fitted : Fitted
+    columns : DataFrame
+        The structured columns of the run.
+    of_field : ndarray of float32, shape (n_columns,)
+        The field's row of the matrix, all columns.
+    organelle : int
+        A trainable class.
+    """
+    values = _named(columns, of_field[None], fitted)
+    described = fitted_columns(fitted, columns)
+    rows = rows_of(described)
+    contributed = log_odds_contributions(fitted, organelle, values)[0]
+    found = []
+    for _, log_odds, c in leading_blocks(contributed, block_names(described), BLOCKS):
+        block = [rows[c][name] for name in ("compartment", "family", "channels")]
+        value = float(values[0, c])
+        found.append({
+            "block": block_in_words(*block), "log_odds": log_odds, "feature": in_words(rows[c]),
+            "name": rows[c]["name"], "value": None if np.isnan(value) else value,
+        })  # fmt: skip
+    return found
+
+
+def cell_scores(
+    fitted: Fitted, index: CellIndex, columns: pd.DataFrame, row: int, of_field: np.ndarray, organelle: int
+) -> list[dict[str, float]]:
+    """Each cell's score for a trainable class, above the field's median cell; highest first."""
+    found = index.as_fields(row, columns, of_field)
+    if found is None:
+        return []
+    cells, matrix = found
+    scores = stacked_score(fitted, organelle, matrix.named(fitted.columns))
+    above = above_median(scores, np.zeros(len(cells), np.int64))
+    order = np.argsort(-above, kind="stable")
+    return [{"cell": int(index.number[cells[k]]), "score": float(above[k])} for k in order]
+
+
+def _named(columns: pd.DataFrame, values: np.ndarray, fitted: Fitted) -> np.ndarray:
+    """The columns of the fit, in its order."""
+    at = pd.Index(matrix_columns(columns)["name"]).get_indexer(pd.Index(list(fitted.columns)))
+    return values[:, at]

@@ -1,0 +1,131 @@
+"""Which fields the gallery shows, in which order: filters and sorting, a page at a time."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from engine.errors import UsageError
+from engine.ids import shown
+from review.catalogue import Catalogue, entropies
+from review.labels import LabelTable
+
+LARGEST_PAGE = 200
+SORTS = ("order", "uncertainty", "doubt", "probability", "cells", "most useful", "feature")
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of the fields beside the catalogue, each array with one entry a field.
+
+    Attributes
+    ----------
+    probabilities, calls : ndarray, shape (n, k)
+        Also of fields that were not fitted on, once they are predicted.
+    unlike : ndarray of bool
+        Out of distribution.
+    useful : ndarray of int
+        Rank among the most useful fields to label, from 0; -1 for the others.
+    feature : callable
+        Returns a feature's value of each field, by its name.
+    """
+
+    probabilities: np.ndarray
+    calls: np.ndarray
+    unlike: np.ndarray
+    useful: np.ndarray
+    feature: Callable[[str], np.ndarray]
+
+    @property
+    def uncertainty(self) -> np.ndarray:
+        """Summed entropy of a field's probabilities in bits; -1 where they are not known."""
+        summed = entropies(self.probabilities).sum(1)
+        return np.where(np.isnan(summed), -1.0, summed)
+
+
+def select(query: Mapping[str, Any], catalogue: Catalogue, labels: LabelTable, known: Known) -> np.ndarray:
+    """The rows that a query asks for, in its order.
+
+    Parameters
+    ----------
+    query : mapping
+        Filters (all optional): split, label, call, low and high (probability of `call`, or else of `label`), labelled,
+        corrected, unusable, doubted, unlike, wrong (labels and calls differ), group, text, rows; sort, descending.
+
+    Raises
+    ------
+    UsageError
+        If a class or an order is unknown.
+    """
+    kept = np.ones(len(catalogue.ids), bool)
+    if split := query.get("split"):
+        kept &= catalogue.split == split
+    label, call = _class(query, "label", catalogue), _class(query, "call", catalogue)
+    if label is not None:
+        kept &= labels.matrix[:, label]
+    if call is not None:
+        kept &= known.calls[:, call]
+    of_class = call if call is not None else label
+    if of_class is not None and (query.get("low") is not None or query.get("high") is not None):
+        p = known.probabilities[:, of_class]
+        kept &= (p >= float(query.get("low") or 0)) & (p <= float(query.get("high") or 1))
+    seen = ~np.isnan(known.probabilities).all(1)
+    wrong = labels.labelled & seen & (labels.matrix != known.calls).any(1)
+    states = {
+        "labelled": labels.labelled, "corrected": labels.corrected, "unusable": labels.unusable,
+        "doubted": catalogue.doubt > 0, "unlike": known.unlike, "wrong": wrong,
+    }  # fmt: skip
+    for name, state in states.items():
+        if query.get(name) is not None:
+            kept &= state == bool(query[name])
+    if group := query.get("group"):
+        kept &= np.array(catalogue.group) == group
+    if text := str(query.get("text") or "").casefold():
+        matching = [text in field.casefold() or text in labels.notes.get(i, "").casefold()
+                    for i, field in enumerate(catalogue.ids)]  # fmt: skip
+        kept &= np.array(matching, bool)
+    if query.get("rows") is not None:
+        chosen = np.zeros(len(kept), bool)
+        chosen[[row for row in query["rows"] if isinstance(row, int) and 0 <= row < len(kept)]] = True
+        kept &= chosen
+    return _sorted(np.flatnonzero(kept), query, catalogue, known, of_class)
+
+
+def _class(query: Mapping[str, Any], name: str, catalogue: Catalogue) -> int | None:
+    wanted = query.get(name)
+    if not wanted:
+        return None
+    if wanted not in catalogue.classes:
+        raise UsageError(f"{shown(str(wanted))!r} is no class of this run.")
+    return catalogue.classes.index(wanted)
+
+
+def _sorted(
+    rows: np.ndarray, query: Mapping[str, Any], catalogue: Catalogue, known: Known, of_class: int | None
+) -> np.ndarray:
+    sort, descending = query.get("sort") or "order", query.get("descending", True)
+    if sort == "order":
+        return rows
+    if sort == "most useful":
+        mine = rows[known.useful[rows] >= 0]
+        return mine[np.argsort(known.useful[mine], kind="stable")]
+    if sort == "feature":
+        values = known.feature(str(query.get("feature")))[rows]
+    elif sort == "probability":
+        values = (known.probabilities.max(1) if of_class is None else known.probabilities[:, of_class])[rows]
+    elif sort in SORTS:
+        by = {"uncertainty": known.uncertainty, "doubt": catalogue.doubt, "cells": catalogue.cells}
+        values = by[sort][rows]
+    else:
+        raise UsageError(f"the order {shown(str(sort))!r} is unknown (expected one of {', '.join(SORTS)}).")
+    values = values.astype(np.float64)
+    keys = np.where(np.isnan(values), np.inf, -values if descending else values)
+    return rows[np.argsort(keys, kind="stable")]
+
+
+def page_of(rows: np.ndarray, query: Mapping[str, Any]) -> np.ndarray:
+    """One page of rows: `start` and `size` of the query, at most `LARGEST_PAGE`."""
+    start = max(int(query.get("start") or 0), 0)
+    size = min(max(int(query.get("size") or 60), 1), LARGEST_PAGE)
+    return rows[start : start + size]

@@ -1,0 +1,219 @@
+"""What the page works on: the run, its labels and pictures, and what is computed in the background."""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from engine.errors import InputError, UsageError
+from engine.ids import shown
+from engine.running.progress import Progress
+from models.trust.label_next import most_useful
+from review.catalogue import Catalogue, read_catalogue
+from review.cells import CellIndex, count_shards, read_cells_index
+from review.labels import LabelBook, user_name
+from review.pictures import Pictures
+from review.refit import Refitted, compare_fits
+from review.selection import Known
+from review.spaces import CellMap, FieldSpace, map_cells, place_fields
+from review.tasks import Tasks
+from store.matrix import matrix_columns
+from store.run_folder import SPLITS, RunFolder
+from store.untrusted_input import read_numbers
+
+NEXT = 100
+"""Fields that are proposed for labelling at a time."""
+
+_PIECE = 256  # fields predicted at a time
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Probabilities and calls of the fields that were not fitted on, by row."""
+
+    rows: np.ndarray
+    probabilities: np.ndarray
+    calls: np.ndarray
+
+
+class Review:
+    """One run that is looked at.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    data : Path
+        Folder with train.csv, corrections.csv and the images.
+    masks : Path or None
+        Folder of label images, for outlines, if the fields were measured with masks.
+    refit : callable
+        Fits the run anew with its settings and, where possible, its folds.
+    """
+
+    def __init__(self, folder: RunFolder, data: Path, masks: Path | None, refit: Callable[[], object]) -> None:
+        self.folder, self.data, self.by = folder, data, user_name()
+        self._refit, self._masks = refit, masks
+        self.tasks = Tasks()
+        self._guard = threading.RLock()
+        self._features: dict[str, np.ndarray] = {}
+        self._asked: tuple[object, np.ndarray] = ((), np.empty(0, np.int64))
+        self.pictures = Pictures(folder, data, masks)
+        self._open()
+
+    def _open(self) -> None:
+        self.catalogue: Catalogue = read_catalogue(self.folder, self.data)
+        self.labels = LabelBook(self.data, self.catalogue.ids, self.catalogue.classes)
+        self.labels.table()  # a damaged table is reported before the page opens
+
+    def begin(self) -> None:
+        """Start what every view needs: predictions of new fields, places of fields, places of cells."""
+        self.tasks.start("pictures", lambda _: self.pictures.missing)
+        self.tasks.start("predictions", self._predict)
+        self.tasks.start("fields", self._place)
+        self.tasks.start("cells", self._find_cells)
+
+    def predicted(self) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities and calls of all fields, as far as they are known; read-only."""
+        state, known = self.tasks.state("predictions"), self.catalogue
+        if not isinstance(state.result, Predicted) or not len(state.result.rows):
+            return known.probabilities, known.calls
+        probabilities, calls = known.probabilities.copy(), known.calls.copy()
+        probabilities[state.result.rows], calls[state.result.rows] = state.result.probabilities, state.result.calls
+        return probabilities, calls
+
+    def known(self, useful: bool = False) -> Known:
+        """What selections need; with `useful` also the most useful fields to label."""
+        probabilities, calls = self.predicted()
+        rank = np.full(len(self.catalogue.ids), -1)
+        if useful:
+            rows = self.most_useful()
+            rank[rows] = np.arange(len(rows))
+        space = self.space()
+        unlike = space.unlike if space else np.zeros(len(rank), bool)
+        return Known(probabilities, calls, unlike, rank, self.feature)
+
+    def space(self) -> FieldSpace | None:
+        """Where the fields lie; None until that is computed."""
+        found = self.tasks.state("fields").result
+        return found if isinstance(found, FieldSpace) else None
+
+    def cells(self) -> CellIndex | None:
+        """All cells; None until they are read."""
+        found = self.tasks.state("cells").result
+        return found if isinstance(found, CellIndex) else None
+
+    def cell_map(self) -> CellMap | None:
+        """The map of cells; started at the first question, None until it is computed."""
+        index = self.cells()
+        if index is None:
+            return None
+        found = self.tasks.start("map of cells", lambda progress: self._map(index, progress)).result
+        return found if isinstance(found, CellMap) else None
+
+    def most_useful(self) -> np.ndarray:
+        """The most useful training fields to label, most useful first; empty until the fields are placed.
+
+        The list stays while its fields are labelled, and is made anew when most of it is done, or after a refit.
+        """
+        space, labels = self.space(), self.labels.table()
+        if space is None:
+            return np.empty(0, np.int64)
+        probabilities, _ = self.predicted()
+        mark = (id(space), id(self.catalogue), self.tasks.state("predictions").stage)
+        with self._guard:
+            before, rows = self._asked
+            left = ~labels.labelled[rows] & ~labels.unusable[rows]
+            if before != mark or left.sum() < NEXT // 4:
+                rows = self._choose_next(space, probabilities, labels.labelled, labels.unusable, labels.matrix)
+                self._asked = (mark, rows)
+            return rows
+
+    def _choose_next(self, space, probabilities, labelled, unusable, matrix) -> np.ndarray:
+        open_to = (self.catalogue.split == "train") & ~labelled & ~unusable
+        prior = (matrix[labelled].sum(0) + 0.5) / (labelled.sum() + 1)
+        known = None if self.catalogue.fitted is None else probabilities
+        return most_useful(space.space.fields, labelled, open_to, known, prior, NEXT)
+
+    def feature(self, name: str) -> np.ndarray:
+        """A column of the matrix for all fields; raises UsageError if there is none of that name."""
+        described = matrix_columns(self.catalogue.columns)
+        if name not in set(described["name"]):
+            raise UsageError(f"{shown(name)!r} is no feature of the fields of this run.")
+        with self._guard:
+            if name not in self._features:
+                parts = [read_numbers(self.folder.matrix(split), [name])[:, 0] for split in self._splits()]
+                values = np.concatenate(parts)[self.catalogue.kept]
+                self._features = dict(list(self._features.items())[-8:]) | {name: values}
+            return self._features[name]
+
+    def field_values(self, row: int) -> np.ndarray:
+        """A field's row of the matrix, all columns: float32, read from its row group alone."""
+        names = matrix_columns(self.catalogue.columns)["name"].tolist()
+        at = int(np.flatnonzero(self.catalogue.kept)[row])
+        for split in self._splits():
+            with pq.ParquetFile(self.folder.matrix(split)) as file:
+                for group in range(file.num_row_groups):
+                    n = file.metadata.row_group(group).num_rows
+                    if at < n:
+                        table = file.read_row_group(group, names).select(names).slice(at, 1)
+                        return np.array([column[0].as_py() for column in table.columns], np.float32)
+                    at -= n
+        raise InputError(f"{self.folder.features} changed while it was looked at. Start review again.")
+
+    def _splits(self) -> list[str]:
+        return [split for split in SPLITS if self.folder.matrix(split).is_file()]
+
+    def _place(self, progress: Progress) -> FieldSpace:
+        known = self.catalogue
+        groups = known.fitted.groups if known.fitted else None
+        return place_fields(self.folder, known.columns, known.kept, known.fitted_row, groups)
+
+    def _find_cells(self, progress: Progress) -> CellIndex:
+        self.tasks.expect("cells", "reading where the cells lie", count_shards(self.folder))
+        return read_cells_index(self.folder, self.catalogue.row, self.catalogue.columns, progress)
+
+    def _map(self, index: CellIndex, progress: Progress) -> CellMap:
+        self.tasks.expect("map of cells", "reading a sample of the cells", len(index.paths))
+        return map_cells(index, self.catalogue.columns, progress)
+
+    def _predict(self, progress: Progress) -> Predicted:
+        known = self.catalogue
+        rows = np.flatnonzero(known.fitted_row < 0)
+        if known.fitted is None or not len(rows):
+            return Predicted(rows[:0], known.probabilities[:0], known.calls[:0])
+        self.tasks.expect("predictions", "predicting fields that were not fitted on", len(rows))
+        names, place = list(known.fitted.columns), np.flatnonzero(known.kept)[rows]
+        probabilities, calls, start = [], [], 0
+        for split in self._splits():
+            values = read_numbers(self.folder.matrix(split), names)
+            mine = place[(place >= start) & (place < start + len(values))] - start
+            start += len(values)
+            for k in range(0, len(mine), _PIECE):
+                p, called = known.fitted.predict(values[mine[k : k + _PIECE]])
+                probabilities.append(p)
+                calls.append(called)
+                progress.advance(len(p))
+        return Predicted(rows, np.concatenate(probabilities), np.concatenate(calls))
+
+    def refit(self) -> dict[str, Any]:
+        """Start a refit, unless one is running; returns its state."""
+        self.tasks.start("refit", lambda _: self._fit_again(), again=True)
+        return self.tasks.state("refit").shown()
+
+    def _fit_again(self) -> Refitted:
+        before = self.catalogue.fitted
+        self._refit()
+        with self._guard:
+            self._open()
+        if self.catalogue.fitted is None:
+            raise InputError(self.catalogue.no_fit)
+        self.tasks.forget("predictions", "fields")
+        self.begin()
+        return compare_fits(before, self.catalogue.fitted)
