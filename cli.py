@@ -370,7 +370,6 @@ def review(
     masks: Masks = None,
     workers: Workers = 0,
     quiet: Quiet = False,
-    as_json: Json = False,
 ) -> None:
     """Look at fields and cells, correct labels and refit, on a local page in the browser.
 
@@ -379,10 +378,8 @@ def review(
     """
     import pipeline
 
-    outcome = pipeline.review(
-        pipeline.Job(run, data, workers=workers, quiet=quiet), port=port, browser=not no_browser, masks=masks
-    )
-    _print_outcome(outcome, quiet, as_json)
+    job = pipeline.Job(run, data, workers=workers, quiet=quiet)
+    pipeline.review(job, port=port, browser=not no_browser, masks=masks)
 
 
 @command("export cells.h5ad", "export fields.csv --level fields --split train")

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import NoReturn
 
 from commands import data_quality
 from commands import embed as embedding
@@ -140,11 +141,11 @@ def report(job: Job, *, masks: Path | None = None) -> Outcome:
     return reporting.outcome(job, page)
 
 
-def review(job: Job, *, port: int | None = None, browser: bool = True, masks: Path | None = None) -> Outcome:
+def review(job: Job, *, port: int | None = None, browser: bool = True, masks: Path | None = None) -> NoReturn:
     """The run and the images -> a local page, until it is interrupted; what it corrects, `fit` learns."""
     quiet = replace(job, quiet=True)
     options = reviewing.ReviewOptions(port, browser, masks)
-    return reviewing.show(job, options, refit=lambda: fit(quiet, like_before=True))
+    reviewing.show(job, options, refit=lambda: fit(quiet, like_before=True))
 
 
 def export(job: Job, file: Path, *, level: str, split: str) -> Outcome:

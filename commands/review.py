@@ -6,9 +6,9 @@ import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from commands.job import Job
-from engine.outcome import Outcome
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class ReviewOptions:
     masks: Path | None = None
 
 
-def show(job: Job, options: ReviewOptions, refit: Callable[[], object]) -> Outcome:
+def show(job: Job, options: ReviewOptions, refit: Callable[[], object]) -> NoReturn:
     """Open the page, and answer it until the command is interrupted."""
     from review.security import Gate
     from review.server import open_port, serve
@@ -49,4 +49,3 @@ def show(job: Job, options: ReviewOptions, refit: Callable[[], object]) -> Outco
     if options.browser and not webbrowser.open(gate.address):
         _log.info("no browser was found: open the address yourself")
     serve(review, listening, gate)
-    return Outcome((), facts={"address": gate.address})

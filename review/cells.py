@@ -2,7 +2,8 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as field_of
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,7 @@ class CellIndex:
     y: np.ndarray
     width: np.ndarray
     at_border: np.ndarray
-    _features: OrderedDict[str, np.ndarray] = field(default_factory=OrderedDict)
+    _features: OrderedDict[str, np.ndarray] = field_of(default_factory=OrderedDict)
 
     def feature(self, name: str, columns: pd.DataFrame) -> np.ndarray:
         """A feature of all cells, float32, shape (n,); NaN where missing. The latest few are kept in memory.
@@ -148,10 +149,11 @@ def read_cells_index(folder: RunFolder, rows: dict[str, int], columns: pd.DataFr
         parts.append(_part(path, rows, area))
         start.append(start[-1] + len(parts[-1][0]))
         progress.advance()
-    kinds = (np.int32, np.int32, np.float32, np.float32, np.int32, bool)
-    joined = [np.concatenate([np.empty(0, kind), *(part[k] for part in parts)]).astype(kind)
-              for k, kind in enumerate(kinds)]  # fmt: skip
-    return CellIndex(paths, np.array(start), *joined)
+    kinds = (np.int32, np.int32, np.float32, np.float32, np.int32, np.bool_)
+    field, number, x, y, width, at_border = (
+        np.concatenate([np.empty(0, kind), *(part[k] for part in parts)]).astype(kind) for k, kind in enumerate(kinds)
+    )
+    return CellIndex(paths, np.array(start), field, number, x, y, width, at_border)
 
 
 def _paths(folder: RunFolder) -> tuple[Path, ...]:

@@ -23,6 +23,7 @@ THUMBNAIL, LARGEST = 256, 2048  # px: a thumbnail's side, and that of a plane
 VIEWS = ("colour", "protein")
 _KEPT = 96 * 2**20  # bytes of pixels in memory
 _QUALITY = 84
+_LENGTHS = (5, 10, 20, 50, 100, 200, 500, 1000)  # of a scale bar, px
 
 
 class Kept:
@@ -147,6 +148,7 @@ class Pictures:
         scale = LARGEST / max(labels.shape)
         if scale < 1:
             labels = cv2.resize(labels, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
+        labels = np.asarray(labels, np.int32)
         coded = np.dstack([np.zeros_like(labels), labels >> 8, labels & 255]).astype(np.uint8)
         return cv2.imencode(".png", coded, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
 
@@ -159,15 +161,31 @@ def _coloured(pixels: np.ndarray, view: str) -> np.ndarray:
 
 
 def _jpeg(pixels: np.ndarray, labels: np.ndarray | None, view: str, shape: tuple[int, int]) -> bytes:
-    if shape[0] < pixels.shape[2]:
+    full_width = pixels.shape[2]
+    if shape[0] < full_width:
         pixels = np.stack([cv2.resize(plane, shape, interpolation=cv2.INTER_AREA) for plane in pixels])
-    return _outlined_jpeg(_coloured(pixels, view), labels, shape)
+    return _outlined_jpeg(_coloured(pixels, view), labels, shape, full_width)
 
 
-def _outlined_jpeg(image: np.ndarray, labels: np.ndarray | None, shape: tuple[int, int]) -> bytes:
+def _outlined_jpeg(
+    image: np.ndarray, labels: np.ndarray | None, shape: tuple[int, int], full_width: int | None = None
+) -> bytes:
+    width = image.shape[1] if full_width is None else full_width
     if (image.shape[1], image.shape[0]) != shape:
         image = cv2.resize(image, shape, interpolation=cv2.INTER_CUBIC)
+    image = np.ascontiguousarray(image)
     if labels is not None:
-        image = image.copy()
         image[edges(cv2.resize(labels, shape, interpolation=cv2.INTER_NEAREST))] = 255
+    _draw_scale(image, image.shape[1] / width)
     return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
+
+
+def _draw_scale(image: np.ndarray, zoom: float) -> None:
+    """Draw a scale bar of a round number of the field's pixels; `zoom` is the picture's pixels for one of them."""
+    height, width = image.shape[:2]
+    length = max((n for n in _LENGTHS if n * zoom <= 0.35 * width), default=_LENGTHS[0])
+    right, bottom, long = width - 5, height - 5, max(round(length * zoom), 1)
+    cv2.rectangle(image, (right - long, bottom - 2), (right, bottom), (255, 255, 255), -1)
+    for ink, thick in ((0, 3), (255, 1)):
+        place = (max(right - max(long, 30), 1), bottom - 6)
+        cv2.putText(image, f"{length} px", place, cv2.FONT_HERSHEY_SIMPLEX, 0.32, (ink,) * 3, thick, cv2.LINE_AA)

@@ -3,15 +3,15 @@
 import csv
 import io
 import logging
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
-import waitress.server
 from flask import Blueprint, Flask, Response, abort, jsonify, request, send_from_directory
-from waitress import create_server
+from waitress.server import create_server
 from werkzeug.exceptions import HTTPException
 
 from engine.errors import FieldError, HpaError, InputError
@@ -48,7 +48,7 @@ def make_app(review: Review, gate: Gate) -> Flask:
 
     @app.before_request
     def guard() -> Response | None:
-        refused = gate.refusal(request.method, request.path, request.headers)
+        refused = gate.refusal(request.method, request.path, dict(request.headers))
         return None if refused is None else Response(refused[1], refused[0], content_type="text/plain; charset=utf-8")
 
     @app.after_request
@@ -234,6 +234,8 @@ def open_port(port: int | None) -> socket.socket:
     """
     for wanted in (PORT, 0) if port is None else (port,):
         listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        if os.name == "posix":  # the same port again at once after a restart; elsewhere it would mean sharing it
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((LOOPBACK, wanted))
             listening.listen(64)
@@ -245,13 +247,14 @@ def open_port(port: int | None) -> socket.socket:
     raise InputError(f"port {port} cannot be used ({reason}). Name another with --port, or leave it out.")
 
 
-def serve(review: Review, listening: socket.socket, gate: Gate) -> None:
-    """Answer requests until the process is interrupted."""
+def serve(review: Review, listening: socket.socket, gate: Gate) -> NoReturn:
+    """Answer requests until the process is interrupted; raises KeyboardInterrupt then."""
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a page of thumbnails waits; that is no problem
-    server: waitress.server.BaseWSGIServer = create_server(
+    server = create_server(
         make_app(review, gate), sockets=[listening], threads=THREADS, ident=None, clear_untrusted_proxy_headers=True
     )
     try:
-        server.run()
+        server.run()  # returns at Ctrl-C
     finally:
         server.close()
+    raise KeyboardInterrupt

@@ -66,5 +66,6 @@ export function panel(fields, run) {
     one && one.doubts.map(([name, labelled, q]) => `${labelled ? "Perhaps wrong" : "Perhaps missing"}: ${name} (probability ${percent(q)})`)
       .reduce((list, words) => { list.append(el("p", { class: "warn" }, words)); return list; }, el("div")),
     one && one.unlike && el("p", { class: "warn" }, "Out of distribution: unlike the fields that were fitted on. Do not trust its calls."),
+    el("p", { class: "hint" }, "Right: probability, or else the number of labelled fields."),
     el("ul", { class: "classes", "aria-label": "Classes" }, ...rows));
 }

@@ -11,7 +11,7 @@ export function el(tag, attributes = {}, ...children) {
   made.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
   return made;
 }
-export const percent = (p) => (p >= 0.995 ? "99 %" : p < 0.005 ? "<1 %" : `${Math.round(100 * p)} %`);
+export const percent = (p) => (p >= 0.995 ? ">99\u00a0%" : p < 0.005 ? "<1\u00a0%" : `${Math.round(100 * p)}\u00a0%`);
 export const score = (x) => (x === null || Number.isNaN(x) ? "–" : x.toFixed(3).replace("-", "−"));
 export const counted = (n, noun) => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
 export function select(label, options, value, change) {

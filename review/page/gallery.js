@@ -15,7 +15,7 @@ export function makeGallery(root, run, level, given = {}) {
     kept[level] = { query, start: 0, at: 0, view: "colour", outlines: false };
   }
   const state = kept[level], cells = level === "cells";
-  let rows = [], total = 0, chosen = new Set(), closed = false, features = [];
+  let rows = [], total = 0, chosen = new Set(), applied = false, closed = false, features = [];
   const grid = el("div", { class: cells ? "grid cells" : "grid", role: "listbox", "aria-label": cells ? "Cells" : "Fields",
     "aria-multiselectable": "true" });
   const count = el("span", { class: "grow", role: "status" });
@@ -81,7 +81,10 @@ export function makeGallery(root, run, level, given = {}) {
   const intro = level === "next" ? el("p", { class: "hint" }, run.fit
     ? "Unlabelled training fields, the most useful first: uncertain ones that are unlike each other, rare classes first."
     : "Unlabelled training fields, those that differ most from the labelled ones first. Once there is a fit, uncertain ones come first.") : "";
-  root.replaceChildren(el("div", { class: "three" }, filters, el("section", {}, intro, bar, grid), side));
+  const legend = cells ? "" : el("p", { class: "hint" }, run.fit
+    ? "Solid: label. Dashed with ?: called, with its probability. Orange: label and call differ. Double click or Enter opens a field."
+    : "Double click or Enter opens a field.");
+  root.replaceChildren(el("div", { class: "three" }, filters, el("section", {}, intro, bar, legend, grid), side));
 
   async function load() {
     const asked = JSON.stringify([state.query, state.start]);
@@ -155,12 +158,13 @@ export function makeGallery(root, run, level, given = {}) {
   function flip(one) {
     if (!chosen.delete(one)) chosen.add(one);
   }
-  function pick(k, several, range) {
+  function pick(k, several, range, arrow = false) {
     if (range) for (let i = Math.min(k, state.at); i <= Math.max(k, state.at); i++) chosen.add(key(rows[i]));
     else if (several) {
       if (!chosen.size) chosen.add(key(rows[state.at]));
       flip(key(rows[k]));
-    } else chosen.clear();
+    } else if (!arrow || applied) chosen.clear();
+    applied = false;
     state.at = k;
     mark();
     grid.children[k]?.focus();
@@ -180,7 +184,7 @@ export function makeGallery(root, run, level, given = {}) {
       const to = state.at + step;
       if (to < 0) turn(-1);
       else if (to >= rows.length) turn(1);
-      else pick(to, false, event.shiftKey);
+      else pick(to, false, event.shiftKey, true);
     } else if (event.key === " ") {
       if (rows[state.at]) flip(key(rows[state.at]));
       mark();
@@ -189,6 +193,7 @@ export function makeGallery(root, run, level, given = {}) {
     else if (event.key === "PageDown" || event.key === "PageUp") turn(event.key === "PageDown" ? 1 : -1);
     else if (event.key === "/") text.focus();
     else if (cells || !labelKey(event, selected(), run)) return;
+    else applied = true;  // the next arrow starts a new selection
     event.preventDefault();
   }
   load().then(() => closed || grid.children[state.at]?.focus());

@@ -2,7 +2,7 @@
 import { complain, post } from "./api.js";
 
 const saved = document.getElementById("saved");
-let waiting = [], mine = [], place = "", sending = false, heard = () => {};
+let waiting = [], mine = [], place = "", sending = false, words = "", heard = () => {};
 
 export function open(run, listener) {
   place = `hpa-boost review ${run.data}`;
@@ -27,6 +27,7 @@ export function change(changes) {
   mine.push(entries.filter((one) => one.action !== "undo"));
   waiting.push(...entries);
   keep();
+  words = "";
   show();
   send();
 }
@@ -37,9 +38,10 @@ export function undo() {
   waiting.push(...entries);
   keep();
   show();
-  send(`undone: ${last.length === 1 ? `${last[0].action} ${last[0].value}` : `${last.length} changes`}`);
+  words = `undone: ${last.length === 1 ? `${last[0].action} ${last[0].value}`.trim() : `${last.length} changes`}`;
+  send();
 }
-async function send(text = "") {
+async function send() {
   if (sending || !waiting.length) return;
   sending = true;
   try {
@@ -52,13 +54,12 @@ async function send(text = "") {
       heard(done);
     }
     complain("");
-    show(text || "saved");
+    show(words || "saved");
   } catch (error) {
     complain(`Not saved: ${error.message}`);
     if (error.refused) { waiting = []; keep(); show("refused"); }
-    else { show(); setTimeout(() => send(text), 2000); }
+    else { show(); setTimeout(send, 2000); }
   } finally {
     sending = false;
   }
 }
-export const pending = () => waiting.length;

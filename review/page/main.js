@@ -57,7 +57,6 @@ addEventListener("keydown", (event) => {
 root.addEventListener("again", open);
 document.getElementById("undo").addEventListener("click", () => labels.undo());
 document.getElementById("help-button").addEventListener("click", () => help.showModal());
-addEventListener("beforeunload", (event) => { if (labels.pending()) event.preventDefault(); });
 try {
   await facts();
   labels.open(run, (done) => { run.counts = done.counts; view?.changed(done); });

@@ -1,0 +1,79 @@
+"""A small run to review, of random features and simple images; and its page, started as a user would."""
+
+import contextlib
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from random_run import make_run
+
+ROOT = Path(__file__).resolve().parents[2]
+SIDE = 96
+CLASSES = {"Nucleoplasm": 0, "Cytosol": 25, "Nucleoli": 2}
+
+
+@dataclass(frozen=True)
+class Made:
+    """The folders of a run to review."""
+
+    data: Path
+    run: Path
+
+
+def make_review(root: Path, n: int = 24, labelled: bool = True, images: bool = True) -> Made:
+    """Fields train-000 to train-n and two test fields; Nucleoplasm for every second, Cytosol for every third."""
+    rng = np.random.default_rng(7)
+    made = Made(root / "data", root / "run")
+    make_run(made.run, rng, {"train": n, "test": 2})
+    made.data.mkdir()
+    if labelled:
+        rows = [f"train-{k:03d},{' '.join(map(str, numbers(k)))}" for k in range(n)]
+        (made.data / "train.csv").write_text("\n".join(["Id,Target", *rows]) + "\n")
+    if images:
+        for split, count in (("train", n), ("test", 2)):
+            (made.data / split).mkdir()
+            for k in range(count):
+                write_images(made.data / split, f"{split}-{k:03d}", rng)
+    return made
+
+
+def numbers(k: int) -> list[int]:
+    """The label numbers of field k."""
+    return [number for number, every in ((0, 2), (25, 3), (2, 5)) if k % every == 0] or [2]
+
+
+def write_images(folder: Path, field: str, rng: np.random.Generator) -> None:
+    """Two round cells in four channels."""
+    for colour, radius in (("red", 22), ("green", 18), ("blue", 10), ("yellow", 20)):
+        image = rng.integers(0, 12, (SIDE, SIDE)).astype(np.uint8)
+        for centre in ((28, 30), (66, 64)):
+            cv2.circle(image, centre, radius, 190, -1)
+        cv2.imwrite(str(folder / f"{field}_{colour}.png"), image)
+
+
+def fit_quickly(made: Made) -> None:
+    """A fit of one linear model a class, in three folds."""
+    import pipeline
+
+    pipeline.fit(pipeline.Job(made.run, made.data, workers=1, quiet=True), n_folds=3, members=("linear",))
+
+
+@contextlib.contextmanager
+def page_of(made: Made, *options: str) -> Iterator[tuple[str, subprocess.Popen]]:
+    """Start `review`; yields the address of the page and the process, which is killed at the end."""
+    command = [sys.executable, str(ROOT / "cli.py"), "review", "--data", str(made.data), "--run", str(made.run)]
+    command += ["--no-browser", "--workers", "1", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            line = process.stdout.readline()
+            if "http://" not in line:
+                raise RuntimeError(process.stderr.read())
+            yield line.split()[-1], process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGKILL)

@@ -1,0 +1,200 @@
+"""The page in a browser: labels by keyboard, undo, the lasso, a refit; a kill of the server loses nothing."""
+
+import csv
+import signal
+import threading
+import time
+
+import pytest
+from browser import CHROMIUM, browser
+from review_run import fit_quickly, make_review, page_of
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+
+CARDS = "document.querySelectorAll('.grid .card').length"
+SAVED = "document.getElementById('saved').textContent"
+LIT = """(() => {
+  const c = document.querySelector('.stage canvas'), d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+  let n = 0;
+  for (let i = 0; i < d.length; i += 4) n += d[i] > 60;
+  return n;
+})()"""
+"""How many pixels of the open field's picture are red."""
+
+HOSTILE = '<img src=x onerror="document.body.dataset.owned=1"><script>document.body.dataset.owned=2</script>'
+
+
+@pytest.fixture(scope="module")
+def tab():
+    with browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    made = make_review(tmp_path_factory.mktemp("fitted"))
+    fit_quickly(made)
+    return made
+
+
+def rows(made) -> list[dict[str, str]]:
+    path = made.data / "corrections.csv"
+    return list(csv.DictReader(path.open())) if path.is_file() else []
+
+
+def on_disk(made, n: int) -> list[dict[str, str]]:
+    ends = time.monotonic() + 20
+    while len(rows(made)) < n and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert len(rows(made)) == n
+    return rows(made)
+
+
+def test_ten_first_labels_by_keyboard_and_undo(tab, tmp_path):
+    """Without any label or fit: arrows and class keys alone."""
+    made = make_review(tmp_path, labelled=False)
+    with page_of(made) as (address, _):
+        tab.visit(address + "#fields")
+        tab.until(f"{CARDS} === 24")
+        tab.until("document.activeElement.className.includes('card')")
+        for k in range(10):
+            tab.press("1" if k % 2 else "3")
+            tab.press("ArrowRight")
+        found = on_disk(made, 10)
+        assert [row["Id"] for row in found] == [f"train-{k:03d}" for k in range(10)]
+        assert [row["Value"] for row in found] == ["Nucleoli", "Nucleoplasm"] * 5
+        assert {row["Action"] for row in found} == {"add"}
+        tab.press("z", control=True)
+        undone = on_disk(made, 11)[-1]
+        assert (undone["Action"], undone["Id"], undone["Value"]) == ("undo", "train-009", found[-1]["Entry"])
+        tab.until(f"{SAVED} === 'undone: add Nucleoplasm'")
+        tab.until("document.querySelectorAll('.grid .card')[9].textContent.includes('not labelled')")
+        tab.press("Delete")
+        assert on_disk(made, 12)[-1]["Action"] == "unusable"
+        assert [one for one in tab.complaints if "willReadFrequently" not in one] == []
+
+
+def test_several_fields_at_once_and_label_next_without_a_fit(tab, tmp_path):
+    made = make_review(tmp_path, labelled=False, images=False)
+    with page_of(made) as (address, _):
+        tab.visit(address + "#next")
+        tab.until(f"{CARDS} === 24")
+        first = tab.run("document.querySelector('.grid .card').dataset.key")
+        tab.until("document.activeElement.className.includes('card')")
+        tab.press(" ")
+        tab.press("ArrowRight")
+        tab.press(" ")
+        tab.press("2")
+        found = on_disk(made, 2)
+        assert found[0]["Id"] == first != found[1]["Id"]
+        assert {row["Value"] for row in found} == {"Nuclear membrane"}
+        tab.press("z", control=True)
+        assert [row["Action"] for row in on_disk(made, 4)] == ["add", "add", "undo", "undo"]
+
+
+def test_a_field_opens_with_its_channels_calls_reasons_and_history(tab, fitted):
+    with page_of(fitted) as (address, _):
+        tab.visit(address + "#fields")
+        tab.until(f"{CARDS} === 24")
+        tab.until("document.activeElement.className.includes('card')")
+        tab.press("Enter")
+        tab.until("location.hash === '#field=train-000'")
+        tab.until("document.querySelectorAll('.channel').length === 4")
+        tab.until("document.body.textContent.includes('96 × 96 px')")
+        tab.until("document.body.textContent.includes('Reasons for and against')", 40)
+        tab.until("document.body.textContent.includes('Cells that look most like')", 40)
+        tab.until("document.querySelectorAll('.similar .card').length > 0")
+        tab.until(f"{LIT} > 1000")
+        with_red = tab.run(LIT)
+        tab.run("dispatchEvent(new KeyboardEvent('keydown', {key: '!', code: 'Digit1', shiftKey: true}))")
+        assert tab.run(LIT) < with_red
+        tab.run(f"window.prompt = () => {HOSTILE!r}")
+        tab.press(",")
+        tab.until("[...document.querySelectorAll('td')].some((cell) => cell.textContent.startsWith('<img src=x'))")
+        assert tab.run("document.body.dataset.owned") is None
+        tab.press("Escape")
+        tab.until(f"{CARDS} === 24")
+        assert [one for one in tab.complaints if "willReadFrequently" not in one] == []
+
+
+def test_a_lasso_on_the_map_selects_into_the_gallery(tab, fitted):
+    with page_of(fitted) as (address, _):
+        for level, n in (("fields", 26), ("cells", None)):
+            tab.visit(address + "#map")
+            tab.until("!!document.querySelector('#plot')")
+            tab.run(f"""(() => {{ const s = document.querySelector('.filters select'); s.value = '{level}';
+                s.dispatchEvent(new Event('change')); }})()""")
+            tab.until("document.body.textContent.includes('Draw a line around points')")
+            tab.until(f"document.querySelector('.mapped').textContent.includes('{level}, placed')")
+            box = tab.run("(({x, y, width, height}) => [x, y, width, height])(plot.getBoundingClientRect())")
+            x, y, w, h = box
+            around = [(x + 1, y + 1), (x + w - 1, y + 1), (x + w - 1, y + h - 1), (x + 1, y + h - 1), (x + 1, y + 2)]
+            tab.drag(around)
+            tab.until("/^[1-9].* selected/.test(document.querySelector('.actions p').textContent)")
+            if n:
+                assert tab.run("document.querySelector('.actions p').textContent") == f"{n} fields selected"
+            tab.run("document.querySelector('button.main').click()")
+            tab.until(f"location.hash === '#{level}' && {CARDS} > 0")
+
+
+def test_a_refit_from_the_page_shows_scores_before_and_after(tab, tmp_path):
+    made = make_review(tmp_path)
+    fit_quickly(made)
+    with page_of(made) as (address, _):
+        tab.visit(address + "#fields")
+        tab.until(f"{CARDS} === 24")
+        tab.until("document.activeElement.className.includes('card')")
+        for _ in range(4):
+            tab.press("1")
+            tab.press("ArrowRight")
+        on_disk(made, 4)
+        tab.run("location.hash = 'refit'")
+        tab.until("!!document.querySelector('#refit-start')")
+        tab.run("document.querySelector('#refit-start').click()")
+        tab.until("document.body.textContent.includes('Before and after')", 120)
+        said = tab.run("document.getElementById('view').textContent")
+        assert "on the 24 fields in both fits, all in the same fold" in said
+        assert "macro average precision, before" in said
+        assert "4 of them corrected" in said
+    config = (made.run / "config.json").read_text()
+    assert '"n_folds": 3' in config and '"linear"' in config, "the settings of the first fit"
+
+
+def test_a_server_killed_while_it_saves_loses_nothing(tab, tmp_path):
+    """Changes that it had not confirmed are kept in the browser and sent to the next one at the same address."""
+    made = make_review(tmp_path, images=False)
+    with page_of(made) as (address, process):
+        port = address.split(":")[2].split("/")[0]
+        tab.visit(address + "#fields")
+        tab.until(f"{CARDS} === 24")
+        tab.until("document.activeElement.className.includes('card')")
+        killer = threading.Timer(0.25, process.send_signal, [signal.SIGKILL])
+        killer.start()
+        for _ in range(20):
+            tab.press("4")
+            tab.press("ArrowRight")
+        process.wait(20)
+        tab.until(f"{SAVED}.endsWith('not saved yet')")
+        tab.until("!document.getElementById('trouble').hidden")
+        before = {row["Entry"] for row in rows(made)}
+    with page_of(made, "--port", port) as (address, _):
+        tab.visit(address + "#fields")
+        found = on_disk(made, 20)
+        assert sorted(row["Id"] for row in found) == [f"train-{k:03d}" for k in range(20)]
+        assert before <= {row["Entry"] for row in found}
+        tab.until(f"{SAVED} === 'saved'")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("view", ["fields", "next", "cells", "map", "refit"])
+def test_every_view_has_names_for_its_controls_and_fits_a_tablet(tab, fitted, view, theme):
+    with page_of(fitted) as (address, _):
+        tab.theme(theme)
+        tab.visit(f"{address}#{view}", width=820)
+        tab.until("document.getElementById('view').children.length > 0")
+        tab.until("document.getElementById('view').textContent.length > 20")
+        silent = """[...document.querySelectorAll('button, a, input, select, img, canvas')].filter((e) => !(
+            e.textContent.trim() || e.ariaLabel || e.labels?.length || e.getAttribute('alt') !== null)).length"""
+        assert tab.run(silent) == 0
+        assert tab.run("document.documentElement.scrollWidth") <= 820
+        assert [one for one in tab.complaints if "willReadFrequently" not in one] == []
