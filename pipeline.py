@@ -145,7 +145,7 @@ def review(job: Job, *, port: int | None = None, browser: bool = True, masks: Pa
     """The run and the images -> a local page, until it is interrupted; what it corrects, `fit` learns."""
     quiet = replace(job, quiet=True)
     options = reviewing.ReviewOptions(port, browser, masks)
-    reviewing.show(job, options, refit=lambda: fit(quiet, like_before=True))
+    reviewing.show(job, options, refit=lambda: fit(quiet, like_before=reviewing.comparable(quiet)))
 
 
 def export(job: Job, file: Path, *, level: str, split: str) -> Outcome:

@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from commands.job import Job
+from engine.errors import InputError
+from models.data.corrected_labels import read_corrected_labels
+from models.fitted import load
+from store.run_folder import read_config
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +34,16 @@ class ReviewOptions:
     port: int | None = None
     browser: bool = True
     masks: Path | None = None
+
+
+def comparable(job: Job) -> bool:
+    """Whether a refit can keep settings and folds of the run's fit: it can be read, and labels name no new class."""
+    try:
+        before = set(load(job.folder.root).classes.names)
+        own = bool(read_config(job.folder.config).get("fit", {}).get("own_classes"))
+        return before.issuperset(read_corrected_labels(job.data, own_classes=own).labels.classes.names)
+    except InputError:
+        return False
 
 
 def show(job: Job, options: ReviewOptions, refit: Callable[[], object]) -> NoReturn:

@@ -30,8 +30,7 @@ def run_facts(review: Review) -> dict[str, Any]:
     named = [name for name in dict.fromkeys(known.group) if name]
     return {
         "run": str(review.folder.root), "data": str(review.data), "by": review.by, "classes": list(known.classes),
-        "trainable": fitted.trainable.tolist() if fitted else [False] * len(known.classes),
-        "thresholds": [None if np.isnan(t) else float(t) for t in fitted.threshold] if fitted else [],
+        "trainable": [is_trainable(review, name) for name in known.classes], "may_add": review.may_add_classes,
         "fields": {split: int((known.split == split).sum()) for split in ("train", "test")},
         "fit": fitted is not None, "no_fit": known.no_fit, "folds": fitted.leaderboard.folds if fitted else "",
         "groups": named[:2000], "doubted": len(known.doubts), "counts": label_counts(labels),
@@ -67,8 +66,8 @@ def field_facts(review: Review, i: int, labels: LabelTable, known: Known) -> dic
     """One field for the gallery."""
     of_all, p = review.catalogue, known.probabilities[i]
     seen = not np.isnan(p).all()
-    names, unsure = of_all.classes, float(entropies(p).sum()) if seen else None
-    order = np.argsort(-p, kind="stable") if seen else []
+    names, unsure = of_all.classes, float(np.nansum(entropies(p))) if seen else None
+    order = [j for j in np.argsort(-p, kind="stable") if p[j] >= 0] if seen else []
     return {
         "id": of_all.ids[i], "row": i, "split": str(of_all.split[i]), "group": of_all.group[i],
         "cells": None if np.isnan(of_all.cells[i]) else int(of_all.cells[i]),
@@ -131,7 +130,8 @@ def one_field(review: Review, i: int) -> dict[str, Any]:
             for k in index.of_field(i)
         ]
     return field_facts(review, i, labels, known) | {
-        "probabilities": [[name, float(q), bool(c)] for name, q, c in zip(names, p, known.calls[i], strict=True)]
+        "probabilities": [[name, float(q), bool(c)] for name, q, c in zip(names, p, known.calls[i], strict=True)
+                          if not np.isnan(q)]
         if seen else [],
         "where": cells,
         "history": [vars(one) for one in review.labels.history(review.catalogue.ids[i])],
@@ -154,11 +154,19 @@ def _similar(review: Review, i: int, labels: LabelTable) -> list[dict[str, Any]]
 def why(review: Review, i: int, name: str) -> dict[str, Any]:
     """Reasons in words and scores of the cells for one class of one field."""
     known = review.catalogue
-    if known.fitted is None or name not in known.classes or not known.fitted.trainable[known.classes.index(name)]:
+    if known.fitted is None or not is_trainable(review, name):
         return {"reasons": [], "cells": []}
     j, of_field, index = known.classes.index(name), review.field_values(i), review.cells()
     scores = [] if index is None else cell_scores(known.fitted, index, known.columns, i, of_field, j)
     return {"reasons": reasons(known.fitted, known.columns, of_field, j), "cells": scores}
+
+
+def is_trainable(review: Review, name: str) -> bool:
+    """Whether the fit has learnt a class."""
+    fitted = review.catalogue.fitted
+    return (
+        fitted is not None and name in fitted.classes.names and bool(fitted.trainable[fitted.classes.names.index(name)])
+    )
 
 
 def features(review: Review) -> dict[str, Any]:

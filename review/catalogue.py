@@ -1,7 +1,7 @@
 """All extracted fields of a run, with what is known of each: one row a field, training fields first."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from engine.errors import InputError
-from models.data.labels import ORGANELLES
 from models.data.training_set import find_groups
 from models.fitted import Fitted, load
 from models.trust.label_errors import find_label_errors
@@ -36,7 +35,7 @@ class Catalogue:
     cells : ndarray of float, shape (n,)
         Cells in each field; NaN where they were not counted.
     classes : tuple of str
-        k classes.
+        k classes: those of the fit first.
     columns : DataFrame
         The structured columns of cells and fields.
     fitted : Fitted or None
@@ -45,7 +44,7 @@ class Catalogue:
     fitted_row : ndarray of int, shape (n,)
         Row of the field in the fit; -1 where it was not fitted on.
     probabilities : ndarray of float32, shape (n, k)
-        Of models that have not seen the field; NaN where none are known yet.
+        Of models that have not seen the field; NaN where none are known yet, and for classes that were not fitted.
     calls : ndarray of bool, shape (n, k)
     doubt : ndarray of float, shape (n,)
         The largest doubt about one of the labels that were fitted on; 0 without any.
@@ -73,9 +72,24 @@ class Catalogue:
         """The row of each id."""
         return {field: i for i, field in enumerate(self.ids)}
 
+    def with_class(self, name: str) -> "Catalogue":
+        """The same with one more class."""
+        n = (len(self.ids), 1)
+        return replace(
+            self, classes=(*self.classes, name), calls=np.hstack([self.calls, np.zeros(n, bool)]),
+            probabilities=np.hstack([self.probabilities, np.full(n, np.nan, np.float32)]),
+        )  # fmt: skip
 
-def read_catalogue(folder: RunFolder, data: Path) -> Catalogue:
+
+def read_catalogue(folder: RunFolder, data: Path, further: Callable[[tuple[str, ...]], tuple[str, ...]]) -> Catalogue:
     """Read the fields of a run, with its fit if there is one.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    data : Path
+    further : callable
+        Given the classes of the fit, returns these and then all others that are used.
 
     Raises
     ------
@@ -94,7 +108,8 @@ def read_catalogue(folder: RunFolder, data: Path) -> Catalogue:
     first = ~pd.Index(everywhere).duplicated()  # a field in both splits counts as a training field
     ids = tuple(field for field, kept in zip(everywhere, first, strict=True) if kept)
     fitted, no_fit = _fit(folder, data)
-    classes = fitted.settings.organelles if fitted else ORGANELLES
+    fit_classes = fitted.classes.names if fitted else ()
+    classes = further(fit_classes)
     rows = pd.Index(ids)
     fitted_row = np.full(len(ids), -1)
     probabilities = np.full((len(ids), len(classes)), np.nan, np.float32)
@@ -104,7 +119,8 @@ def read_catalogue(folder: RunFolder, data: Path) -> Catalogue:
         at = rows.get_indexer(pd.Index(fitted.ids))
         mine = np.flatnonzero(at >= 0)
         fitted_row[at[mine]] = mine
-        probabilities[at[mine]], calls[at[mine]] = fitted.probabilities[mine], fitted.calls[mine]
+        probabilities[at[mine], : len(fit_classes)] = fitted.probabilities[mine]
+        calls[at[mine], : len(fit_classes)] = fitted.calls[mine]
         doubts = _doubts(fitted, at)
     doubt = np.zeros(len(ids))
     for i, found in doubts.items():

@@ -14,6 +14,7 @@ from engine.errors import InputError
 from engine.ids import shown
 from models.data.corrected_labels import CORRECTED, TRAIN
 from models.data.labels import Labels, read_labels
+from store.classes import ORGANELLES
 from store.corrections import BETWEEN, Correction, Journal, Standing, as_they_stand
 
 
@@ -42,8 +43,8 @@ class LabelTable:
 class LabelBook:
     """The labels of a data folder; every question reads what others have saved meanwhile."""
 
-    def __init__(self, data: Path, ids: Sequence[str], classes: tuple[str, ...]) -> None:
-        self.data, self.classes = data, classes
+    def __init__(self, data: Path, ids: Sequence[str], classes: tuple[str, ...], own_classes: bool) -> None:
+        self.data, self.classes, self._own = data, classes, own_classes
         self.ids, self.row = tuple(ids), {field: i for i, field in enumerate(ids)}
         self.journal = Journal(data / CORRECTED)
         self._guard = threading.RLock()
@@ -59,14 +60,8 @@ class LabelBook:
         mark = (status.st_mtime_ns, status.st_size)
         with self._guard:
             if self._given[0] != mark:
-                self._given = (mark, self._named(read_labels(path)))
+                self._given = (mark, _named(read_labels(path, self._own)))
             return self._given[1]
-
-    def _named(self, labels: Labels) -> dict[str, frozenset[str]]:
-        return {
-            field: frozenset(self.classes[j] for j in np.flatnonzero(row))
-            for field, row in zip(labels.ids, labels.matrix, strict=True)
-        }
 
     def standing(self) -> dict[str, Standing]:
         """The corrected fields as they stand."""
@@ -76,8 +71,9 @@ class LabelBook:
         """The labels of the run's fields as they stand."""
         with self._guard:
             rows, before = self.journal.rows(), self.before()
-            if self._table is None or self._table[0] != (len(rows), id(before)):
-                self._table = ((len(rows), id(before)), self._fill(rows, before))
+            mark = (len(rows), id(before), len(self.classes))
+            if self._table is None or self._table[0] != mark:
+                self._table = (mark, self._fill(rows, before))
             return self._table[1]
 
     def _fill(self, rows: tuple[Correction, ...], before: dict[str, frozenset[str]]) -> LabelTable:
@@ -135,6 +131,23 @@ class LabelBook:
     def history(self, field: str) -> tuple[Correction, ...]:
         """The corrections of one field, oldest first."""
         return tuple(one for one in self.journal.rows() if one.field == field)
+
+
+def class_names(data: Path, of_fit: tuple[str, ...], own_classes: bool) -> tuple[str, ...]:
+    """The classes that fields may be labelled with: of the fit, of train.csv, and of corrections.
+
+    Without any of them, those of the Human Protein Atlas in Kaggle's order.
+    """
+    path = data / TRAIN
+    given = read_labels(path, own_classes).classes.names if path.is_file() else ()
+    corrected = {
+        name for now in as_they_stand(Journal(data / CORRECTED).rows(), {}).values() for name in now.classes or ()
+    }
+    return tuple(dict.fromkeys([*(of_fit or given or ORGANELLES), *given, *sorted(corrected)]))
+
+
+def _named(labels: Labels) -> dict[str, frozenset[str]]:
+    return {field: frozenset(labels.classes.named(row)) for field, row in zip(labels.ids, labels.matrix, strict=True)}
 
 
 def user_name() -> str:

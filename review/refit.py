@@ -22,6 +22,8 @@ class Refitted:
     ----------
     first : bool
         Whether there was no fit before.
+    other_classes : bool
+        Whether the fit before had other classes, so that scores do not compare.
     n_fields, n_same_fold : int
         Fields scored in both, and how many of them are in the same fold.
     ap, f1 : Change or None
@@ -35,6 +37,7 @@ class Refitted:
     """
 
     first: bool
+    other_classes: bool
     n_fields: int
     n_same_fold: int
     ap: Change | None
@@ -53,7 +56,7 @@ def compare_fits(before: Fitted | None, after: Fitted) -> Refitted:
     names = after.settings.organelles
     if before is None or before.settings.organelles != names:
         scores = _class_rows(names, after, None, np.arange(len(after.ids)), np.arange(0))
-        return Refitted(True, int((after.fold >= 0).sum()), 0, None, None, scores, [], 0)
+        return Refitted(before is None, before is not None, int((after.fold >= 0).sum()), 0, None, None, scores, [], 0)
     at = pd.Index(before.ids).get_indexer(pd.Index(after.ids))
     mine = np.flatnonzero((at >= 0) & (after.fold >= 0) & (before.fold[at] >= 0))
     old = at[mine]
@@ -75,7 +78,9 @@ def compare_fits(before: Fitted | None, after: Fitted) -> Refitted:
         for i, j in changed[np.argsort(-size, kind="stable")[:MOST_SHOWN]]
     ]  # fmt: skip
     same = int((before.fold[old] == after.fold[mine]).sum())
-    return Refitted(False, len(mine), same, ap, f1, _class_rows(names, after, before, mine, old), calls, len(changed))
+    return Refitted(
+        False, False, len(mine), same, ap, f1, _class_rows(names, after, before, mine, old), calls, len(changed)
+    )
 
 
 def _class_rows(

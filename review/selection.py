@@ -40,8 +40,8 @@ class Known:
     @property
     def uncertainty(self) -> np.ndarray:
         """Summed entropy of a field's probabilities in bits; -1 where they are not known."""
-        summed = entropies(self.probabilities).sum(1)
-        return np.where(np.isnan(summed), -1.0, summed)
+        unknown = np.isnan(self.probabilities).all(1)
+        return np.where(unknown, -1.0, np.nansum(entropies(self.probabilities), axis=1))
 
 
 def select(query: Mapping[str, Any], catalogue: Catalogue, labels: LabelTable, known: Known) -> np.ndarray:
@@ -113,7 +113,9 @@ def _sorted(
     if sort == "feature":
         values = known.feature(str(query.get("feature")))[rows]
     elif sort == "probability":
-        values = (known.probabilities.max(1) if of_class is None else known.probabilities[:, of_class])[rows]
+        values = (
+            np.nan_to_num(known.probabilities, nan=-1).max(1) if of_class is None else known.probabilities[:, of_class]
+        )[rows]
     elif sort in SORTS:
         by = {"uncertainty": known.uncertainty, "doubt": catalogue.doubt, "cells": catalogue.cells}
         values = by[sort][rows]

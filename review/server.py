@@ -139,6 +139,11 @@ def _changes(review: Review) -> Blueprint:
         return jsonify(saved=saved, rows=[answers.field_facts(review, i, labels, known) for i in rows],
                        counts=answers.label_counts(labels))  # fmt: skip
 
+    @changes.post("/class")
+    def add_class() -> Response:
+        review.add_class(" ".join(str(_query().get("name", "")).split()))
+        return jsonify(classes=review.catalogue.classes)
+
     @changes.post("/refit")
     def refit() -> Response:
         return jsonify(review.refit())

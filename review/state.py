@@ -13,17 +13,19 @@ import pyarrow.parquet as pq
 from engine.errors import InputError, UsageError
 from engine.ids import shown
 from engine.running.progress import Progress
+from models.data.corrected_labels import TRAIN
 from models.trust.label_next import most_useful
 from review.catalogue import Catalogue, read_catalogue
 from review.cells import CellIndex, count_shards, read_cells_index
-from review.labels import LabelBook, user_name
+from review.labels import LabelBook, class_names, user_name
 from review.pictures import Pictures
 from review.refit import Refitted, compare_fits
 from review.selection import Known
 from review.spaces import CellMap, FieldSpace, map_cells, place_fields
 from review.tasks import Tasks
+from store.classes import plain, why_no_class
 from store.matrix import matrix_columns
-from store.run_folder import SPLITS, RunFolder
+from store.run_folder import SPLITS, RunFolder, read_config
 from store.untrusted_input import read_numbers
 
 NEXT = 100
@@ -68,8 +70,11 @@ class Review:
         self._open()
 
     def _open(self) -> None:
-        self.catalogue: Catalogue = read_catalogue(self.folder, self.data)
-        self.labels = LabelBook(self.data, self.catalogue.ids, self.catalogue.classes)
+        own = bool(read_config(self.folder.config).get("fit", {}).get("own_classes"))
+        self.catalogue: Catalogue = read_catalogue(
+            self.folder, self.data, lambda of_fit: class_names(self.data, of_fit, own)
+        )
+        self.labels = LabelBook(self.data, self.catalogue.ids, self.catalogue.classes, own)
         self.labels.table()  # a damaged table is reported before the page opens
 
     def begin(self) -> None:
@@ -79,13 +84,40 @@ class Review:
         self.tasks.start("fields", self._place)
         self.tasks.start("cells", self._find_cells)
 
+    @property
+    def may_add_classes(self) -> bool:
+        """Whether new classes can be named: a train.csv has all of them."""
+        return not (self.data / TRAIN).is_file()
+
+    def add_class(self, name: str) -> None:
+        """Offer one more class; it is kept once a field carries it.
+
+        Raises
+        ------
+        UsageError
+            If it cannot be the name of a class, or there is a train.csv.
+        """
+        if not self.may_add_classes:
+            raise UsageError(f"the classes are those of {self.data / TRAIN}: give a field the new one there first.")
+        if reason := why_no_class(name):
+            raise UsageError(f"{shown(name)!r} {reason}. Choose another name.")
+        with self._guard:
+            if plain(name) in map(plain, self.catalogue.classes):
+                raise UsageError(f"there is a class {shown(name)!r} already.")
+            self.catalogue = self.catalogue.with_class(name)
+            self.labels.classes = self.catalogue.classes
+
     def predicted(self) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities and calls of all fields, as far as they are known; read-only."""
         state, known = self.tasks.state("predictions"), self.catalogue
         if not isinstance(state.result, Predicted) or not len(state.result.rows):
             return known.probabilities, known.calls
         probabilities, calls = known.probabilities.copy(), known.calls.copy()
-        probabilities[state.result.rows], calls[state.result.rows] = state.result.probabilities, state.result.calls
+        k = state.result.probabilities.shape[1]
+        probabilities[state.result.rows, :k], calls[state.result.rows, :k] = (
+            state.result.probabilities,
+            state.result.calls,
+        )
         return probabilities, calls
 
     def known(self, useful: bool = False) -> Known:

@@ -30,7 +30,8 @@ def most_useful(
     labelled, open_to : ndarray of bool, shape (n_fields,)
         Fields with labels, and those that may be asked for.
     probabilities : ndarray of float, shape (n_fields, n_classes), or None
-        NaN where a field's are not known: such a field weighs as the average of the others.
+        NaN where a field's are not known: such a field weighs as the average of the others. NaN in a whole
+        column for a class that was not fitted.
     prior : ndarray of float, shape (n_classes,)
         Share of each class in the labels so far.
     n : int
@@ -67,8 +68,8 @@ def _weights(probabilities: np.ndarray | None, prior: np.ndarray, n: int) -> np.
         return np.ones(n)
     p = np.clip(probabilities.astype(np.float64), 1e-9, 1 - 1e-9)
     entropy = -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
-    summed = (entropy / np.sqrt(np.maximum(prior, 1e-3))).sum(1)
-    known = ~np.isnan(summed)
+    known = ~np.isnan(p).all(1)
+    summed = np.nansum(entropy / np.sqrt(np.maximum(prior, 1e-3)), axis=1)
     return np.where(known, summed, summed[known].mean() if known.any() else 1.0)
 
 

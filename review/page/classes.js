@@ -1,4 +1,5 @@
 // The list of classes beside the gallery and the field: shows the labels of what is selected, and changes them.
+import { complain, post } from "./api.js";
 import { el, percent } from "./dom.js";
 import { change } from "./labels.js";
 
@@ -36,6 +37,15 @@ export function labelKey(event, fields, run) {
   else return false;
   return true;
 }
+async function addClass(run) {
+  const name = prompt("Name of the new class:");
+  if (!name) return;
+  try {
+    run.classes = (await post("class", { name })).classes;
+    complain("");
+    document.getElementById("view").dispatchEvent(new CustomEvent("again"));
+  } catch (error) { complain(error.message); }
+}
 export function panel(fields, run) {
   if (!fields.length) return el("p", { class: "hint" }, "Choose a field to see and change its labels.");
   const test = fields.every((field) => field.split !== "train");
@@ -44,7 +54,7 @@ export function panel(fields, run) {
     const n = fields.filter((field) => field.labels.includes(name)).length;
     const pressed = n === 0 ? "false" : n === fields.length ? "true" : "mixed";
     const called = fields.length === 1 && fields[0].calls.some(([one]) => one === name);
-    const right = p.has(name) ? `${called ? "called " : ""}${percent(p.get(name))}` : `${run.counts.of_class[j].toLocaleString("en")}`;
+    const right = p.has(name) ? `${called ? "called " : ""}${percent(p.get(name))}` : `${(run.counts.of_class[j] ?? 0).toLocaleString("en")}`;
     return el("li", {}, el("button", {
       type: "button", "aria-pressed": pressed, "data-class": name, disabled: test, on: { click: () => toggle(fields, name) },
       title: p.has(name) ? "probability" : "labelled fields",
@@ -67,5 +77,6 @@ export function panel(fields, run) {
       .reduce((list, words) => { list.append(el("p", { class: "warn" }, words)); return list; }, el("div")),
     one && one.unlike && el("p", { class: "warn" }, "Out of distribution: unlike the fields that were fitted on. Do not trust its calls."),
     el("p", { class: "hint" }, "Right: probability, or else the number of labelled fields."),
-    el("ul", { class: "classes", "aria-label": "Classes" }, ...rows));
+    el("ul", { class: "classes", "aria-label": "Classes" }, ...rows),
+    run.may_add && el("button", { type: "button", on: { click: () => addClass(run) } }, "Add a class"));
 }

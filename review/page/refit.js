@@ -33,19 +33,19 @@ export function makeRefit(root, run, done) {
   }
   const span = ([value, low, high]) => [score(value), el("small", {}, ` ${score(low)} to ${score(high)}`)];
   function show(result) {
-    const figures = result.first ? null : el("dl", { class: "figures" }, ...[["average precision", result.ap], ["F1 of the calls", result.f1]].flatMap(([words, change]) => [
+    const figures = !result.ap ? null : el("dl", { class: "figures" }, ...[["average precision", result.ap], ["F1 of the calls", result.f1]].flatMap(([words, change]) => [
       el("div", {}, el("dt", {}, `macro ${words}, before`), el("dd", {}, ...span(change.before))),
       el("div", {}, el("dt", {}, "after"), el("dd", {}, ...span(change.after))),
       el("div", {}, el("dt", {}, "difference"), el("dd", { class: change.difference[1] > 0 ? "good" : change.difference[2] < 0 ? "warn" : "" }, ...span(change.difference)))]));
     const moved = result.classes.filter((row) => row.before !== row.after || row.n_before !== row.n_after);
     holder.replaceChildren(
-      el("h3", {}, result.first ? "The first fit" : "Before and after"),
-      result.first ? el("p", {}, `Fitted on ${counted(result.n_fields, "field")}.`)
+      el("h3", {}, result.ap ? "Before and after" : result.first ? "The first fit" : "A fit of other classes"),
+      !result.ap ? el("p", {}, `Fitted on ${counted(result.n_fields, "field")}.${result.first ? "" : " The fit before had other classes, so the scores do not compare."}`)
         : el("p", { class: "hint" }, `Both are scored on the labels as they stand now, on the ${counted(result.n_fields, "field")} in both fits, ${result.n_same_fold === result.n_fields ? "all" : result.n_same_fold.toLocaleString("en")} in the same fold, each by models that have not seen it. Ranges: 95 %, whole groups resampled, the same for both. A difference whose range holds 0 may be chance.`),
       figures || "",
       moved.length ? el("div", {}, el("h3", {}, "Classes"), el("table", {}, el("thead", {}, el("tr", {}, ...["class", "labels before", "labels now", "average precision before", "after"].map((words, k) => el("th", { scope: "col", class: k ? "number" : "" }, words)))),
         el("tbody", {}, ...moved.map((row) => el("tr", {}, el("th", { scope: "row" }, row.class), el("td", { class: "number" }, row.n_before ?? "–"), el("td", { class: "number" }, row.n_after), el("td", { class: "number" }, score(row.before)), el("td", { class: "number" }, score(row.after))))))) : "",
-      result.first ? "" : el("h3", {}, counted(result.n_calls, "changed call")),
+      !result.ap ? "" : el("h3", {}, counted(result.n_calls, "changed call")),
       result.calls.length ? el("table", {}, el("thead", {}, el("tr", {}, ...["field", "class", "now", "probability before", "after"].map((words, k) => el("th", { scope: "col", class: k > 2 ? "number" : "" }, words)))),
         el("tbody", {}, ...result.calls.map((one) => el("tr", {}, el("th", { scope: "row" }, el("a", { href: `#field=${encodeURIComponent(one.id)}` }, one.id)), el("td", {}, one.class), el("td", {}, one.called ? "called" : "no longer called"),
           el("td", { class: "number" }, percent(one.before)), el("td", { class: "number" }, percent(one.after)))))) : "");
