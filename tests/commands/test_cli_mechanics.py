@@ -12,7 +12,19 @@ from suggested import parsed
 import cli
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("demo", "simulate", "embed", "extract", "fit", "importances", "predict", "submit", "report", "review", "export")
+COMMANDS = (
+    "demo",
+    "simulate",
+    "embed",
+    "extract",
+    "fit",
+    "importances",
+    "predict",
+    "submit",
+    "report",
+    "review",
+    "export",
+)
 
 
 def run(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
