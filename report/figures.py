@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from report.importance_plot import verbatim
 from store.classes import Classes
 
-_BLUE, _ORANGE, _GREY = "#2b5c8a", "#c2570c", "#5b6675"
+_BLUE, _ORANGE, _GREY = "#4f86b8", "#c2570c", "#808a97"
 _SMALL = 8  # pt
 
 

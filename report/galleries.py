@@ -16,7 +16,7 @@ from features.reading.fields import FieldSource, read_field
 from features.reading.splits import find_splits
 from models.fitted import Fitted
 from models.trust.label_errors import examples
-from report.drawing import edges, in_colour
+from report.drawing import brightened, edges, in_colour
 from report.report_data import PICTURE_SIDE, Picture
 from store.channels import PROTEIN
 from store.run_folder import RunFolder
@@ -24,7 +24,7 @@ from store.run_folder import RunFolder
 EXAMPLES = 3
 """At most this many hits, missed fields and false calls of each organelle are shown."""
 
-_QUALITY = 82  # of the JPEG
+_QUALITY = 75  # of the JPEG
 _CELLS_ACROSS = 5.5  # of the median area
 _OUTLINE = 0.7  # opacity of the white line, so that the signal below stays visible
 
@@ -120,9 +120,10 @@ def take_picture(source: FieldSource, field_id: str, settings: PictureSettings) 
 
 
 def draw(pixels: np.ndarray, cells: np.ndarray) -> bytes:
-    """The part of a field with most protein, cells outlined in white, as JPEG.
+    """The part of a field with most protein, cells outlined in white, and the protein alone below it, as JPEG.
 
-    It is half as wide as the field, or narrower if cells are small, so that about 20 cells are visible.
+    Each stain is stretched to its contrast in that part. It is half as wide as the field, or narrower if cells are
+    small, so that about 20 cells are visible.
 
     Parameters
     ----------
@@ -131,12 +132,18 @@ def draw(pixels: np.ndarray, cells: np.ndarray) -> bytes:
         Labels.
     """
     top, left, side = _brightest_part(pixels[PROTEIN.index], _side(cells))
-    part = (slice(top, top + side), slice(left, left + side))
-    size, kind = (PICTURE_SIDE, PICTURE_SIDE), cv2.INTER_AREA if side > PICTURE_SIDE else cv2.INTER_CUBIC
-    image = cv2.resize(in_colour(pixels)[part], size, interpolation=kind).clip(0, 255).astype(np.uint8)
-    edge = edges(cv2.resize(cells[part], size, interpolation=cv2.INTER_NEAREST))
+    shown, part = pixels[:, top : top + side, left : left + side], cells[top : top + side, left : left + side]
+    image = _resized(in_colour(shown))
+    edge = edges(cv2.resize(part, (PICTURE_SIDE, PICTURE_SIDE), interpolation=cv2.INTER_NEAREST))
     image[edge] = _OUTLINE * 255 + (1 - _OUTLINE) * image[edge]
-    return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
+    alone = cv2.cvtColor(_resized(brightened(shown[PROTEIN.index])), cv2.COLOR_GRAY2BGR)
+    return cv2.imencode(".jpg", np.vstack([image, alone]), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
+
+
+def _resized(image: np.ndarray) -> np.ndarray:
+    side = PICTURE_SIDE
+    kind = cv2.INTER_AREA if min(image.shape[:2]) > side else cv2.INTER_CUBIC
+    return cv2.resize(image, (side, side), interpolation=kind).clip(0, 255).astype(np.uint8)
 
 
 def _side(cells: np.ndarray) -> int:

@@ -28,7 +28,7 @@ FORMS = (".png", ".svg", ".pdf")
 CHANNEL_COLOURS = {"Microtubules": "#c8102e", "Protein": "#1a8f3a", "Nucleus": "#1f4fd8", "ER": "#c9a400"}
 """HPA's colours, dark enough for white paper."""
 
-_GREY, _BLUE = "#6b7280", "#2b5c8a"
+_GREY, _BLUE, _INK = "#6b7280", "#2b5c8a", "#1c2430"
 _MAX_BARS = 12
 
 
@@ -65,12 +65,18 @@ def check_form(path: Path) -> None:
 
 
 def svg(figure: Figure, name: str) -> str:
-    """The figure as an <svg> element for a page; figures with different names share no element ids."""
+    """The figure as an <svg> element for a page, in the page's text colour instead of black.
+
+    Figures with different names share no element ids.
+    """
     buffer = StringIO()
     with mpl.rc_context({**PLAIN_TEXT, "svg.hashsalt": name}), any_letters():
-        figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+        figure.savefig(
+            buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")), transparent=True
+        )
     text = buffer.getvalue()
-    return re.sub(r'<g id="[^"]*"', "<g", text[text.index("<svg") :])
+    text = re.sub(r'<g id="[^"]*"', "<g", text[text.index("<svg") :])
+    return text.replace("#000000", "currentColor")
 
 
 def verbatim(name: str) -> str:
@@ -108,7 +114,7 @@ def heat_map(importance: pd.DataFrame) -> Figure:
         for (i, j), value in np.ndenumerate(table.to_numpy()):
             if value >= 0.5:
                 one.text(j, i, f"{value:.0f}", ha="center", va="center", fontsize=7.5,
-                         color="black" if value > most / 2 else "white")  # fmt: skip
+                         color=_INK if value > most / 2 else "white")  # fmt: skip
     axes[0].set_yticks(range(len(tables[0])), [verbatim(name) for name in tables[0].index])
     figure.colorbar(image, cax=axes[-1], label="share of the contributions, %")
     return figure

@@ -19,9 +19,14 @@ from report.figures import fold_figure
 from report.importance_plot import CHANNEL_COLOURS, heat_map, svg
 from report.report_data import PICTURE_SIDE, ReportData
 from report.rows import Row, rows_of
+from report.score_words import what_it_is
+from report.summary import in_short
 
 N_LABEL_ERRORS, N_LISTED = 25, 50
-_SECTIONS = ("data", "scores", "leaderboard", "why", "cards", "label-errors", "duplicates", "failures", "find", "found")
+_SECTIONS = (
+    "short", "data", "scores", "leaderboard", "why", "cards", "label-errors", "duplicates", "failures", "words", "find",
+    "found",
+)  # fmt: skip
 _HERE = Path(__file__).parent
 
 
@@ -44,7 +49,7 @@ def write_report(path: Path, data: ReportData) -> Path:
     environment = Environment(
         autoescape=True, loader=FileSystemLoader(_HERE), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"score": _score, "percent": _percent, "count": _count}
+    environment.filters |= {"score": _score, "percent": _percent, "count": _count, "what_it_is": what_it_is}
     text = environment.get_template("page.html.j2").render(_view(data))
     with whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -60,8 +65,10 @@ def _view(data: ReportData) -> dict[str, Any]:
         "data": data,
         "classes": data.classes,
         "anchors": _anchors(data.classes.names),
-        "organelles": _class_rows(data),
+        "organelles": _rows(board, "organelle"),
         "macros": _rows(board, "macro"),
+        "in_short": in_short(data),
+        "absent": _absent(data),
         "steps": _rows(board, "step"),
         "splits": _rows(board, "split"),
         "largest": max(1.0, float(board.loc[board["kind"] == "organelle", "n_positive"].max())),
@@ -86,11 +93,13 @@ def _rows(board: pd.DataFrame, kind: str) -> list[Row]:
     return [{name: None if pd.isna(value) else value for name, value in row.items()} for row in rows]
 
 
-def _class_rows(data: ReportData) -> list[Row]:
-    """Leaderboard rows of the classes, each with the reason why it was not learnt, or ""."""
-    reasons = why_not_trainable(data.labels, data.groups, data.fold)
-    rows = _rows(data.leaderboard, "organelle")
-    return [row | {"reason": reason} for row, reason in zip(rows, reasons, strict=True)]
+def _absent(data: ReportData) -> dict[str, list[str]]:
+    """The classes without models, by the reason why they were not learnt."""
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in zip(data.classes.names, why_not_trainable(data.labels, data.groups, data.fold), strict=True):
+        if reason:
+            by_reason.setdefault(reason, []).append(name)
+    return by_reason
 
 
 def _folds(data: ReportData) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from store.classes import Classes
 
-PICTURE_SIDE = 256
+PICTURE_SIDE = 224
 """Width and height of a picture, px."""
 
 

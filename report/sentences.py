@@ -15,22 +15,22 @@ _LEAST_SHARE, _LEAST_DROP = 0.1, 0.015  # of the contributions, and of average p
 
 def why(blocks: Sequence[tuple[str, float]]) -> str:
     """Name the blocks with most of the contributions; (words, share) each, the largest first."""
-    named = [f"{words} ({_percent(share)} of the contributions)" for words, share in blocks[:3] if share > 0]
-    return f"The models rely mostly on {_listed(named)}." if named else ""
+    named = [f"{words} ({percent(share)} of the contributions)" for words, share in blocks[:3] if share > 0]
+    return f"The models rely mostly on {listed(named)}." if named else ""
 
 
 def cost(groups: Sequence[tuple[str, float]], precision: float) -> str:
     """Name the groups, two at most, whose permutation costs most; (words, drop of average precision) each."""
     known = sorted((group for group in groups if group[1] >= _LEAST_DROP), key=lambda group: -group[1])[:2]
     losses = [f"by {drop:.2f} without {words}" for words, drop in known]
-    return f"Its average precision of {precision:.2f} would fall {_listed(losses)}." if losses else ""
+    return f"Its average precision of {precision:.2f} would fall {listed(losses)}." if losses else ""
 
 
 def cells(pools: Sequence[tuple[str, float]]) -> str:
     """Say how the features are pooled over cells; (pool, share of the contributions) each, the largest first."""
     large = [(_POOLS.get(pool, pool), share) for pool, share in pools if share >= _LEAST_SHARE]
-    parts = [f"{_percent(share)} comes from {words}" for words, share in large]
-    return f"Of the contributions {_listed(parts)}." if parts else ""
+    parts = [f"{percent(share)} comes from {words}" for words, share in large]
+    return f"Of the contributions {listed(parts)}." if parts else ""
 
 
 def sureness(labels: np.ndarray, calls: np.ndarray) -> str:
@@ -38,8 +38,8 @@ def sureness(labels: np.ndarray, calls: np.ndarray) -> str:
     n_calls, n_labels, right = int(calls.sum()), int(labels.sum()), int((labels & calls).sum())
     if not n_calls:
         return f"No field is called, though {n_labels} carry the label."
-    sure = f"Of {n_calls} calls {right} are right ({_percent(right / n_calls)})"
-    return f"{sure}; of {n_labels} fields that carry the label {right} are found ({_percent(right / n_labels)})."
+    sure = f"Of {n_calls} calls {right} are right ({percent(right / n_calls)})"
+    return f"{sure}; of {n_labels} fields that carry the label {right} are found ({percent(right / n_labels)})."
 
 
 def caution(ap_low: float, chance: float, n_positive: int) -> str:
@@ -51,9 +51,11 @@ def caution(ap_low: float, chance: float, n_positive: int) -> str:
     return ""
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """E.g. "43 %", with a space that does not break."""
     return f"{share:.0%}".replace("%", "\u00a0%")
 
 
-def _listed(parts: Sequence[str]) -> str:
+def listed(parts: Sequence[str]) -> str:
+    """E.g. "a, b and c"."""
     return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)

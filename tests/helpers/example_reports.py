@@ -15,7 +15,7 @@ from store.matrix import matrix_columns
 from store.schema import DUPLICATES
 
 RARE = 27
-LARGE_JPEG = 40_000  # bytes, more than pictures of crowded real fields have
+LARGE_JPEG = 42_000  # bytes, more than pictures of crowded real fields have
 JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9")
 
 

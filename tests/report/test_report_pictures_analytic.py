@@ -11,7 +11,14 @@ from report.report_data import PICTURE_SIDE
 
 
 def decoded(jpeg: bytes) -> np.ndarray:
-    return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR).astype(int)
+    """The coloured half of a picture; the protein alone is below it."""
+    both = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR).astype(int)
+    assert both.shape == (2 * PICTURE_SIDE, PICTURE_SIDE, 3)
+    return both[:PICTURE_SIDE]
+
+
+def protein_alone(jpeg: bytes) -> np.ndarray:
+    return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR).astype(int)[PICTURE_SIDE:]
 
 
 def field(dtype=np.uint8) -> np.ndarray:
@@ -31,6 +38,20 @@ def test_the_part_with_most_protein_is_shown_in_hpa_colours(dtype):
     assert (green > 150).mean() == pytest.approx((64 / 128) ** 2, rel=0.1)
     assert (blue > 120).mean() == pytest.approx((20 / 128) ** 2, rel=0.3)
     assert red.max() < 60
+    grey = protein_alone(draw(field(dtype), nothing))
+    assert np.ptp(grey[8:], axis=2).max() < 4  # JPEG blends the first rows with the coloured half
+    assert (grey[..., 0] > 150).mean() == pytest.approx((64 / 128) ** 2, rel=0.1)
+
+
+def test_a_dim_part_is_stretched_to_its_own_contrast_not_to_that_of_a_speck_elsewhere():
+    pixels = np.zeros((4, 256, 256), np.uint16)
+    pixels[1, 130:250, 130:250] = 40
+    pixels[1, 5:16, 5:16] = 60000
+    pixels[1, 130:250, 130:250] += 500 * (np.indices((120, 120)).sum(0) % 8 < 4).astype(np.uint16)
+    cells = np.zeros((256, 256), np.int32)
+    cells[128:, 128:] = 1
+    shown = protein_alone(draw(np.where(pixels < 60000, pixels, 560), cells))
+    assert shown.max() > 200
 
 
 def test_er_is_yellow_and_microtubules_are_red():
@@ -39,8 +60,8 @@ def test_er_is_yellow_and_microtubules_are_red():
     image = decoded(draw(pixels, np.zeros((256, 256), np.int32))).mean(0)
     blue, green, red = image.T
     yellow, reddish = (green > 60) & (abs(red - green) < 20) & (blue < 40), (red > 60) & (green < 40) & (blue < 40)
-    assert yellow.sum() == pytest.approx(80, abs=8)
-    assert reddish.sum() == pytest.approx(80, abs=8)
+    assert yellow.sum() == pytest.approx(40 / 128 * PICTURE_SIDE, abs=8)
+    assert reddish.sum() == pytest.approx(40 / 128 * PICTURE_SIDE, abs=8)
 
 
 def test_outlines_are_white_and_leave_the_signal_through():
