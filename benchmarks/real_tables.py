@@ -244,10 +244,16 @@ def second_level(path: Path, draws: int) -> dict[str, float]:
             calls = probabilities >= fitted.thresholds.threshold
             found.append([
                 macro_ap(truth, probabilities), macro(each(f1, truth, calls)),
-                macro(each(calibration_error, truth, probabilities)),
+                macro(each(calibration_error, truth, probabilities)), calibration_floor(probabilities, seed),
             ])  # fmt: skip
-    ap, f, error = np.mean(found, axis=0)
-    return {"AP": ap, "F1": f, "ECE": error}
+    return dict(zip(("AP", "F1", "ECE", "ECE of perfect probabilities"), np.mean(found, axis=0).tolist(), strict=True))
+
+
+def calibration_floor(probabilities: np.ndarray, seed: int) -> float:
+    """The calibration error that remains if labels are drawn from these very probabilities; the mean of 30 draws."""
+    rng = np.random.default_rng(seed)
+    draws = [rng.random(probabilities.shape) < probabilities for _ in range(30)]
+    return float(np.mean([macro(each(calibration_error, labels, probabilities)) for labels in draws]))
 
 
 def main() -> None:
