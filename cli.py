@@ -222,6 +222,31 @@ def fit(
             "--own-classes", help="Take every label in train.csv as the name of your own class, even numbers."
         ),
     ] = False,
+    normalise_by: Annotated[
+        str | None,
+        typer.Option(
+            help="Give each plate, line or value of COLUMN its own centre and scale of features, learnt from its "
+            "fields without labels.",
+            metavar="plate|line|COLUMN",
+            show_default="none",
+        ),
+    ] = None,
+    controls: Annotated[
+        str | None,
+        typer.Option(help="Learn them from these wells alone, e.g. A01,B01.", show_default="all fields"),
+    ] = None,
+    leave_out: Annotated[
+        str | None,
+        typer.Option(
+            help="Also score with whole plates, lines or values of COLUMN left out.",
+            metavar="plate|line|COLUMN",
+            show_default="plate, where known",
+        ),
+    ] = None,
+    fields: Annotated[
+        Path | None,
+        typer.Option(help="csv with Id, Plate, Well, Line ... Default: DATA/fields.csv, DATA/groups.csv, image names."),
+    ] = None,
     no_covariates: Annotated[
         bool, typer.Option("--no-covariates", help="Leave out features that depend on how a field was acquired.")
     ] = False,
@@ -248,6 +273,10 @@ def fit(
     outcome = pipeline.fit(
         job, groups=groups, n_folds=folds, rounds=rounds, covariates=not no_covariates, members=chosen,
         settings_file=settings, show=show_settings, like_before=like_before, own_classes=own_classes,
+        plates=pipeline.PlateOptions(
+            normalise_by or "", tuple(well.strip() for well in controls.split(",")) if controls else (),
+            leave_out or "", fields,
+        ),
     )  # fmt: skip
     _print_outcome(outcome, quiet, as_json)
 
@@ -288,6 +317,10 @@ def predict(
     coverage: Annotated[
         float, typer.Option(min=0.01, max=0.999, help="Share of the true organelles that prediction sets should hold.")
     ] = 0.9,
+    fields: Annotated[
+        Path | None,
+        typer.Option(help="csv with Id and Plate (or what fit --normalise-by named) of the new fields."),
+    ] = None,
     neighbours: Annotated[
         int, typer.Option(min=0, help="Number of similar training fields to list for each field.")
     ] = 5,
@@ -318,7 +351,7 @@ def predict(
     outcome = pipeline.predict(
         pipeline.Job(run, device=device, workers=workers, quiet=quiet), images, out=out, pictures=overlays,
         label_images=label_images, coverage=coverage, neighbours=neighbours, masks=masks, no_er=no_er,
-        network=pipeline.one_network(embedding, backbone),
+        network=pipeline.one_network(embedding, backbone), fields=fields,
     )  # fmt: skip
     _print_outcome(outcome, quiet, as_json)
 

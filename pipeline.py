@@ -16,6 +16,7 @@ from commands import review as reviewing
 from commands import submit as submission
 from commands.job import Job
 from commands.new_fields import choose_network, one_network
+from commands.plates import NO_PLATES, PlateOptions
 from commands.simulate import write_fields
 from commands.unused import list_unused
 from engine.command_line import command_line
@@ -28,8 +29,8 @@ from report.overlays import draw_all
 from store.flat_table import flat_table
 
 __all__ = (
-    "Job", "choose_network", "demo", "embed", "export", "extract", "fit", "importances", "one_network", "predict",
-    "report", "review", "simulate", "submit",
+    "Job", "PlateOptions", "choose_network", "demo", "embed", "export", "extract", "fit", "importances",
+    "one_network", "predict", "report", "review", "simulate", "submit",
 )  # fmt: skip
 
 DEMO_FOLDS, DEMO_ROUNDS = 3, 60
@@ -73,16 +74,19 @@ def extract(job: Job, *, no_er: bool = False, masks: Path | None = None, network
 def fit(
     job: Job, *, groups: Path | None = None, n_folds: int | None = None, rounds: int | None = None,
     covariates: bool = True, members: tuple[str, ...] = (), settings_file: Path | None = None, show: bool = False,
-    like_before: bool = False, own_classes: bool = False,
+    like_before: bool = False, own_classes: bool = False, plates: PlateOptions = NO_PLATES,
 ) -> Outcome:  # fmt: skip
     """Matrix and labels -> folds -> first level -> stack -> calibration -> thresholds -> leaderboard."""
-    options = fitting.FitOptions(groups, n_folds, rounds, covariates, members, settings_file, like_before, own_classes)
+    options = fitting.FitOptions(
+        groups, n_folds, rounds, covariates, members, settings_file, like_before, own_classes, plates
+    )
     earlier = fitting.earlier_fit(job, options)
-    training, settings = fitting.prepare(job, options, earlier)
+    prepared = fitting.prepare(job, options, earlier)
+    training = prepared.training
     if show:
-        return fitting.show_settings(job, training, settings)
+        return fitting.show_settings(job, training, prepared.settings)
     with job.at_work() as workers:
-        fitted = fitting.train(job, training, settings, workers, earlier)
+        fitted = fitting.train(job, prepared, workers, earlier)
         quality = data_quality.write_data_quality(job.folder, fitted, training)
         noted = {"data": str(job.data), "groups": training.groups_from, "own_classes": training.own_classes}
         job.folder.note("fit", fitted.settings.of_result() | noted)
@@ -101,7 +105,7 @@ def importances(job: Job, organelle: str | None = None, *, plot: Path | None = N
 def predict(
     job: Job, images: Path, *, out: Path | None = None, pictures: Path | None = None, label_images: Path | None = None,
     coverage: float = 0.9, neighbours: int = 5, masks: Path | None = None, no_er: bool = False,
-    network: Path | None = None,
+    network: Path | None = None, fields: Path | None = None,
 ) -> Outcome:  # fmt: skip
     """New fields -> cells -> features -> calls, sets, reasons, look-alikes, pictures."""
     fitted = finished_fit(job.folder)
@@ -113,7 +117,7 @@ def predict(
         shards = prediction.measure(work, workers, job.quiet)
         failures = extraction.collect_failures(work.files.failures, [shards])
         unused = list_unused(work.files.unused, [work.source])
-        tables, reference = prediction.interpret(job, work, fitted, shards, workers)
+        tables, reference = prediction.interpret(job, work, fitted, shards, workers, fields)
         if pictures or label_images:
             draw_all(work.source, work.settings, tables, pictures, label_images, workers, job.quiet)
         noted = {"images": str(images), "run": str(job.run), "coverage": coverage}

@@ -4,12 +4,14 @@ import logging
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from commands.data_quality import DataQuality
 from commands.job import Job
+from commands.plates import NO_PLATES, PlateOptions, left_out, normalised, plates_of_fit
 from engine.command_line import command_line
 from engine.counted import counted
 from engine.errors import InputError, UsageError
@@ -22,8 +24,9 @@ from models.data.trainability import reason_lines, why_not_trainable
 from models.data.training_set import TrainingSet, read_training_set
 from models.fit import Design, fit, make_design, settings_for
 from models.fit_file import read_fit_file
-from models.fitted import Fitted, load
+from models.fitted import Fitted, PlatesOfFit, load
 from models.folds import NEW
+from models.plates_left_out import LeftOut
 from models.settings import FitSettings
 from models.settings_file import read_settings_file, settings_text
 from store.run_folder import RunFolder, read_config
@@ -79,6 +82,7 @@ class FitOptions:
         compared; everything else is ignored if there is one.
     own_classes : bool
         Take every label as the name of a class of the lab's own.
+    plates : PlateOptions
     """
 
     groups: Path | None = None
@@ -89,6 +93,7 @@ class FitOptions:
     file: Path | None = None
     like_before: bool = False
     own_classes: bool = False
+    plates: PlateOptions = NO_PLATES
 
 
 def earlier_fit(job: Job, options: FitOptions) -> Fitted | None:
@@ -102,11 +107,42 @@ def earlier_fit(job: Job, options: FitOptions) -> Fitted | None:
         return None
 
 
-def prepare(job: Job, options: FitOptions, earlier: Fitted | None = None) -> tuple[TrainingSet, FitSettings]:
-    """Read labels, features and groups, and choose the settings, or take those of the earlier fit."""
+@dataclass(frozen=True)
+class Prepared:
+    """What a fit needs.
+
+    Attributes
+    ----------
+    training : TrainingSet
+        Its features are normalised already.
+    settings : FitSettings
+    plates : PlatesOfFit or None
+    left_out : LeftOut or None
+        Plates to leave out for a row of the leaderboard.
+    """
+
+    training: TrainingSet
+    settings: FitSettings
+    plates: PlatesOfFit | None
+    left_out: LeftOut | None
+
+
+def prepare(job: Job, options: FitOptions, earlier: Fitted | None = None) -> Prepared:
+    """Read labels, features, groups and plates, and choose the settings, or take those of the earlier fit."""
+    training, settings = _training_and_settings(job, options, earlier)
+    places, by = training.places, settings.normalise_by
+    column = (places.find(by) or by) if by else ""
+    settings = replace(settings, normalise_by=column)
+    plates = plates_of_fit(places, column, settings.controls)
+    return Prepared(normalised(training, plates), settings, plates, left_out(places, options.plates))
+
+
+def _training_and_settings(job: Job, options: FitOptions, earlier: Fitted | None) -> tuple[TrainingSet, FitSettings]:
     if earlier is not None:
         own = options.own_classes or bool(read_config(job.folder.config).get("fit", {}).get("own_classes"))
-        training = read_training_set(job.data, job.folder, options.groups, covariates=True, own_classes=own)
+        training = read_training_set(
+            job.data, job.folder, options.groups, covariates=True, own_classes=own, fields_table=options.plates.table
+        )
         return like_earlier(training, earlier), earlier.settings
     given = {} if options.file is None else read_settings_file(options.file)
     chosen = {"n_folds": options.n_folds, "rounds": options.rounds, "members": options.members or None}
@@ -115,9 +151,33 @@ def prepare(job: Job, options: FitOptions, earlier: Fitted | None = None) -> tup
         settings = FitSettings(**given, seed=job.seed, device=device_names(job.worker_device)[0])
     except ValueError as error:
         raise UsageError(f"{error}.") from error
-    training = read_training_set(job.data, job.folder, options.groups, options.covariates, options.own_classes)
+    training = read_training_set(
+        job.data, job.folder, options.groups, options.covariates, options.own_classes, options.plates.table
+    )
+    _refuse_one_guessed_group(job, training, settings.n_folds)
     at_least_one = training.classes.is_kaggle or bool(training.labels.any(1).all())
-    return training, replace(settings, organelles=training.classes.names, at_least_one=at_least_one)
+    of_plates = {"normalise_by": options.plates.normalise_by, "controls": options.plates.controls}
+    return training, replace(
+        settings, organelles=training.classes.names, at_least_one=at_least_one, **of_plates
+    )  # fmt: skip
+
+
+def _refuse_one_guessed_group(job: Job, training: TrainingSet, n_folds: int) -> None:
+    """Raise InputError if groups that were guessed from the ids are too few to make folds."""
+    groups, ids = training.groups_given, training.matrix.ids
+    if (
+        training.groups_from.split(" ")[0] != "ids"
+        or not groups.named.any()
+        or len(np.unique(groups.numbers)) >= n_folds
+    ):
+        return
+    raise InputError(
+        f"{counted(len(ids), 'field')} are in {counted(len(np.unique(groups.numbers)), 'group')} only. The groups were "
+        f"guessed from the ids: what stands before the first underscore, in the ids of the HPA the antibody (in "
+        f"{ids[0]} it is {ids[0].split('_')[0]}). If that is not so here, write a table {job.data / 'groups.csv'} with "
+        f"the columns Id and Group, in which only fields of one antibody, well or slide share a group; its first row "
+        f"could be {ids[0]},{ids[0]}. Another place for the table: --groups FILE."
+    )
 
 
 def like_earlier(training: TrainingSet, earlier: Fitted) -> TrainingSet:
@@ -165,11 +225,9 @@ def show_settings(job: Job, training: TrainingSet, settings: FitSettings) -> Out
     return Outcome(tuple(text.split("\n")), command, {"settings": whole.of_result()})
 
 
-def train(
-    job: Job, training: TrainingSet, settings: FitSettings, workers: int, earlier: Fitted | None = None
-) -> Fitted:
+def train(job: Job, prepared: Prepared, workers: int, earlier: Fitted | None = None) -> Fitted:
     """Fit what is missing; a fit of other settings, data or code is cleared first."""
-    matrix = training.matrix
+    training, settings, matrix = prepared.training, prepared.settings, prepared.training.matrix
     grouped = bool(training.groups_given.named.any()) or (
         earlier is not None and earlier.leaderboard.folds == "grouped"
     )
@@ -181,6 +239,8 @@ def train(
         named=grouped,
         simulated=(job.data / "simulated.json").is_file(),
         fold=folds_like(training, earlier),
+        plates=prepared.plates,
+        left_out=prepared.left_out,
     )  # fmt: skip
 
 
@@ -214,6 +274,13 @@ def unlearnt_lines(training: TrainingSet, fitted: Fitted) -> list[str]:
     return [head, *(f"  {line}" for line in reason_lines(training.classes.names, reasons))]
 
 
+def left_out_scores(splits: dict[str, Any]) -> list[tuple[str, float]]:
+    """Name and average precision of the rows that compare whole plates left out with the usual folds."""
+    if not any("left out" in name for name in splits):
+        return []
+    return [(name, row["ap"]) for name, row in splits.items() if name.endswith("all folds") and row["ap"] is not None]
+
+
 def outcome(job: Job, training: TrainingSet, fitted: Fitted, quality: DataQuality) -> Outcome:
     """Report the data, the scores, and where the tables are."""
     folder = job.folder
@@ -226,6 +293,11 @@ def outcome(job: Job, training: TrainingSet, fitted: Fitted, quality: DataQualit
         *training.remarks,
         *unlearnt_lines(training, fitted),
     ]
+    if fitted.plates is not None:
+        wells = f" from wells {', '.join(fitted.settings.controls)}" if fitted.settings.controls else ""
+        n_plates = len(np.unique(fitted.plates.names))
+        lines.append(f"features normalised by {fitted.settings.normalise_by}{wells}: {n_plates} of them")
+    lines += [f"{name}: average precision {ap:.3f}" for name, ap in left_out_scores(metrics["splits"])]
     lines += _corrections_lines(training)
     if training.n_unmeasured:
         unmeasured = counted(training.n_unmeasured, "labelled field")

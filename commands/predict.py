@@ -1,28 +1,33 @@
 """`predict`: measures new fields as the run was measured, predicts them, and writes the tables."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from commands.extract import choose_devices, compile_kernels, measure_missing, write_columns
 from commands.job import Job
 from commands.new_fields import named_network, settings_like
+from commands.plates import new_scales
 from engine.command_line import command_line
 from engine.errors import InputError
 from engine.outcome import Outcome
 from engine.running.parallel import run_tasks
 from engine.running.progress import progress
 from features.extraction.measuring import fingerprint_of
+from features.extraction.pooling import read_shard
 from features.extraction.settings import ExtractSettings
 from features.reading.fields import FieldSource, find_fields
+from models.data.plate_normalisation import FieldScales
 from models.explanation.local_explanations import percentile
 from models.fitted import Fitted
 from models.trust.reference_data import ReferenceData, gather_reference
 from report.prediction_summary import summary, what_drives
 from report.predictions import interpret_shards
-from store.matrix import FieldMatrix
+from store.matrix import FieldMatrix, matrix_columns
+from store.places import read_places
 from store.prediction import PredictionFiles, PredictionTables, write_tables
 from store.run_folder import SPLITS, RunFolder
 from store.schema import PERCENTILE
@@ -136,14 +141,30 @@ def measure(work: Prediction, workers: int, quiet: bool) -> list[Shard]:
 
 
 def interpret(
-    job: Job, work: Prediction, fitted: Fitted, shards: list[Shard], workers: int
+    job: Job, work: Prediction, fitted: Fitted, shards: list[Shard], workers: int, fields: Path | None = None
 ) -> tuple[PredictionTables, ReferenceData]:
     """Calls, sets, cell scores, local explanations and neighbours of all fields; also written to disk."""
     columns = write_columns(work.results, work.settings)
     reference, training = gather_reference(job.folder, fitted, columns, work.coverage, work.neighbours)
+    if fitted.plates is not None:
+        reference = replace(reference, new_scales=_scales(job, work, fitted, shards, columns, fields))
     tables = interpret_all(shards, reference, training, workers, job.quiet)
     write_tables(work.files, tables)
     return tables, reference
+
+
+def _scales(
+    job: Job, work: Prediction, fitted: Fitted, shards: list[Shard], columns: pd.DataFrame, table: Path | None
+) -> FieldScales | None:
+    """Plates of the new fields and their scales; reads all pooled fields once."""
+    ids, values = [], [np.empty((0, len(fitted.columns)), np.float32)]
+    for shard in shards:
+        pooled = read_shard(shard.cells_path, shard.fields_path, columns).pooled()
+        matrix = FieldMatrix(*pooled, matrix_columns(columns))
+        ids += matrix.ids
+        values.append(matrix.named(fitted.columns))
+    places = read_places(job.data, [shard.fields_path for shard in shards], ids, table)
+    return new_scales(job, fitted, places, ids, np.concatenate(values))
 
 
 def outcome(

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from commands.job import Job
+from commands.plates import new_scales
 from engine.command_line import command_line
 from engine.counted import counted
 from engine.csv_table import read_csv_table
@@ -23,6 +24,7 @@ from engine.outcome import Outcome
 from models.fitted import Fitted
 from store.classes import ORGANELLES, Classes
 from store.matrix import read_fields
+from store.places import read_places
 from store.run_folder import RunFolder
 from store.schema import METADATA_ID, SUBMISSION, TEST_CALLS
 from store.untrusted_input import check_ids, read_table
@@ -138,7 +140,12 @@ def refuse_other_classes(folder: RunFolder, classes: Classes) -> None:
 def read_test_fields(job: Job, fitted: Fitted) -> tuple[tuple[str, ...], np.ndarray]:
     """Ids of the test fields, and their values in the columns of the fit, float32 (n, n_columns)."""
     test = read_fields(job.folder, "test", job.data)
-    return test.ids, test.named(fitted.columns)
+    values = test.named(fitted.columns)
+    if fitted.plates is not None:
+        places = read_places(job.data, job.folder.measured("test"), test.ids)
+        scales = new_scales(job, fitted, places, test.ids, values)
+        values = values if scales is None else scales.apply(test.ids, values)
+    return test.ids, values
 
 
 def write(job: Job, calls: Calls, wanted: list[str], fitted: Fitted, prior_shift: str) -> int:

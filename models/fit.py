@@ -14,12 +14,13 @@ from engine.running.progress import Progress, progress
 from models.data.trainability import trainable
 from models.ensemble import conclude, ensemble_scores, widen
 from models.evaluation.leaderboard import Leaderboard, add_intervals, assemble, organelle_rows
-from models.evaluation.leaderboard_rows import leak_rows, split_row, step_rows
+from models.evaluation.leaderboard_rows import leak_rows, member_row, split_row, step_rows
 from models.first_level.fold_model import Training
 from models.first_level.members import BOOSTERS, COLUMN_SETS, kind_of
 from models.first_level.training import INPUTS, fold_model_stamps, train_first_level
-from models.fitted import Fitted, load
+from models.fitted import Fitted, PlatesOfFit, load
 from models.folds import HELD_OUT, keep_folds, make_folds, split_off
+from models.plates_left_out import LeftOut
 from models.second_level.second_level import CrossFitted, cross_fit_second_level, fit_second_level
 from models.second_level.standardisation import fit_standardisation
 from models.settings import FEWEST_FOLDS, FitSettings
@@ -72,6 +73,8 @@ def fit(
     named: bool = True,
     simulated: bool = False,
     fold: np.ndarray | None = None,
+    plates: PlatesOfFit | None = None,
+    left_out: LeftOut | None = None,
 ) -> Fitted:
     """Fit first and second level and write the leaderboard; finished models in the folder are reused.
 
@@ -102,6 +105,10 @@ def fit(
         Whether the fields are simulated; noted in metrics.json.
     fold : ndarray of int8, shape (n_fields,), optional
         The folds of an earlier fit to keep; `NEW` for a field that was not in it.
+    plates : PlatesOfFit, optional
+        What the matrix was normalised by; kept with the fit.
+    left_out : LeftOut, optional
+        Plates to leave out one after the other, for a row of the leaderboard.
 
     Raises
     ------
@@ -116,17 +123,22 @@ def fit(
     settings = settings_for(design.training, settings)
     first_level = fold_model_stamps(design.training, settings)
     used = [settings.of_result(), design.kind, simulated]
+    used += [] if left_out is None else [left_out.what, left_out.names.tolist()]
     mark = stamp(used, [first_level, list(columns["name"]), ids], fit_code())
     results = FitFolder(folder)
     if is_up_to_date(results, mark, settings.members):
         return load(folder)
     clear(settings)
     results.clear()
-    with _shown(design, settings, quiet) as shown:
+    plate_folds = None if left_out is None else left_out.folds(design.training, settings)
+    with _shown(design, settings, quiet, plate_folds) as shown:
         every, models = range(settings.n_folds), results.models
         first = train_first_level(design.training, design.organelles, every, settings, models, shown)
         leak = _leak(design, first, settings, models, shown)
+        if left_out is not None and plate_folds is not None:
+            leak += _without_plates(design, first, left_out, plate_folds, settings, models, shown)
         fitted = _conclude(design, first, leak, ids, tuple(columns["name"]), settings, results, shown, mark)
+    fitted = replace(fitted, plates=plates)
     fitted.save(simulated)
     return fitted
 
@@ -197,6 +209,25 @@ def _leak(
     )
 
 
+def _without_plates(
+    design: Design, first: np.ndarray, left_out: LeftOut, plate_folds: np.ndarray, settings: FitSettings,
+    models: Path, shown: Progress,
+) -> list[pd.DataFrame]:  # fmt: skip
+    """Leaderboard rows of the first member, trained again without whole plates and scored on them."""
+    training, member = design.training, settings.members[0]
+    codes = np.unique(left_out.names, return_inverse=True)[1]
+    without = replace(training, groups=codes, fold=plate_folds)
+    known = design.trainable & left_out.comparable(training.labels, plate_folds)
+    folds, only = np.unique(plate_folds[plate_folds >= 0]), replace(settings, members=(member,))
+    where = models / "plates_left_out"
+    scores = train_first_level(without, np.flatnonzero(known).tolist(), folds.tolist(), only, where, shown)
+    rows = ((f"{design.kind} folds", first, training.fold), (f"{left_out.what}s left out", scores, plate_folds))
+    return [
+        member_row(f"{name}, {member} alone, all folds", of_way[:, known, 0], training.labels[:, known], fold)
+        for name, of_way, fold in rows
+    ]
+
+
 def _conclude(
     design: Design, first: np.ndarray, leak: list[pd.DataFrame], ids: tuple[str, ...], columns: tuple[str, ...],
     settings: FitSettings, folder: FitFolder, shown: Progress, mark: str,
@@ -264,10 +295,14 @@ def _tries_random_folds(design: Design, settings: FitSettings) -> bool:
     return design.kind == "grouped" and some_shared and settings.random_folds > 0
 
 
-def _shown(design: Design, settings: FitSettings, quiet: bool) -> AbstractContextManager[Progress]:
+def _shown(
+    design: Design, settings: FitSettings, quiet: bool, plate_folds: np.ndarray | None = None
+) -> AbstractContextManager[Progress]:
     boosters = [name for name in settings.members if kind_of(name) in BOOSTERS]
     fits = settings.n_folds * len(boosters)
     fits += settings.random_folds * len(boosters[:1]) if _tries_random_folds(design, settings) else 0
+    n_plates = 0 if plate_folds is None else len(np.unique(plate_folds[plate_folds >= 0]))
+    fits += n_plates * len(boosters[:1])
     return progress("fit", fits * len(design.organelles) + _SECOND_LEVEL_STEPS, "boosters and steps", quiet)
 
 

@@ -86,7 +86,10 @@ def _parsed(content: dict[str, Any]) -> FitFile:
 
 def _settings(content: dict[str, Any]) -> FitSettings:
     names = tuple(_text(name) for name in content["organelles"])
-    settings = FitSettings(**content | {"members": tuple(content["members"]), "organelles": names})
+    listed = {"members": tuple(content["members"]), "organelles": names}
+    listed["controls"] = tuple(_text(well) for well in content.get("controls", ()))
+    settings = FitSettings(**content | listed)
+    _text(settings.normalise_by)
     whole = (settings.n_folds, settings.seed, settings.random_folds, settings.n_resamples, settings.rounds or 0)
     if not all(type(value) is int and value >= 0 for value in whole) or settings.n_folds > _MOST_FOLDS:
         raise ValueError("settings are whole numbers from 0")

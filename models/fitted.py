@@ -1,7 +1,7 @@
 """A finished fit: its settings, models and results, read from plain files, and its predictions for new fields."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import pyarrow as pa
 from engine.command_line import DATA
 from engine.errors import InputError
 from engine.files import write_json
+from models.data.plate_normalisation import PlateScale, normalise, plate_scales
 from models.ensemble import conclude, ensemble_scores, widen
 from models.evaluation.leaderboard import Leaderboard
 from models.fit_file import fit_again, read_fit_file
@@ -21,11 +22,34 @@ from store.classes import Classes
 from store.fit_folder import FitFolder, read_class_table, write_class_table, write_table
 from store.matrix import FieldMatrix, read_fields
 from store.run_folder import RunFolder
-from store.schema import FOLD, FOLDS, GROUP, METADATA_ID
+from store.schema import CONTROL, FOLD, FOLDS, GROUP, METADATA_ID, PLATE, PLATES
 from store.stamp import array_hash
 from store.untrusted_input import check_ids, read_table
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PlatesOfFit:
+    """The plates (or lines) of the training fields.
+
+    Attributes
+    ----------
+    names : ndarray of str, shape (n,)
+    controls : ndarray of bool, shape (n,)
+        The fields that centre and scale are learnt from.
+    """
+
+    names: np.ndarray
+    controls: np.ndarray
+
+    def scales(self, values: np.ndarray) -> dict[str, PlateScale]:
+        """Centre and scale of each plate, from the measured values of the training fields."""
+        return plate_scales(values, self.names, self.controls)
+
+    def normalise(self, values: np.ndarray) -> np.ndarray:
+        """The training fields' values, each on the scale of its plate."""
+        return normalise(values, self.names, self.scales(values))
 
 
 @dataclass(frozen=True)
@@ -67,6 +91,8 @@ class Fitted:
         Of the fit.
     values : str
         Hash of the matrix that was fitted on.
+    plates : PlatesOfFit or None
+        If the features are normalised by plates.
     """
 
     folder: FitFolder
@@ -86,6 +112,7 @@ class Fitted:
     leaderboard: Leaderboard
     stamp: str
     values: str
+    plates: PlatesOfFit | None = None
 
     @property
     def classes(self) -> Classes:
@@ -136,6 +163,16 @@ class Fitted:
         InputError
             If a training field or its values are gone: something was measured or removed after the fit.
         """
+        matrix = self.rows_of(matrix)
+        if array_hash(np.ascontiguousarray(matrix.named(self.columns), np.float32)) != self.values:
+            raise InputError(
+                f"the run in {self.folder.root} was fitted on other values of these {len(self.ids)} fields: they were "
+                f"measured again after the fit. {fit_again(self.folder)}"
+            )
+        return matrix
+
+    def rows_of(self, matrix: FieldMatrix) -> FieldMatrix:
+        """The rows of the training fields; raises InputError if one has no features any more."""
         if matrix.ids != self.ids:
             at = pd.Index(matrix.ids).get_indexer(pd.Index(self.ids))
             if (at < 0).any():
@@ -146,11 +183,6 @@ class Fitted:
                 )
             _log.warning("fields with features that were not fitted on, left out: %d", len(matrix.ids) - len(at))
             matrix = matrix.rows(at)
-        if array_hash(np.ascontiguousarray(matrix.named(self.columns), np.float32)) != self.values:
-            raise InputError(
-                f"the run in {self.folder.root} was fitted on other values of these {len(self.ids)} fields: they were "
-                f"measured again after the fit. {fit_again(self.folder)}"
-            )
         return matrix
 
     def save(self, simulated: bool) -> None:
@@ -164,6 +196,9 @@ class Fitted:
         folder, classes = self.folder, self.settings.organelles
         folds = dict(zip(FOLDS, (list(self.ids), self.groups, self.fold), strict=True))
         write_table(folder.folds, pa.table(folds))
+        if self.plates is not None:
+            of_plates = (list(self.ids), self.plates.names.tolist(), self.plates.controls)
+            write_table(folder.plates, pa.table(dict(zip(PLATES, of_plates, strict=True))))
         write_class_table(folder.labels, self.ids, classes, self.labels)
         write_class_table(folder.probabilities, self.ids, classes, self.probabilities)
         write_class_table(folder.calls, self.ids, classes, self.calls)
@@ -215,6 +250,7 @@ def load(root: Path) -> Fitted:
         folder, fit.settings, fit.columns, fit.trainable, fit.prior, fit.standardisation, fit.second_level, ids, labels,
         groups, fold, np.stack(members, axis=-1), probabilities, calls,
         Leaderboard.load(folder.leaderboard, fit.folds, names, remedy), fit.stamp, fit.values,
+        _read_plates(folder, ids) if fit.settings.normalise_by else None,
     )  # fmt: skip
 
 
@@ -235,6 +271,14 @@ def _read_folds(folder: FitFolder, n_folds: int) -> tuple[tuple[str, ...], np.nd
     return tuple(ids), table.column(GROUP).to_numpy().astype(np.int64), fold.astype(np.int8)
 
 
+def _read_plates(folder: FitFolder, ids: tuple[str, ...]) -> PlatesOfFit:
+    kinds = {METADATA_ID: "text", PLATE: "text", CONTROL: "truth"}
+    table = read_table(folder.plates, kinds, _remove(folder))
+    if tuple(table.column(METADATA_ID).to_pylist()) != ids:
+        raise InputError(f"{folder.plates} does not hold the {len(ids)} fields of folds.parquet. {_remove(folder)}")
+    return PlatesOfFit(np.array(table.column(PLATE).to_pylist(), str), table.column(CONTROL).to_numpy())
+
+
 def finished_fit(folder: RunFolder, data: Path = DATA) -> Fitted:
     """The fit of a run; `data` is the data folder named in the error message, unless the run notes its own.
 
@@ -253,4 +297,8 @@ def finished_fit(folder: RunFolder, data: Path = DATA) -> Fitted:
 
 def read_fitted_fields(folder: RunFolder, fitted: Fitted) -> FieldMatrix:
     """The training fields of a run as they were fitted on, with all columns that were extracted."""
-    return fitted.training_fields(read_fields(folder, "train"))
+    matrix = read_fields(folder, "train")
+    if fitted.plates is not None:
+        matrix = fitted.rows_of(matrix)
+        matrix = replace(matrix, values=fitted.plates.normalise(matrix.values))
+    return fitted.training_fields(matrix)

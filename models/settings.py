@@ -32,6 +32,10 @@ class FitSettings:
         Number of random folds (which split groups) to train as well, to show how much a leak would inflate the scores.
     n_resamples : int
         Bootstrap samples for the intervals.
+    normalise_by : str
+        The column (e.g. "Plate") whose values each have their own centre and scale of features; "" for none.
+    controls : tuple of str
+        Wells that centre and scale are learnt from; empty for all fields.
     organelles : tuple of str
         Names of the label columns.
     at_least_one : bool
@@ -50,6 +54,8 @@ class FitSettings:
     held_out: float = 0.1
     random_folds: int = 1
     n_resamples: int = 200
+    normalise_by: str = ""
+    controls: tuple[str, ...] = ()
     organelles: tuple[str, ...] = ORGANELLES
     at_least_one: bool = True
     device: str = "cpu"

@@ -59,7 +59,7 @@ def interpret_shards(number: int, shards: Sequence[Shard], reference: ReferenceD
 
 def _fields(tables: Sequence[ShardTables], reference: ReferenceData) -> _Fields:
     matrix = _joined([table.pooled() for table in tables], reference)
-    values = matrix.named(reference.fitted.columns)
+    values = reference.of_new(matrix.ids, matrix.named(reference.fitted.columns))
     return _Fields(matrix.ids, values, hashes_of(matrix.metadata), *reference.fitted.predict(values))
 
 
@@ -83,7 +83,8 @@ def _predictions(fields: _Fields, distances: np.ndarray, reference: ReferenceDat
 def _cells(tables: Sequence[ShardTables], fields: _Fields, reference: ReferenceData) -> pd.DataFrame:
     """Scores are NaN for organelles that the cell's field is not scored for."""
     cells = _joined([table.each_cell() for table in tables], reference)
-    values, field = cells.named(reference.fitted.columns), pd.Index(fields.ids).get_indexer(pd.Index(cells.ids))
+    values = reference.of_new(cells.ids, cells.named(reference.fitted.columns))
+    field = pd.Index(fields.ids).get_indexer(pd.Index(cells.ids))
     table = _places(cells)
     scored = scored_organelles(fields.probabilities, fields.calls, reference.fitted.trainable)
     for j, name in enumerate(reference.fitted.classes.names):

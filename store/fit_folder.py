@@ -32,6 +32,11 @@ class FitFolder:
         return self.root / "folds.parquet"
 
     @property
+    def plates(self) -> Path:
+        """Plate (or line) of each training field, and whether it is a control; only of a fit that normalises by it."""
+        return self.root / "plates.parquet"
+
+    @property
     def oof(self) -> Path:
         """Out-of-fold tables: each training field as predicted by models that have not seen it."""
         return self.root / "oof"
@@ -78,7 +83,7 @@ class FitFolder:
     @property
     def parts(self) -> tuple[Path, ...]:
         """All files and folders that a fit writes."""
-        return self.folds, self.oof, self.leaderboard, self.metrics, self.models
+        return self.folds, self.plates, self.oof, self.leaderboard, self.metrics, self.models
 
     def tables(self, members: Sequence[str] = ()) -> tuple[Path, ...]:
         """The tables of a fit with these members of the first level."""
@@ -93,7 +98,7 @@ class FitFolder:
     def clear(self) -> None:
         """Remove fit.json, then the tables. The models of the first level stay: each carries its own stamp."""
         self.fit_file.unlink(missing_ok=True)
-        for path in (*self.tables(), *self.oof.glob("*.parquet")):
+        for path in (*self.tables(), self.plates, *self.oof.glob("*.parquet")):
             path.unlink(missing_ok=True)
 
 

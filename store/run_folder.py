@@ -51,6 +51,10 @@ class RunFolder:
         """The pooled features of a split's fields."""
         return self.features / f"{split}.parquet"
 
+    def measured(self, split: str) -> list[Path]:
+        """The tables of a split's measured fields."""
+        return sorted((self.features / "fields").glob(f"{split}-*.parquet"))
+
     @property
     def embedding(self) -> Path:
         """Crops of cells that a network is trained on, and the state of its training."""

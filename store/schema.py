@@ -33,6 +33,11 @@ COLUMNS = ("name", "compartment", "family", "feature", "channels", "parameters",
 """features/columns.parquet: one row a feature. Channels and parameters are lists of text, covariate is a truth value.
 The features of the matrix (features/train.parquet, features/test.parquet) are described by the same and "pool"."""
 
+PLATE, CONTROL = "plate", "control"
+PLATES = (METADATA_ID, PLATE, CONTROL)
+"""plates.parquet: one row a training field, if the fit normalises by plates: the plate (or what else was named), and
+whether the plate's centre and scale are learnt from this field."""
+
 GROUP, FOLD = "group", "fold"
 FOLDS = (METADATA_ID, GROUP, FOLD)
 """folds.parquet: one row a training field. Fields of one group share a fold; fold -1 is held out.

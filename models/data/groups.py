@@ -51,7 +51,7 @@ def read_groups(path: Path, ids: Sequence[str]) -> Groups:
             f"{path}: none of the {counted(len(ids), 'field')} is named in it{example}. Give the table that belongs to "
             "these fields, or leave it out."
         )
-    return _numbered(ids, [group_of.get(field) or None for field in ids])
+    return groups_of_names(ids, [group_of.get(field) or None for field in ids])
 
 
 def groups_from_ids(ids: Sequence[str]) -> Groups:
@@ -59,10 +59,11 @@ def groups_from_ids(ids: Sequence[str]) -> Groups:
 
     Ids without an underscore, such as Kaggle's, give no group.
     """
-    return _numbered(ids, [field.split("_")[0] if "_" in field else None for field in ids])
+    return groups_of_names(ids, [field.split("_")[0] if "_" in field else None for field in ids])
 
 
-def _numbered(ids: Sequence[str], names: Sequence[str | None]) -> Groups:
+def groups_of_names(ids: Sequence[str], names: Sequence[str | None]) -> Groups:
+    """Fields of one name form a group; a field without a name forms one by itself."""
     keys = [("field", field) if name is None else ("group", name) for field, name in zip(ids, names, strict=True)]
     seen: dict[tuple[str, str], int] = {}
     numbers = np.array([seen.setdefault(key, len(seen)) for key in keys], np.int64)

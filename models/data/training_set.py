@@ -10,9 +10,10 @@ from engine.counted import counted
 from engine.errors import InputError
 from models.data.corrected_labels import CORRECTED, TRAIN, read_corrected_labels
 from models.data.duplicates import join, near_identical
-from models.data.groups import Groups, groups_from_ids, read_groups
+from models.data.groups import Groups, groups_from_ids, groups_of_names, read_groups
 from store.classes import Classes
 from store.matrix import FieldMatrix, read_fields, read_hashes
+from store.places import NOWHERE, Places, read_places
 from store.run_folder import RunFolder
 
 
@@ -45,6 +46,8 @@ class TrainingSet:
         How the labels were read, in sentences.
     own_classes : bool
         Whether every label was taken as the name of a class of the lab's own.
+    places : Places
+        Plates, wells and the like of the fields.
     """
 
     matrix: FieldMatrix
@@ -61,11 +64,13 @@ class TrainingSet:
     n_unlabelled: int = 0
     remarks: tuple[str, ...] = ()
     own_classes: bool = False
+    places: Places = NOWHERE
 
 
 def read_training_set(
-    data: Path, folder: RunFolder, groups: Path | None, covariates: bool, own_classes: bool = False
-) -> TrainingSet:
+    data: Path, folder: RunFolder, groups: Path | None, covariates: bool, own_classes: bool = False,
+    fields_table: Path | None = None,
+) -> TrainingSet:  # fmt: skip
     """Read features, labels and groups of the training fields.
 
     Parameters
@@ -79,6 +84,8 @@ def read_training_set(
         Keep the columns that depend on how a field was acquired.
     own_classes : bool
         Take every label as the name of a class of the lab's own.
+    fields_table : Path or None
+        A table of the fields' plates, wells and lines, instead of those in the data folder.
 
     Raises
     ------
@@ -88,14 +95,15 @@ def read_training_set(
     measured = read_fields(folder, "train", data, covariates)
     corrected = read_corrected_labels(data, own_classes=own_classes)
     matrix, n_unusable, n_unlabelled = _labelled(measured, set(corrected.labels.ids), corrected.unusable, data)
-    given, source = find_groups(data, groups, matrix.ids)
+    places = read_places(data, folder.measured("train"), matrix.ids, fields_table)
+    given, source = find_groups(data, groups, matrix.ids, places)
     test = read_hashes(folder.matrix("test")) if folder.matrix("test").is_file() else matrix.metadata[:0]
     pairs = near_identical(matrix.metadata, test)
     joined = join(given.numbers, pairs[pairs[:, 1] < len(matrix.ids)])
     return TrainingSet(
         matrix, corrected.labels.classes, corrected.labels.of(matrix.ids), joined, source, given, test, pairs,
         len(set(corrected.labels.ids) - corrected.unusable - set(measured.ids)),
-        corrected.count(matrix.ids), n_unusable, n_unlabelled, corrected.labels.remarks, own_classes,
+        corrected.count(matrix.ids), n_unusable, n_unlabelled, corrected.labels.remarks, own_classes, places,
     )  # fmt: skip
 
 
@@ -119,14 +127,27 @@ def _labelled(
     return kept, int(out.sum()), int(without.sum())
 
 
-def find_groups(data: Path, path: Path | None, ids: tuple[str, ...]) -> tuple[Groups, str]:
-    """The groups of the fields, from a table or else from their ids; and where they come from, in words."""
+def _groups_table(data: Path, path: Path | None) -> Path | None:
+    """The table of groups that is read: the one named, or groups.csv if it is there."""
     if path is not None and not path.is_file():
         raise InputError(f"{path} does not exist. Name a table with the columns Id and Group, or leave --groups out.")
-    if path is None and (data / "groups.csv").is_file():
-        path = data / "groups.csv"
-    groups = groups_from_ids(ids) if path is None else read_groups(path, ids)
-    source = f"{'ids' if path is None else path} and near-identical fields"
+    beside = data / "groups.csv"
+    return path if path is not None else beside if beside.is_file() else None
+
+
+def find_groups(data: Path, path: Path | None, ids: tuple[str, ...], places: Places = NOWHERE) -> tuple[Groups, str]:
+    """The groups of the fields and where they come from, in words: a table, the wells, or a guess from the ids."""
+    path, well = _groups_table(data, path), places.find("well")
+    if path is not None:
+        groups, origin = read_groups(path, ids), str(path)
+    elif well is not None:
+        plate = places.columns[places.find("plate") or well]
+        wells = zip(plate, places.columns[well], strict=True)
+        groups = groups_of_names(ids, [f"{one} {other}" if other else None for one, other in wells])
+        origin = f"the wells in {places.source}"
+    else:
+        groups, origin = groups_from_ids(ids), "ids"
+    source = f"{origin} and near-identical fields"
     n_alone = int((~groups.named).sum()) if groups.named.any() else 0
     if n_alone:
         source += f"; not named there, so each a group of its own: {counted(n_alone, 'field')}"

@@ -69,15 +69,18 @@ def leak_rows(
     labels : ndarray of bool, shape (n_fields, n_organelles)
     fold, random_fold : ndarray of int, shape (n_fields,)
     """
-    rows = []
-    for kind, scores, folds in (("grouped", grouped, fold), ("random", random, random_fold)):
-        known = ~np.isnan(scores).any(1)
-        by_fold = [
-            macro_ap(labels[known & (folds == k)], scores[known & (folds == k)]) for k in np.unique(folds[known])
-        ]
-        row = step_row(f"{kind} folds, {name} alone", ap=macro(np.array(by_fold)))
-        rows.append(row.assign(kind="split", n_organelles=float(labels.shape[1])))
-    return rows
+    return [
+        member_row(f"{kind} folds, {name} alone", scores, labels, folds)
+        for kind, scores, folds in (("grouped", grouped, fold), ("random", random, random_fold))
+    ]
+
+
+def member_row(name: str, scores: np.ndarray, labels: np.ndarray, folds: np.ndarray) -> pd.DataFrame:
+    """The average precision of one member's held-out scores: macro over classes, mean over folds."""
+    known = (folds >= 0) & ~np.isnan(scores).any(1)
+    by_fold = [macro_ap(labels[known & (folds == k)], scores[known & (folds == k)]) for k in np.unique(folds[known])]
+    row = step_row(name, ap=macro(np.array(by_fold)))
+    return row.assign(kind="split", n_organelles=float(labels.shape[1]))
 
 
 def _macro_f1(labels: np.ndarray, calls: np.ndarray) -> float:

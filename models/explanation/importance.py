@@ -181,7 +181,7 @@ def top(
     importance : DataFrame
         As `measure_importance` gives it.
     organelle : str
-        Its whole name, in any case.
+        Its name, or an unambiguous part of it, in any case.
     level : str
         One of `LEVELS`.
     n : int
@@ -203,6 +203,9 @@ def top(
 def find_learnt(importance: pd.DataFrame, organelle: str) -> str:
     """The organelle's name as the table writes it; raises as `top` does."""
     learnt = {plain(name): name for name in importance["organelle"].unique()}
+    parts = [name for key, name in learnt.items() if plain(organelle) in key]
+    if plain(organelle) not in learnt and len(parts) == 1:
+        return parts[0]
     if plain(organelle) not in learnt:
         raise InputError(
             f"{organelle} was not learnt in this run: too few fields or groups with it, or without it (fit gives the "

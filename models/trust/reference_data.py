@@ -1,11 +1,13 @@
 """Reference statistics from the training fields, used to assess new fields."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from models.data.duplicates import hashes_of
+from models.data.plate_normalisation import FieldScales
 from models.fitted import Fitted, read_fitted_fields
 from models.trust.conformal import PredictionSets, fit_sets
 from models.trust.neighbours import Space, fit_space
@@ -31,6 +33,8 @@ class ReferenceData:
     ranges : TrainingRanges
         Ranges of the columns that the space compares.
     n_neighbours : int
+    new_scales : FieldScales or None
+        Plates of the new fields and their scales, if the features are normalised by plates.
     """
 
     fitted: Fitted
@@ -41,6 +45,11 @@ class ReferenceData:
     neighbour_distances: np.ndarray
     ranges: TrainingRanges
     n_neighbours: int
+    new_scales: FieldScales | None = None
+
+    def of_new(self, ids: Sequence[str], values: np.ndarray) -> np.ndarray:
+        """Measured values of new fields, or of their cells, in the columns and on the scale of the fit."""
+        return values if self.new_scales is None else self.new_scales.apply(ids, values)
 
 
 def gather_reference(

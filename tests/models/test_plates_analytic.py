@@ -1,0 +1,108 @@
+"""Normalisation by plates: what a plate adds and multiplies is gone, without labels, and for new plates alike."""
+
+import numpy as np
+import pytest
+
+from engine.errors import InputError, UsageError
+from models.data.plate_normalisation import FieldScales, normalise, plate_scales
+from models.data.training_set import find_groups
+from models.first_level.fold_model import Training
+from models.plates_left_out import LeftOut
+from models.settings import FitSettings
+from store.places import read_places
+
+
+def test_the_offset_and_gain_of_a_plate_are_removed(rng):
+    same = rng.normal(size=(20, 3)).astype(np.float32)
+    plates = np.repeat(["p1", "p2"], 20)
+    values = np.concatenate([same, same * [2, 5, 0.1] + [1, -7, 100]]).astype(np.float32)
+    found = normalise(values, plates, plate_scales(values, plates))
+    np.testing.assert_allclose(found[:20], found[20:], rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(np.median(found, axis=0), 0, atol=1e-5)
+    assert found.dtype == np.float32
+
+
+def test_a_plate_does_not_depend_on_the_others(rng):
+    values, plates = rng.normal(size=(40, 2)).astype(np.float32), np.repeat(["a", "b"], 20)
+    alone = plate_scales(values[:20], plates[:20])["a"].apply(values[:20])
+    np.testing.assert_array_equal(normalise(values, plates, plate_scales(values, plates))[:20], alone)
+
+
+def test_constant_missing_and_mostly_equal_columns_stay_finite():
+    values = np.zeros((10, 3), np.float32)
+    values[:, 1] = np.nan
+    values[0, 2] = 30
+    found = plate_scales(values, np.full(10, "p"))["p"].apply(values)
+    assert (found[:, 0] == 0).all()
+    assert np.isnan(found[:, 1]).all()
+    assert found[0, 2] == pytest.approx(30 / 9)
+    assert (found[1:, 2] == 0).all()
+
+
+def test_control_wells_alone_give_the_scale(rng):
+    values = rng.normal(size=(30, 1)).astype(np.float32)
+    used = np.arange(30) < 10
+    values[~used] += 50
+    scale = plate_scales(values, np.full(30, "p"), used)["p"]
+    assert abs(scale.apply(values[used])).mean() < 2
+    assert scale.apply(values[~used]).min() > 20
+
+
+def test_a_plate_with_few_fields_is_named(rng):
+    with pytest.raises(InputError, match="p2 has 3 fields to learn its centre and scale from; at least 8"):
+        plate_scales(rng.normal(size=(20, 2)), np.array(["p1"] * 17 + ["p2"] * 3))
+
+
+def test_cells_go_to_the_plate_of_their_field(rng):
+    values = rng.normal(size=(16, 2)).astype(np.float32)
+    scales = plate_scales(values, np.repeat(["a", "b"], 8))
+    found = FieldScales({"f": "a", "g": "b"}, scales).apply(["g", "f", "g"], values[[3, 4, 5]])
+    np.testing.assert_array_equal(found[1], scales["a"].apply(values[[4]])[0])
+    np.testing.assert_array_equal(found[[0, 2]], scales["b"].apply(values[[3, 5]]))
+
+
+def test_places_are_read_from_a_table_whose_columns_may_be_named_otherwise(tmp_path):
+    (tmp_path / "groups.csv").write_text("Id,Group,CellLine,plate\na,1,U2OS,p1\nb,2,HeLa,\n")
+    places = read_places(tmp_path, [], ["b", "a"])
+    assert places.of("line").tolist() == ["HeLa", "U2OS"]
+    assert places.find("Plate") == "plate"
+    with pytest.raises(UsageError, match="does not give the plate of 1 of 2 fields"):
+        places.of("plate")
+    with pytest.raises(UsageError, match=r"no column 'well' \(found CellLine, plate\)"):
+        places.of("well")
+    (tmp_path / "fields.csv").write_text("Id,Plate\n7,p1\n")
+    with pytest.raises(InputError, match=r"names none of the 1 fields.*leading zeros"):
+        read_places(tmp_path, [], ["007"])
+
+
+def test_sites_of_a_well_share_a_group_where_no_table_says_otherwise(tmp_path):
+    (tmp_path / "fields.csv").write_text("Id,Plate,Well\nx_1,p,A1\nx_2,p,A1\nx_3,q,A1\nx_4,,\n")
+    ids = ("x_1", "x_2", "x_3", "x_4")
+    groups, source = find_groups(tmp_path, None, ids, read_places(tmp_path, [], ids))
+    assert groups.numbers.tolist() == [0, 0, 1, 2]
+    assert source.startswith("the wells in ")
+
+
+def training(n, fold):
+    return Training(
+        np.zeros((n, 1), np.float32), np.zeros((n, 1), bool), np.arange(n), fold, np.zeros(1, np.int8), ("x",)
+    )
+
+
+def test_each_plate_is_left_out_once_and_held_out_fields_stay_out():
+    fold = np.array([0, 1, 2, -1, 0, 1, 2, 0], np.int8)
+    left = LeftOut("plate", np.array(["b", "b", "a", "a", "c", "c", "a", "b"]))
+    found = left.folds(training(8, fold), FitSettings())
+    assert found.tolist() == [1, 1, 0, -1, 2, 2, 0, 1]
+    assert LeftOut("plate", np.full(8, "a")).folds(training(8, fold), FitSettings()) is None
+    many = LeftOut("plate", np.array([f"p{k // 2}" for k in range(40)])).folds(
+        training(40, np.zeros(40, np.int8)), FitSettings(n_folds=3)
+    )
+    assert set(many.tolist()) == {0, 1, 2}
+    assert (many[::2] == many[1::2]).all()
+
+
+def test_classes_on_one_plate_alone_are_not_compared():
+    labels = np.array([[1, 1, 0], [0, 0, 0], [1, 0, 0], [0, 1, 1]], bool)
+    found = LeftOut("plate", np.array(["a", "a", "b", "b"])).comparable(labels, np.array([0, 0, 1, 1]))
+    assert found.tolist() == [True, True, False]
