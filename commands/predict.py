@@ -163,7 +163,7 @@ def _scales(
         matrix = FieldMatrix(*pooled, matrix_columns(columns))
         ids += matrix.ids
         values.append(matrix.named(fitted.columns))
-    places = read_places(job.data, [shard.fields_path for shard in shards], ids, table)
+    places = read_places(None, [shard.fields_path for shard in shards], ids, table)
     return new_scales(job, fitted, places, ids, np.concatenate(values))
 
 

@@ -69,12 +69,12 @@ class Places:
 NOWHERE = Places("no table", {})
 
 
-def read_places(data: Path, measured: Sequence[Path], ids: Sequence[str], table: Path | None = None) -> Places:
+def read_places(data: Path | None, measured: Sequence[Path], ids: Sequence[str], table: Path | None = None) -> Places:
     """Read the places of fields: from a table of the user's, or else as extraction found them in the image names.
 
     Parameters
     ----------
-    data : Path
+    data : Path or None
         Folder that may hold one of `TABLES`.
     measured : sequence of Path
         Tables of measured fields (features/fields/*.parquet).
@@ -88,7 +88,8 @@ def read_places(data: Path, measured: Sequence[Path], ids: Sequence[str], table:
     InputError
         If a table cannot be used, or names none of the fields.
     """
-    named = [table] if table is not None else [data / name for name in TABLES if (data / name).is_file()]
+    beside = [data / name for name in TABLES if (data / name).is_file()] if data is not None else []
+    named = [table] if table is not None else beside
     found = _of_table(named[0], ids) if named else {}
     if found:
         return Places(str(named[0]), found)

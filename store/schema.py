@@ -65,7 +65,7 @@ WHY = (
 )  # fmt: skip
 """why.csv: one row a call and block of features; then `PERCENTILE`. Block: the block in words. Rank: 1 for the block
 that moves the call most. LogOdds: what the block adds to the call's log-odds. Value: the field's value of Feature, the
-block's leading feature."""
+block's leading feature; in standard deviations of its plate if the fit normalises by plates."""
 
 PERCENTILE = "Percentile"
 """The last column of why.csv: the percentile of Value among the training fields."""
