@@ -175,7 +175,9 @@ def demo(job: Job, *, fields: int, test_fields: int) -> Outcome:
         "submit": submit(job),
     }
     facts = {command: outcome.facts for command, outcome in outcomes.items()}
-    lines = tuple(line for outcome in outcomes.values() for line in outcome.lines)
+    page = command_line("review", data=job.data, run=run)
+    lines = [line for outcome in outcomes.values() for line in outcome.lines]
+    lines.append(f"to look at fields and cells, correct labels and refit, in the browser: {page}")
     learnt = "Golgi apparatus" not in read_json(job.folder.fit.metrics)["not_trainable"]
     command = command_line("importances", *(["Golgi apparatus"] if learnt else []), run=run)
-    return Outcome(lines, command, facts, extracted.n_failed, extracted.failure)
+    return Outcome(tuple(lines), command, facts, extracted.n_failed, extracted.failure)

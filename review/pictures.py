@@ -186,6 +186,5 @@ def _draw_scale(image: np.ndarray, zoom: float) -> None:
     length = max((n for n in _LENGTHS if n * zoom <= 0.35 * width), default=_LENGTHS[0])
     right, bottom, long = width - 5, height - 5, max(round(length * zoom), 1)
     cv2.rectangle(image, (right - long, bottom - 2), (right, bottom), (255, 255, 255), -1)
-    for ink, thick in ((0, 3), (255, 1)):
-        place = (max(right - max(long, 30), 1), bottom - 6)
-        cv2.putText(image, f"{length} px", place, cv2.FONT_HERSHEY_SIMPLEX, 0.32, (ink,) * 3, thick, cv2.LINE_AA)
+    place = (max(right - max(long, 44), 1), bottom - 6)
+    cv2.putText(image, f"{length} px", place, cv2.FONT_HERSHEY_SIMPLEX, 0.4, (255, 255, 255), 1, cv2.LINE_AA)

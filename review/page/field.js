@@ -157,7 +157,7 @@ export function makeField(root, run, id, back) {
       const labels = await pixels(picture("numbers", { id }));
       if (closed) return;
       numbers = new Int32Array(width * height);
-      for (let i = 0; i < numbers.length; i++) numbers[i] = labels.data[4 * i + 2] + 256 * labels.data[4 * i + 1];
+      for (let i = 0; i < numbers.length; i++) numbers[i] = labels.data[4 * i] + 256 * labels.data[4 * i + 1];
       draw();
     } catch (error) { if (!closed) note.textContent = error.message; }
   }

@@ -103,7 +103,7 @@ export function makeGallery(root, run, level, given = {}) {
       const noun = cells ? "cell" : "field";
       count.textContent = total
         ? `${(state.start + 1).toLocaleString("en")}–${(state.start + rows.length).toLocaleString("en")} of ${counted(total, noun)}`
-        : level === "next" ? "Every training field has a label." : `No ${noun} fits these filters.`;
+        : level === "next" ? "Every training field has a label. To check labels: Fields, sorted by most doubted label." : `No ${noun} fits these filters.`;
     } catch (error) { complain(error.message); }
   }
   const key = (row) => (cells ? row.index : row.id);

@@ -21,6 +21,7 @@ LIT = """(() => {
 })()"""
 """How many pixels of the open field's picture are red."""
 
+CANVAS = "document.querySelector('.stage canvas')"
 HOSTILE = '<img src=x onerror="document.body.dataset.owned=1"><script>document.body.dataset.owned=2</script>'
 
 
@@ -105,6 +106,12 @@ def test_a_field_opens_with_its_channels_calls_reasons_and_history(tab, fitted):
         tab.until("document.body.textContent.includes('Cells that look most like')", 40)
         tab.until("document.querySelectorAll('.similar .card').length > 0")
         tab.until(f"{LIT} > 1000")
+        x, y, w, h = tab.run(f"(({{x, y, width, height}}) => [x, y, width, height])({CANVAS}.getBoundingClientRect())")
+        place = (x + w / 2 + (28 - 48) / 96 * min(w, h), y + h / 2 + (30 - 48) / 96 * min(w, h))
+        ends = time.monotonic() + 60  # until the cells are found
+        while not tab.run("/Cell [12]$/.test(document.querySelector('.one .hint').textContent)"):
+            assert time.monotonic() < ends
+            tab.drag([place])
         with_red = tab.run(LIT)
         tab.run("dispatchEvent(new KeyboardEvent('keydown', {key: '!', code: 'Digit1', shiftKey: true}))")
         assert tab.run(LIT) < with_red
