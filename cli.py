@@ -128,20 +128,23 @@ def extract(
     run: Run = RUN,
     no_er: NoER = False,
     masks: Masks = None,
-    embedding: Annotated[
-        Path | None, typer.Option(help="Network written by embed: its vector for each cell is added to the features.")
-    ] = None,
+    no_embedding: Annotated[
+        bool, typer.Option("--no-embedding", help="Leave out the pretrained network's embedding of each cell.")
+    ] = False,
     backbone: Annotated[
         Path | None,
         typer.Option(
-            help="The same with your own network: ONNX (.onnx; on a GPU needs onnxruntime-gpu) or TorchScript (.pt). "
-            "A TorchScript file can run any code: open only files you trust. ONNX cannot."
+            help="Your own network instead of the pretrained one: ONNX (.onnx; on a GPU needs onnxruntime-gpu) or "
+            "TorchScript (.pt). A TorchScript file can run any code: open only files you trust. ONNX cannot.",
+            show_default="none",
         ),
     ] = None,
     backbone_channels: Annotated[
         str, typer.Option(help="Its input channels in order: red microtubules, green protein, blue nucleus, yellow ER.")
     ] = "red,green,blue,yellow",
-    backbone_size: Annotated[int, typer.Option(min=8, max=1024, help="Width and height of its input, px.")] = 224,
+    backbone_size: Annotated[
+        int, typer.Option(min=8, max=1024, help="Width and height of its input, px, if it takes crops of single cells.")
+    ] = 224,
     backbone_mean: Annotated[
         str, typer.Option(help="Its input is (x - mean) / sd, x from 0 to 1; one number, or one per channel.")
     ] = "0",
@@ -156,39 +159,11 @@ def extract(
     import pipeline
 
     network = pipeline.choose_network(
-        embedding, backbone, channels=backbone_channels, side=backbone_size, mean=backbone_mean, sd=backbone_sd
-    )
+        backbone, embedding=not no_embedding, channels=backbone_channels, side=backbone_size, mean=backbone_mean,
+        sd=backbone_sd,
+    )  # fmt: skip
     job = pipeline.Job(run, data, device, workers, scheduler, quiet=quiet)
     outcome = pipeline.extract(job, no_er=no_er, masks=masks, network=network)
-    _print_outcome(outcome, quiet, as_json)
-
-
-@command("embed", "embed --steps 1000 --minutes 30")
-def embed(
-    data: Data = DATA,
-    run: Run = RUN,
-    groups: Groups = None,
-    no_er: NoER = False,
-    masks: Masks = None,
-    steps: Annotated[
-        int, typer.Option(min=1, help="Training steps; a later call with more steps continues from there.")
-    ] = 200,
-    minutes: Annotated[
-        float | None,
-        typer.Option(min=0.01, help="Stop training after this many minutes, if that is sooner.", show_default="none"),
-    ] = None,
-    device: Device = "auto",
-    workers: Workers = 0,
-    scheduler: Scheduler = None,
-    seed: Seed = 0,
-    quiet: Quiet = False,
-    as_json: Json = False,
-) -> None:
-    """Train a small network on these cells, without labels; extract --embedding then adds its features."""
-    import pipeline
-
-    job = pipeline.Job(run, data, device, workers, scheduler, seed, quiet)
-    outcome = pipeline.embed(job, groups=groups, no_er=no_er, masks=masks, steps=steps, minutes=minutes)
     _print_outcome(outcome, quiet, as_json)
 
 
@@ -326,10 +301,9 @@ def predict(
     ] = 5,
     masks: Masks = None,
     no_er: NoER = False,
-    embedding: Annotated[
-        Path | None, typer.Option(help="The run's network, if it is not RUN/embedding.safetensors.")
+    backbone: Annotated[
+        Path | None, typer.Option(help="The run's network, if it was your own.", show_default="none")
     ] = None,
-    backbone: Annotated[Path | None, typer.Option(help="The same, if it was your own network.")] = None,
     device: Device = "auto",
     workers: Workers = 0,
     quiet: Quiet = False,
@@ -351,7 +325,7 @@ def predict(
     outcome = pipeline.predict(
         pipeline.Job(run, device=device, workers=workers, quiet=quiet), images, out=out, pictures=overlays,
         label_images=label_images, coverage=coverage, neighbours=neighbours, masks=masks, no_er=no_er,
-        network=pipeline.one_network(embedding, backbone), fields=fields,
+        network=backbone, fields=fields,
     )  # fmt: skip
     _print_outcome(outcome, quiet, as_json)
 

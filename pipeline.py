@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import NoReturn
 
 from commands import data_quality
-from commands import embed as embedding
 from commands import export as exporting
 from commands import extract as extraction
 from commands import fit as fitting
@@ -15,7 +14,7 @@ from commands import report as reporting
 from commands import review as reviewing
 from commands import submit as submission
 from commands.job import Job
-from commands.new_fields import choose_network, one_network
+from commands.new_fields import choose_network
 from commands.plates import NO_PLATES, PlateOptions
 from commands.simulate import write_fields
 from commands.unused import list_unused
@@ -29,8 +28,8 @@ from report.overlays import draw_all
 from store.flat_table import flat_table
 
 __all__ = (
-    "Job", "PlateOptions", "choose_network", "demo", "embed", "export", "extract", "fit", "importances",
-    "one_network", "predict", "report", "review", "simulate", "submit",
+    "Job", "PlateOptions", "choose_network", "demo", "export", "extract", "fit", "importances", "predict", "report",
+    "review", "simulate", "submit",
 )  # fmt: skip
 
 DEMO_FOLDS, DEMO_ROUNDS = 3, 60
@@ -40,20 +39,6 @@ DEMO_FOLDS, DEMO_ROUNDS = 3, 60
 def simulate(job: Job, *, fields: int, test_fields: int, size: int = 512) -> Outcome:
     """Write HPA-like fields with known labels."""
     return write_fields(job, fields, test_fields, size)
-
-
-def embed(
-    job: Job, *, groups: Path | None = None, no_er: bool = False, masks: Path | None = None, steps: int = 200,
-    minutes: float | None = None,
-) -> Outcome:  # fmt: skip
-    """Fields -> crops of cells -> a network that has learnt, without labels, which cells are of one field."""
-    work = embedding.prepare(job, no_er, masks)
-    with job.at_work(job.data, work.masks) as workers:
-        shards = embedding.cut_out(work.sources, work.shown, job.folder.embedding, workers, job.quiet)
-        crops = embedding.gather(shards, work.shown)
-        grouping = embedding.group_numbers(crops, job.data, groups)
-        trained = embedding.train_network(job, work, crops, grouping, steps, minutes)
-    return embedding.outcome(job, work, crops, grouping, trained)
 
 
 def extract(job: Job, *, no_er: bool = False, masks: Path | None = None, network: NetworkFile | None = None) -> Outcome:
@@ -165,7 +150,7 @@ def demo(job: Job, *, fields: int, test_fields: int) -> Outcome:
     """Everything on simulated fields, in the order in which a user would type it."""
     run = job.run
     simulate(job, fields=fields, test_fields=test_fields)
-    extracted = extract(job)
+    extracted = extract(job, network=choose_network())
     outcomes = {
         "extract": extracted,
         "fit": fit(job, n_folds=DEMO_FOLDS, rounds=DEMO_ROUNDS),

@@ -30,7 +30,7 @@ from benchmarks.cell_view import (
 from features import colocalization, granularity, local_binary_pattern, proximity, radial, spots, texture
 from features.core.maxima import find_maxima
 from features.core.packed_crops import pack_crops
-from features.embedding.cell_crops import CropSettings, crop_cells
+from features.embedding.field_maps import protein_and_nuclei, relative_levels
 from report.drawing import brightened, in_colour
 from store.channels import ER, MICROTUBULES, PROTEIN
 
@@ -225,12 +225,11 @@ def neighbours_map(view: View) -> np.ndarray:
     return image
 
 
-def crop_map(view: View) -> np.ndarray:
-    """The cell as a network is shown it: alone, centred, small."""
-    images = (view.cells.pixels[0], view.cells.cell_labels[0], view.cells.nucleus_labels[0])
-    red, green, blue, _ = crop_cells(*images, CropSettings(), np.array([view.index + 1]))[0]
-    side = SCALE * view.cell.shape[0]
-    return cv2.resize(np.dstack([red // 2, green, blue]), (side, side), interpolation=cv2.INTER_NEAREST)
+def network_map(view: View) -> np.ndarray:
+    """The cell as the pretrained network is shown it."""
+    level = relative_levels(view.cells.pixels[:, PROTEIN.index], np)
+    shown = protein_and_nuclei(view.cells, level)[0][:, *view.window].transpose(1, 2, 0)
+    return enlarged(view, (255 * shown).astype(np.uint8))
 
 
 MAPS: dict[str, tuple[str, Callable[[View], np.ndarray]]] = {
@@ -249,6 +248,6 @@ MAPS: dict[str, tuple[str, Callable[[View], np.ndarray]]] = {
     "ThresholdAdjacency": ("bright neighbours", adjacency_map),
     "Zernike": ("one of 29 waves", wave_map),
     "Neighbors": ("contact, free edge", neighbours_map),
-    "Embedding": ("what a network sees", crop_map),
+    "Embedding": ("what the network sees", network_map),
 }
 """Title, subtitle and map of each panel."""

@@ -60,8 +60,8 @@ class Stage:
         Options that make it another result.
     before : Path
         The run folder as the command finds it.
-    after : dict of int to Path
-        As one worker and as two leave it, undisturbed. Only embed, whose sums depend on their number, differs.
+    after : Path
+        As it leaves it, undisturbed, whatever the number of workers.
     seconds : float
         How long one worker took when it was last seen to end undisturbed.
     """
@@ -70,7 +70,7 @@ class Stage:
     arguments: Callable[[Path, int], list[str]]
     other: tuple[str, ...]
     before: Path
-    after: dict[int, Path]
+    after: Path
     seconds: float
 
 
@@ -118,7 +118,7 @@ class Round:
         begun = time.monotonic()
         if kind == "file":
             until = begun + PATIENCE
-            new = sorted(files(self.stage.after[1]).keys() - files(self.stage.before).keys())
+            new = sorted(files(self.stage.after).keys() - files(self.stage.before).keys())
             wanted = self.run / (self.chance.choice(new) if new else "config.json")
         else:
             until = begun + self.stage.seconds * self.chance.uniform(0.9 if kind == "end" else 0.0, 1.0)
@@ -150,14 +150,13 @@ class Round:
     def again(self) -> None:
         """Run the command undisturbed: it must complete, and leave what an undisturbed one leaves, byte by byte."""
         log = self.run.parent / "again.log"
-        n_workers = self.n_workers if self.stage.after[1] != self.stage.after[2] else 1
-        code = self.starter.run(self.stage.arguments(self.run, n_workers), log)
+        code = self.starter.run(self.stage.arguments(self.run, 1), log)
         self.check(code == 0, f"the next run ended with {code}: {log.read_text()[-200:]!r}")
         self.compare()
 
     def compare(self) -> None:
         """Check the run folder against the undisturbed one."""
-        found, expected = files(self.run), files(self.stage.after[self.n_workers])
+        found, expected = files(self.run), files(self.stage.after)
         self.check(found.keys() <= expected.keys(), f"too many: {sorted(found.keys() - expected.keys())[:3]}")
         self.check(expected.keys() <= found.keys(), f"missing: {sorted(expected.keys() - found.keys())[:3]}")
         differ = [name for name in found if name in expected and found[name] != expected[name]]

@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks.fault_rounds import KEPT, Round, Stage, Starter, alive, fill, mounted, workers
 
-LONG, SHORT = ("extract", "embed", "fit"), ("importances", "report", "submit")
+LONG, SHORT = ("extract", "fit"), ("importances", "report", "submit")
 _PAGE = 4096
 
 
@@ -104,7 +104,7 @@ def two_at_once(round_: Round) -> None:
 
 def full_disk(round_: Round) -> None:
     """A disk that has room for a drawn part of what the command writes."""
-    there, wanted = _pages(round_.stage.before), _pages(round_.stage.after[1])
+    there, wanted = _pages(round_.stage.before), _pages(round_.stage.after)
     room = there + int(round_.chance.uniform(0.02, 0.95) * (wanted - there)) + 64
     shutil.rmtree(round_.run)
     round_.run.mkdir()
@@ -131,7 +131,7 @@ KINDS: dict[str, tuple[Callable[[Round], None], tuple[str, ...]]] = {
     "kill -9": (kill, LONG + SHORT),
     "SIGTERM": (terminate, LONG + SHORT),
     "Ctrl-C": (ctrl_c, LONG + SHORT),
-    "kill -9 of a worker": (kill_worker, ("extract", "embed", "fit", "importances", "report")),
+    "kill -9 of a worker": (kill_worker, ("extract", "fit", "importances", "report")),
     "kill -9, then other settings": (kill_before_other, LONG),
     "two at once": (two_at_once, LONG + SHORT),
     "full disk": (full_disk, LONG + SHORT),
@@ -156,7 +156,6 @@ def prepare(starter: Starter, folder: Path) -> list[Stage]:
     drawn = ["simulate", str(data), "--fields", "24", "--test-fields", "4", "--size", "96", "--workers", "1"]
     quick = {
         "extract": (["--data", str(data), "--device", "cpu"], ["--no-er"]),
-        "embed": (["--data", str(data), "--device", "cpu", "--steps", "1"], ["--seed", "7"]),
         "fit": (["--data", str(data), "--device", "cpu", "--folds", "3", "--rounds", "3"], ["--rounds", "4"]),
         "importances": ([], []),
         "report": (["--data", str(data)], []),
@@ -167,10 +166,10 @@ def prepare(starter: Starter, folder: Path) -> list[Stage]:
         workers = (lambda n: []) if name == "submit" else (lambda n: ["--workers", str(n)])
         return lambda run, n: [name, "--run", str(run), *quick[name][0], *workers(n)]
 
-    def undisturbed(name: str, before: Path, n_workers: int) -> Path:
-        after = folder / "after" / f"{name}-{n_workers}" / "run"
+    def undisturbed(name: str, before: Path) -> Path:
+        after = folder / "after" / name / "run"
         shutil.copytree(before, after)
-        _must(starter.run(arguments(name)(after, n_workers), log), log)
+        _must(starter.run(arguments(name)(after, 1), log), log)
         return after
 
     _must(starter.run(drawn, log), log)
@@ -179,10 +178,9 @@ def prepare(starter: Starter, folder: Path) -> list[Stage]:
     stages = []
     for name, (_, other) in quick.items():
         begun = time.monotonic()
-        after = undisturbed(name, before, 1)
+        after = undisturbed(name, before)
         seconds = time.monotonic() - begun
-        with_two = undisturbed(name, before, 2) if name == "embed" else after
-        stages.append(Stage(name, arguments(name), tuple(other), before, {1: after, 2: with_two}, seconds))
+        stages.append(Stage(name, arguments(name), tuple(other), before, after, seconds))
         print(f"{name}, undisturbed: {seconds:.1f} s", file=sys.stderr, flush=True)
         before = after
     return stages

@@ -39,6 +39,7 @@ from store.channels import CHANNELS
 from store.shards import plan_shards
 
 BATCHES = (8, 32, 64, 128)
+SETTINGS = ExtractSettings(False, None, "cuda")
 SHARED = ("regions", "values_by_compartment", "nucleus_diameter", "nucleus_centres", "n_crop_pixels")
 DISTANCES = ("distance_to_cell_border", "distance_inside_nucleus", "distance_to_nucleus")
 PACKAGES = ("numpy", "cupy-cuda13x", "cupy-cuda12x", "torch", "xgboost", "lightgbm", "opencv-python-headless")
@@ -122,7 +123,7 @@ def measuring(name: str, batch: list[ReadField], device: Device) -> Callable[[],
 def all_of_it(batch: list[ReadField], device: Device) -> Callable[[], object]:
     """From pixels on the host to values on the host."""
     unknown = [ReadField(field.row, field.pixels) for field in batch]  # its cells are to be found
-    return lambda: [device.get(array) for array in launch(unknown, device).arrays]
+    return lambda: [device.get(array) for array in launch(unknown, SETTINGS, device).arrays]
 
 
 def print_families(fields: list[ReadField], sizes: list[int], device: Device) -> bool:

@@ -218,8 +218,9 @@ class Extraction:
 
     @property
     def network(self) -> Path | None:
-        """The file of the embedding network, if any."""
-        return Path(self.settings.network.path) if self.settings.network else None
+        """The file of the user's network, if any; the pretrained one is installed where it runs."""
+        network = self.settings.network
+        return Path(network.path) if network and network.path else None
 
 
 def prepare(job: Job, no_er: bool, masks: Path | None, network: NetworkFile | None) -> Extraction:

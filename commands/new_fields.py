@@ -7,7 +7,8 @@ from typing import Any
 
 from engine.errors import InputError, UsageError
 from engine.files import read_json
-from features.embedding.inference import backbone, own_network, recorded_network
+from features.embedding.backbone import backbone, recorded_network
+from features.embedding.pretrained import KIND, NOT_INSTALLED, pretrained_network
 from features.extraction.settings import ExtractSettings, NetworkFile
 from store.run_folder import RunFolder, read_config
 
@@ -27,8 +28,8 @@ def settings_like(
     masks : Path or None
         Masks of the new fields.
     network : Path or None
-        The network that the run was extracted with; by default the one that `embed` wrote into the run folder. Any
-        other is opened only if the user names it, because TorchScript runs code.
+        The user's network that the run was extracted with. It is opened only if the user names it again, because
+        TorchScript runs code.
     device : str
         "cpu" or "cuda".
 
@@ -88,50 +89,65 @@ def _masks(folder: RunFolder, recorded: str | None, given: Path | None) -> str |
 
 def named_network(used: NetworkFile | None, given: Path | None) -> dict[str, Path]:
     """The option that names the network, with its file; empty if the user named none."""
-    return {_option(used.kind): given} if used and given else {}
-
-
-def _option(kind: str) -> str:
-    return "embedding" if kind == "embedding" else "backbone"
+    return {"backbone": given} if used and given else {}
 
 
 def _network(folder: RunFolder, known: dict[str, Any], given: Path | None) -> NetworkFile | None:
     """The network that the run was extracted with, checked by its digest."""
     wanted = known["network"]
-    if wanted is None and given is not None:
-        raise InputError(f"the run in {folder.root} was extracted without a network: leave {given} out.")
+    pretrained = wanted is not None and wanted.startswith(KIND)
+    if given is not None and (wanted is None or pretrained):
+        used = "the pretrained network" if pretrained else "no network"
+        raise InputError(f"the run in {folder.root} was extracted with {used}: leave {given} out.")
     if wanted is None:
         return None
+    return _pretrained(folder, wanted) if pretrained else _backbone(folder, wanted, given)
+
+
+def _pretrained(folder: RunFolder, wanted: str) -> NetworkFile:
+    """The pretrained network, if this machine has the one of the run."""
+    found = pretrained_network()
+    if found is None:
+        raise InputError(f"the run in {folder.root} was extracted with an embedding, and {NOT_INSTALLED}.")
+    if f"{found.kind} {found.digest}" != wanted:
+        raise InputError(
+            f"the run in {folder.root} was extracted with another pretrained network ({wanted}; this is {found.kind} "
+            f"{found.digest}). Run {folder.command('extract')} and {folder.command('fit')} again."
+        )
+    return found
+
+
+def _backbone(folder: RunFolder, wanted: str, given: Path | None) -> NetworkFile:
+    """The user's network that the run was extracted with: the file that the user names again."""
     record = read_config(folder.config).get("extract", {}).get("network") or {}
     if f"{record.get('kind')} {record.get('digest')}" != wanted:
         raise InputError(
             f"{folder.config} does not describe the network ({wanted}) that the run was extracted with. Run "
             f"{folder.command('extract')} to the end, then {folder.command('fit')}."
         )
-    by_itself = folder.network if record["kind"] == "embedding" else None
-    place = given if given is not None else by_itself
-    found = recorded_network(place, record) if place is not None and place.is_file() else None
+    found = recorded_network(given, record) if given is not None and given.is_file() else None
     if found is None:
-        looked = "" if place is None else f"; {place} is not it"
+        looked = "" if given is None else f"; {given} is not it"
         raise InputError(
             f"the run in {folder.root} was extracted with a network ({record['path']}, digest {record['digest']})"
-            f"{looked}. Name that file with --{_option(record['kind'])} FILE."
+            f"{looked}. Name that file with --backbone FILE."
         )
     return found
 
 
 def choose_network(
-    embedding_file: Path | None, backbone_file: Path | None, *, channels: str, side: int, mean: str, sd: str
-) -> NetworkFile | None:
-    """The network that `extract` adds, if any: what `embed` wrote, or the user's own."""
-    one_network(embedding_file, backbone_file)
-    if embedding_file:
-        return own_network(embedding_file.absolute())
-    return backbone(backbone_file.absolute(), channels, side, mean, sd) if backbone_file else None
+    backbone_file: Path | None = None, *, embedding: bool = True, channels: str = "red,green,blue,yellow",
+    side: int = 224, mean: str = "0", sd: str = "1",
+) -> NetworkFile | None:  # fmt: skip
+    """The network that `extract` adds: the user's, or else the pretrained one, unless `embedding` is False.
 
-
-def one_network(embedding_file: Path | None, backbone_file: Path | None) -> Path | None:
-    """The network's file, if any was named; refuses two."""
-    if embedding_file and backbone_file:
-        raise UsageError("--embedding and --backbone were both given; expected one network. Leave one of them out.")
-    return embedding_file or backbone_file
+    Logs a sentence if the pretrained network is not installed; the features are then those without a network.
+    """
+    if backbone_file is not None and not embedding:
+        raise UsageError("--no-embedding and --backbone were both given; leave one of them out.")
+    if backbone_file is not None:
+        return backbone(backbone_file.absolute(), channels, side, mean, sd)
+    network = pretrained_network() if embedding else None
+    if embedding and network is None:
+        _log.warning("%s: the cells get no embedding", NOT_INSTALLED)
+    return network

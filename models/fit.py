@@ -26,6 +26,7 @@ from models.second_level.standardisation import fit_standardisation
 from models.settings import FEWEST_FOLDS, FitSettings
 from store.channels import PROTEIN
 from store.fit_folder import FitFolder
+from store.matrix import EMBEDDING
 from store.stamp import array_hash, code_of, stamp, stamp_of
 
 LEAST_GROUPS_TO_HOLD_OUT = 200
@@ -175,7 +176,7 @@ def column_sets(columns: pd.DataFrame) -> np.ndarray:
         return np.full(len(columns), -1, np.int8)
     of_protein = np.array([PROTEIN.name in channels for channels in columns["channels"]], bool)
     sets = np.where(of_protein, COLUMN_SETS.index("protein"), COLUMN_SETS.index("landmarks"))
-    return np.where(columns["family"] == "Embedding", COLUMN_SETS.index("embedding"), sets).astype(np.int8)
+    return np.where(columns["family"] == EMBEDDING, COLUMN_SETS.index("embedding"), sets).astype(np.int8)
 
 
 def settings_for(training: Training, settings: FitSettings) -> FitSettings:

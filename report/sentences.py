@@ -8,6 +8,7 @@ _POOLS = {
     "mean": "the average of a field's cells",
     "top": "the cells with the highest values",
     "sd": "how much the cells of a field differ",
+    "mass": "the average of a field's cells, weighted by their protein",
     "whole field": "the field as a whole",
 }
 _LEAST_SHARE, _LEAST_DROP = 0.1, 0.015  # of the contributions, and of average precision; smaller ones are left out

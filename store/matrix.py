@@ -24,8 +24,15 @@ from store.untrusted_input import check_ids, read_names, read_numbers, read_tabl
 ROWS_A_GROUP = 4096  # of the matrix on disk: 65 MB
 _REMEDY = f"Remove it, and run {command_line('extract')} again."
 
-POOLS: tuple[str, ...] = ("mean", "sd", "top")
-"""The pools in the order of the pooled columns: all means, then all standard deviations, then all tops."""
+POOLS: tuple[str, ...] = ("mean", "sd", "top", "mass")
+"""The pools in the order of the pooled columns: all means, then all standard deviations, and so on. "mass" is the mean
+weighted by each cell's protein, the column `MASS`."""
+
+EMBEDDING = "Embedding"
+"""The family of columns that a network computes."""
+
+MASS = "Mass"
+"""The feature of that family that holds the cells' weights; it is not in the matrix."""
 
 
 @dataclass(frozen=True)
@@ -109,10 +116,17 @@ def kept_pools(of_cell: pd.DataFrame) -> tuple[tuple[str, np.ndarray], ...]:
     """Which pools of which columns go into the matrix: the mean of all, the top of those that involve the protein.
 
     The protein may show an organelle in a few cells of a field only; how the other stains vary from cell to cell
-    rather identifies the cell line. Measured: docs/benchmarks.md, "Which features help".
+    rather identifies the cell line. Measured: docs/benchmarks.md, "Which features help". An embedding has one pool, the
+    mean weighted by the cells' protein ("What the embedding adds").
     """
     of_protein = np.array([PROTEIN.name in channels for channels in of_cell["channels"]], bool)
-    return ("mean", np.ones(len(of_cell), bool)), ("top", of_protein)
+    embedded = (of_cell["family"] == EMBEDDING).to_numpy(bool)
+    return ("mean", ~embedded), ("top", of_protein & ~embedded), ("mass", embedded & ~is_mass(of_cell))
+
+
+def is_mass(of_cell: pd.DataFrame) -> np.ndarray:
+    """Which column is the cells' weight for the pool "mass": bool, all False without a network."""
+    return ((of_cell["family"] == EMBEDDING) & (of_cell["feature"] == MASS)).to_numpy(bool)
 
 
 def write_matrix(

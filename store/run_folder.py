@@ -24,7 +24,7 @@ class RunFolder:
 
     @property
     def config(self) -> Path:
-        """Settings and package versions of embed, extract, fit and submit; in a prediction's folder, of predict."""
+        """Settings and package versions of extract, fit and submit; in a prediction's folder, of predict."""
         return self.root / "config.json"
 
     @property
@@ -54,16 +54,6 @@ class RunFolder:
     def measured(self, split: str) -> list[Path]:
         """The tables of a split's measured fields."""
         return sorted((self.features / "fields").glob(f"{split}-*.parquet"))
-
-    @property
-    def embedding(self) -> Path:
-        """Crops of cells that a network is trained on, and the state of its training."""
-        return self.root / "embedding"
-
-    @property
-    def network(self) -> Path:
-        """The trained network."""
-        return self.root / "embedding.safetensors"
 
     @property
     def fit(self) -> FitFolder:
@@ -108,8 +98,8 @@ class RunFolder:
     def owns(self, path: Path) -> bool:
         """Whether a path is that of one of these files, or lies in one of these folders."""
         own = (
-            self.config, self.features, self.embedding, self.network, *self.fit.parts, self.duplicates,
-            self.label_errors, self.importance, self.predictions, self.submission, self.report, self.predicted,
+            self.config, self.features, *self.fit.parts, self.duplicates, self.label_errors, self.importance,
+            self.predictions, self.submission, self.report, self.predicted,
         )  # fmt: skip
         return any(one in (path, *path.parents) for one in own)
 

@@ -52,7 +52,7 @@ HEAVY = {"numpy", "pandas", "torch", "sklearn", "cv2", "numba", "scipy", "lightg
 RUNS_CODE = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "shelve", "marshal", "jsonpickle", "subprocess"}
 RUNS_CODE_CALLS = {"joblib.load", "joblib.dump", "yaml.load", "yaml.unsafe_load", "torch.load", "pandas.read_pickle",
                    "pd.read_pickle", "eval", "exec", "compile", "__import__", "os.system", "os.popen"}  # fmt: skip
-TORCHSCRIPT = {("features.embedding.inference", "torch.jit.load")}
+TORCHSCRIPT = {("features.embedding.backbone", "torch.jit.load")}
 """The one place that runs code of a file: --backbone with a TorchScript file, which the user names and is warned of."""
 
 

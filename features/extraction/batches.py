@@ -12,8 +12,9 @@ from engine.errors import FieldError
 from features import columns, measure_families
 from features.core.cells import Cells, cells_on_device
 from features.core.device import Device
+from features.embedding.backbone import open_crops
 from features.embedding.cell_crops import crop_cells
-from features.embedding.inference import embedding_columns, open_network
+from features.embedding.embedding import embed_cells, embedding_columns
 from features.extraction.field_level import count_cells, measure_field
 from features.extraction.settings import ExtractSettings
 from features.reading.fields import FieldSource, read_field
@@ -39,7 +40,7 @@ class ReadField:
     labels : (cell_labels, nucleus_labels), or None if the device is to find the cells
         ndarray of int32, shape (H, W).
     crops : ndarray of uint8, shape (n_cells, 4, side, side), or None
-        Its cells as input of a network, where one is used.
+        Its cells as input of a network of crops, where one is used.
     """
 
     row: Row
@@ -99,7 +100,8 @@ def read_one(source: FieldSource, field_id: str, settings: ExtractSettings) -> R
     except FieldError as error:
         return UnreadField(_failed(field_id, error))
     labels = (found.cells, found.nuclei)
-    crops = crop_cells(pixels, *labels, settings.network.crop) if settings.network else None
+    crop = settings.network.crop if settings.network else None
+    crops = crop_cells(pixels, *labels, crop) if crop else None
     return ReadField(_measured(field_id, pixels), pixels, labels, crops)
 
 
@@ -168,25 +170,28 @@ def _stack(images: list[np.ndarray]) -> np.ndarray:
     return images[0][None] if len(images) == 1 else np.stack(images)
 
 
-def launch(batch: list[ReadField], device: Device) -> Launched:
+def launch(batch: list[ReadField], settings: ExtractSettings, device: Device) -> Launched:
     """Start to measure a batch; on a GPU this returns before most of the work is done."""
     cells = cells_in(batch, device)
     height, width = cells.cell_labels.shape[1:]
     top, left, bottom, right = cells.boxes.T
     at_border = (top == 0) | (left == 0) | (bottom == height) | (right == width)
-    of_cells = (cells.field, cells.centroids("Cells"), at_border, measure_families(cells))
+    values = measure_families(cells)
+    if settings.network is not None:
+        values = device.xp.concatenate([values, embed_cells(cells, settings.network)], axis=1)
+    of_cells = (cells.field, cells.centroids("Cells"), at_border, values)
     return Launched(batch, (*of_cells, (cells.cell_labels > 0).sum(axis=(1, 2)), cells.nucleus_diameter))
 
 
 def fetch(launched: Launched, settings: ExtractSettings, device: Device) -> MeasuredCells:
-    """Wait for a batch and copy it to the host; a network adds its vector of each cell."""
+    """Wait for a batch and copy it to the host; a network of crops adds its vector of each cell."""
     field, centres, at_border, values, covered, diameters = map(device.get, launched.arrays)
     counts = np.bincount(field, minlength=len(launched.batch))
     rows = tuple(map(_completed, launched.batch, counts, covered, diameters))
     if settings.no_er:
         values[:, _er_columns()] = np.nan
-    if settings.network is not None:
-        vectors = open_network(settings.network, device.name)
+    if settings.network is not None and settings.network.crop is not None:
+        vectors = open_crops(settings.network, device.name)
         crops = [read.crops for read in launched.batch if read.crops is not None]
         values = np.hstack([values, vectors(np.concatenate(crops))])
     return MeasuredCells(rows, field, centres, at_border, values)

@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 
 import features
-from features.core.cells import make_cells
+from features.core.cells import Cells, make_cells
 from features.core.device import open_device
+from features.embedding.embedding import pool_fields
 from features.extraction.field_level import measure_field
 from features.kernels import cpu
 from features.segmentation.segment import segment
 
-_SEGMENTATION = "segmentation"
+_SEGMENTATION, _EMBEDDING = "segmentation", "embedding"
 
 
 def kernels_compiled() -> bool:
@@ -24,7 +25,7 @@ def kernels_compiled() -> bool:
 
 def parts() -> tuple[str, ...]:
     """The parts that are compiled one by one, as `compile_part` takes them."""
-    return (_SEGMENTATION, *features.families())
+    return (_SEGMENTATION, _EMBEDDING, *features.families())
 
 
 def compile_part(name: str) -> str:
@@ -37,22 +38,31 @@ def compile_part(name: str) -> str:
     try:
         if name == _SEGMENTATION:
             _segment()
+        elif name == _EMBEDDING:
+            _pool_maps()
         else:
-            _measure(name)
+            features.families()[name].measure(_two_cells())
     finally:
         if was_on:
             gc.enable()
     return name
 
 
-def _measure(family: str) -> None:
-    """Measure one family on a small field of two cells."""
+def _pool_maps() -> None:
+    """Pool a map as a network gives it."""
+    cells = _two_cells()
+    image = np.zeros((1, 1, *cells.cell_labels.shape[1:]), np.float32)
+    pool_fields(cells, cells.cell_labels.astype(np.uint16), image, lambda images: [images])
+
+
+def _two_cells() -> Cells:
+    """A small field of two cells."""
     device = open_device("cpu")
     y, x = np.mgrid[:64, :64]
     nuclei = np.where((y - 32) ** 2 + (x - 16) ** 2 < 60, 1, 0) + np.where((y - 32) ** 2 + (x - 48) ** 2 < 60, 2, 0)
     cells = np.where(x < 32, 1, 2)
     pixels = ((37 * y + 91 * x) % 251).astype(np.uint8)[None].repeat(4, axis=0)
-    features.families()[family].measure(make_cells(pixels[None], cells[None], nuclei[None], device))
+    return make_cells(pixels[None], cells[None], nuclei[None], device)
 
 
 def _segment() -> None:

@@ -50,7 +50,7 @@ def measure_shard(
     device = open_device("cpu")
     unread: list[Row] = []
     fields = _readable((read_one(source, field_id, settings) for field_id in shard.ids), unread)
-    measured = [fetch(launch(batch, device), settings, device) for batch in batches(fields, device)]
+    measured = [fetch(launch(batch, settings, device), settings, device) for batch in batches(fields, device)]
     return write_shard(shard, unread, measured, settings, then)
 
 
@@ -105,7 +105,7 @@ def measure_shards(
     """Measure shards on one GPU and write their files.
 
     Decoding and writing release the interpreter, so threads of one process run them in parallel. The device finds the
-    cells, unless masks are given or a network is used: then they are found or read on the host.
+    cells, unless masks are given or a network sees crops of them: then they are found or read on the host.
 
     Parameters
     ----------
@@ -139,7 +139,8 @@ def _read_ahead(
     """Each shard with its fields in order, read by threads that run ahead across shards."""
     wanted = ((shard, field_id) for shard in shards for field_id in shard.ids)
     reading: deque[Future] = deque()
-    read = read_pixels if settings.masks is None and settings.network is None else read_one
+    crops = settings.network is not None and settings.network.crop is not None
+    read = read_one if settings.masks is not None or crops else read_pixels
 
     def submit() -> None:
         for _, field_id in wanted:
@@ -176,7 +177,7 @@ def _measured(
         work = _Work(shard)
         for batch in batches(_readable(fields, work.unread), device):
             with (stream := next(streams)):
-                under_way.append(_Step(work, launch(batch, device), stream))
+                under_way.append(_Step(work, launch(batch, settings, device), stream))
             yield from fetched(keep=1)
         under_way.append(_Step(work))
     yield from fetched(keep=0)

@@ -1,5 +1,7 @@
 """From cells to fields: each feature's mean over the cells, and for the protein also the mean of the top tenth.
 
+An embedding has the mean weighted by each cell's protein instead.
+
 Labels are per field, features per cell. The mean describes most cells; the top keeps patterns of one or two cells, such
 as spindles and bridges. The standard deviation (`sd`) is available too, but is not in the matrix.
 """
@@ -15,7 +17,7 @@ import pyarrow.parquet as pq
 
 from engine.running.compiled import njit
 from store.channels import IMAGE
-from store.matrix import POOLS, kept_pools
+from store.matrix import POOLS, is_mass, kept_pools
 from store.schema import METADATA, METADATA_ERROR, METADATA_ID
 from store.stamp import code_of
 
@@ -23,7 +25,13 @@ TOP_SHARE = 0.1
 """The top is the mean over this share of a field's cells, rounded up: one cell of up to 10, two of up to 20, ..."""
 
 
-def pool(values: np.ndarray, field_index: np.ndarray, n_fields: int, pools: Sequence[str] = POOLS) -> np.ndarray:
+def pool(
+    values: np.ndarray,
+    field_index: np.ndarray,
+    n_fields: int,
+    pools: Sequence[str] = POOLS,
+    mass: np.ndarray | None = None,
+) -> np.ndarray:
     """Pool the cells of each field.
 
     Parameters
@@ -36,6 +44,8 @@ def pool(values: np.ndarray, field_index: np.ndarray, n_fields: int, pools: Sequ
         Fields, also those without a cell.
     pools : sequence of str
         Which pools, from `POOLS`.
+    mass : ndarray of float32, shape (n_cells,), or None
+        Weights of the cells, positive, for the pool "mass"; None weighs them equally.
 
     Returns
     -------
@@ -57,7 +67,8 @@ def pool(values: np.ndarray, field_index: np.ndarray, n_fields: int, pools: Sequ
     starts = np.searchsorted(field_index[order], np.arange(n_fields + 1))
     blocks = np.full((len(pools), n_fields, values.shape[1]), np.nan, np.float32)
     wanted = np.array([POOLS.index(name) for name in pools], np.int64)
-    _pool_sorted(np.ascontiguousarray(values, np.float32), order, starts, wanted, TOP_SHARE, blocks)
+    weights = np.ones(len(values)) if mass is None else mass.astype(np.float64)
+    _pool_sorted(np.ascontiguousarray(values, np.float32), weights, order, starts, wanted, TOP_SHARE, blocks)
     return np.concatenate(blocks, axis=1)
 
 
@@ -126,8 +137,9 @@ class ShardTables:
     def _matrix(self, pool_of_cell: np.ndarray, field_of_row: np.ndarray) -> np.ndarray:
         of_cell = self.columns.loc[~self._of_field]
         values = _values(self.cells.select(list(of_cell["name"])))
-        n = len(field_of_row)
-        pooled = [pool(values[:, kept], pool_of_cell, n, [name]) for name, kept in kept_pools(of_cell)]
+        n, weight = len(field_of_row), is_mass(of_cell)
+        mass = values[:, int(np.argmax(weight))] if weight.any() else None
+        pooled = [pool(values[:, kept], pool_of_cell, n, [name], mass) for name, kept in kept_pools(of_cell)]
         whole_field = self.fields[list(self.columns.loc[self._of_field, "name"])].to_numpy(np.float32)
         return np.concatenate([*pooled, whole_field[field_of_row]], axis=1)
 
@@ -158,18 +170,20 @@ def _values(table: pa.Table) -> np.ndarray:
 
 
 @njit(nogil=True)
-def _pool_sorted(values, order, starts, wanted, top_share, blocks):
+def _pool_sorted(values, weights, order, starts, wanted, top_share, blocks):
     """Fill a block for each wanted pool; cells of field f are order[starts[f]:starts[f + 1]]."""
     column = np.empty(len(order), np.float64)
     for f in range(len(starts) - 1):
         for j in range(values.shape[1]):
             n = 0
-            total = 0.0
+            total, weighted, weight = 0.0, 0.0, 0.0
             for i in range(starts[f], starts[f + 1]):
                 value = values[order[i], j]
                 if not np.isnan(value):
                     column[n] = value
                     total += value
+                    weighted += weights[order[i]] * value
+                    weight += weights[order[i]]
                     n += 1
             if n == 0:
                 continue
@@ -178,6 +192,8 @@ def _pool_sorted(values, order, starts, wanted, top_share, blocks):
                     blocks[b, f, j] = total / n
                 elif wanted[b] == 1:
                     blocks[b, f, j] = _spread(column[:n], total / n)
+                elif wanted[b] == 3:
+                    blocks[b, f, j] = weighted / weight
                 else:
                     blocks[b, f, j] = _mean_of_top(column[:n], int(np.ceil(top_share * n - 1e-9)))
 

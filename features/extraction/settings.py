@@ -11,32 +11,37 @@ _MEASURED_BY = ("features.*", "features.extraction.measuring")
 
 @dataclass(frozen=True)
 class NetworkFile:
-    """A network that is applied to each cell, and the input it takes.
+    """A network that gives each cell a vector, and the input it takes.
 
     Attributes
     ----------
     path : str
+        Empty for the pretrained network, which is found where it is installed.
     digest : str
         Hash of the file's content: the same network at another path makes the same table.
     kind : str
-        "embedding" (what `embed` writes), "onnx" or "torchscript".
+        "pretrained" (the one that a package brings), "onnx" or "torchscript".
     length : int
         Length of a cell's vector.
-    crop : CropSettings
+    crop : CropSettings or None
+        None for a network of whole fields.
     channels : tuple of str
         Colours of the stains it takes, in this order.
     mean, sd : tuple of float
         A user's network is given (x - mean) / sd of each channel, x from 0 to 1.
+    maps : tuple of int
+        Channels of each map of the field, for a network of whole fields; empty for one of crops.
     """
 
     path: str
     digest: str
     kind: str
     length: int
-    crop: CropSettings
+    crop: CropSettings | None
     channels: tuple[str, ...]
     mean: tuple[float, ...]
     sd: tuple[float, ...]
+    maps: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

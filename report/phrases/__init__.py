@@ -10,7 +10,7 @@ from report.phrases import appearance, places
 
 FAMILIES = MappingProxyType({
     "AreaShape": "size and shape", "BinaryPattern": "local binary patterns", "Correlation": "colocalisation",
-    "Count": "cells in the field", "Embedding": "learnt embedding", "Gradient": "threads, dots and scales",
+    "Count": "cells in the field", "Embedding": "embedding", "Gradient": "threads, dots and scales",
     "Granularity": "granularity", "Intensity": "brightness", "Neighbors": "neighbours and contacts",
     "Proximity": "distance to landmarks", "Quality": "image quality", "RadialDistribution": "radial distribution",
     "Size": "sizes in pixels", "Spectrum": "spectrum of the field", "Spots": "spots and objects",
@@ -27,7 +27,8 @@ BODIES = MappingProxyType({
 })  # fmt: skip
 
 POOLS = MappingProxyType({
-    "mean": "average of the cells", "sd": "difference between cells", "top": "cells with the highest values", "": "",
+    "mean": "average of the cells", "sd": "difference between cells", "top": "cells with the highest values",
+    "mass": "average of the cells, weighted by their protein", "": "",
 })  # fmt: skip
 
 PHRASES: MappingProxyType[str, dict[str, str]] = MappingProxyType({

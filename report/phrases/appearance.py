@@ -74,4 +74,9 @@ ZERNIKE = {
     "Outline": "waves of the outline of {body} ({p1}, {p0})",
 }
 
-EMBEDDING = {"Pattern": "pattern {p0} that a network learnt to see in {body}"}
+EMBEDDING = {
+    "Mean": "channel {p1} of the network's block {p0} in {body}",
+    "SD": "how much channel {p1} of the network's block {p0} varies in {body}",
+    "Pattern": "pattern {p0} that a network sees in {body}",
+    "Mass": "amount of the protein in {body}",
+}

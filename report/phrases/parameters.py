@@ -36,7 +36,7 @@ _PEAK = {
 PARAMETERS: MappingProxyType[str, tuple[dict[str, str], ...]] = MappingProxyType({
     "AreaShape": (_SIZE,),
     "BinaryPattern": ({"1": "finest", "2": "fine", "*": "{}-px"}, _PATTERNS),
-    "Embedding": ({"*": "{}"},),
+    "Embedding": ({"*": "{}"}, {"*": "{}"}),
     "Gradient": (_PX | {"rest": "coarsest"},),
     "Granularity": ({"1": "finest", "2": "very fine", "3": "fine", "4": "fine to medium-sized", "5": "medium-sized",
                      "6": "medium-sized to coarse", "7": "rather coarse", "8": "coarse", "12": "coarsest",

@@ -15,7 +15,6 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (
     "demo",
     "simulate",
-    "embed",
     "extract",
     "fit",
     "importances",

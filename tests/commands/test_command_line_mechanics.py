@@ -22,7 +22,7 @@ from engine.outcome import failure_of
 from store.run_folder import RunFolder
 
 ROOT = Path(cli.__file__).parent
-COMMANDS = ("demo", "simulate", "extract", "embed", "fit", "importances", "predict", "submit", "report", "export")
+COMMANDS = ("demo", "simulate", "extract", "fit", "importances", "predict", "submit", "report", "export")
 
 
 @pytest.mark.parametrize("module", [engine.command_line, engine.counted], ids=lambda module: module.__name__)

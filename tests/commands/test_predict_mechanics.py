@@ -256,7 +256,6 @@ def test_what_is_like_no_training_field_is_named(planted, rng, capsys):
 def test_before_its_time_it_says_what_to_run_first(tmp_path, capsys):
     assert cli.main(["predict", str(tmp_path), "--run", str(tmp_path / "run")]) == 4
     assert "python cli.py fit" in capsys.readouterr().err
-    assert cli.main(["predict", str(tmp_path), "--embedding", "a", "--backbone", "b"]) == 2
     assert not (tmp_path / "run").exists()
 
 
@@ -298,24 +297,24 @@ def test_new_fields_get_the_settings_of_the_run_and_differences_are_logged(tmp_p
 
 
 def test_a_network_must_be_the_one_of_the_run(tmp_path):
-    from features.embedding.inference import digest_file
+    from features.embedding.backbone import digest_file
 
-    folder, file = RunFolder(tmp_path), tmp_path / "embedding.safetensors"
+    folder, file = RunFolder(tmp_path), tmp_path / "network.onnx"
     file.write_bytes(b"weights")
     record = {
-        "path": "elsewhere/net.safetensors", "digest": digest_file(file), "kind": "embedding", "length": 3,
+        "path": "elsewhere/network.onnx", "digest": digest_file(file), "kind": "onnx", "length": 3, "maps": [],
         "crop": {"side": 64, "diameters": 3.0, "exponent": 0.5}, "channels": ["red"], "mean": [0.0], "sd": [1.0],
     }  # fmt: skip
-    settings_file(folder, network=f"embedding {record['digest']}")
+    settings_file(folder, network=f"onnx {record['digest']}")
     with pytest.raises(InputError, match="does not describe"):
         like(folder)
     write_json(folder.config, {"extract": {"network": record}})
-    assert like(folder).network.path == str(file)
-    assert named_network(like(folder).network, None) == {}
-    assert named_network(like(folder, network=file).network, file) == {"embedding": file}
+    assert like(folder, network=file).network.path == str(file)
+    assert named_network(like(folder, network=file).network, file) == {"backbone": file}
+    assert named_network(None, None) == {}
     other = tmp_path / "other"
     other.write_bytes(b"other weights")
-    with pytest.raises(InputError, match=r"other is not it.*--embedding FILE"):
+    with pytest.raises(InputError, match=r"other is not it.*--backbone FILE"):
         like(folder, network=other)
     backbone = record | {"kind": "torchscript"}
     write_json(folder.config, {"extract": {"network": backbone}})

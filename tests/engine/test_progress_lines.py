@@ -43,7 +43,7 @@ def test_what_was_done_before_or_waits_for_the_start_does_not_bend_the_time_left
 
 
 def test_a_word_says_how_it_goes(capsys):
-    with progress("embed", 1, "steps") as bar:
+    with progress("fit", 1, "steps") as bar:
         bar.advance(word="loss 0.123")
     assert capsys.readouterr().err.endswith("/s, loss 0.123\n")
 

@@ -21,7 +21,7 @@ from engine.csv_table import read_csv_table
 from engine.errors import FieldError, InputError, UsageError
 from engine.files import write_csv
 from engine.ids import LONGEST, inert, shown, why_no_id
-from features.embedding.inference import read_numbers
+from features.embedding.backbone import read_numbers
 from features.reading.fields import find_fields, read_field
 from features.reading.names import split_name
 from features.segmentation.masks import read_masks

@@ -12,14 +12,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import torch
 from hostile_images import good_field, tiff
 from hostile_runs import HOSTILE, copied, small_run
 
 import pipeline
 from engine.errors import InputError
 from engine.running.lock import locked
-from features.embedding.network import EmbeddingNetwork, NetworkSettings, load_network, save_tensors
 from features.reading.fields import find_fields
 from models.first_level import lightgbm_file as lgb_file
 from models.first_level import linear
@@ -167,16 +165,6 @@ def test_a_name_that_comes_twice_is_refused(run, twice):
     path.write_text(twice + path.read_text()[1:])
     with pytest.raises(InputError, match="a name comes twice"):
         xgb.load(path, 7)
-
-
-def test_a_small_file_that_describes_a_huge_network_is_refused_before_room_is_made(tmp_path, monkeypatch):
-    settings = {"crop": vars(NetworkSettings().crop), "stem": 4096, "widths": [4096] * 8}
-    save_tensors(tmp_path / "n.safetensors", {"x": torch.zeros(1)}, {"form": "embedding", "settings": settings})
-    made = []
-    monkeypatch.setattr(EmbeddingNetwork, "to", lambda self, **_: made.append(next(self.parameters()).device.type))
-    with pytest.raises(InputError, match="has other tensors than its settings describe"):
-        load_network(tmp_path / "n.safetensors")
-    assert made == ["meta"]
 
 
 def test_a_table_that_claims_billions_of_rows_is_refused(tmp_path):

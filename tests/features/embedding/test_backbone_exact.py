@@ -8,9 +8,12 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper
+from painting import paint_cells
 
 from engine.errors import InputError, UsageError
-from features.embedding.inference import backbone, embedding_columns, open_network
+from features.core.cells import make_cells
+from features.embedding.backbone import backbone, open_crops
+from features.embedding.embedding import embed_cells, embedding_columns
 from features.extraction.settings import ExtractSettings
 
 SIDE = 12
@@ -57,27 +60,28 @@ def test_channels_and_normalisation_are_as_asked(kind, channels, planes, crops, 
     sd = ",".join(["0.5", "0.25", "2", "4"][: len(planes)])
     network = backbone(path, channels, SIDE, "0.1", sd)
     assert (network.length, network.kind) == (len(planes), kind)
-    found = open_network(network, "cpu")(crops)
+    found = open_crops(network, "cpu")(crops)
     divisor = np.array([float(part) for part in sd.split(",")])
     expected = (crops[:, planes].mean(axis=(2, 3)) / 255 - 0.1) / divisor
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
     assert found.dtype == np.float32
-    assert open_network(network, "cpu")(crops[:0]).shape == (0, len(planes))
+    assert open_crops(network, "cpu")(crops[:0]).shape == (0, len(planes))
 
 
 @pytest.mark.parametrize("batch", [1, 5])
 def test_a_network_of_fixed_batch_size_is_fed_so(batch, crops, tmp_path):
     fixed = backbone(write_onnx(tmp_path / "fixed.onnx", 4, batch), "red,green,blue,yellow", SIDE, "0", "1")
     expected = crops.mean(axis=(2, 3)) / 255
-    np.testing.assert_allclose(open_network(fixed, "cpu")(crops), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(open_crops(fixed, "cpu")(crops), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_columns_name_the_stains_that_the_network_takes(tmp_path):
     network = backbone(write_onnx(tmp_path / "a.onnx", 2), "green,yellow", SIDE, "0", "1")
     names = [column.name for column in embedding_columns(ExtractSettings(False, None, "cpu", network))]
-    assert names == ["Cells_Embedding_Pattern_Protein_ER_1", "Cells_Embedding_Pattern_Protein_ER_2"]
+    mass = "Cells_Embedding_Mass_Protein"
+    assert names == [mass, "Cells_Embedding_Pattern_Protein_ER_1", "Cells_Embedding_Pattern_Protein_ER_2"]
     without = embedding_columns(ExtractSettings(True, None, "cpu", network))
-    assert next(column.name for column in without) == "Cells_Embedding_Pattern_Protein_1"
+    assert without[1].name == "Cells_Embedding_Pattern_Protein_1"
     assert embedding_columns(ExtractSettings(False, None, "cpu")) == ()
 
 
@@ -123,8 +127,35 @@ def test_what_cannot_be_used_is_one_sentence(case, tmp_path):
 def test_a_value_that_does_not_exist_for_a_cell_is_nan_and_no_other_cell_is_touched(crops, tmp_path):
     with_log = backbone(write_onnx(tmp_path / "log.onnx", 4, output="log"), "red,green,blue,yellow", SIDE, "0", "1")
     crops[3] = 0
-    found = open_network(with_log, "cpu")(crops)
+    found = open_crops(with_log, "cpu")(crops)
     assert np.isnan(found[3]).all()
     others = np.arange(len(crops)) != 3
     expected = np.log(crops[others].mean(axis=(2, 3)) / 255)
     np.testing.assert_allclose(found[others], expected, rtol=1e-3, atol=1e-4)
+
+
+def write_convolutional(path, channels: int = 2):
+    """A network of images of any size: maps of local means, at strides 2 and 4."""
+    taken = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", channels, "h", "w"])
+    given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("fine", "coarse")]
+    nodes = [
+        helper.make_node("AveragePool", ["x"], ["fine"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("AveragePool", ["fine"], ["coarse"], kernel_shape=[2, 2], strides=[2, 2]),
+    ]
+    graph = helper.make_graph(nodes, "local means", [taken], given)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    return path
+
+
+def test_a_network_of_any_size_is_pooled_under_each_cell(tmp_path, rng):
+    network = backbone(write_convolutional(tmp_path / "maps.onnx"), "green,blue", 224, "0.5", "0.25")
+    assert (network.maps, network.crop, network.length) == ((2, 2), None, 8)
+    names = [column.name for column in embedding_columns(ExtractSettings(False, None, "cpu", network))]
+    assert names[1:3] == ["Cells_Embedding_Mean_Protein_Nucleus_1_1", "Cells_Embedding_Mean_Protein_Nucleus_1_2"]
+    assert names[-1] == "Cells_Embedding_SD_Protein_Nucleus_2_2"
+    cells = paint_cells(rng)
+    even = make_cells(cells.pixels * 0 + 80, cells.cell_labels, cells.nucleus_labels, cells.device)
+    found = embed_cells(even, network)
+    inner = np.flatnonzero((cells.boxes[:, 2:] < np.array(cells.cell_labels.shape[1:]) - 2).all(axis=1))
+    np.testing.assert_allclose(found[inner, 1:5], (1 - 0.5) / 0.25, rtol=1e-5)
+    np.testing.assert_allclose(found[inner, 5:], 0, atol=1e-3)

@@ -11,11 +11,13 @@ from features.reading.fields import find_fields, read_field
 from models.data.duplicates import hamming, turned
 from store.channels import CHANNELS, IMAGE
 
+SETTINGS = ExtractSettings(False, None, "cpu")
+
 
 def row_of(pixels, cell_labels, nucleus_labels, device):
     """The row of a field in the field table, through a batch of one."""
     batch = [ReadField({"Metadata_Id": "f"} | measure_field(pixels), pixels, (cell_labels, nucleus_labels))]
-    (row,) = fetch(launch(batch, device), ExtractSettings(False, None, "cpu"), device).rows
+    (row,) = fetch(launch(batch, SETTINGS, device), SETTINGS, device).rows
     return row
 
 
@@ -67,7 +69,7 @@ def test_without_cells_the_row_says_so(device):
     pixels = np.zeros((2, 4, 96, 96), np.uint8)
     pixels[1, :, 30:60, 30:60] = 100
     batch = [ReadField({"Metadata_Id": f"f{k}"} | measure_field(one), one) for k, one in enumerate(pixels)]
-    found = fetch(launch(batch, device), ExtractSettings(False, None, "cpu"), device)
+    found = fetch(launch(batch, SETTINGS, device), SETTINGS, device)
     np.testing.assert_array_equal(found.field, [1])
     assert found.rows[1]["Image_Count_Cells"] == 1
     assert set(found.rows[0]) == {"Metadata_Id", "Metadata_Path", "Metadata_Stage", "Metadata_Error"}

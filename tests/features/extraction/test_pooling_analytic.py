@@ -40,7 +40,7 @@ def test_top_is_the_mean_of_the_highest_tenth(cells):
 def test_a_field_without_cells_and_one_with_a_single_cell():
     pooled = pool(np.array([[2.0]], np.float32), np.array([1]), 2)
     assert np.isnan(pooled[0]).all()
-    np.testing.assert_array_equal(pooled[1], [2.0, np.nan, 2.0])
+    np.testing.assert_array_equal(pooled[1], [2.0, np.nan, 2.0, 2.0])
 
 
 def test_order_of_cells_does_not_matter(cells, rng):
@@ -70,3 +70,15 @@ def test_unknown_pools_and_misfits_are_refused(cells):
         pool(values, field, 12, ["mode"])
     with pytest.raises(ValueError, match="do not fit"):
         pool(values, field[:-1], 12)
+
+
+def test_mass_is_the_weighted_mean_of_the_cells_that_have_the_value(cells, rng):
+    values, field = cells
+    mass = rng.uniform(0.1, 50, len(values)).astype(np.float32)
+    pooled = pool(values, field, 12, ["mass"], mass)
+    for f in range(12):
+        for j in range(7):
+            known = (field == f) & ~np.isnan(values[:, j])
+            expected = np.average(values[known, j].astype(np.float64), weights=mass[known]) if known.any() else np.nan
+            np.testing.assert_allclose(pooled[f, j], expected, rtol=1e-6)
+    np.testing.assert_allclose(pool(values, field, 12, ["mass"]), pool(values, field, 12, ["mean"]), rtol=1e-6)

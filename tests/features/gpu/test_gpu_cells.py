@@ -60,7 +60,7 @@ def test_rows_and_cells_are_those_of_the_cpu(batch, rng, device, emulated):
     batch += (batch > 0) * rng.integers(0, 9, batch.shape).astype(np.uint8)  # painted cells are symmetric, full of ties
     read = [ReadField({"Metadata_Id": f"f{k}"} | measure_field(one), one) for k, one in enumerate(batch)]
     settings = ExtractSettings(False, None, "cuda")
-    ours, theirs = (fetch(launch(read, where), settings, where) for where in (device, emulated))
+    ours, theirs = (fetch(launch(read, settings, where), settings, where) for where in (device, emulated))
     assert theirs.rows == ours.rows
     assert theirs.rows[1]["Metadata_Error"].startswith("field f1: no nuclei found")
     for name in ("field", "centres", "at_border"):

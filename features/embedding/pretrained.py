@@ -1,0 +1,83 @@
+"""The pretrained network: EfficientNet-lite0 on whole fields, by onnxruntime on a CPU and by torch on a GPU.
+
+A field larger than a tile is shown in tiles with as much around each as a map pixel can depend on, so that the maps are
+those of the whole field, and the memory is that of a tile.
+"""
+
+from importlib.util import find_spec
+
+import numpy as np
+
+from engine.errors import InputError
+from features.core.device import Device
+from features.embedding.field_maps import Maps
+from features.embedding.lite0 import MAPS, REACH, make_blocks
+from features.embedding.onnx_file import IMAGES, write_onnx
+from features.embedding.weights import DIGEST, INSTALL, find_weights, read_weights
+from features.extraction.settings import NetworkFile
+from store.channels import PROTEIN
+
+KIND = "pretrained"
+NOT_INSTALLED = f"the pretrained network is not installed ({INSTALL})"
+_TILE = 1024  # px without what is around it; a multiple of the coarsest stride
+
+
+def pretrained_network() -> NetworkFile | None:
+    """Describe the pretrained network; None if its package is not installed."""
+    if find_weights() is None:
+        return None
+    channels = tuple(n for _, n, _ in MAPS)
+    return NetworkFile(
+        "", DIGEST[:16], KIND, length=2 * sum(channels), crop=None, channels=(PROTEIN.colour,), mean=(0.0,),
+        sd=(1.0,), maps=channels,
+    )  # fmt: skip
+
+
+def open_pretrained(device: Device) -> Maps:
+    """The network on a device: from images to maps; raises InputError if it is not installed as it should be."""
+    path = find_weights()
+    if path is None:
+        raise InputError(f"{NOT_INSTALLED} on this machine.")
+    blocks = make_blocks(read_weights(path))
+    if device.kind == "cpu":
+        maps = _open_onnx(write_onnx(blocks))
+    elif find_spec("torch") is None:
+        raise InputError(
+            f"device {device.name}: the embedding needs torch, which is not installed. Run pip install -r "
+            "requirements-gpu.txt, or extract with --no-embedding."
+        )
+    else:
+        from features.embedding.torch_maps import open_torch
+
+        maps = open_torch(blocks, device)
+    return lambda images: in_tiles(maps, images, device)
+
+
+def _open_onnx(model: bytes) -> Maps:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = False  # keeps memory of the largest image ever seen
+    session = onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
+    return lambda images: [np.asarray(one) for one in session.run(None, {IMAGES: images})]
+
+
+def in_tiles(maps: Maps, images: np.ndarray, device: Device, tile: int = _TILE) -> list[np.ndarray]:
+    """The maps of images of any size; sides are multiples of the coarsest stride, as is the tile's.
+
+    Images that are at most as large as a tile with its surroundings are shown at once.
+    """
+    n, _, height, width = images.shape
+    if max(height, width) <= tile + 2 * REACH:
+        return maps(images)
+    whole = [device.xp.empty((n, c, height // stride, width // stride), np.float32) for _, c, stride in MAPS]
+    for top in range(0, height, tile):
+        for left in range(0, width, tile):
+            y, x = max(top - REACH, 0), max(left - REACH, 0)
+            shown = images[:, :, y : top + tile + REACH, x : left + tile + REACH]
+            for out, part, (_, _, stride) in zip(whole, maps(device.xp.ascontiguousarray(shown)), MAPS, strict=True):
+                inner = out[:, :, top // stride : (top + tile) // stride, left // stride : (left + tile) // stride]
+                down, across = (top - y) // stride, (left - x) // stride
+                inner[...] = part[:, :, down : down + inner.shape[2], across : across + inner.shape[3]]
+    return whole
