@@ -121,7 +121,8 @@ def kept_pools(of_cell: pd.DataFrame) -> tuple[tuple[str, np.ndarray], ...]:
     """
     of_protein = np.array([PROTEIN.name in channels for channels in of_cell["channels"]], bool)
     embedded = (of_cell["family"] == EMBEDDING).to_numpy(bool)
-    return ("mean", ~embedded), ("top", of_protein & ~embedded), ("mass", embedded & ~is_mass(of_cell))
+    pools = ("mean", ~embedded), ("top", of_protein & ~embedded), ("mass", embedded & ~is_mass(of_cell))
+    return tuple((name, kept) for name, kept in pools if kept.any())
 
 
 def is_mass(of_cell: pd.DataFrame) -> np.ndarray:

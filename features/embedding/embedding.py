@@ -95,15 +95,25 @@ def pool_fields(cells: Cells, weights: np.ndarray, images: np.ndarray, maps: Map
         image = resized(_some(images, fields, xp), factor, _MULTIPLE, xp)
         pixels = _some(weights, fields, xp), _some(cells.cell_labels, fields, xp), xp.asarray(mine.astype(np.int32)) + 1
         of_cells = xp.asarray(np.searchsorted(fields, field[mine]).astype(np.int32)), _some(cells.boxes, mine, xp)
-        starts = _some(cells.crop_starts[:-1], mine, xp), cells.n_crop_pixels
         for m, one in enumerate(maps(xp.ascontiguousarray(image, np.float32))):
             sides = zip(images.shape[2:], one.shape[2:], image.shape[2:], strict=True)
-            places = [xp.asarray(map_places(n, n_map, factor * shown / n_map)) for n, n_map, shown in sides]
-            values = device.kernels.map_pooling.pool_maps(one, *pixels, *of_cells, *starts, *places)
+            rows, columns = (xp.asarray(map_places(n, n_map, factor * shown / n_map)) for n, n_map, shown in sides)
+            starts = map_box_starts(of_cells[1], rows, columns, xp)
+            packed = starts, int(starts[-1])
+            values = device.kernels.map_pooling.pool_maps(one, *pixels, *of_cells, *packed, rows, columns)
             if m == len(pooled):
                 pooled.append(xp.empty((cells.n, *values.shape[1:]), np.float32))
             pooled[m][xp.asarray(mine)] = values
     return xp.concatenate([of_map[:, k] for k in (0, 1) for of_map in pooled], axis=1)
+
+
+def map_box_starts(boxes: np.ndarray, rows: np.ndarray, columns: np.ndarray, xp: ModuleType) -> np.ndarray:
+    """Where each cell begins if the map pixels of all boxes lie one after the other: int64, shape (n + 1,)."""
+    down = rows[boxes[:, 2] - 1] - rows[boxes[:, 0]] + 1
+    across = columns[boxes[:, 3] - 1] - columns[boxes[:, 1]] + 1
+    starts = xp.zeros(len(boxes) + 1, np.int64)
+    xp.cumsum(down * across, dtype=np.int64, out=starts[1:])
+    return starts
 
 
 def _some(array: np.ndarray, chosen: np.ndarray, xp: ModuleType) -> np.ndarray:

@@ -131,9 +131,9 @@ def test_no_matrix_says_what_to_run(columns, tmp_path):
 def test_only_what_is_kept_is_pooled(columns, shard, monkeypatch):
     asked = []
 
-    def spy(values, index, n_fields, pools):
+    def spy(values, index, n_fields, pools, mass):
         asked.append((values.shape[1], list(pools)))
-        return pool(values, index, n_fields, pools)
+        return pool(values, index, n_fields, pools, mass)
 
     monkeypatch.setattr("features.extraction.pooling.pool", spy)
     pool_shard(*shard, columns)

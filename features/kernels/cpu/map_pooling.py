@@ -30,12 +30,12 @@ def pool_maps(
         The cells' ids in the labels.
     field : ndarray of int32, shape (n,)
     boxes : ndarray of int32, shape (n, 4)
-    starts : ndarray of int64, shape (n,)
-        Where each cell's sums of weights begin in an array of `n_packed`: it has no more map pixels than its box has
-        image pixels.
+    starts : ndarray of int64, shape (n + 1,)
+        Where each cell begins if the map pixels of all boxes lie one after the other.
     n_packed : int
+        starts[-1].
     rows, columns : ndarray of int32, shapes (H,), (W,)
-        The map row of each image row, the map column of each image column; rising by at most 1.
+        The map row of each image row, the map column of each image column; rising.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def pool_maps(
         top, left, bottom, right = boxes[i]
         first_row, first_column = rows[top], columns[left]
         across = columns[right - 1] - first_column + 1
-        sums = packed[starts[i] : starts[i] + (rows[bottom - 1] - first_row + 1) * across]
+        sums = packed[starts[i] : starts[i + 1]]
         for y in range(top, bottom):
             line = sums[(rows[y] - first_row) * across :]
             for x in range(left, right):

@@ -4,6 +4,7 @@ import cuda_on_cpu
 import numpy as np
 import pytest
 
+from features.embedding.embedding import map_box_starts
 from features.embedding.field_maps import map_places
 
 
@@ -23,11 +24,11 @@ def given_for(cells, rng, step):
     weights = rng.integers(1, 10_001, cells.cell_labels.shape).astype(np.uint16)
     places = [map_places(n, n_map, step) for n, n_map in zip((height, width), shape, strict=True)]
     ids = np.arange(1, cells.n + 1, dtype=np.int32)
-    where = (ids, cells.field, cells.boxes, cells.crop_starts[:-1], cells.n_crop_pixels, *places)
-    return maps, weights, cells.cell_labels, *where
+    starts = map_box_starts(cells.boxes, *places, np)
+    return maps, weights, cells.cell_labels, ids, cells.field, cells.boxes, starts, int(starts[-1]), *places
 
 
-@pytest.mark.parametrize("step", [1, 3.5, 4, 16])
+@pytest.mark.parametrize("step", [0.5, 1, 3.5, 4, 16])
 def test_a_map_pixel_counts_by_the_cells_pixels_in_it(painted, rng, step):
     given = given_for(painted, rng, step)
     maps, weights, labels, *_, rows, columns = given
