@@ -8,10 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+import numpy as np
+
 from commands.job import Job
+from commands.plates import new_scales
 from engine.errors import InputError
 from models.data.corrected_labels import read_corrected_labels
-from models.fitted import load
+from models.data.plate_normalisation import FieldScales
+from models.fitted import Fitted, load
+from store.places import read_places
 from store.run_folder import read_config
 
 _log = logging.getLogger(__name__)
@@ -54,7 +59,12 @@ def show(job: Job, options: ReviewOptions, refit: Callable[[], object]) -> NoRet
 
     listening = open_port(options.port)
     gate = Gate(listening.getsockname()[1])
-    review = Review(job.folder, job.data, options.masks, refit)
+
+    def scales_of(fitted: Fitted, split: str, ids: tuple[str, ...], values: np.ndarray) -> FieldScales | None:
+        places = read_places(job.data, job.folder.measured(split), ids)
+        return new_scales(job, fitted, places, ids, values)
+
+    review = Review(job.folder, job.data, options.masks, refit, scales_of)
     review.begin()
     sys.stdout.write(f"review of {job.run}: {gate.address}\n")
     sys.stdout.flush()

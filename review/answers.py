@@ -1,6 +1,6 @@
 """What the page is told about the run, its fields and its cells, as JSON can hold it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,14 +27,19 @@ def run_facts(review: Review) -> dict[str, Any]:
     """What does not change while the page is open, but by a refit."""
     known, labels = review.catalogue, review.labels.table()
     fitted = known.fitted
-    named = [name for name in dict.fromkeys(known.group) if name]
     return {
         "run": str(review.folder.root), "data": str(review.data), "by": review.by, "classes": list(known.classes),
         "trainable": [is_trainable(review, name) for name in known.classes], "may_add": review.may_add_classes,
         "fields": {split: int((known.split == split).sum()) for split in ("train", "test")},
         "fit": fitted is not None, "no_fit": known.no_fit, "folds": fitted.leaderboard.folds if fitted else "",
-        "groups": named[:2000], "doubted": len(known.doubts), "counts": label_counts(labels),
+        "groups": _names(known.group), "plates": _names(known.plate),
+        "doubted": len(known.doubts), "counts": label_counts(labels),
     }  # fmt: skip
+
+
+def _names(of_all: Sequence[str]) -> list[str]:
+    """The names of groups or plates in order of appearance, as many as a list can show."""
+    return [name for name in dict.fromkeys(of_all) if name][:2000]
 
 
 def label_counts(labels: LabelTable) -> dict[str, Any]:
@@ -157,8 +162,12 @@ def why(review: Review, i: int, name: str) -> dict[str, Any]:
     if known.fitted is None or not is_trainable(review, name):
         return {"reasons": [], "cells": []}
     j, of_field, index = known.classes.index(name), review.field_values(i), review.cells()
-    scores = [] if index is None else cell_scores(known.fitted, index, known.columns, i, of_field, j)
-    return {"reasons": reasons(known.fitted, known.columns, of_field, j), "cells": scores}
+
+    def on_scale(values: np.ndarray) -> np.ndarray:
+        return review.on_scale(i, values)
+
+    scores = [] if index is None else cell_scores(known.fitted, index, known.columns, i, of_field, j, on_scale)
+    return {"reasons": reasons(known.fitted, known.columns, of_field, j, on_scale), "cells": scores}
 
 
 def is_trainable(review: Review, name: str) -> bool:
@@ -187,7 +196,8 @@ def points(review: Review, level: str, colour: str, name: str) -> dict[str, Any]
     level : str
         "fields" or "cells".
     colour : str
-        "label", "call", "probability" (of the class `name`), "group", "split", "feature" (of the name `name`), "none".
+        "label", "call", "probability" (of the class `name`), "group", "plate", "split", "feature" (of that name), or
+        "none".
     """
     if level == "cells":
         found, index = review.cell_map(), review.cells()
@@ -232,8 +242,8 @@ def _colours(review: Review, rows: np.ndarray, colour: str, name: str, own: np.n
         first = np.where(matrix.any(1), matrix.argmax(1), -1)
         rarest = np.where(matrix, matrix.sum(0), np.iinfo(np.int64).max).argmin(1)
         return {"category": np.where(first < 0, -1, rarest)[rows].tolist(), "names": names}
-    if colour in ("group", "split"):
-        of_all = list(known.group) if colour == "group" else known.split.tolist()
+    if colour in ("group", "plate", "split"):
+        of_all = {"group": known.group, "plate": known.plate, "split": known.split.tolist()}[colour]
         names = list(dict.fromkeys(filter(None, of_all)))
         at = {text: k for k, text in enumerate(names)}
         return {"category": [at.get(of_all[i], -1) for i in rows], "names": names}

@@ -13,6 +13,7 @@ from models.data.training_set import find_groups
 from models.fitted import Fitted, load
 from models.trust.label_errors import find_label_errors
 from store.matrix import matrix_columns, read_columns, read_hashes
+from store.places import read_places
 from store.run_folder import SPLITS, RunFolder
 from store.schema import METADATA_ID
 from store.untrusted_input import read_numbers
@@ -32,6 +33,8 @@ class Catalogue:
         "train" or "test".
     group : tuple of str
         The group of each training field, if groups are known, else "".
+    plate : tuple of str
+        The plate of each field, if it is known, else "".
     cells : ndarray of float, shape (n,)
         Cells in each field; NaN where they were not counted.
     classes : tuple of str
@@ -56,6 +59,7 @@ class Catalogue:
     kept: np.ndarray
     split: np.ndarray
     group: tuple[str, ...]
+    plate: tuple[str, ...]
     cells: np.ndarray
     classes: tuple[str, ...]
     columns: pd.DataFrame
@@ -127,9 +131,10 @@ def read_catalogue(folder: RunFolder, data: Path, further: Callable[[tuple[str, 
         doubt[i] = max(one[3] for one in found)
     split = np.concatenate([np.full(len(in_split[name]), name) for name in there])[first]
     groups, cells = _groups(data, in_split.get("train", ()), len(ids)), _count_cells(folder, columns, there)[first]
+    plates = _plates(folder, data, in_split, ids)
     return Catalogue(
-        ids, first, split, groups, cells, classes, columns, fitted, no_fit, fitted_row, probabilities, calls, doubt,
-        doubts,
+        ids, first, split, groups, plates, cells, classes, columns, fitted, no_fit, fitted_row, probabilities, calls,
+        doubt, doubts,
     )  # fmt: skip
 
 
@@ -163,6 +168,19 @@ def _groups(data: Path, ids: Sequence[str], n: int) -> tuple[str, ...]:
         return ("",) * n
     named = [f"group {k + 1}" if known else "" for k, known in zip(groups.numbers, groups.named, strict=True)]
     return (*named, *([""] * (n - len(named))))
+
+
+def _plates(folder: RunFolder, data: Path, in_split: dict[str, tuple[str, ...]], ids: Sequence[str]) -> tuple[str, ...]:
+    """The plates as a table or the image names give them; "" where they do not, or the table cannot be used."""
+    known: dict[str, str] = {}
+    for split, fields in in_split.items():
+        try:
+            places = read_places(data, folder.measured(split), fields)
+        except InputError:
+            continue
+        column = places.find("plate")
+        known |= dict(zip(fields, places.columns[column], strict=True)) if column else {}
+    return tuple(known.get(field, "") for field in ids)
 
 
 def _count_cells(folder: RunFolder, columns: pd.DataFrame, there: Sequence[str]) -> np.ndarray:

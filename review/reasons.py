@@ -1,5 +1,6 @@
 """Why a field is called as it is: blocks of features in words, and the cells that score highest for a call."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,15 @@ from report.rows import rows_of
 from review.cells import CellIndex
 from store.matrix import matrix_columns
 
+OnScale = Callable[[np.ndarray], np.ndarray]
+
 BLOCKS = 6
 """Blocks of features that are listed for a class."""
 
 
-def reasons(fitted: Fitted, columns: pd.DataFrame, of_field: np.ndarray, organelle: int) -> list[dict[str, Any]]:
+def reasons(
+    fitted: Fitted, columns: pd.DataFrame, of_field: np.ndarray, organelle: int, on_scale: OnScale
+) -> list[dict[str, Any]]:
     """The blocks of features that move one field's log-odds of a class most, in words.
 
     Parameters
@@ -31,8 +36,10 @@ def reasons(fitted: Fitted, columns: pd.DataFrame, of_field: np.ndarray, organel
         The field's row of the matrix, all columns.
     organelle : int
         A trainable class.
+    on_scale : callable
+        Brings values in the columns of the fit to the scale of the field's plate, if the fit has plates.
     """
-    values = _named(columns, of_field[None], fitted)
+    values = on_scale(_named(columns, of_field[None], fitted))
     described = fitted_columns(fitted, columns)
     rows = rows_of(described)
     contributed = log_odds_contributions(fitted, organelle, values)[0]
@@ -48,14 +55,20 @@ def reasons(fitted: Fitted, columns: pd.DataFrame, of_field: np.ndarray, organel
 
 
 def cell_scores(
-    fitted: Fitted, index: CellIndex, columns: pd.DataFrame, row: int, of_field: np.ndarray, organelle: int
+    fitted: Fitted,
+    index: CellIndex,
+    columns: pd.DataFrame,
+    row: int,
+    of_field: np.ndarray,
+    organelle: int,
+    on_scale: OnScale,
 ) -> list[dict[str, float]]:
     """Each cell's score for a trainable class, above the field's median cell; highest first."""
     found = index.as_fields(row, columns, of_field)
     if found is None:
         return []
     cells, matrix = found
-    scores = stacked_score(fitted, organelle, matrix.named(fitted.columns))
+    scores = stacked_score(fitted, organelle, on_scale(matrix.named(fitted.columns)))
     above = above_median(scores, np.zeros(len(cells), np.int64))
     order = np.argsort(-above, kind="stable")
     return [{"cell": int(index.number[cells[k]]), "score": float(above[k])} for k in order]

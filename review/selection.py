@@ -51,7 +51,8 @@ def select(query: Mapping[str, Any], catalogue: Catalogue, labels: LabelTable, k
     ----------
     query : mapping
         Filters (all optional): split, label, call, low and high (probability of `call`, or else of `label`), labelled,
-        corrected, unusable, doubted, unlike, wrong (labels and calls differ), group, text, rows; sort, descending.
+        corrected, unusable, doubted, unlike, wrong (labels and calls differ), group, plate, text, rows; sort,
+        descending.
 
     Raises
     ------
@@ -79,8 +80,9 @@ def select(query: Mapping[str, Any], catalogue: Catalogue, labels: LabelTable, k
     for name, state in states.items():
         if query.get(name) is not None:
             kept &= state == bool(query[name])
-    if group := query.get("group"):
-        kept &= np.array(catalogue.group) == group
+    for name, of_all in (("group", catalogue.group), ("plate", catalogue.plate)):
+        if query.get(name):
+            kept &= np.array(of_all) == query[name]
     if text := str(query.get("text") or "").casefold():
         matching = [text in field.casefold() or text in labels.notes.get(i, "").casefold()
                     for i, field in enumerate(catalogue.ids)]  # fmt: skip

@@ -14,6 +14,8 @@ from engine.errors import InputError, UsageError
 from engine.ids import shown
 from engine.running.progress import Progress
 from models.data.corrected_labels import TRAIN
+from models.data.plate_normalisation import FieldScales
+from models.fitted import Fitted
 from models.trust.label_next import most_useful
 from review.catalogue import Catalogue, read_catalogue
 from review.cells import CellIndex, count_shards, read_cells_index
@@ -24,8 +26,9 @@ from review.selection import Known
 from review.spaces import CellMap, FieldSpace, map_cells, place_fields
 from review.tasks import Tasks
 from store.classes import plain, why_no_class
-from store.matrix import matrix_columns
+from store.matrix import matrix_columns, read_hashes
 from store.run_folder import SPLITS, RunFolder, read_config
+from store.schema import METADATA_ID
 from store.untrusted_input import read_numbers
 
 NEXT = 100
@@ -38,11 +41,18 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Predicted:
-    """Probabilities and calls of the fields that were not fitted on, by row."""
+    """Probabilities and calls of the fields that were not fitted on, by row.
+
+    `scales` are of the plates of all fields, by split, if the fit normalises features by plates.
+    """
 
     rows: np.ndarray
     probabilities: np.ndarray
     calls: np.ndarray
+    scales: dict[str, FieldScales]
+
+
+ScalesOf = Callable[[Fitted, str, tuple[str, ...], np.ndarray], FieldScales | None]
 
 
 class Review:
@@ -57,9 +67,16 @@ class Review:
         Folder of label images, for outlines, if the fields were measured with masks.
     refit : callable
         Fits the run anew with its settings and, where possible, its folds.
+    scales_of : callable, optional
+        Given a fit, a split, its ids and values in the fit's columns, returns the scales of their plates, or None if
+        the fit does not normalise by plates.
     """
 
-    def __init__(self, folder: RunFolder, data: Path, masks: Path | None, refit: Callable[[], object]) -> None:
+    def __init__(
+        self, folder: RunFolder, data: Path, masks: Path | None, refit: Callable[[], object],
+        scales_of: ScalesOf = lambda fitted, split, ids, values: None,
+    ) -> None:  # fmt: skip
+        self._scales_of = scales_of
         self.folder, self.data, self.by = folder, data, user_name()
         self._refit, self._masks = refit, masks
         self.tasks = Tasks()
@@ -218,13 +235,20 @@ class Review:
     def _predict(self, progress: Progress) -> Predicted:
         known = self.catalogue
         rows = np.flatnonzero(known.fitted_row < 0)
-        if known.fitted is None or not len(rows):
-            return Predicted(rows[:0], known.probabilities[:0], known.calls[:0])
+        if known.fitted is None or (not len(rows) and known.fitted.plates is None):
+            return Predicted(rows[:0], known.probabilities[:0], known.calls[:0], {})
         self.tasks.expect("predictions", "predicting fields that were not fitted on", len(rows))
         names, place = list(known.fitted.columns), np.flatnonzero(known.kept)[rows]
-        probabilities, calls, start = [], [], 0
+        probabilities, calls, start = [known.probabilities[:0]], [known.calls[:0]], 0
+        scales: dict[str, FieldScales] = {}
         for split in self._splits():
             values = read_numbers(self.folder.matrix(split), names)
+            if known.fitted.plates is not None:
+                ids = tuple(read_hashes(self.folder.matrix(split))[METADATA_ID])
+                found = self._scales_of(known.fitted, split, ids, values)
+                if found is None:
+                    raise InputError(f"the plates of the {split} fields are not known, so they cannot be predicted.")
+                scales[split], values = found, found.apply(ids, values)
             mine = place[(place >= start) & (place < start + len(values))] - start
             start += len(values)
             for k in range(0, len(mine), _PIECE):
@@ -232,7 +256,25 @@ class Review:
                 probabilities.append(p)
                 calls.append(called)
                 progress.advance(len(p))
-        return Predicted(rows, np.concatenate(probabilities), np.concatenate(calls))
+        k = len(known.fitted.classes.names)
+        probabilities[0], calls[0] = probabilities[0][:, :k], calls[0][:, :k]
+        return Predicted(rows, np.concatenate(probabilities), np.concatenate(calls), scales)
+
+    def on_scale(self, row: int, values: np.ndarray) -> np.ndarray:
+        """Values of a field or of its cells, in the columns of the fit, as the fit takes them.
+
+        Raises
+        ------
+        InputError
+            If the fit normalises by plates and the plates' scales are not known (yet).
+        """
+        known, state = self.catalogue, self.tasks.state("predictions")
+        if known.fitted is None or known.fitted.plates is None:
+            return values
+        scales = state.result.scales.get(str(known.split[row])) if isinstance(state.result, Predicted) else None
+        if scales is None:
+            raise InputError(state.error or "The scales of the plates are not known yet. Try again in a moment.")
+        return scales.apply([known.ids[row]] * len(values), values)
 
     def refit(self) -> dict[str, Any]:
         """Start a refit, unless one is running; returns its state."""

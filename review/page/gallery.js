@@ -63,6 +63,8 @@ export function makeGallery(root, run, level, given = {}) {
     cells && flag("border", "cut by the image border"),
     run.fields.test > 0 && level !== "next" && select("set", [["", "train and test"], ["train", "train"], ["test", "test"]],
       state.query.split || "", (value) => set("split", value)),
+    run.plates.length > 1 && select("plate", [["", "any"], ...run.plates.map((name) => [name, name])], state.query.plate || "",
+      (value) => set("plate", value)),
     run.groups.length > 1 && select("group", [["", "any"], ...run.groups.map((name) => [name, name])], state.query.group || "",
       (value) => set("group", value)),
     el("button", { type: "button", on: { click: () => { delete kept[level]; root.dispatchEvent(new CustomEvent("again")); } } }, "Clear filters"));

@@ -21,7 +21,7 @@ export function makeMap(root, run, show) {
 
   function controlsAnew() {
     const colours = [["label", "label"], ...(run.fit ? [["call", "call"], ["probability", "probability of a class"]] : []),
-      ...(run.groups.length > 1 ? [["group", "group"]] : []), ...(run.fields.test ? [["split", "train or test"]] : []), ["feature", "a feature"]];
+      ...(run.plates.length > 1 ? [["plate", "plate"]] : []), ...(run.groups.length > 1 ? [["group", "group"]] : []), ...(run.fields.test ? [["split", "train or test"]] : []), ["feature", "a feature"]];
     const byClass = ["label", "call", "probability"].includes(kept.colour);
     nameHolder.replaceChildren(byClass ? select("class", [...(kept.colour === "probability" ? [] : [["", "the rarest of each field"]]), ...run.classes.map((name) => [name, name])], kept.name,
       (value) => { kept.name = value; load(); }) : kept.colour === "feature" ? nameInput : "");

@@ -38,6 +38,13 @@ def fitted(tmp_path_factory):
     return made
 
 
+@pytest.fixture(scope="module")
+def page(fitted):
+    """The address of one page for the tests that do not end it."""
+    with page_of(fitted) as (address, _):
+        yield address
+
+
 def rows(made) -> list[dict[str, str]]:
     path = made.data / "corrections.csv"
     return list(csv.DictReader(path.open())) if path.is_file() else []
@@ -93,55 +100,53 @@ def test_several_fields_at_once_and_label_next_without_a_fit(tab, tmp_path):
         assert [row["Action"] for row in on_disk(made, 4)] == ["add", "add", "undo", "undo"]
 
 
-def test_a_field_opens_with_its_channels_calls_reasons_and_history(tab, fitted):
-    with page_of(fitted) as (address, _):
-        tab.visit(address + "#fields")
-        tab.until(f"{CARDS} === 24")
-        tab.until("document.activeElement.className.includes('card')")
-        tab.press("Enter")
-        tab.until("location.hash === '#field=train-000'")
-        tab.until("document.querySelectorAll('.channel').length === 4")
-        tab.until("document.body.textContent.includes('96 × 96 px')")
-        tab.until("document.body.textContent.includes('Reasons for and against')", 40)
-        tab.until("document.body.textContent.includes('Cells that look most like')", 40)
-        tab.until("document.querySelectorAll('.similar .card').length > 0")
-        tab.until(f"{LIT} > 1000")
-        x, y, w, h = tab.run(f"(({{x, y, width, height}}) => [x, y, width, height])({CANVAS}.getBoundingClientRect())")
-        place = (x + w / 2 + (28 - 48) / 96 * min(w, h), y + h / 2 + (30 - 48) / 96 * min(w, h))
-        ends = time.monotonic() + 60  # until the cells are found
-        while not tab.run("/Cell [12]$/.test(document.querySelector('.one .hint').textContent)"):
-            assert time.monotonic() < ends
-            tab.drag([place])
-        with_red = tab.run(LIT)
-        tab.run("dispatchEvent(new KeyboardEvent('keydown', {key: '!', code: 'Digit1', shiftKey: true}))")
-        assert tab.run(LIT) < with_red
-        tab.run(f"window.prompt = () => {HOSTILE!r}")
-        tab.press(",")
-        tab.until("[...document.querySelectorAll('td')].some((cell) => cell.textContent.startsWith('<img src=x'))")
-        assert tab.run("document.body.dataset.owned") is None
-        tab.press("Escape")
-        tab.until(f"{CARDS} === 24")
-        assert [one for one in tab.complaints if "willReadFrequently" not in one] == []
+def test_a_field_opens_with_its_channels_calls_reasons_and_history(tab, page):
+    tab.visit(page + "#fields")
+    tab.until(f"{CARDS} === 24")
+    tab.until("document.activeElement.className.includes('card')")
+    tab.press("Enter")
+    tab.until("location.hash === '#field=train-000'")
+    tab.until("document.querySelectorAll('.channel').length === 4")
+    tab.until("document.body.textContent.includes('96 × 96 px')")
+    tab.until("document.body.textContent.includes('Reasons for and against')", 40)
+    tab.until("document.body.textContent.includes('Cells that look most like')", 40)
+    tab.until("document.querySelectorAll('.similar .card').length > 0")
+    tab.until(f"{LIT} > 1000")
+    x, y, w, h = tab.run(f"(({{x, y, width, height}}) => [x, y, width, height])({CANVAS}.getBoundingClientRect())")
+    place = (x + w / 2 + (28 - 48) / 96 * min(w, h), y + h / 2 + (30 - 48) / 96 * min(w, h))
+    ends = time.monotonic() + 60  # until the cells are found
+    while not tab.run("/Cell [12]$/.test(document.querySelector('.one .hint').textContent)"):
+        assert time.monotonic() < ends
+        tab.drag([place])
+    with_red = tab.run(LIT)
+    tab.run("dispatchEvent(new KeyboardEvent('keydown', {key: '!', code: 'Digit1', shiftKey: true}))")
+    assert tab.run(LIT) < with_red
+    tab.run(f"window.prompt = () => {HOSTILE!r}")
+    tab.press(",")
+    tab.until("[...document.querySelectorAll('td')].some((cell) => cell.textContent.startsWith('<img src=x'))")
+    assert tab.run("document.body.dataset.owned") is None
+    tab.press("Escape")
+    tab.until(f"{CARDS} === 24")
+    assert [one for one in tab.complaints if "willReadFrequently" not in one] == []
 
 
-def test_a_lasso_on_the_map_selects_into_the_gallery(tab, fitted):
-    with page_of(fitted) as (address, _):
-        for level, n in (("fields", 26), ("cells", None)):
-            tab.visit(address + "#map")
-            tab.until("!!document.querySelector('#plot')")
-            tab.run(f"""(() => {{ const s = document.querySelector('.filters select'); s.value = '{level}';
-                s.dispatchEvent(new Event('change')); }})()""")
-            tab.until("document.body.textContent.includes('Draw a line around points')")
-            tab.until(f"document.querySelector('.mapped').textContent.includes('{level}, placed')")
-            box = tab.run("(({x, y, width, height}) => [x, y, width, height])(plot.getBoundingClientRect())")
-            x, y, w, h = box
-            around = [(x + 1, y + 1), (x + w - 1, y + 1), (x + w - 1, y + h - 1), (x + 1, y + h - 1), (x + 1, y + 2)]
-            tab.drag(around)
-            tab.until("/^[1-9].* selected/.test(document.querySelector('.actions p').textContent)")
-            if n:
-                assert tab.run("document.querySelector('.actions p').textContent") == f"{n} fields selected"
-            tab.run("document.querySelector('button.main').click()")
-            tab.until(f"location.hash === '#{level}' && {CARDS} > 0")
+def test_a_lasso_on_the_map_selects_into_the_gallery(tab, page):
+    for level, n in (("fields", 26), ("cells", None)):
+        tab.visit(page + "#map")
+        tab.until("!!document.querySelector('#plot')")
+        tab.run(f"""(() => {{ const s = document.querySelector('.filters select'); s.value = '{level}';
+            s.dispatchEvent(new Event('change')); }})()""")
+        tab.until("document.body.textContent.includes('Draw a line around points')")
+        tab.until(f"document.querySelector('.mapped').textContent.includes('{level}, placed')")
+        box = tab.run("(({x, y, width, height}) => [x, y, width, height])(plot.getBoundingClientRect())")
+        x, y, w, h = box
+        around = [(x + 1, y + 1), (x + w - 1, y + 1), (x + w - 1, y + h - 1), (x + 1, y + h - 1), (x + 1, y + 2)]
+        tab.drag(around)
+        tab.until("/^[1-9].* selected/.test(document.querySelector('.actions p').textContent)")
+        if n:
+            assert tab.run("document.querySelector('.actions p').textContent") == f"{n} fields selected"
+        tab.run("document.querySelector('button.main').click()")
+        tab.until(f"location.hash === '#{level}' && {CARDS} > 0")
 
 
 def test_a_refit_from_the_page_shows_scores_before_and_after(tab, tmp_path):
@@ -194,14 +199,13 @@ def test_a_server_killed_while_it_saves_loses_nothing(tab, tmp_path):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("view", ["fields", "next", "cells", "map", "refit"])
-def test_every_view_has_names_for_its_controls_and_fits_a_tablet(tab, fitted, view, theme):
-    with page_of(fitted) as (address, _):
-        tab.theme(theme)
-        tab.visit(f"{address}#{view}", width=820)
-        tab.until("document.getElementById('view').children.length > 0")
-        tab.until("document.getElementById('view').textContent.length > 20")
-        silent = """[...document.querySelectorAll('button, a, input, select, img, canvas')].filter((e) => !(
-            e.textContent.trim() || e.ariaLabel || e.labels?.length || e.getAttribute('alt') !== null)).length"""
-        assert tab.run(silent) == 0
-        assert tab.run("document.documentElement.scrollWidth") <= 820
-        assert [one for one in tab.complaints if "willReadFrequently" not in one] == []
+def test_every_view_has_names_for_its_controls_and_fits_a_tablet(tab, page, view, theme):
+    tab.theme(theme)
+    tab.visit(f"{page}#{view}", width=820)
+    tab.until("document.getElementById('view').children.length > 0")
+    tab.until("document.getElementById('view').textContent.length > 20")
+    silent = """[...document.querySelectorAll('button, a, input, select, img, canvas')].filter((e) => !(
+        e.textContent.trim() || e.ariaLabel || e.labels?.length || e.getAttribute('alt') !== null)).length"""
+    assert tab.run(silent) == 0
+    assert tab.run("document.documentElement.scrollWidth") <= 820
+    assert [one for one in tab.complaints if "willReadFrequently" not in one] == []

@@ -1,0 +1,127 @@
+"""What the page shows of a run: predictions as the commands make them, filters, cells, labels as they stand."""
+
+import time
+
+import numpy as np
+import pytest
+from review_run import fit_quickly, make_review
+
+import pipeline
+from commands.job import Job
+from commands.plates import PlateOptions, new_scales
+from commands.submit import read_test_fields
+from engine.errors import UsageError
+from models.fitted import load
+from review import answers
+from review.selection import select
+from review.state import Review
+from store.places import read_places
+
+
+def opened(made, **options) -> Review:
+    review = Review(Job(made.run, made.data).folder, made.data, None, lambda: None, **options)
+    review.begin()
+    ends = time.monotonic() + 60
+    while any(state["stage"] in ("waiting", "running") for state in review.tasks.shown().values()):
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+    assert [state["error"] for state in review.tasks.shown().values() if state["error"]] == []
+    return review
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    made = make_review(tmp_path_factory.mktemp("fitted"), images=False)
+    fit_quickly(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def review(made):
+    return opened(made)
+
+
+def test_training_fields_have_held_out_probabilities_and_test_fields_those_of_the_fit(made, review):
+    fitted, job = load(made.run), Job(made.run, made.data)
+    probabilities, calls = review.predicted()
+    np.testing.assert_array_equal(probabilities[:24], fitted.probabilities)
+    ids, values = read_test_fields(job, fitted)
+    assert review.catalogue.ids[24:] == ids
+    expected, called = fitted.predict(values)
+    np.testing.assert_array_equal(probabilities[24:], expected)
+    np.testing.assert_array_equal(calls[24:], called)
+
+
+def test_a_fit_by_plates_is_applied_on_the_scale_of_the_plate(tmp_path):
+    made = make_review(tmp_path, images=False)
+    fields = [*(f"train-{k:03d}" for k in range(24)), "test-000", "test-001"]
+    rows = "".join(f"{field},{'P1' if k % 2 else 'P2'}\n" for k, field in enumerate(fields))
+    (made.data / "fields.csv").write_text(f"Id,Plate\n{rows}")
+    job = Job(made.run, made.data, workers=1, quiet=True)
+    plates = PlateOptions(normalise_by="plate")
+    pipeline.fit(job, n_folds=3, members=("linear",), plates=plates)
+    fitted = load(made.run)
+
+    def scales_of(fitted, split, ids, values):
+        return new_scales(job, fitted, read_places(job.data, job.folder.measured(split), ids), ids, values)
+
+    review = opened(made, scales_of=scales_of)
+    expected, _ = fitted.predict(read_test_fields(job, fitted)[1])
+    np.testing.assert_array_equal(review.predicted()[0][24:], expected)
+    name = next(name for name in review.catalogue.classes if answers.is_trainable(review, name))
+    assert answers.why(review, 0, name)["reasons"]
+    assert answers.run_facts(review)["plates"] == ["P2", "P1"]
+    assert answers.fields_page(review, {"plate": "P1"})["total"] == 13
+
+
+def test_filters_and_orders(review):
+    labels, known, catalogue = review.labels.table(), review.known(), review.catalogue
+    every = select({}, catalogue, labels, known)
+    assert len(every) == 26
+    assert select({"label": "Nucleoplasm", "split": "train"}, catalogue, labels, known).tolist() == list(
+        range(0, 24, 2)
+    )
+    assert select({"labelled": False}, catalogue, labels, known).tolist() == [24, 25]
+    assert select({"text": "TEST-"}, catalogue, labels, known).tolist() == [24, 25]
+    assert select({"rows": [3, 99, "x"]}, catalogue, labels, known).tolist() == [3]
+    unsure = known.uncertainty[select({"sort": "uncertainty"}, catalogue, labels, known)]
+    assert (np.diff(unsure) <= 0).all()
+    p = known.probabilities[:, 0]
+    high = select({"label": "Nucleoplasm", "low": 0.5}, catalogue, labels, known)
+    assert high.tolist() == np.flatnonzero((p >= 0.5) & labels.matrix[:, 0]).tolist()
+    name = answers.features(review)["fields"][0][0]
+    values = review.feature(name)[select({"sort": "feature", "feature": name}, catalogue, labels, known)]
+    assert (np.diff(values[~np.isnan(values)]) <= 0).all()
+    for bad in ({"label": "Flagellum"}, {"sort": "taste"}, {"sort": "feature", "feature": "x"}):
+        with pytest.raises(UsageError):
+            select(bad, catalogue, labels, known)
+
+
+def test_cells_belong_to_their_fields(review):
+    index = review.cells()
+    page = answers.cells_page(review, {"text": "train-003", "size": 50})
+    assert page["total"] == int((index.field == 3).sum()) > 0
+    assert {row["id"] for row in page["rows"]} == {"train-003"}
+    assert [row["cell"] for row in page["rows"]] == list(range(1, page["total"] + 1))
+    for level, n in (("cells", len(index.field)), ("fields", 26)):
+        while (found := answers.points(review, level, "label", "")).get("waiting"):
+            time.sleep(0.02)
+        assert found["all"] == len(found["x"]) == n
+        assert 0 <= min(found["x"]) <= max(found["y"]) <= 10_000
+
+
+def test_a_class_of_ones_own_is_offered_where_there_is_no_train_csv(tmp_path):
+    made = make_review(tmp_path, labelled=False, images=False)
+    review = opened(made)
+    review.add_class("Flagellum")
+    assert review.catalogue.classes[-1] == "Flagellum"
+    review.labels.save([{"entry": "e", "id": "train-000", "action": "add", "value": "Flagellum"}], "me")
+    assert opened(made).catalogue.classes[-1] == "Flagellum"
+    for bad in ("flagellum", "a|b", "=1", ""):
+        with pytest.raises(UsageError):
+            review.add_class(bad)
+
+
+def test_the_classes_of_train_csv_are_all(review):
+    with pytest.raises(UsageError, match="the classes are those of"):
+        review.add_class("Flagellum")
