@@ -176,8 +176,8 @@ def fit(
     members: Annotated[
         str | None,
         typer.Option(
-            help="First-level models, with commas between: lightgbm, xgboost, linear, kernel; each alone or on a "
-            "set of columns, e.g. linear-protein.",
+            help="First-level models, with commas between: lightgbm, xgboost, linear, kernel; each alone or on sets of "
+            "columns, e.g. linear-protein or lightgbm-protein+landmarks.",
             show_default="by the table's shape",
         ),
     ] = None,

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from models.first_level.defaults import default_members, default_parameters
-from models.first_level.members import BOOSTERS, COLUMN_SETS, KINDS, column_set_of, is_member, kind_of
+from models.first_level.members import BOOSTERS, COLUMN_SETS, KINDS, column_sets_of, is_member, kind_of
 from store.classes import ORGANELLES
 
 FEWEST_FOLDS = 3
@@ -103,9 +103,8 @@ class FitSettings:
 
 def check_member(name: str, given: dict[str, Any], defaults: dict[str, Any], sets: tuple[str, ...]) -> None:
     """Raise ValueError if a member's set of columns or parameters cannot be."""
-    asked = column_set_of(name)
-    if asked and asked not in sets:
-        raise ValueError(f"member {name}: the table has no column of the set {asked}")
+    if missing := [one for one in column_sets_of(name) if one not in sets]:
+        raise ValueError(f"member {name}: the table has no column of the set {missing[0]}")
     for key, value in given.items():
         if key not in defaults:
             raise ValueError(f"[{name}] has no parameter {key!r}; expected some of {', '.join(defaults)}")

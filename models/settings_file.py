@@ -71,7 +71,11 @@ def settings_text(settings: FitSettings, n_rows: int, n_columns: int) -> str:
     lines += [f"{name} = {_toml(getattr(settings, attribute))}" for name, attribute in _NAMES.items()]
     lines.append(f"members = {_toml(settings.members)}")
     for name, parameters in settings.parameters.items():
-        lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in parameters.items())]
+        lines += [
+            "",
+            f"[{name}]" if "+" not in name else f'["{name}"]',
+            *(f"{key} = {_toml(value)}" for key, value in parameters.items()),
+        ]
     return "\n".join(lines)
 
 

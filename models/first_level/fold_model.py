@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.files import content_hash, read_json
 from engine.running.arrays import taken
-from models.first_level.members import COLUMN_SETS, column_set_of, member
+from models.first_level.members import COLUMN_SETS, column_sets_of, member
 from models.first_level.tree_checks import REMEDY, unusable
 from store.classes import folder_name
 from store.stamp import array_hash, stamp_of
@@ -175,9 +175,9 @@ class Training:
         return array_hash(*(array for name, array in self.arrays.items() if name != "labels"))
 
     def columns_of(self, name: str) -> np.ndarray | None:
-        """The columns of a member's set; None for all."""
-        chosen = column_set_of(name)
-        return np.flatnonzero(self.column_set == COLUMN_SETS.index(chosen)) if chosen else None
+        """The columns of a member's sets; None for all."""
+        chosen = [COLUMN_SETS.index(one) for one in column_sets_of(name)]
+        return np.flatnonzero(np.isin(self.column_set, chosen)) if chosen else None
 
     @classmethod
     def load(cls, folder: Path) -> "Training":
@@ -198,11 +198,14 @@ class Rows:
     values : ndarray of float32, shape (n_fields, n_columns)
     rows : ndarray of int, shape (n,)
     columns : ndarray of int, shape (n_used,)
+    sets : ndarray of int, shape (n_used,), or None
+        Number of each column's set, if sets are to count equally.
     """
 
     values: np.ndarray
     rows: np.ndarray
     columns: np.ndarray
+    sets: np.ndarray | None = None
 
     @property
     def shape(self) -> tuple[int, int]:

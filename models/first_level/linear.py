@@ -55,14 +55,24 @@ class Line:
 def prepare(values: "np.ndarray | Rows", parameters: dict[str, Any], device: str) -> Prepared:
     """Standardise and factorise once for all organelles; always on the CPU.
 
-    The shrinkage grows with columns / rows where there are more columns than rows.
+    The shrinkage grows with columns / rows where there are more columns than rows. If sets of columns are to count
+    equally, a column of a larger set is shrunk more: the sets' kernels then have equal traces.
     """
     mean, scale = moments(values)
     standard = standardised(values, mean, scale)
     n, n_columns = standard.shape
     gram = (standard.T @ standard).astype(np.float64) / max(n, 1)
-    gram[np.diag_indices_from(gram)] += parameters["shrinkage"] * max(1.0, n_columns / max(n, 1))
+    gram[np.diag_indices_from(gram)] += parameters["shrinkage"] * max(1.0, n_columns / max(n, 1)) * _relative(values)
     return Prepared(mean, scale, standard, cho_factor(gram, overwrite_a=True))
+
+
+def _relative(values: "np.ndarray | Rows") -> np.ndarray | float:
+    """How much each column is shrunk relative to sets of one size: as its set has more columns than the mean set."""
+    sets = getattr(values, "sets", None)
+    if sets is None:
+        return 1.0
+    numbers, of_column, sizes = np.unique(sets, return_inverse=True, return_counts=True)
+    return sizes[of_column] * len(numbers) / len(sets)
 
 
 def train(prepared: Prepared, labels: np.ndarray, weights: np.ndarray, parameters: dict[str, Any], seed: int) -> Line:

@@ -1,4 +1,4 @@
-"""The first-level models: a member is a kind of model on a set of columns, e.g. "lightgbm" or "linear-protein".
+"""The first-level models: a member is a kind of model on sets of columns, e.g. "lightgbm" or "linear-protein".
 
 Every kind is one module with the same functions:
 
@@ -28,14 +28,19 @@ def kind_of(name: str) -> str:
     return name.partition("-")[0]
 
 
-def column_set_of(name: str) -> str:
-    """The set of columns of a member, e.g. "protein" of "linear-protein"; empty for all columns."""
-    return name.partition("-")[2]
+def column_sets_of(name: str) -> tuple[str, ...]:
+    """The sets of columns of a member, e.g. protein and embedding of "linear-protein+embedding"; none for all columns.
+
+    Boosters get the columns of all of them; a linear model shrinks each set as if it had as many columns as the others.
+    """
+    return tuple(name.partition("-")[2].split("+")) if "-" in name else ()
 
 
 def is_member(name: str) -> bool:
     """Whether there is such a member."""
-    return kind_of(name) in KINDS and (name == kind_of(name) or column_set_of(name) in COLUMN_SETS)
+    sets = column_sets_of(name)
+    several = len(sets) < 2 or kind_of(name) != "kernel"  # distances know no shrinkage of single columns
+    return kind_of(name) in KINDS and len(set(sets)) == len(sets) and set(sets) <= set(COLUMN_SETS) and several
 
 
 def member(name: str) -> ModuleType:

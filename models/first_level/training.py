@@ -10,6 +10,7 @@ import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,7 +25,7 @@ from engine.running.progress import Progress
 from models.first_level.class_weights import row_weights
 from models.first_level.defaults import default_parameters
 from models.first_level.fold_model import FoldModel, Training
-from models.first_level.members import BOOSTERS, kind_of, member
+from models.first_level.members import BOOSTERS, column_sets_of, kind_of, member
 from models.first_level.screening import best, rank_columns
 from models.settings import FitSettings
 from store.stamp import array_hash, code_of, stamp
@@ -217,7 +218,10 @@ def _fit_several(fold_models: Sequence[FoldModel], inputs: Path, settings: FitSe
                 prepared = kind.prepare(training.of(seen, columns), parameters, settings.device)
                 fit_one(kind, prepared, training, fold_model, settings, columns, mark)
         return
-    prepared = kind.prepare(training.of(seen, of_set), parameters, settings.device)
+    values = training.of(seen, of_set)
+    if of_set is not None and len(column_sets_of(one.member)) > 1:
+        values = replace(values, sets=training.column_set[of_set])
+    prepared = kind.prepare(values, parameters, settings.device)
     trim_memory()
     if one.shared is not None:
         kind.save_shared(prepared, one.shared)

@@ -17,8 +17,8 @@ from models.first_level import kernel, linear
 from models.first_level import xgboost as xgb
 from models.first_level.class_weights import row_weights
 from models.first_level.defaults import default_members, default_parameters, shape_of
-from models.first_level.fold_model import FoldModel, Training, load_models
-from models.first_level.members import BOOSTERS, KINDS, member
+from models.first_level.fold_model import FoldModel, Rows, Training, load_models
+from models.first_level.members import BOOSTERS, KINDS, column_sets_of, is_member, member
 from models.first_level.screening import best, rank_columns
 from models.first_level.training import train_first_level
 from models.folds import make_folds
@@ -231,6 +231,39 @@ def test_a_member_on_a_set_uses_its_columns_alone(rng, tmp_path):
     assert model.columns.tolist() == [0, 1, 2, 3, 4, 5]
     mine = training.fold == 0
     np.testing.assert_array_equal(model.score(training.values[mine]), scores[mine, 0, 1])
+
+
+def test_a_linear_member_on_two_sets_gives_both_kernels_the_same_trace(rng):
+    """Against kernel ridge on the sum of the sets' kernels, each divided by its number of columns."""
+    values = rng.normal(size=(60, 24)).astype(np.float32)
+    sets = np.repeat([0, 2], [18, 6]).astype(np.int8)
+    labels = values[:, 20] + values[:, 1] > 0
+    kind, parameters = member("linear"), {"shrinkage": 0.3}
+    rows = Rows(values, np.arange(60), np.arange(24), sets)
+    found = kind.score(kind.train(kind.prepare(rows, parameters, "cpu"), labels, np.ones(60), parameters, 0), values)
+    standard = np.clip((values - values.mean(0)) / values.std(0), -4, 4)
+    kernel = 24 / 2 * sum(standard[:, sets == one] @ standard[:, sets == one].T / (sets == one).sum() for one in (0, 2))
+    target = (labels - labels.mean()) / labels.std()
+    expected = kernel / 60 @ np.linalg.solve(kernel / 60 + 0.3 * np.eye(60), target)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    alone = kind.train(kind.prepare(values, parameters, "cpu"), labels, np.ones(60), parameters, 0)
+    assert abs(kind.score(alone, values) - found).max() > 0.01
+
+
+def test_members_of_several_sets_are_named_with_a_plus():
+    assert column_sets_of("linear-protein+embedding") == ("protein", "embedding")
+    assert column_sets_of("linear") == ()
+    assert is_member("lightgbm-protein+landmarks")
+    wrong = ("linear-protein+protein", "linear-protein+x", "linear-", "kernel-protein+embedding", "tree-protein")
+    assert [name for name in wrong if is_member(name)] == []
+
+
+def test_with_an_embedding_boosters_take_it_apart():
+    sets = ("protein", "landmarks", "embedding")
+    apart = tuple(f"{k}-{s}" for k in ("lightgbm", "xgboost") for s in ("protein+landmarks", "embedding"))
+    assert default_members(300, 4125, sets) == (*apart, "linear-protein+embedding")
+    assert default_members(30_000, 4125, sets) == (*apart, "linear")
+    assert default_members(300, 512, ("embedding",)) == ("lightgbm", "xgboost", "linear", "kernel")
 
 
 @pytest.mark.parametrize(

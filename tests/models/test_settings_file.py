@@ -7,12 +7,13 @@ from models.settings import FitSettings
 from models.settings_file import read_settings_file, settings_text
 
 
+@pytest.mark.parametrize("sets", [("protein", "landmarks"), ("protein", "landmarks", "embedding")])
 @pytest.mark.parametrize(("rows", "columns"), [(300, 15), (300, 3613), (31072, 3613)])
-def test_the_printed_settings_read_as_the_same_settings(rows, columns, tmp_path):
-    whole = FitSettings(seed=4).for_table(rows, columns, ("protein", "landmarks"))
+def test_the_printed_settings_read_as_the_same_settings(rows, columns, sets, tmp_path):
+    whole = FitSettings(seed=4).for_table(rows, columns, sets)
     (tmp_path / "fit.toml").write_text(settings_text(whole, rows, columns))
     again = FitSettings(**read_settings_file(tmp_path / "fit.toml"), seed=4)
-    assert again.for_table(rows, columns, ("protein", "landmarks")) == whole
+    assert again.for_table(rows, columns, sets) == whole
 
 
 def test_what_a_file_does_not_name_keeps_its_default(tmp_path):
