@@ -55,8 +55,8 @@ def _spectra(cells: Cells, pixels: np.ndarray, compartment: str, channels: tuple
     """Share lost at each radius and their mean radius, float64, (n_cells, n_channels * (n_radii + 1))."""
     xp = cells.device.xp
     labels, measured = cells.labels(compartment), np.array([channel.index for channel in channels])
-    boxes = cells.boxes if compartment == "Cells" else cells.device.kernels.pixels.bounding_boxes(labels, cells.n)[1]
-    sums = cells.device.kernels.granularity.opened_sums(pixels, measured, labels, cells.field, boxes, np.array(RADII))
+    given = (pixels, measured, labels, cells.field, cells.places(compartment)[1], np.array(RADII))
+    sums = cells.device.kernels.granularity.opened_sums(*given)
     lost = -xp.diff(sums, axis=-1)
     total, removed = sums[..., :1], lost.sum(axis=-1, keepdims=True)
     mean_radius = ratio((lost * xp.array(RADII)).sum(axis=-1, keepdims=True), removed, xp)

@@ -95,7 +95,7 @@ def _outlines(cells: Cells) -> dict[str, np.ndarray]:
 def _counted(cells: Cells, compartment: str) -> tuple[np.ndarray, ...]:
     """Boxes, moments, steps of the outline, hulls and radii of one compartment's masks, each (n_cells, ...)."""
     kernels, labels, region = cells.device.kernels.shape, cells.labels(compartment), cells.regions[compartment]
-    field, boxes = cells.device.kernels.pixels.bounding_boxes(labels, cells.n)
+    field, boxes = cells.places(compartment)
     distance = cells.distance_inside_nucleus if compartment == "Nuclei" else cells.distance_to_cell_border
     return (
         boxes,

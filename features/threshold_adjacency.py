@@ -50,12 +50,10 @@ def measure(cells: Cells) -> np.ndarray:
     mahotas counts the pixels outside a band by their neighbours in it, these are pixels in the band, as in the paper.
     """
     kernels, pixels = cells.device.kernels.threshold_adjacency, cells.device.xp.ascontiguousarray(cells.pixels)
-    places = {"Cells": (cells.field, cells.boxes)}
-    places["Nuclei"] = cells.device.kernels.pixels.bounding_boxes(cells.nucleus_labels, cells.n)
     parts = []
     for compartment, channel in MEASURED:
         band = kernels.bands(cells.values(compartment, channel), cells.regions[compartment].offsets)
-        field, boxes = places[compartment]
-        counts = kernels.adjacency(pixels, channel.index, cells.labels(compartment), field, boxes, band)
+        places = (cells.labels(compartment), *cells.places(compartment))
+        counts = kernels.adjacency(pixels, channel.index, *places, band)
         parts.append(shares(counts, cells.device.xp))
     return cells.device.xp.stack(parts, axis=1).reshape(cells.n, len(columns()))

@@ -39,7 +39,7 @@ def measure(cells: Cells) -> np.ndarray:
     out = []
     for compartment, channels in STAINS.items():
         labels = cells.labels(compartment)
-        field, boxes = cells.device.kernels.pixels.bounding_boxes(labels, cells.n)
+        field, boxes = cells.places(compartment)
         planes = cells.pixels[:, [channel.index for channel in channels]]
         moments = cells.device.kernels.zernike.disc_moments(planes, labels, field, boxes, DEGREE)
         magnitudes = ratio(abs(moments @ to_zernike), moments[:, :, :1], xp)

@@ -73,6 +73,14 @@ class Cells:
         images = {"Cells": "cell_labels", "Nuclei": "nucleus_labels", "Cytoplasm": "cytoplasm_labels"}
         return getattr(self, images[compartment])
 
+    def places(self, compartment: str) -> tuple[np.ndarray, np.ndarray]:
+        """Field and box of each cell's compartment, as `field` and `boxes`; field -1 where a cell has none of it."""
+        return self._nuclear_places if compartment == "Nuclei" else (self.field, self.boxes)
+
+    @cached_property
+    def _nuclear_places(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.device.kernels.pixels.bounding_boxes(self.nucleus_labels, self.n)
+
     @cached_property
     def regions(self) -> dict[str, Region]:
         """The pixel list of each compartment."""

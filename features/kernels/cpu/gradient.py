@@ -18,6 +18,7 @@ N_SECTORS = 8
 N_ORIENTATION_SUMS = 5 + N_SECTORS
 _N_PLANES = 2 * N_LEVELS + 6
 _PAD = 2 << (N_LEVELS - 1)  # px that the widest smoothing reaches
+_JOINED, _LONGEST = 48, 1024  # px: between rows that are summed in one stretch, and of a stretch
 _BLOCK = 8  # px at the first level, twice as many at the next
 _OUTER, _INNER, _MIDDLE = np.float32(1 / 16), np.float32(4 / 16), np.float32(6 / 16)
 _ZERO, _HALF, _TWO, _TINY = np.float32(0), np.float32(0.5), np.float32(2), np.float32(1e-30)
@@ -78,13 +79,38 @@ def _inner(mask: np.ndarray, stride: int, down: np.ndarray, out: np.ndarray) -> 
         target[x] = above[x] * middle[x] * below[x]
 
 
+@kernel
+def _stretches(spans: np.ndarray, stride: int, out: np.ndarray) -> int:
+    """Stretches of a flat crop that hold all rows' spans: begin and end, into `out`; returns their number.
+
+    Rows whose spans are near each other are joined: beginning a loop costs as much as some dozen pixels of weight 0.
+    """
+    n = 0
+    for y in range(len(spans)):
+        first, last = y * stride + spans[y, 0], y * stride + spans[y, 1]
+        if first == last:
+            continue
+        if n and first - out[n - 1, 1] <= _JOINED and last - out[n - 1, 0] <= _LONGEST:
+            out[n - 1, 1] = last
+            continue
+        out[n, 0], out[n, 1] = first, last
+        n += 1
+    return n
+
+
 @_sum_kernel
-def _add_bands(levels: np.ndarray, mask: np.ndarray, spans: np.ndarray, out: np.ndarray) -> None:
-    """Add the energy of each band, and the sum and the square sum of the smoothest level, over the mask."""
-    for y in range(mask.shape[0]):
-        first, last = spans[y]
-        inside, l0, l1 = mask[y, first:last], levels[0, y, first:last], levels[1, y, first:last]
-        l2, l3, smoothest = levels[2, y, first:last], levels[3, y, first:last], levels[N_LEVELS, y, first:last]
+def _add_bands(
+    flat: np.ndarray, start: int, step: int, mask: np.ndarray, stretches: np.ndarray, out: np.ndarray
+) -> None:
+    """Add the energy of each band, and the sum and the square sum of the smoothest level, over the mask.
+
+    The levels start there in the flat planes, `step` apart.
+    """
+    for k in range(len(stretches)):
+        first, last = stretches[k]
+        inside, l0, l1 = mask[first:last], flat[start + first :], flat[start + step + first :]
+        l2, l3 = flat[start + 2 * step + first :], flat[start + 3 * step + first :]
+        smoothest = flat[start + N_LEVELS * step + first :]
         e0, e1, e2, e3, total, squares = _ZERO, _ZERO, _ZERO, _ZERO, _ZERO, _ZERO
         for x in range(inside.size):
             # one pass over all levels: what is in memory's way here is reading, not counting
@@ -95,25 +121,28 @@ def _add_bands(levels: np.ndarray, mask: np.ndarray, spans: np.ndarray, out: np.
             e3 += w * (d - rest) * (d - rest)
             total += w * rest
             squares += w * rest * rest
-        for k, value in enumerate((e0, e1, e2, e3, total, squares)):
-            out[k] += value
+        for j, value in enumerate((e0, e1, e2, e3, total, squares)):
+            out[j] += value
 
 
 @_sum_kernel
-def _add_curvature(level: np.ndarray, inner: np.ndarray, spans: np.ndarray, out: np.ndarray) -> None:
+def _add_curvature(
+    flat: np.ndarray, start: int, stride: int, inner: np.ndarray, stretches: np.ndarray, out: np.ndarray
+) -> None:  # fmt: skip
     """Add what the Hessian's eigenvalues say: pixels, ridge, valley, blob, hole, |eigenvalues|, Laplacian squared.
 
     With trace t and root r = sqrt((xx - yy)^2 + 4 xy^2), |first| + |second| eigenvalue = max(|t|, r), which is split
-    into the part across a line (ridge or valley), along both axes (blob or hole), and the rest (saddle).
+    into the part across a line (ridge or valley), along both axes (blob or hole), and the rest (saddle). The level
+    starts there in the flat planes, with zeros around it.
     """
-    for y in range(1, len(spans) - 1):
-        first, last = max(spans[y, 0], 1), min(spans[y, 1], level.shape[1] - 1)
-        above, row, below = level[y - 1], level[y], level[y + 1]
-        weight, here, left, right = inner[y, first:last], row[first:last], row[first - 1 :], row[first + 1 :]
-        up, up_left, up_right = above[first:last], above[first - 1 :], above[first + 1 :]
-        down, down_left, down_right = below[first:last], below[first - 1 :], below[first + 1 :]
+    for k in range(len(stretches)):
+        first, last = stretches[k]
+        at = start + first
+        weight, here, left, right = inner[first:last], flat[at:], flat[at - 1 :], flat[at + 1 :]
+        up, up_left, up_right = flat[at - stride :], flat[at - stride - 1 :], flat[at - stride + 1 :]
+        down, down_left, down_right = flat[at + stride :], flat[at + stride - 1 :], flat[at + stride + 1 :]
         n, ridge, valley, blob, hole, size, squares = _ZERO, _ZERO, _ZERO, _ZERO, _ZERO, _ZERO, _ZERO
-        for x in range(last - first):
+        for x in range(weight.size):
             w, twice = weight[x], _TWO * here[x]
             xx, yy = left[x] + right[x] - twice, up[x] + down[x] - twice
             xy = (up_left[x] + down_right[x] - up_right[x] - down_left[x]) * _HALF
@@ -125,8 +154,8 @@ def _add_curvature(level: np.ndarray, inner: np.ndarray, spans: np.ndarray, out:
             hole += w * max(_ZERO, trace - root)
             size += w * max(root, abs(trace))
             squares += w * trace * trace
-        for k, value in enumerate((n, ridge, valley, blob, hole, size, squares)):
-            out[k] += value
+        for j, value in enumerate((n, ridge, valley, blob, hole, size, squares)):
+            out[j] += value
 
 
 @kernel
@@ -273,9 +302,11 @@ def derivative_sums(
         masks, weights, inner = (flat[start : start + rest.shape[1]], rest[0]), rest[1:-2], rest[-2:]
         levels = flat[start:].reshape((N_LEVELS + 2, crop[0] + _PAD, crop[1]))[1:]
         spans, n_pixels = np.empty((2, crop[0], 2), np.int64), np.empty(2, np.int64)
+        all_stretches, n_stretches = np.empty((2, crop[0], 2), np.int64), np.empty(2, np.int64)
         for k, labels in enumerate((cell_labels, nucleus_labels)):
             n_pixels[k] = _fill_mask(labels[field[i]], i + 1, boxes[i], masks[k].reshape(crop), spans[k])
             _inner(masks[k], crop[1], down, inner[k])
+            n_stretches[k] = _stretches(spans[k], crop[1], all_stretches[k])
         _mask_weights(flat, start, crop[1], masks[0], down, weights)
         for m in range(n_measured):
             channel, k = measured[m]
@@ -288,9 +319,10 @@ def derivative_sums(
                     here, there = start + (j + 1) * step, flat[start + (j + 2) * step :]
                     _smooth(flat, here, crop[1], 1 << j, weights[j], down, there)
                 smoothed = channel
-            _add_bands(levels, mask, spans[k], bands[i, m])
+            stretches = all_stretches[k, : n_stretches[k]]
+            _add_bands(flat, start + step, step, masks[k], stretches, bands[i, m])
             for j in range(CURVATURE_LEVELS):
-                _add_curvature(levels[j + 1], inner[k].reshape(crop), spans[k], curvature[i, m, j])
+                _add_curvature(flat, start + (j + 2) * step, crop[1], inner[k], stretches, curvature[i, m, j])
             for j in range(ORIENTATION_LEVELS):
                 _add_orientation(levels[j + 1], inner[k].reshape(crop), spans[k], _BLOCK << j, orientation[i, m, j])
     return bands, curvature, orientation

@@ -62,18 +62,20 @@ def bounding_boxes(labels: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     boxes = np.zeros((n, 4), np.int32)
     for f in range(n_fields):
         for y in range(height):
-            for x in range(width):
-                label = labels[f, y, x]
+            row, x = labels[f, y], 0
+            while x < width:  # by runs of equal labels
+                label, first = row[x], x
+                while x < width and row[x] == label:
+                    x += 1
                 if label == 0:
                     continue
                 i = label - 1
                 if field[i] < 0:
                     field[i] = f
                     boxes[i, 0] = y
-                    boxes[i, 1] = x
-                    boxes[i, 3] = x + 1
-                boxes[i, 1] = min(boxes[i, 1], x)
-                boxes[i, 3] = max(boxes[i, 3], x + 1)
+                    boxes[i, 1] = first
+                boxes[i, 1] = min(boxes[i, 1], first)
+                boxes[i, 3] = max(boxes[i, 3], x)
                 boxes[i, 2] = y + 1
     return field, boxes
 
