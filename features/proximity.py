@@ -73,8 +73,9 @@ def measure(cells: Cells) -> np.ndarray:
     xp = cells.device.xp
     unit = cells.nucleus_diameter[cells.field]
     parts = [_membranes(cells, unit), _rim(cells, unit)]
-    parts += [_near_bright(cells, landmark, unit) for landmark in (1, 2)]
-    parts += [_alignments(cells, unit), _peaks(cells, unit)]
+    planes = _planes(cells)
+    parts += [_near_bright(cells, planes, landmark, unit) for landmark in (1, 2)]
+    parts += [_alignments(cells, planes, unit), _peaks(cells, unit)]
     values = xp.concatenate(parts, axis=1)
     return xp.where(xp.isnan(unit)[:, None], xp.nan, values).astype(xp.float32)
 
@@ -120,13 +121,13 @@ def _rim(cells: Cells, unit: np.ndarray) -> np.ndarray:
     return xp.concatenate([_shares_and_levels(sums, xp).reshape(cells.n, 24), rim_contrast], axis=1)
 
 
-def _near_bright(cells: Cells, landmark: int, unit: np.ndarray) -> np.ndarray:
+def _near_bright(cells: Cells, planes: np.ndarray, landmark: int, unit: np.ndarray) -> np.ndarray:
     """Bands of distance to a landmark's brightest quarter of the cytoplasm, of the two other channels."""
     xp = cells.device.xp
     reach = xp.nan_to_num(_REACH * unit, nan=1).astype(np.float32)
     edges = (unit[:, None] * xp.asarray(BRIGHT)).astype(np.float32)
     sums, weighted = cells.device.kernels.landmarks.bright_sums(
-        _planes(cells), landmark, BRIGHT_SHARE, cells.field, cells.boxes, cells.cytoplasm_labels, edges, reach
+        planes, landmark, BRIGHT_SHARE, cells.field, cells.boxes, cells.cytoplasm_labels, edges, reach
     )
     others = [c for c in range(3) if c != landmark]
     zones = _shares_and_levels(sums, xp)[:, :, others].reshape(cells.n, 16)
@@ -146,15 +147,13 @@ def _shares_and_levels(sums: np.ndarray, xp: ModuleType) -> np.ndarray:
     return xp.stack([share, level], axis=-1)
 
 
-def _alignments(cells: Cells, unit: np.ndarray) -> np.ndarray:
+def _alignments(cells: Cells, planes: np.ndarray, unit: np.ndarray) -> np.ndarray:
     """Of each pair of channels, then of each channel with the direction of the nucleus; (n, 6)."""
     xp = cells.device.xp
     sides = xp.maximum(xp.rint(xp.nan_to_num(unit) / 8), 3).astype(np.int64)
     centres = cells.nucleus_centres - cells.boxes[:, :2]
     align = cells.device.kernels.proximity.alignments
-    aligned = align(
-        _planes(cells), cells.field, cells.boxes, cells.cell_labels, cells.distance_to_cell_border, centres, sides
-    )
+    aligned = align(planes, cells.field, cells.boxes, cells.cell_labels, cells.distance_to_cell_border, centres, sides)
     has_nucleus = (cells.regions["Nuclei"].counts > 0)[:, None]
     among, radial = aligned[:, : len(_WAYS)], aligned[:, len(_WAYS) :]
     return xp.concatenate([among, xp.where(has_nucleus, radial, xp.nan)], axis=1)
