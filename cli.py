@@ -5,7 +5,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -59,7 +59,73 @@ Quiet = Annotated[
     bool, typer.Option("--quiet", help="Show no progress and no next command; results and failures are still printed.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON at the end of stdout, also after an error.")]
-NoER = Annotated[bool, typer.Option("--no-er", help="The fields have no ER channel; its features are NaN.")]
+IMAGES = "How images are read"
+NoER = Annotated[
+    bool, typer.Option("--no-er", help="The fields have no ER channel; its features are NaN.", rich_help_panel=IMAGES)
+]
+Layout = Annotated[
+    str | None,
+    typer.Option(
+        help="How files are named: metaxpress, phenix, operetta, incell, leica, keyence, cellvoyager, cytation, "
+        "cellpainting and others (docs/images.md). inspect names the one that fits.",
+        show_default="hpa: <Id>_red.png ...", rich_help_panel=IMAGES,
+    ),
+]  # fmt: skip
+Pattern = Annotated[
+    str | None,
+    typer.Option(
+        help=r"A regular expression for file names instead, with groups such as (?P<Plate>...), (?P<Well>...), "
+        r"(?P<Site>...), (?P<Channel>...), (?P<Id>...), (?P<Z>...).",
+        show_default="none", rich_help_panel=IMAGES,
+    ),
+]  # fmt: skip
+ImagesCsv = Annotated[
+    Path | None,
+    typer.Option(
+        "--images", help="The csv of CellProfiler's LoadData lists the images instead.", show_default="none",
+        rich_help_panel=IMAGES,
+    ),
+]  # fmt: skip
+StainsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--stains", help="Which channel is which stain, by name or number: nucleus=DAPI,protein=GFP,microtubules=3, "
+        "er=4. Microtubules and ER may be missing. Without --layout, each file is a field.",
+        show_default="HPA's colours", rich_help_panel=IMAGES,
+    ),
+]  # fmt: skip
+ZPlane = Annotated[
+    str | None,
+    typer.Option(
+        "--z", help="Of stacks: max (the brightest along z), middle, or a number from 1.", show_default="none",
+        rich_help_panel=IMAGES,
+    ),
+]  # fmt: skip
+TimePoint = Annotated[
+    str | None,
+    typer.Option("--t", help="Of time series: as --z.", show_default="none", rich_help_panel=IMAGES),
+]
+PixelSize = Annotated[
+    float | None,
+    typer.Option(
+        min=0.001, max=100, help="Width of a pixel of all images, um.", show_default="as the files state",
+        rich_help_panel=IMAGES,
+    ),
+]  # fmt: skip
+MaxLevel = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=65_535, help="The highest value a pixel can have, e.g. 4095 of a 12-bit camera.",
+        show_default="as the files state, or derived from all and printed", rich_help_panel=IMAGES,
+    ),
+]  # fmt: skip
+CameraOffset = Annotated[
+    str | None,
+    typer.Option(
+        help="What the camera adds to every pixel: a number, or auto (the darkest level of the data set).",
+        show_default="0", rich_help_panel=IMAGES,
+    ),
+]  # fmt: skip
 Masks = Annotated[
     Path | None,
     typer.Option(help="Folder with label images <Id>_cells and <Id>_nuclei to use instead of our segmentation."),
@@ -68,6 +134,21 @@ Groups = Annotated[
     Path | None,
     typer.Option(help="csv with Id,Group: fields of a group are never split between folds. Default: DATA/groups.csv."),
 ]
+
+
+def _reading(
+    layout: str | None, pattern: str | None, images: Path | None, stains: str | None, z: str | None, t: str | None,
+    no_er: bool, pixel_size: float | None, max_level: int | None, camera_offset: str | None,
+) -> Any:  # fmt: skip
+    """The options of how images are read, as the pipeline takes them."""
+    import pipeline
+
+    offset = int(camera_offset) if camera_offset and camera_offset.isdigit() else camera_offset
+    return pipeline.ReadingOptions(
+        layout or "", pattern or "", images, stains or "", z or "", t or "", no_er, pixel_size, max_level, offset
+    )
+
+
 PriorShift = Literal["none", "em", "match"]
 Level = Literal["cells", "fields"]
 Split = Literal["train", "test", "both"]
@@ -122,11 +203,35 @@ def simulate(
     _print_outcome(outcome, quiet, as_json)
 
 
+@command("inspect my_images", "inspect my_images --thumbnails sheet.png")
+def inspect(
+    images: Annotated[Path, typer.Argument(help="Folder or zip of images.")],
+    thumbnails: Annotated[
+        Path | None, typer.Option(help="Also write a PNG with small pictures of the first fields.", show_default="none")
+    ] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Say what a folder of images holds: formats, layout, channels, pixel size, bits; and the command that reads it."""
+    import pipeline
+
+    _print_outcome(pipeline.inspect(pipeline.Job(quiet=quiet), images, thumbnails=thumbnails), quiet, as_json)
+
+
 @command("extract", "extract --data my_data --run runs/mine --no-er")
 def extract(
     data: Data = DATA,
     run: Run = RUN,
+    layout: Layout = None,
+    pattern: Pattern = None,
+    images_csv: ImagesCsv = None,
+    stains: StainsOf = None,
+    z: ZPlane = None,
+    t: TimePoint = None,
     no_er: NoER = False,
+    pixel_size: PixelSize = None,
+    max_level: MaxLevel = None,
+    camera_offset: CameraOffset = None,
     masks: Masks = None,
     no_embedding: Annotated[
         bool, typer.Option("--no-embedding", help="Leave out the pretrained network's embedding of each cell.")
@@ -163,7 +268,8 @@ def extract(
         sd=backbone_sd,
     )  # fmt: skip
     job = pipeline.Job(run, data, device, workers, scheduler, quiet=quiet)
-    outcome = pipeline.extract(job, no_er=no_er, masks=masks, network=network)
+    reading = _reading(layout, pattern, images_csv, stains, z, t, no_er, pixel_size, max_level, camera_offset)
+    outcome = pipeline.extract(job, reading=reading, masks=masks, network=network)
     _print_outcome(outcome, quiet, as_json)
 
 
@@ -300,7 +406,16 @@ def predict(
         int, typer.Option(min=0, help="Number of similar training fields to list for each field.")
     ] = 5,
     masks: Masks = None,
+    layout: Layout = None,
+    pattern: Pattern = None,
+    images_csv: ImagesCsv = None,
+    stains: StainsOf = None,
+    z: ZPlane = None,
+    t: TimePoint = None,
     no_er: NoER = False,
+    pixel_size: PixelSize = None,
+    max_level: MaxLevel = None,
+    camera_offset: CameraOffset = None,
     backbone: Annotated[
         Path | None, typer.Option(help="The run's network, if it was your own.", show_default="none")
     ] = None,
@@ -322,9 +437,10 @@ def predict(
     """
     import pipeline
 
+    reading = _reading(layout, pattern, images_csv, stains, z, t, no_er, pixel_size, max_level, camera_offset)
     outcome = pipeline.predict(
         pipeline.Job(run, device=device, workers=workers, quiet=quiet), images, out=out, pictures=overlays,
-        label_images=label_images, coverage=coverage, neighbours=neighbours, masks=masks, no_er=no_er,
+        label_images=label_images, coverage=coverage, neighbours=neighbours, masks=masks, reading=reading,
         network=backbone, fields=fields,
     )  # fmt: skip
     _print_outcome(outcome, quiet, as_json)

@@ -1,6 +1,6 @@
 """The story: one short function a command, its steps in order. What surrounds a step is in `commands`."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -9,6 +9,7 @@ from commands import export as exporting
 from commands import extract as extraction
 from commands import fit as fitting
 from commands import importances as explaining
+from commands import inspect as inspection
 from commands import predict as prediction
 from commands import report as reporting
 from commands import review as reviewing
@@ -21,15 +22,17 @@ from commands.unused import list_unused
 from engine.command_line import command_line
 from engine.files import read_json
 from engine.outcome import Outcome
-from features.extraction.settings import NetworkFile
+from features.extraction.settings import NetworkFile, noted_settings
+from features.reading.inspection import inspect_images
+from features.reading.options import FOUR_COLOURS, ReadingOptions
 from models.fitted import finished_fit
 from models.trust.prior_shift import shift
 from report.overlays import draw_all
 from store.flat_table import flat_table
 
 __all__ = (
-    "Job", "PlateOptions", "choose_network", "demo", "export", "extract", "fit", "importances", "predict", "report",
-    "review", "simulate", "submit",
+    "Job", "PlateOptions", "ReadingOptions", "choose_network", "demo", "export", "extract", "fit", "importances",
+    "inspect", "predict", "report", "review", "simulate", "submit",
 )  # fmt: skip
 
 DEMO_FOLDS, DEMO_ROUNDS = 3, 60
@@ -41,19 +44,31 @@ def simulate(job: Job, *, fields: int, test_fields: int, size: int = 512) -> Out
     return write_fields(job, fields, test_fields, size)
 
 
-def extract(job: Job, *, no_er: bool = False, masks: Path | None = None, network: NetworkFile | None = None) -> Outcome:
+def inspect(job: Job, folder: Path, *, thumbnails: Path | None = None) -> Outcome:
+    """A folder of images -> what it holds, and the command that reads it."""
+    found = inspect_images(folder)
+    if thumbnails and found.source is not None:
+        inspection.write_thumbnails(thumbnails, found.source)
+    return inspection.outcome(folder, found, thumbnails if found.source is not None else None)
+
+
+def extract(
+    job: Job, *, reading: ReadingOptions = FOUR_COLOURS, masks: Path | None = None,
+    network: NetworkFile | None = None,
+) -> Outcome:  # fmt: skip
     """Fields -> cells -> features -> one pooled row a field; goes on where an earlier run stopped."""
-    work, folder = extraction.prepare(job, no_er, masks, network), job.folder
+    work, folder = extraction.prepare(job, reading, masks, network), job.folder
     with job.at_work(job.data, job.path(masks), work.network) as workers:
         measured = extraction.measured_before(folder, work.sources)
-        extraction.remember_settings(folder, work.settings)
+        work, acquisition = extraction.decide_scale(work, folder, workers, job.quiet)
+        extraction.remember_settings(folder, work.settings, acquisition)
         shards = extraction.plan(work, folder)
         extraction.measure(work, shards, workers, job.quiet)
         n_columns = extraction.pool(folder, work.settings, shards, workers, job.quiet)
         failures = extraction.collect_failures(folder.failures, shards.values())
         unused = list_unused(folder.unused, work.sources.values())
-        folder.note("extract", asdict(work.settings) | {"data": str(job.data)})
-    return extraction.outcome(job, work, shards, n_columns, measured, failures, unused)
+        folder.note("extract", noted_settings(work.settings) | {"data": str(job.data)})
+    return extraction.outcome(job, work, shards, n_columns, measured, failures, unused, acquisition)
 
 
 def fit(
@@ -89,16 +104,17 @@ def importances(job: Job, organelle: str | None = None, *, plot: Path | None = N
 
 def predict(
     job: Job, images: Path, *, out: Path | None = None, pictures: Path | None = None, label_images: Path | None = None,
-    coverage: float = 0.9, neighbours: int = 5, masks: Path | None = None, no_er: bool = False,
+    coverage: float = 0.9, neighbours: int = 5, masks: Path | None = None, reading: ReadingOptions = FOUR_COLOURS,
     network: Path | None = None, fields: Path | None = None,
 ) -> Outcome:  # fmt: skip
     """New fields -> cells -> features -> calls, sets, reasons, look-alikes, pictures."""
     fitted = finished_fit(job.folder)
     work = prediction.prepare(
-        job, images, out=out, no_er=no_er, masks=masks, network=network, coverage=coverage,
+        job, images, out=out, reading=reading, masks=masks, network=network, coverage=coverage,
         neighbours=neighbours,
     )  # fmt: skip
     with job.at_work(on=out) as workers:
+        work = prediction.decide_scale(job, work, workers)
         shards = prediction.measure(work, workers, job.quiet)
         failures = extraction.collect_failures(work.files.failures, [shards])
         unused = list_unused(work.files.unused, [work.source])
@@ -106,7 +122,7 @@ def predict(
         if pictures or label_images:
             draw_all(work.source, work.settings, tables, pictures, label_images, workers, job.quiet)
         noted = {"images": str(images), "run": str(job.run), "coverage": coverage}
-        work.results.note("predict", asdict(work.settings) | noted)
+        work.results.note("predict", noted_settings(work.settings) | noted)
     return prediction.outcome(job, work, tables, reference, failures, unused, pictures, label_images)
 
 

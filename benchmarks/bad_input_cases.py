@@ -22,7 +22,8 @@ import numpy as np
 import cli
 from commands.submit import read_wanted
 from engine.errors import HpaError
-from features.reading.fields import find_fields, read_field
+from features.reading.field_reading import read_field
+from features.reading.fields import find_fields
 from models.data.groups import read_groups
 from models.data.labels import read_labels
 from models.first_level.members import member

@@ -115,7 +115,8 @@ def measure(peer: str, field: Path, repeat: int) -> dict[str, float]:
 def choose_fields(folder: Path, wanted: list[int], to: Path) -> list[tuple[int, Path]]:
     """Segment the folder's fields; save those that come nearest to the wanted numbers of cells."""
     from engine.errors import FieldError
-    from features.reading.fields import find_fields, read_field
+    from features.reading.field_reading import read_field
+    from features.reading.fields import find_fields
     from features.segmentation.segment import segment
 
     found = {}

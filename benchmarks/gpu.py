@@ -31,7 +31,9 @@ from features.core.device import Device, open_device
 from features.extraction.batches import ReadField, cells_in, launch, read_one, read_pixels
 from features.extraction.measuring import measure_shards
 from features.extraction.settings import ExtractSettings
-from features.reading.fields import FieldSource, find_fields, read_field
+from features.reading.field_reading import read_field
+from features.reading.fields import find_fields
+from features.reading.source import FieldSource
 from features.segmentation.segment import find_cells
 from models.first_level.defaults import default_parameters
 from models.first_level.members import member
@@ -39,7 +41,7 @@ from store.channels import CHANNELS
 from store.shards import plan_shards
 
 BATCHES = (8, 32, 64, 128)
-SETTINGS = ExtractSettings(False, None, "cuda")
+SETTINGS = ExtractSettings(None, "cuda")
 SHARED = ("regions", "values_by_compartment", "nucleus_diameter", "nucleus_centres", "n_crop_pixels")
 DISTANCES = ("distance_to_cell_border", "distance_inside_nucleus", "distance_to_nucleus")
 PACKAGES = ("numpy", "cupy-cuda13x", "cupy-cuda12x", "torch", "xgboost", "lightgbm", "opencv-python-headless")
@@ -82,7 +84,7 @@ def multiplied(fields: list[ReadField], n: int, rng: np.random.Generator) -> lis
 def print_reading(source: FieldSource, n: int, threads: int) -> None:
     """Fields a second of decoding, then with the field-level features, then with cells, on a number of threads."""
     ids = [source.ids[k % len(source.ids)] for k in range(n)]
-    settings = ExtractSettings(False, None, "cpu")
+    settings = ExtractSettings(None, "cpu")
     for what, work in (
         ("decode four PNGs", lambda i: read_field(source, i)),
         ("decode, measure the field", lambda i: read_pixels(source, i, settings)),
@@ -165,7 +167,7 @@ def write_png(field: ReadField, folder: Path, name: str) -> None:
 
 def print_extraction(fields: list[ReadField], device: Device, threads: int) -> None:
     """Fields a second from PNG files to finished shards."""
-    settings = ExtractSettings(False, None, device.kind)
+    settings = ExtractSettings(None, device.kind)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "train"
         folder.mkdir()

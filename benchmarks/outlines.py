@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 
 from engine.errors import FieldError
-from features.reading.fields import find_fields, read_field
+from features.reading.field_reading import read_field
+from features.reading.fields import find_fields
 from features.segmentation.segment import Segmentation, segment
 from report.drawing import brightened, edges, in_colour
 from store.channels import NUCLEUS

@@ -23,7 +23,8 @@ from engine.errors import UsageError
 from features.core.device import Device, open_device
 from features.extraction.batches import ReadField, batches, cells_in, read_one
 from features.extraction.settings import ExtractSettings
-from features.reading.fields import FieldSource, find_fields
+from features.reading.fields import find_fields
+from features.reading.source import FieldSource
 from features.segmentation.segment import find_cells
 from models.first_level.defaults import default_parameters
 from models.first_level.members import member
@@ -77,7 +78,7 @@ def found_or_simulated(folder: Path | None, n_fields: int, scratch: Path) -> Fie
 
 def read(source: FieldSource, n_fields: int) -> list[ReadField]:
     """The first fields of a source that can be read, with their cells."""
-    settings = ExtractSettings(False, None, "cpu")
+    settings = ExtractSettings(None, "cpu")
     return [one for one in (read_one(source, i, settings) for i in source.ids[:n_fields]) if isinstance(one, ReadField)]
 
 

@@ -25,7 +25,8 @@ from example_reports import example_report, some_importance
 
 import features
 from features.extraction.field_level import field_columns
-from features.reading.fields import find_fields, read_field
+from features.reading.field_reading import read_field
+from features.reading.fields import find_fields
 from features.segmentation.segment import segment
 from report.galleries import EXAMPLES, draw
 from report.page import write_report

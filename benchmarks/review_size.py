@@ -35,7 +35,7 @@ FIELDS, CELLS_A_FIELD = 31_072, 800_000 / 31_072
 def write_run(root: Path) -> None:
     """Tables of cells, fields and the matrix, and train.csv."""
     rng = np.random.default_rng(0)
-    folder, columns = RunFolder(root / "run"), cell_columns(ExtractSettings(no_er=False, masks=None, device="cpu"))
+    folder, columns = RunFolder(root / "run"), cell_columns(ExtractSettings(masks=None, device="cpu"))
     of_cell, of_field = columns[::40], field_columns()
     frame = columns_frame((*of_cell, *of_field))
     write_column_table(folder.columns, frame)

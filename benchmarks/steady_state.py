@@ -23,7 +23,8 @@ import pyarrow.parquet as pq
 
 from benchmarks.process_cost import family
 from benchmarks.time_families import SAMPLE
-from features.reading.fields import find_fields, read_field
+from features.reading.field_reading import read_field
+from features.reading.fields import find_fields
 from store.channels import CHANNELS
 
 ROOT = Path(__file__).resolve().parents[1]

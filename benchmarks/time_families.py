@@ -22,7 +22,8 @@ import features
 from features.core.cells import Cells, make_cells
 from features.core.device import Device, open_device
 from features.extraction.field_level import measure_field
-from features.reading.fields import find_fields, read_field
+from features.reading.field_reading import read_field
+from features.reading.fields import find_fields
 from features.segmentation.segment import segment
 from store.channels import CHANNELS
 

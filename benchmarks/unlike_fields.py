@@ -14,7 +14,9 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from features.reading.fields import FieldSource, find_fields, read_field
+from features.reading.field_reading import read_field
+from features.reading.fields import find_fields
+from features.reading.source import FieldSource
 from models.data.training_set import find_groups
 from models.trust.neighbours import fit_space
 from models.trust.out_of_distribution import OUT_OF_DISTRIBUTION, fit_ranges, share_below

@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 
 from features.extraction.pooling import pool
-from features.reading.fields import find_fields, read_field
+from features.reading.field_reading import read_field
+from features.reading.fields import find_fields
 from features.segmentation.segment import segment
 from models.data.trainability import trainable
 from models.data.training_set import read_training_set

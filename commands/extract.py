@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from commands.brightness import brightest
 from commands.job import Job
+from commands.unused import found_fields
 from engine.command_line import command_line
 from engine.counted import counted
 from engine.errors import InputError
@@ -25,9 +27,12 @@ from features.extraction.field_level import field_columns
 from features.extraction.measuring import fingerprint_of, measure_on, measure_shard, measure_shards
 from features.extraction.pooled_shards import pooled_shard, store_pooled
 from features.extraction.pooling import pooling_code
+from features.extraction.recorded import acquisition_record, settings_path
 from features.extraction.settings import ExtractSettings, NetworkFile
-from features.reading.fields import FieldSource
-from features.reading.splits import find_splits
+from features.reading.options import ReadingOptions
+from features.reading.source import FieldSource
+from features.reading.splits import find_splits, scaled
+from features.reading.survey import Acquisition, survey
 from store.channels import IMAGE
 from store.columns import columns_frame, write_column_table
 from store.matrix import write_matrix
@@ -50,13 +55,13 @@ def choose_devices(name: str, quiet: bool) -> tuple[str, ...]:
     return devices
 
 
-def remember_settings(folder: RunFolder, settings: ExtractSettings) -> None:
+def remember_settings(folder: RunFolder, settings: ExtractSettings, acquisition: Acquisition) -> None:
     """Write the settings beside the shards; if they differ from the earlier run's, log how.
 
     Matrices, fit, and the tables made from them are then removed first, so that a run that is interrupted never mixes
     two settings. What people look at or hand in (report, submission, predictions) stays until it is made again.
     """
-    path = folder.features / "settings.json"
+    path = settings_path(folder)
     today = {key: _brief(value) for key, value in (settings.content() | {"code": settings.code}).items()}
     before = read_json(path) if path.is_file() else today
     before = before if isinstance(before, dict) else {}
@@ -67,7 +72,7 @@ def remember_settings(folder: RunFolder, settings: ExtractSettings) -> None:
         folder.fit.clear()
         for stale in (*map(folder.matrix, SPLITS), folder.duplicates, folder.label_errors, folder.importance):
             stale.unlink(missing_ok=True)
-    write_json(path, today)
+    write_json(path, today | {"acquisition": acquisition_record(acquisition)})
 
 
 def _brief(value: object) -> object:
@@ -223,12 +228,28 @@ class Extraction:
         return Path(network.path) if network and network.path else None
 
 
-def prepare(job: Job, no_er: bool, masks: Path | None, network: NetworkFile | None) -> Extraction:
+def prepare(job: Job, reading: ReadingOptions, masks: Path | None, network: NetworkFile | None) -> Extraction:
     """Find the images, and choose settings and devices."""
     devices = choose_devices(job.worker_device, job.quiet)
     masks = job.path(masks)
-    settings = ExtractSettings(no_er, str(masks) if masks else None, devices[0].partition(":")[0], network)
-    return Extraction(find_splits(job.data), settings, devices)
+    settings = ExtractSettings(str(masks) if masks else None, devices[0].partition(":")[0], network, reading)
+    sources = find_splits(job.data, reading)
+    if not job.quiet:
+        _log.info("%s", found_fields(sources.values()))
+    return Extraction(sources, settings, devices)
+
+
+def decide_scale(work: Extraction, folder: RunFolder, workers: int, quiet: bool) -> tuple[Extraction, Acquisition]:
+    """Decide bit depth, level, offset and pixel size; says what the files do not state."""
+    acquisition = survey(
+        work.sources.values(), work.settings.reading,
+        lambda: brightest(list(work.sources.values()), folder.features, workers, quiet),
+    )  # fmt: skip
+    if not quiet:
+        for sentence in acquisition.sentences():
+            _log.info("%s", sentence)
+    settings = replace(work.settings, scale=acquisition.scale)
+    return replace(work, sources=scaled(work.sources, acquisition.scale), settings=settings), acquisition
 
 
 def plan(work: Extraction, folder: RunFolder) -> dict[str, list[Shard]]:
@@ -261,14 +282,14 @@ def pool(
 
 def outcome(
     job: Job, work: Extraction, shards: dict[str, list[Shard]], n_columns: int, measured: dict[str, set[str]],
-    failures: tuple[str, ...], unused: list[str],
+    failures: tuple[str, ...], unused: list[str], acquisition: Acquisition,
 ) -> Outcome:  # fmt: skip
     """Report what was measured, what is gone, and what was not used."""
     folder = job.folder
     counts = {split: count_cells(of_split) for split, of_split in shards.items()}
     n_fields, n_cells = (sum(numbers) for numbers in zip(*counts.values()))
     found = f"{counted(n_fields, 'field')}, {counted(n_cells, 'cell')}, {counted(n_columns, 'feature')} a cell"
-    lines = [f"{found} in {folder.features}"]
+    lines = [f"{found} in {folder.features}", *acquisition.sentences()]
     lines += [*no_longer_there(folder, work.sources, measured), *unused]
     facts = {"features": str(folder.features), "fields": n_fields, "failed": len(failures), "cells": n_cells}
     _, n_to_fit = counts.get("train", (0, 0))

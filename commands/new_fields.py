@@ -3,28 +3,30 @@
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from engine.errors import InputError, UsageError
-from engine.files import read_json
 from features.embedding.backbone import backbone, recorded_network
 from features.embedding.pretrained import KIND, NOT_INSTALLED, pretrained_network
+from features.extraction.recorded import Recorded, read_recorded
 from features.extraction.settings import ExtractSettings, NetworkFile
+from features.reading.options import ReadingOptions
+from features.reading.survey import Acquisition
+from store.channels import ER
 from store.run_folder import RunFolder, read_config
 
 _log = logging.getLogger(__name__)
 
 
 def settings_like(
-    folder: RunFolder, *, no_er: bool, masks: Path | None, network: Path | None, device: str
-) -> ExtractSettings:
-    """The settings of a run, for new fields; logs every difference.
+    folder: RunFolder, *, reading: ReadingOptions, masks: Path | None, network: Path | None, device: str
+) -> tuple[ExtractSettings, Acquisition]:
+    """The settings of a run, for new fields, and the scale of the run; logs every difference.
 
     Parameters
     ----------
     folder : RunFolder
-    no_er : bool
-        The new fields have no ER channel, even if the run's have one.
+    reading : ReadingOptions
+        How the new images are read; what it does not say is as in the run.
     masks : Path or None
         Masks of the new fields.
     network : Path or None
@@ -36,41 +38,45 @@ def settings_like(
     Raises
     ------
     InputError
-        If nothing was extracted, or masks or the network are needed and missing.
+        If nothing was extracted, or masks, the network or a list of images are needed and missing.
     """
-    path = folder.features / "settings.json"
-    if not path.is_file():
-        raise InputError(f"{path} is missing: nothing was extracted yet. Run {folder.command('extract')} first.")
-    known = _known(folder, path)
+    known = read_recorded(folder)
     chosen = ExtractSettings(
-        known["no_er"] or no_er, _masks(folder, known["masks"], masks), device, _network(folder, known, network)
-    )
+        _masks(folder, known.settings["masks"], masks), device, _network(folder, known.settings["network"], network),
+        _reading(folder, known, reading),
+    )  # fmt: skip
     for sentence in _differences(known, chosen):
         _log.warning("%s", sentence)
-    return chosen
+    return chosen, known.acquisition
 
 
-def _known(folder: RunFolder, path: Path) -> dict[str, Any]:
-    """The settings that `extract` wrote."""
-    known, kinds = (
-        read_json(path),
-        {"no_er": bool, "masks": str | None, "network": str | None, "device": str, "code": str},
-    )
-    if not (isinstance(known, dict) and all(k in known and isinstance(known[k], kinds[k]) for k in kinds)):
-        raise InputError(f"{path} does not hold the settings of an extraction. Run {folder.command('extract')} again.")
-    return known
+def _reading(folder: RunFolder, known: Recorded, given: ReadingOptions) -> ReadingOptions:
+    """The options for new images: those given, else the run's; stains that the run has not are left out."""
+    if not given.names_images:
+        if known.by_csv:
+            raise InputError(
+                f"the images of the run in {folder.root} were listed in a csv. List the new ones with --images "
+                "FILE.csv, or say how they are named with --layout or --pattern, and --stains."
+            )
+        scale = {name: getattr(given, name) for name in ("pixel_size", "max_level", "camera_offset")}
+        run = known.reading.without((ER,)) if given.no_er else known.reading
+        given = replace(run, **scale)
+        if not given.is_hpa:
+            _log.info("reading images as the run's: --layout %s, --stains %s", given.kind, given.chosen_stains.text())
+    return given.without(known.reading.chosen_stains.absent)
 
 
-def _differences(known: dict[str, Any], chosen: ExtractSettings) -> list[str]:
+def _differences(known: Recorded, chosen: ExtractSettings) -> list[str]:
     """Messages about differences that make the features of new fields less comparable."""
     lines = []
-    if chosen.no_er and not known["no_er"]:
+    if missing := [one.name for one in chosen.absent if one not in known.reading.chosen_stains.absent]:
+        stains = " and ".join(missing)
         lines.append(
-            "the run was trained with ER, the new fields are measured without it: predictions are less reliable"
+            f"the run was trained with {stains}, the new fields are measured without: predictions are less reliable"
         )
-    if chosen.masks and not known["masks"]:
+    if chosen.masks and not known.settings["masks"]:
         lines.append("the run's cells were segmented here, the new ones come from masks: predictions are less reliable")
-    if known["code"] != replace(chosen, device=known["device"]).code:
+    if known.settings["code"] != replace(chosen, device=known.settings["device"]).code:
         lines.append(
             "the run was extracted by another version of features/: predictions are less reliable, until you extract "
             "and fit again"
@@ -92,9 +98,8 @@ def named_network(used: NetworkFile | None, given: Path | None) -> dict[str, Pat
     return {"backbone": given} if used and given else {}
 
 
-def _network(folder: RunFolder, known: dict[str, Any], given: Path | None) -> NetworkFile | None:
+def _network(folder: RunFolder, wanted: str | None, given: Path | None) -> NetworkFile | None:
     """The network that the run was extracted with, checked by its digest."""
-    wanted = known["network"]
     pretrained = wanted is not None and wanted.startswith(KIND)
     if given is not None and (wanted is None or pretrained):
         used = "the pretrained network" if pretrained else "no network"

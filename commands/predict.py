@@ -1,5 +1,6 @@
 """`predict`: measures new fields as the run was measured, predicts them, and writes the tables."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from commands.brightness import brightest
 from commands.extract import choose_devices, compile_kernels, measure_missing, write_columns
 from commands.job import Job
 from commands.new_fields import named_network, settings_like
 from commands.plates import new_scales
+from commands.unused import found_fields
 from engine.command_line import command_line
 from engine.errors import InputError
 from engine.outcome import Outcome
@@ -19,7 +22,10 @@ from engine.running.progress import progress
 from features.extraction.measuring import fingerprint_of
 from features.extraction.pooling import read_shard
 from features.extraction.settings import ExtractSettings
-from features.reading.fields import FieldSource, find_fields
+from features.reading.fields import find_fields
+from features.reading.options import ReadingOptions
+from features.reading.source import FieldSource
+from features.reading.survey import Acquisition, said_sizes, survey_like, unknown_size
 from models.data.plate_normalisation import FieldScales
 from models.explanation.local_explanations import percentile
 from models.fitted import Fitted
@@ -35,6 +41,8 @@ from store.shards import Shard, plan_shards, reconcile_shards
 
 SPLIT = "new"
 FIELDS_A_TASK = 64
+
+_log = logging.getLogger(__name__)
 
 
 def results_folder(out: Path) -> RunFolder:
@@ -96,7 +104,7 @@ def _add_percentiles(why: pd.DataFrame, training: FieldMatrix) -> None:
 class Prediction:
     """New fields to predict: images, settings, devices, and where the results go.
 
-    `named` has the options that the suggested next command repeats.
+    `named` has the options that the suggested next command repeats, `run_scale` the scale of the run's fields.
     """
 
     source: FieldSource
@@ -108,6 +116,7 @@ class Prediction:
     coverage: float
     neighbours: int
     named: dict[str, object]
+    run_scale: Acquisition
 
     @property
     def files(self) -> PredictionFiles:
@@ -116,17 +125,40 @@ class Prediction:
 
 
 def prepare(
-    job: Job, images: Path, *, out: Path | None, no_er: bool, masks: Path | None, network: Path | None, coverage: float,
-    neighbours: int,
+    job: Job, images: Path, *, out: Path | None, reading: ReadingOptions, masks: Path | None, network: Path | None,
+    coverage: float, neighbours: int,
 ) -> Prediction:  # fmt: skip
     """Find the images, and choose the settings of the run for them."""
     results = results_folder(out or job.folder.predicted)
     devices = choose_devices(job.device, job.quiet)
     kind = devices[0].partition(":")[0]
-    settings = settings_like(job.folder, no_er=no_er, masks=masks, network=network, device=kind)
+    settings, run_scale = settings_like(job.folder, reading=reading, masks=masks, network=network, device=kind)
     named = {"run": job.run, "out": out, "coverage": coverage, "neighbours": neighbours, "masks": masks,
-             "no_er": no_er, "device": job.device, **named_network(settings.network, network)}  # fmt: skip
-    return Prediction(find_fields(images), settings, devices, results, images, coverage, neighbours, named)
+             "device": job.device, **reading.typed(), **named_network(settings.network, network)}  # fmt: skip
+    source = find_fields(images, options=settings.reading)
+    if not job.quiet:
+        _log.info("%s", found_fields([source]))
+    return Prediction(source, settings, devices, results, images, coverage, neighbours, named, run_scale)
+
+
+def decide_scale(job: Job, work: Prediction, workers: int) -> Prediction:
+    """Decide how the new fields are brought to the scale of the run."""
+    acquisition = survey_like(
+        [work.source], work.settings.reading,
+        lambda: brightest([work.source], work.results.features, workers, job.quiet), work.run_scale,
+    )  # fmt: skip
+    if sizes := unknown_size(work.run_scale, [work.source]):
+        _log.warning(
+            "the new fields have pixels of %s; those of the run are not known: texture is comparable only if they are "
+            "the same", said_sizes(sizes),
+        )  # fmt: skip
+    if not job.quiet:
+        for sentence in acquisition.sentences():
+            _log.info("%s", sentence)
+    return replace(
+        work, settings=replace(work.settings, scale=acquisition.scale),
+        source=replace(work.source, scale=acquisition.scale),
+    )  # fmt: skip
 
 
 def measure(work: Prediction, workers: int, quiet: bool) -> list[Shard]:

@@ -1,12 +1,13 @@
 """Files of the images' folders that no field uses: listed with their reasons, and counted in the result."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from engine.counted import counted
 from engine.files import write_csv
-from features.reading.fields import FieldSource
+from features.reading.archive import Unused
+from features.reading.source import FieldSource
 from store.schema import UNUSED
 
 _REASONS_SHOWN = 3
@@ -18,8 +19,18 @@ def list_unused(path: Path, sources: Iterable[FieldSource]) -> list[str]:
     write_csv(path, UNUSED, [(file.path, file.reason) for file in unused])
     if not unused:
         return []
+    return [f"{counted(len(unused), 'file')} not used, see {path}: {reasons_in_words(unused)}"]
+
+
+def reasons_in_words(unused: Sequence[Unused]) -> str:
+    """The most common reasons, each with a file."""
     first = {file.reason: file.path for file in reversed(unused)}
     by_reason = Counter(file.reason for file in unused).most_common()
-    shown = [f"{n:,} x {reason} ({Path(first[reason]).name})" for reason, n in by_reason]
-    more = ["others"] if len(shown) > _REASONS_SHOWN else []
-    return [f"{counted(len(unused), 'file')} not used, see {path}: {'; '.join([*shown[:_REASONS_SHOWN], *more])}"]
+    words = [f"{n:,} x {reason} ({Path(first[reason]).name})" for reason, n in by_reason]
+    return "; ".join([*words[:_REASONS_SHOWN], *(["others"] if len(words) > _REASONS_SHOWN else [])])
+
+
+def found_fields(sources: Iterable[FieldSource]) -> str:
+    """The first message of a command that reads images: how many fields it has found, and where."""
+    parts = [f"{counted(len(source.ids), 'field')} in {source.path}" for source in sources]
+    return f"found {' and '.join(parts)}"

@@ -7,13 +7,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from engine.errors import FieldError, InputError
-from engine.files import read_json
+from engine.errors import FieldError, HpaError, InputError
 from engine.running.parallel import run_tasks
 from engine.running.progress import progress
 from features.extraction.batches import read_cells
-from features.reading.fields import FieldSource, read_field
-from features.reading.splits import find_splits
+from features.extraction.recorded import UNRECORDED, Recorded, read_recorded, settings_path
+from features.reading.field_reading import read_field
+from features.reading.source import FieldSource
+from features.reading.splits import TRAIN, find_splits, scaled
 from models.fitted import Fitted
 from models.trust.label_errors import examples
 from report.drawing import brightened, edges, in_colour
@@ -37,8 +38,6 @@ class PictureSettings:
 
     Attributes
     ----------
-    no_er : bool
-        The fields were measured without an ER channel.
     masks : str or None
         Folder of label images, as the user names it now. The path in the run folder is never followed: a run from
         someone else could name any path.
@@ -46,7 +45,6 @@ class PictureSettings:
         False if the fields were measured with masks and none are named: other outlines would mislead.
     """
 
-    no_er: bool = False
     masks: str | None = None
     outlined: bool = True
 
@@ -78,8 +76,8 @@ def take_pictures(
         By organelle.
     """
     try:
-        source = find_splits(data).get("train")
-    except InputError:
+        source = find_pictured(folder, data).get(TRAIN)
+    except HpaError:
         source = None
     ids, labels = fitted.ids, fitted.labels
     if source is None or set(source.ids).isdisjoint(ids):
@@ -111,12 +109,12 @@ def take_picture(source: FieldSource, field_id: str, settings: PictureSettings) 
     """One field's picture as JPEG; None if the images or masks can no longer be read."""
     try:
         if not settings.outlined:
-            pixels = read_field(source, field_id, settings.no_er)
+            pixels = read_field(source, field_id)
             return field_id, draw(pixels, np.zeros(pixels.shape[1:], np.int32))
-        pixels, found = read_cells(source, field_id, settings.no_er, settings.masks)
+        field, found = read_cells(source, field_id, settings.masks)
     except FieldError:
         return field_id, None
-    return field_id, draw(pixels, found.cells)
+    return field_id, draw(field.pixels, found.cells)
 
 
 def draw(pixels: np.ndarray, cells: np.ndarray) -> bytes:
@@ -161,13 +159,27 @@ def _brightest_part(protein: np.ndarray, side: int) -> tuple[int, int, int]:
     return int(top), int(left), side
 
 
+def _recorded(folder: RunFolder) -> Recorded:
+    return read_recorded(folder) if settings_path(folder).is_file() else UNRECORDED
+
+
+def find_pictured(folder: RunFolder, data: Path) -> dict[str, FieldSource]:
+    """The images of a run's fields in a data folder, read as they were when they were measured.
+
+    Raises
+    ------
+    HpaError
+        If there are none, or they were listed in a csv, whose path in the run folder is not followed.
+    """
+    known = _recorded(folder)
+    if known.by_csv:
+        raise InputError(f"{folder.root}: its images were listed in a csv, which is not followed. Look at them there.")
+    return scaled(find_splits(data, known.reading), known.acquisition.scale)
+
+
 def picture_settings(folder: RunFolder, masks: Path | None) -> PictureSettings:
-    """How the fields of a run are read for pictures; `masks` is the folder of label images that the user names."""
-    path = folder.features / "settings.json"
-    known = read_json(path) if path.is_file() else {}
-    if not isinstance(known, dict) or not isinstance(known.get("no_er", False), bool):
-        raise InputError(f"{path} does not hold the settings of an extraction. Run {folder.command('extract')} again.")
-    outlined = bool(masks) or not known.get("masks")
+    """How the fields of a run are outlined; `masks` is the folder of label images that the user names."""
+    outlined = bool(masks) or not _recorded(folder).settings["masks"]
     if not outlined:
         _log.warning("pictures without outlines: the cells came from masks; name their folder with --masks")
-    return PictureSettings(known.get("no_er", False), str(masks) if masks else None, outlined)
+    return PictureSettings(str(masks) if masks else None, outlined)

@@ -16,7 +16,7 @@ from engine.running.parallel import run_tasks
 from engine.running.progress import progress
 from features.extraction.batches import read_cells
 from features.extraction.settings import ExtractSettings
-from features.reading.fields import FieldSource
+from features.reading.source import FieldSource
 from report.drawing import overlay
 from report.rows import Row, rows_of
 from store.prediction import PredictionTables, top_cells
@@ -52,17 +52,17 @@ def draw_all(
 ) -> None:  # fmt: skip
     """Write <Id>.png, and <Id>_cells.ome.tif and <Id>_nuclei.ome.tif, of every predicted field."""
     drawn = list(_plan(tables, pictures, labels))
-    tasks = ((source.part([one.field]), settings.no_er, settings.masks, one) for one in drawn)
+    tasks = ((source.part([one.field]), settings.masks, one) for one in drawn)
     with progress("overlays", len(drawn), "fields", quiet) as bar:
         for _ in run_tasks(write_drawn, tasks, workers):
             bar.advance()
 
 
-def write_drawn(source: FieldSource, no_er: bool, masks: str | None, drawn: Drawn) -> None:
+def write_drawn(source: FieldSource, masks: str | None, drawn: Drawn) -> None:
     """Segment one field again, and write its overlay and its label images."""
-    pixels, found = read_cells(source, drawn.field, no_er, masks)
+    field, found = read_cells(source, drawn.field, masks)
     if drawn.pictures is not None:
-        png = overlay(pixels, found.cells, found.nuclei, drawn.marked, drawn.caption)
+        png = overlay(field.pixels, found.cells, found.nuclei, drawn.marked, drawn.caption)
         with whole(drawn.pictures / f"{drawn.field}.png") as temporary:
             temporary.write_bytes(png)
     if drawn.labels is not None:

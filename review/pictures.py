@@ -9,13 +9,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from engine.errors import FieldError, InputError
+from engine.errors import FieldError, HpaError
 from engine.ids import shown
 from features.extraction.batches import read_cells
-from features.reading.fields import FieldSource, read_field
-from features.reading.splits import find_splits
+from features.reading.field_reading import read_field
+from features.reading.source import FieldSource
 from report.drawing import brightened, edges, in_colour
-from report.galleries import PictureSettings, picture_settings
+from report.galleries import PictureSettings, find_pictured, picture_settings
 from store.channels import PROTEIN
 from store.run_folder import RunFolder
 
@@ -68,8 +68,8 @@ class Pictures:
             if self._listed is None:
                 settings = picture_settings(self._folder, self._masks)
                 try:
-                    self._listed = (find_splits(self.data), settings, "")
-                except InputError as error:
+                    self._listed = (find_pictured(self._folder, self.data), settings, "")
+                except HpaError as error:
                     self._listed = ({}, settings, str(error))
             return self._listed
 
@@ -101,16 +101,14 @@ class Pictures:
     def pixels(self, field: str) -> np.ndarray:
         """The channels of a field, uint8 or uint16, shape (4, H, W); raises FieldError."""
         source = self._source(field)
-        return self._kept.get(("pixels", field), lambda: read_field(source, field, self._list()[1].no_er))
+        return self._kept.get(("pixels", field), lambda: read_field(source, field))
 
     def cells(self, field: str) -> np.ndarray:
         """The cells of a field as they were measured, int32, shape (H, W); all 0 if that is not possible."""
         source, settings = self._source(field), self._list()[1]
         if not settings.outlined:
             return np.zeros(self.pixels(field).shape[1:], np.int32)
-        return self._kept.get(
-            ("cells", field), lambda: read_cells(source, field, settings.no_er, settings.masks)[1].cells
-        )
+        return self._kept.get(("cells", field), lambda: read_cells(source, field, settings.masks)[1].cells)
 
     def field(self, field: str, view: str, outlined: bool, side: int = THUMBNAIL) -> bytes:
         """A whole field as JPEG, at most `side` px wide or high."""

@@ -10,6 +10,8 @@ METADATA_ID = f"{METADATA}Id"
 METADATA_PLATE = f"{METADATA}Plate"
 METADATA_WELL = f"{METADATA}Well"
 METADATA_SITE = f"{METADATA}Site"
+METADATA_PIXEL_SIZE = f"{METADATA}PixelSize"
+METADATA_MAX_LEVEL = f"{METADATA}MaxLevel"
 METADATA_SPLIT = f"{METADATA}Split"
 METADATA_CELL = f"{METADATA}Cell"
 METADATA_X = f"{METADATA}X"
@@ -22,12 +24,15 @@ METADATA_HASH = f"{METADATA}Hash"
 """Followed by a channel's name: the perceptual hash of this channel."""
 METADATA_CALLED = f"{METADATA}Called"
 
-CELLS = (METADATA_ID, METADATA_SPLIT, METADATA_CELL, METADATA_X, METADATA_Y, METADATA_AT_BORDER)
+PLACE = (METADATA_ID, METADATA_PLATE, METADATA_WELL, METADATA_SITE)
+"""A field, and where on a plate it is; empty where the images' layout does not say."""
+
+CELLS = (*PLACE, METADATA_SPLIT, METADATA_CELL, METADATA_X, METADATA_Y, METADATA_AT_BORDER)
 """features/cells/*.parquet: one row a cell; then its features. X and Y are the centre, px."""
 
-FIELDS = (METADATA_ID, METADATA_SPLIT, METADATA_PATH, METADATA_STAGE, METADATA_ERROR)
-"""features/fields/*.parquet: one row a field; then its hashes and the features of the field as a whole. Path, stage and
-error are empty unless the field failed."""
+FIELDS = (*PLACE, METADATA_SPLIT, METADATA_PATH, METADATA_STAGE, METADATA_ERROR)
+"""features/fields/*.parquet: one row a field; then pixel size (µm) and highest value of a pixel as its files have them,
+its hashes, and the features of the field as a whole. Path, stage and error are empty unless the field failed."""
 
 COLUMNS = ("name", "compartment", "family", "feature", "channels", "parameters", "covariate")
 """features/columns.parquet: one row a feature. Channels and parameters are lists of text, covariate is a truth value.

@@ -27,7 +27,7 @@ from features.embedding.field_maps import (
 from features.embedding.lite0 import MAPS
 from features.embedding.pretrained import KIND, open_pretrained
 from features.extraction.settings import ExtractSettings, NetworkFile
-from store.channels import CHANNELS, ER, PROTEIN
+from store.channels import CHANNELS, PROTEIN
 from store.columns import Column
 from store.matrix import EMBEDDING, MASS
 
@@ -40,7 +40,7 @@ def embedding_columns(settings: ExtractSettings) -> tuple[Column, ...]:
     if network is None:
         return ()
     stains = tuple(
-        channel for channel in CHANNELS if channel.colour in network.channels and not (settings.no_er and channel == ER)
+        channel for channel in CHANNELS if channel.colour in network.channels and channel not in settings.absent
     )
     mass = Column("Cells", EMBEDDING, MASS, (PROTEIN,), covariate=True)
     if not network.maps:

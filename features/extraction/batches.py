@@ -17,14 +17,27 @@ from features.embedding.cell_crops import crop_cells
 from features.embedding.embedding import embed_cells, embedding_columns
 from features.extraction.field_level import count_cells, measure_field
 from features.extraction.settings import ExtractSettings
-from features.reading.fields import FieldSource, read_field
+from features.reading.field_reading import FieldPixels, read_field_pixels
+from features.reading.layouts.names import NOWHERE
+from features.reading.source import FieldSource
 from features.segmentation.masks import read_masks
 from features.segmentation.segment import Segmentation, find_cells, no_nuclei, segment
-from store.channels import ER
+from store.channels import Channel
 from store.columns import Column
-from store.schema import METADATA_ERROR, METADATA_ID, METADATA_PATH, METADATA_STAGE
+from store.schema import (
+    METADATA_ERROR,
+    METADATA_ID,
+    METADATA_MAX_LEVEL,
+    METADATA_PATH,
+    METADATA_PIXEL_SIZE,
+    METADATA_PLATE,
+    METADATA_SITE,
+    METADATA_STAGE,
+    METADATA_WELL,
+    PLACE,
+)
 
-Row = dict[str, str | float]
+Row = dict[str, str | float | None]
 """A field in the table of fields, by column."""
 
 
@@ -80,51 +93,61 @@ class MeasuredCells:
     values: np.ndarray
 
 
-def read_cells(source: FieldSource, field_id: str, no_er: bool, masks: str | None) -> tuple[np.ndarray, Segmentation]:
-    """The pixels of a field, uint8 or uint16 (4, H, W), and its cells: segmented here, or read from a folder of masks.
+def read_cells(source: FieldSource, field_id: str, masks: str | None) -> tuple[FieldPixels, Segmentation]:
+    """The pixels of a field and its cells: segmented here, or read from a folder of masks.
 
     Raises
     ------
     FieldError
         If it cannot be read or has no cells.
     """
-    pixels = read_field(source, field_id, no_er)
-    found = segment(pixels, field_id) if masks is None else read_masks(Path(masks), field_id, pixels.shape[1:])
-    return pixels, found
+    field = read_field_pixels(source, field_id)
+    if masks is not None:
+        return field, read_masks(Path(masks), field_id, field.pixels.shape[1:])
+    return field, segment(field.pixels, field_id, source.options.chosen_stains.absent)
 
 
 def read_one(source: FieldSource, field_id: str, settings: ExtractSettings) -> ReadField | UnreadField:
     """Read one field with its cells and measure it as a whole."""
     try:
-        pixels, found = read_cells(source, field_id, settings.no_er, settings.masks)
+        field, found = read_cells(source, field_id, settings.masks)
     except FieldError as error:
-        return UnreadField(_failed(field_id, error))
+        return UnreadField(_failed(source, field_id, error))
     labels = (found.cells, found.nuclei)
     crop = settings.network.crop if settings.network else None
-    crops = crop_cells(pixels, *labels, crop) if crop else None
-    return ReadField(_measured(field_id, pixels), pixels, labels, crops)
+    crops = crop_cells(field.pixels, *labels, crop) if crop else None
+    return ReadField(_measured(source, field_id, field), field.pixels, labels, crops)
 
 
 def read_pixels(source: FieldSource, field_id: str, settings: ExtractSettings) -> ReadField | UnreadField:
     """Read one field and measure it as a whole; its cells are found later, on the device."""
     try:
-        pixels = read_field(source, field_id, settings.no_er)
+        field = read_field_pixels(source, field_id)
     except FieldError as error:
-        return UnreadField(_failed(field_id, error))
-    return ReadField(_measured(field_id, pixels), pixels)
+        return UnreadField(_failed(source, field_id, error))
+    return ReadField(_measured(source, field_id, field), field.pixels)
 
 
-def _measured(field_id: str, pixels: np.ndarray) -> Row:
-    return {METADATA_ID: field_id} | measure_field(pixels)
+def _measured(source: FieldSource, field_id: str, field: FieldPixels) -> Row:
+    facts = {METADATA_PIXEL_SIZE: field.facts.pixel_size, METADATA_MAX_LEVEL: field.facts.level}
+    return _placed(source, field_id) | facts | measure_field(field.pixels)
 
 
-def _failed(field_id: str, error: FieldError) -> Row:
+def _placed(source: FieldSource, field_id: str) -> Row:
+    """A field's id, and where on a plate it is."""
+    place = source.places.get(field_id, NOWHERE)
     return {
-        METADATA_ID: field_id,
-        METADATA_PATH: error.path,
-        METADATA_STAGE: error.stage,
-        METADATA_ERROR: str(error),
-    }
+        METADATA_ID: field_id, METADATA_PLATE: place.plate or None, METADATA_WELL: place.well or None,
+        METADATA_SITE: place.site or None,
+    }  # fmt: skip
+
+
+def _failed(source: FieldSource, field_id: str, error: FieldError) -> Row:
+    return _placed(source, field_id) | _refused(error)
+
+
+def _refused(error: FieldError) -> Row:
+    return {METADATA_PATH: error.path, METADATA_STAGE: error.stage, METADATA_ERROR: str(error)}
 
 
 def batches(fields: Iterable[ReadField], device: Device) -> Iterator[list[ReadField]]:
@@ -150,14 +173,14 @@ class Launched:
     arrays: tuple[Any, ...]
 
 
-def cells_in(batch: list[ReadField], device: Device) -> Cells:
+def cells_in(batch: list[ReadField], device: Device, absent: tuple[Channel, ...] = ()) -> Cells:
     """The cells of a batch on the device: read with the fields, or found here."""
     pixels = device.put(_stack([field.pixels for field in batch]))
     read = [field.labels for field in batch if field.labels is not None]
     if read:
         cells, nuclei = (device.put(_stack([labels[k] for labels in read])) for k in (0, 1))
     else:
-        cells, nuclei = find_cells(pixels, device)
+        cells, nuclei = find_cells(pixels, device, absent)
     numbers = device.get(cells.max(axis=(1, 2)))
     if len(batch) > 1:  # ids run on from field to field
         before = device.put((np.cumsum(numbers) - numbers).astype(np.int32))[:, None, None]
@@ -172,7 +195,7 @@ def _stack(images: list[np.ndarray]) -> np.ndarray:
 
 def launch(batch: list[ReadField], settings: ExtractSettings, device: Device) -> Launched:
     """Start to measure a batch; on a GPU this returns before most of the work is done."""
-    cells = cells_in(batch, device)
+    cells = cells_in(batch, device, settings.absent)
     height, width = cells.cell_labels.shape[1:]
     top, left, bottom, right = cells.boxes.T
     at_border = (top == 0) | (left == 0) | (bottom == height) | (right == width)
@@ -188,8 +211,8 @@ def fetch(launched: Launched, settings: ExtractSettings, device: Device) -> Meas
     field, centres, at_border, values, covered, diameters = map(device.get, launched.arrays)
     counts = np.bincount(field, minlength=len(launched.batch))
     rows = tuple(map(_completed, launched.batch, counts, covered, diameters))
-    if settings.no_er:
-        values[:, _er_columns()] = np.nan
+    if settings.absent:
+        values[:, _columns_of(settings.absent)] = np.nan
     if settings.network is not None and settings.network.crop is not None:
         vectors = open_crops(settings.network, device.name)
         crops = [read.crops for read in launched.batch if read.crops is not None]
@@ -201,7 +224,7 @@ def _completed(read: ReadField, n_cells: int, covered: int, diameter: float) -> 
     """The row of a field once its cells are known."""
     if n_cells == 0:
         field_id = str(read.row[METADATA_ID])
-        return _failed(field_id, no_nuclei(read.pixels, field_id))
+        return {name: read.row[name] for name in PLACE if name in read.row} | _refused(no_nuclei(read.pixels, field_id))
     return read.row | count_cells(n_cells, covered, diameter, read.pixels[0].size)
 
 
@@ -212,5 +235,6 @@ def cell_columns(settings: ExtractSettings) -> tuple[Column, ...]:
 
 
 @lru_cache
-def _er_columns() -> np.ndarray:
-    return np.array([ER in column.channels for column in columns()])
+def _columns_of(channels: tuple[Channel, ...]) -> np.ndarray:
+    """Which of the families' columns are computed from one of some channels."""
+    return np.array([not set(channels).isdisjoint(column.channels) for column in columns()])

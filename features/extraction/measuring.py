@@ -30,7 +30,7 @@ from features.extraction.batches import (
 )
 from features.extraction.settings import ExtractSettings
 from features.extraction.tables import Written, write_shard
-from features.reading.fields import FieldSource
+from features.reading.source import FieldSource
 from features.segmentation.masks import masks_fingerprint
 from store.shards import Shard
 

@@ -4,6 +4,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from features.embedding.cell_crops import CropSettings
+from features.reading.options import FOUR_COLOURS, ReadingOptions
+from features.reading.scale import AS_STORED, Scale
+from store.channels import Channel
 from store.stamp import code_of
 
 _MEASURED_BY = ("features.*", "features.extraction.measuring")
@@ -50,20 +53,28 @@ class ExtractSettings:
 
     Attributes
     ----------
-    no_er : bool
-        The fields have no ER channel; features that need it are NaN.
     masks : str or None
         Folder of label images made elsewhere.
     device : str
         The kind of device that measures, "cpu" or "cuda".
     network : NetworkFile or None
         The network whose vector of each cell is added to the features.
+    reading : ReadingOptions
+        How the images are read. Features of stains that are absent are NaN.
+    scale : Scale
+        What the pixels are brought to before they are measured.
     """
 
-    no_er: bool
     masks: str | None
     device: str
     network: NetworkFile | None = None
+    reading: ReadingOptions = FOUR_COLOURS
+    scale: Scale = AS_STORED
+
+    @property
+    def absent(self) -> tuple[Channel, ...]:
+        """The stains that the fields do not have."""
+        return self.reading.chosen_stains.absent
 
     @property
     def code(self) -> str:
@@ -73,8 +84,16 @@ class ExtractSettings:
         return code_of(*_MEASURED_BY, f"features.kernels.{kernels}.*", without=without)
 
     def content(self) -> dict[str, Any]:
-        """All settings except the network's path, for JSON."""
-        content = asdict(self)
+        """All settings except the network's path, for JSON; one level deep but for the network."""
+        content: dict[str, Any] = {"masks": self.masks, "device": self.device, "network": None}
         if self.network is not None:
-            del content["network"]["path"]
-        return content
+            content["network"] = {key: value for key, value in asdict(self.network).items() if key != "path"}
+        reading = self.reading
+        content |= {"layout": reading.kind} | {name: getattr(reading, name) for name in ("pattern", "z", "t")}
+        content |= {"images": str(reading.images) if reading.images else None, "stains": reading.chosen_stains.text()}
+        return content | asdict(self.scale)
+
+
+def noted_settings(settings: ExtractSettings) -> dict[str, Any]:
+    """The settings as config.json notes them, with the network's path."""
+    return settings.content() | {"network": asdict(settings.network) if settings.network else None}

@@ -8,7 +8,16 @@ import pyarrow as pa
 from features.extraction.batches import MeasuredCells, Row, cell_columns
 from features.extraction.field_level import field_columns, field_metadata
 from features.extraction.settings import ExtractSettings
-from store.schema import CELLS, FIELDS, METADATA_ERROR, METADATA_ID, METADATA_SPLIT
+from store.schema import (
+    CELLS,
+    FIELDS,
+    METADATA_ERROR,
+    METADATA_ID,
+    METADATA_MAX_LEVEL,
+    METADATA_PIXEL_SIZE,
+    METADATA_SPLIT,
+    PLACE,
+)
 from store.shards import Shard, write_shard_table
 
 Written = Callable[[Shard, pa.Table, pa.Table], object]
@@ -48,11 +57,11 @@ def write_shard(
 
 def _cells_table(shard: Shard, measured: list[MeasuredCells], settings: ExtractSettings) -> pa.Table:
     names = [column.name for column in cell_columns(settings)]
-    ids = [batch.rows[f][METADATA_ID] for batch in measured for f in batch.field]
+    places = [[batch.rows[f].get(name) for batch in measured for f in batch.field] for name in PLACE]
     numbers = [_ranks(batch.field) for batch in measured]
     metadata = (
-        pa.array(ids, pa.string()),
-        pa.array([shard.split] * len(ids), pa.string()),
+        *(pa.array(column, pa.string()) for column in places),
+        pa.array([shard.split] * len(places[0]), pa.string()),
         _joined(numbers, np.int32),
         _joined([batch.centres[:, 1] for batch in measured], np.float32),
         _joined([batch.centres[:, 0] for batch in measured], np.float32),
@@ -74,6 +83,7 @@ def _joined(parts: list[np.ndarray], dtype: type) -> np.ndarray:
 
 def fields_table(shard: Shard, rows: list[Row]) -> pa.Table:
     """One row a field of a shard: what was measured of it as a whole, or why it failed."""
-    types = dict.fromkeys(FIELDS, pa.string()) | field_metadata()
+    types = dict.fromkeys(FIELDS, pa.string()) | {METADATA_PIXEL_SIZE: pa.float32(), METADATA_MAX_LEVEL: pa.int32()}
+    types |= field_metadata()
     types |= {column.name: pa.float32() for column in field_columns()}
     return pa.Table.from_pylist([row | {METADATA_SPLIT: shard.split} for row in rows], pa.schema(list(types.items())))

@@ -13,6 +13,8 @@ from engine.ids import shown
 from features.reading.decoding import check_start
 from features.reading.image_file import MAX_FILE, UnreadableImageError, read_file
 
+_FOLDERS_OF_ONE_IMAGE = (".zarr",)
+_PARTS_OF_AN_IMAGE = (".oif.files",)  # read with the .oif beside them
 _START = 4096  # bytes of a packed file that are looked at before the rest is unpacked
 
 
@@ -89,7 +91,9 @@ def fingerprint(member: Member) -> list[object]:
     """What changes with a file's content: name, size, time; in a zip name, place, sizes."""
     if member.offset >= 0:
         return [member.name, member.offset, member.packed, member.size]
-    return [member.name, *size_and_time(member.source / member.name)]
+    path = member.source / member.name
+    inner = sorted(path.iterdir()) if path.suffix in _FOLDERS_OF_ONE_IMAGE and path.is_dir() else []
+    return [member.name, *size_and_time(path), *(one for part in inner for one in size_and_time(part))]
 
 
 def size_and_time(path: Path) -> tuple[int, int]:
@@ -151,9 +155,14 @@ def _list_folder(folder: Path) -> Listing:
         inner = Path(root).relative_to(folder)
         start = "" if inner == Path() else f"{inner.as_posix()}/"
         listing.members.extend(Member(folder, start + name) for name in names)
-        for name in folders:
+        for name in folders[:]:
             if (path := Path(root, name)).is_symlink():
                 listing.unused.append(Unused(shown(str(path), 1000), "is a link to a folder, which is not followed"))
+            elif name.lower().endswith(_FOLDERS_OF_ONE_IMAGE):
+                listing.members.append(Member(folder, start + name))
+                folders.remove(name)
+            elif name.lower().endswith(_PARTS_OF_AN_IMAGE):
+                folders.remove(name)
     return listing
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from features.reading.image_file import UnreadableImageError, check_size, damaged
-from features.reading.scene import Facts
+from features.reading.scene import NOTHING_STATED, Facts
 from features.reading.tiff import TIFF, decode_tiff
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -55,9 +55,9 @@ def decode_plane(data: bytes) -> tuple[np.ndarray, Facts]:
     """
     check_start(data)
     if data.startswith(_PNG):
-        return _decode_png(data), Facts()
+        return _decode_png(data), NOTHING_STATED
     if data.startswith(_JPEG):
-        return _decode_jpeg(data), Facts()
+        return _decode_jpeg(data), NOTHING_STATED
     image, facts = decode_tiff(data)
     image = as_pixels(image)
     return image if image.ndim == 2 else _grey(image, jpeg=False), facts

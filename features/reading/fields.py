@@ -1,89 +1,46 @@
-"""Fields from a folder or a zip as downloaded: four files a field, `<Id>_{red,green,blue,yellow}.{png,tif,jpg}`."""
+"""Fields in folders and zips: by default four files a field, `<Id>_{red,green,blue,yellow}.png`, as Kaggle has them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-
+from engine.command_line import command_line
 from engine.counted import counted
-from engine.errors import FieldError, InputError
-from engine.ids import LONGEST, shown, why_no_id
-from features.reading.archive import Member, Unused, fingerprint, list_files, located, read_bytes
-from features.reading.decoding import decode
-from features.reading.image_file import UnreadableImageError
-from features.reading.names import COLOURS, may_be_composite, split_name, why_not_named
-from store.channels import CHANNELS, ER, PROTEIN, Channel
+from engine.errors import InputError
+from engine.ids import LONGEST, shown
+from features.reading.archive import Member, Unused, list_files, located
+from features.reading.file_names import COLOURS, hpa_name, is_image, may_be_composite, why_not_named
+from features.reading.layouts.load_data import read_load_data
+from features.reading.layouts.names import NOWHERE, Place, parser_of
+from features.reading.layouts.side_files import SideFile, is_side_file, read_side_files, side_file_of
+from features.reading.options import FOUR_COLOURS, ReadingOptions
+from features.reading.probing import channel_names, with_scenes
+from features.reading.scene import Facts
+from features.reading.source import FieldSource, ImageFile
+from features.reading.stains import resolve
+
+_NOT_IN_IDS = ("images",)  # folders that microscopes make inside each plate's
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelFile:
-    """The file of one channel of a field.
-
-    Attributes
-    ----------
-    field_id : str
-        As the file's name has it.
-    colour : str
-    member : Member
-    """
-
-    field_id: str
-    colour: str
-    member: Member
-
-
-@dataclass(frozen=True)
-class FieldSource:
-    """Where fields are read from. Made by `find_fields`; parts of it are small enough to send to workers.
-
-    Attributes
-    ----------
-    path : Path
-        The folder or zip; of both together, the folder.
-    files : dict of str to tuple of ChannelFile
-        The image files of each field, by id; ids are sorted. An id that is not allowed (`engine.ids`) is made printable
-        here; reading such a field says what is wrong with it.
-    unused : tuple of Unused
-        All other files, each with the reason.
-    """
-
-    path: Path
-    files: dict[str, tuple[ChannelFile, ...]]
-    unused: tuple[Unused, ...] = ()
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """The field ids, sorted."""
-        return tuple(self.files)
-
-    def part(self, ids: Iterable[str]) -> "FieldSource":
-        """The same source with these fields only."""
-        return FieldSource(self.path, {i: self.files[i] for i in ids})
-
-    def fingerprint(self, ids: Iterable[str]) -> list[list[object]]:
-        """What changes with the image files of these fields, as JSON can hold it."""
-        return [fingerprint(file.member) for i in ids for file in self.files[i]]
-
-
-def find_fields(*sources: Path) -> FieldSource:
+def find_fields(*sources: Path, options: ReadingOptions = FOUR_COLOURS) -> FieldSource:
     """List the fields in folders or zips, at any depth; nothing is extracted.
 
-    A field's id is its file names without `_<colour>`. Where a name stands in several subfolders, all ids get their
-    subfolders in front: `plate1/A01_red.png` is of field `plate1_A01`.
+    Where a name stands in several subfolders, all ids get their subfolders in front: `plate1/A01_red.png` is of field
+    `plate1_A01`.
 
     Parameters
     ----------
     sources : Path
         Folders or .zip files, whose fields are used together.
+    options : ReadingOptions
 
     Raises
     ------
     InputError
-        If one is missing or unreadable, a field is in two of them, or none holds a file named <Id>_<colour>.
+        If one is missing or unreadable, a field is in two of them, none holds a field, or a stain is not there.
     """
-    found = [_fields_in(Path(source)) for source in sources]
+    found = [_fields_in(Path(source), options) for source in sources]
     for k, one in enumerate(found):
         for other in found[:k]:
             if both := sorted(one.files.keys() & other.files.keys()):
@@ -91,39 +48,86 @@ def find_fields(*sources: Path) -> FieldSource:
                     f"field {both[0]} is in {other.path} and in {one.path} (as {counted(len(both), 'field')} in all). "
                     "Keep one copy of each field: remove the folder or the zip, or rename its files."
                 )
-    files = {i: one.files[i] for one in found for i in one.files}
-    unused = tuple(file for one in found for file in one.unused)
-    if not files:
-        places = " and ".join(str(one.path) for one in found)
-        raise InputError(
-            f"{places} {'holds' if len(found) == 1 else 'hold'} no field (looked for <Id>_red.png, _green, _blue, "
-            f"_yellow; found {len(unused):,} other files). Name the files so, or give another folder."
+    whole = found[0]
+    for one in found[1:]:
+        whole = replace(
+            whole, files=whole.files | one.files, unused=whole.unused + one.unused, places=whole.places | one.places,
+            stated=whole.stated | one.stated, channels=whole.channels or one.channels, names=whole.names | one.names,
+        )  # fmt: skip
+    if not whole.files:
+        raise _nothing([one.path for one in found], whole, options)
+    return replace(whole, files=dict(sorted(whole.files.items())))
+
+
+def _nothing(paths: list[Path], found: FieldSource, options: ReadingOptions) -> InputError:
+    """The error for folders without a field."""
+    places = f"{' and '.join(map(str, paths))} {'holds' if len(paths) == 1 else 'hold'} no field"
+    if options.is_hpa:
+        return InputError(
+            f"{places} (looked for <Id>_red.png, _green, _blue, _yellow; found {len(found.unused):,} other files). "
+            f"Name the files so, give another folder, or run {command_line('inspect', paths[0])} to see how to read "
+            "these."
         )
-    return FieldSource(found[0].path, dict(sorted(files.items())), unused)
+    wanted = f"--layout {options.layout}" if options.layout else "--pattern" if options.pattern else "one file a field"
+    example = f", such as {Path(found.unused[0].path).name}" if found.unused else ""
+    return InputError(
+        f"{places} (looked for names by {wanted}; found {len(found.unused):,} other files{example}). Run "
+        f"{command_line('inspect', paths[0])} to see how to read them."
+    )
 
 
-def _fields_in(source: Path) -> FieldSource:
+def _fields_in(source: Path, options: ReadingOptions) -> FieldSource:
     """The fields of one folder or zip; perhaps none."""
     listing = list_files(source)
-    named: list[ChannelFile] = []
-    unused = list(listing.unused)
-    for member in listing.members:
-        if name := split_name(member.name):
-            named.append(ChannelFile(*name, member))
+    side_files = [] if options.is_hpa else read_side_files(m for m in listing.members if is_side_file(m.name))
+    if options.images:
+        named, others = _listed_in_csv(source, options.images, listing.members)
+    else:
+        named, others = _named(listing.members, options)
+    unused = [*listing.unused, *others]
+    if options.is_hpa:
+        composites = _composites(file for file, _ in named)
+        unused += [Unused(located(file.member), "is a composite of several colours") for file in composites]
+        named = [one for one in named if one[0] not in composites] if composites else named
+    named, refused = with_scenes(_told_apart(named))
+    found = _gathered(source, named, side_files, options)
+    unused += [*refused, *_of_other_channels(found), *_missing(side_files, listing.members, source)]
+    kept = set(found.channels.values())
+    files = {i: of for i, of in found.files.items() if not kept or any(file.channel in kept for file in of)}
+    return replace(found, files=files, unused=tuple(sorted(unused, key=lambda file: file.path)))
+
+
+Named = tuple[ImageFile, Place]
+
+
+def _named(members: Iterable[Member], options: ReadingOptions) -> tuple[list[Named], list[Unused]]:
+    """The files whose names say which field they are of, and the others with the reason."""
+    parse = hpa_name if options.is_hpa else parser_of(options.kind, options.pattern)
+    named: list[Named] = []
+    unused = []
+    for member in members:
+        said = parse(member.name) if is_image(member.name) else None
+        if said is not None:
+            named.append((ImageFile(said.field_id, said.channel, member, said.z, said.t), said.place))
         else:
-            unused.append(Unused(located(member), why_not_named(member.name)))
-    composites = _composites(named)
-    unused += [Unused(located(file.member), "is a composite of several colours") for file in composites]
-    files: dict[str, list[ChannelFile]] = {}
-    for file in _told_apart([file for file in named if file not in composites] if composites else named):
-        files.setdefault(shown(file.field_id, LONGEST), []).append(file)
-    by_name = {i: tuple(sorted(of_field, key=lambda file: file.member.name)) for i, of_field in files.items()}
-    return FieldSource(source, by_name, tuple(sorted(unused, key=lambda file: file.path)))
+            unused.append(Unused(located(member), why_not_named(member.name, options)))
+    return named, unused
 
 
-def _composites(named: list[ChannelFile]) -> set[ChannelFile]:
+def _listed_in_csv(folder: Path, table: Path, members: list[Member]) -> tuple[list[Named], list[Unused]]:
+    listed = read_load_data(table, folder)
+    named = [
+        (ImageFile(one.name.field_id, one.name.channel, Member(one.path.parent, one.path.name)), one.name.place)
+        for one in listed
+    ]
+    used = {one.path.absolute() for one in listed}
+    others = [m for m in members if is_image(m.name) and (folder / m.name).absolute() not in used]
+    return named, [Unused(located(member), f"is not listed in {table.name}") for member in others]
+
+
+def _composites(named: Iterable[ImageFile]) -> set[ImageFile]:
     """HPA's composites, `<Id>_blue_red_green.jpg`; a field with files of red, green and blue is none."""
-    suspects: dict[tuple[str, str], set[ChannelFile]] = {}
+    suspects: dict[tuple[str, str], set[ImageFile]] = {}
     for file in named:
         if may_be_composite(file.field_id):
             folder = file.member.name.rpartition("/")[0]
@@ -131,128 +135,90 @@ def _composites(named: list[ChannelFile]) -> set[ChannelFile]:
     return {
         file
         for of_id in suspects.values()
-        if not {"red", "green", "blue"} <= {file.colour for file in of_id}
+        if not {"red", "green", "blue"} <= {file.channel for file in of_id}
         for file in of_id
     }
 
 
-def _told_apart(named: list[ChannelFile]) -> list[ChannelFile]:
+def _told_apart(named: list[Named]) -> list[Named]:
     """The files, with their subfolders in front of the ids if a channel of an id is in several subfolders."""
-    folders: dict[tuple[str, str], str] = {}
-    for file in named:
+    folders: dict[tuple[str, str, int, int], str] = {}
+    for file, _ in named:
         folder = file.member.name.rpartition("/")[0]
-        if folders.setdefault((file.field_id, file.colour), folder) != folder:
+        if folders.setdefault((file.field_id, file.channel, file.z, file.t), folder) != folder:
             break
     else:
         return named
-    parts = [PurePosixPath(file.member.name).parts[:-1] for file in named]
+    parts = [PurePosixPath(file.member.name).parts[:-1] for file, _ in named]
     shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(min(parts), max(parts))))
-    return [replace(file, field_id="_".join((*folder[shared:], file.field_id))) for file, folder in zip(named, parts)]
+    apart = []
+    for (file, place), folder in zip(named, parts):
+        inner = [name for name in folder[shared:] if name.lower() not in (*_NOT_IN_IDS, file.channel.lower())]
+        prefix = "_".join(inner)
+        apart.append((
+            replace(file, field_id="_".join(filter(None, (prefix, file.field_id)))),
+            replace(place, plate=place.plate or (prefix if place.well else "")),
+        ))  # fmt: skip
+    return apart
 
 
-def read_field(source: FieldSource, field_id: str, no_er: bool = False) -> np.ndarray:
-    """Read the four channels of one field.
-
-    Parameters
-    ----------
-    source : FieldSource
-    field_id : str
-    no_er : bool
-        The data has no ER channel: its plane is zeros, and a file of it is ignored.
-
-    Returns
-    -------
-    ndarray of uint8 or uint16, shape (4, H, W)
-
-    Raises
-    ------
-    FieldError
-        Of stage "read", if a file is missing, double, unreadable, or differs from the others in size or type, or if the
-        protein is the same in every pixel.
-    """
-    wanted = [channel for channel in CHANNELS if not (no_er and channel == ER)]
-    chosen = _choose(source, field_id, wanted)
-    planes = {channel: _read_plane(field_id, member) for channel, member in chosen.items()}
-    first = planes[wanted[0]]
-    for channel, plane in planes.items():
-        if plane.shape != first.shape or plane.dtype != first.dtype:
-            member = chosen[channel]
-            raise FieldError(
-                f"field {field_id}: {_base(member)} is {_describe(plane)} but {_base(chosen[wanted[0]])} is "
-                f"{_describe(first)}. Give all channels of a field the same size and bit depth.",
-                field=field_id,
-                path=located(member),
-            )
-    pixels = np.zeros((len(CHANNELS), *first.shape), first.dtype)
-    for channel, plane in planes.items():
-        pixels[channel.index] = plane
-    _refuse_flat_protein(pixels, field_id, chosen[PROTEIN])
-    return pixels
+def _gathered(source: Path, named: list[Named], side_files: list[SideFile], options: ReadingOptions) -> FieldSource:
+    """Files by field, with the channel of each stain, places, and what side files state."""
+    files: dict[str, list[ImageFile]] = {}
+    places: dict[str, Place] = {}
+    stated: dict[str, Facts] = {}
+    names: dict[str, str] = {}
+    said: dict[str, SideFile] = {}
+    for file, place in named:
+        field_id = shown(file.field_id, LONGEST)
+        files.setdefault(field_id, []).append(file)
+        if side_files:
+            folder = file.member.name.rpartition("/")[0]
+            beside = said.setdefault(folder, side_file_of(file.member.name, side_files))
+            stated[field_id] = beside.facts
+            place = replace(place, plate=place.plate or beside.plate)
+            names.setdefault(file.channel, beside.names.get(file.channel.lstrip("0"), ""))
+        if place != NOWHERE:
+            places[field_id] = place
+    by_name = {i: tuple(sorted(of, key=lambda file: (file.member.name, file.scene))) for i, of in files.items()}
+    firsts = {file.channel: file for of in reversed(by_name.values()) for file in of}
+    channels = {}
+    if by_name and "" not in firsts:
+        names = names if options.is_hpa else channel_names(firsts, names)
+        stains = options.chosen_stains
+        if options.is_hpa and {name for _, name in stains.wanted} <= set(COLOURS):
+            channels = dict(stains.wanted)
+        else:
+            channels = resolve(stains, sorted(firsts), names)
+    return FieldSource(source, by_name, channels, names, (), places, stated, options)
 
 
-def _refuse_flat_protein(pixels: np.ndarray, field_id: str, member: Member) -> None:
-    """Without contrast in the protein, a prediction would rest on the other stains only."""
-    protein = pixels[PROTEIN.index]
-    lowest, full = protein.min(), np.iinfo(pixels.dtype).max
-    if lowest < protein.max():
-        return
-    found = f"channel Protein is the same everywhere (every pixel of {_base(member)} is {lowest} of {full}"
-    if not pixels.any():
-        found = f"every channel is black (every pixel is 0 of {full}"
-    raise FieldError(
-        f"field {field_id}: {found}; expected a stain), so that there is nothing to measure. "
-        "Check the field's green image, or leave the field out.",
-        field=field_id,
-        path=located(member),
-    )
+def _of_other_channels(found: FieldSource) -> list[Unused]:
+    """Files of channels that are no stain."""
+    kept = set(found.channels.values())
+    if not kept or "" in kept:
+        return []
+    return [
+        Unused(located(file.member), _why_no_stain(file.channel, found))
+        for of_field in found.files.values()
+        for file in of_field
+        if file.channel not in kept
+    ]
 
 
-def _base(member: Member) -> str:
-    return shown(PurePosixPath(member.name).name)
+def _why_no_stain(channel: str, found: FieldSource) -> str:
+    if found.options.no_er and channel == "yellow":
+        return "is of the ER channel, which --no-er leaves out"
+    name = f" ({shown(found.names[channel])})" if found.names.get(channel) else ""
+    return f"is of channel {shown(channel)}{name}, which --stains does not name"
 
 
-def _describe(plane: np.ndarray) -> str:
-    return f"{plane.shape[1]} x {plane.shape[0]} px, {8 * plane.itemsize} bits"
-
-
-def _choose(source: FieldSource, field_id: str, wanted: list[Channel]) -> dict[Channel, Member]:
-    """The one file of each wanted channel."""
-    by_colour: dict[str, list[Member]] = {}
-    for file in source.files.get(field_id, ()):
-        if reason := why_no_id(file.field_id):
-            message = f"field {shown(field_id)}: its id {reason}. Rename its files."
-            raise FieldError(message, field=field_id, path=located(file.member))
-        by_colour.setdefault(file.colour, []).append(file.member)
-    chosen = {}
-    for channel in wanted:
-        found = by_colour.get(channel.colour, [])
-        if not found:
-            present = ", ".join(colour for colour in COLOURS if colour in by_colour) or "none"
-            remedy = "Add it, or run with --no-er." if channel == ER else "Add it."
-            raise FieldError(
-                f"field {field_id}: channel {channel.name} is missing (looked for {field_id}_{channel.colour}.png; "
-                f"found {present}). {remedy}",
-                field=field_id,
-                path=str(source.path),
-            )
-        if len(found) > 1:
-            raise FieldError(
-                f"field {field_id}: channel {channel.name} has {len(found)} files "
-                f"({' and '.join(shown(m.name) for m in found)}; expected one). Remove all but one.",
-                field=field_id,
-                path=located(found[0]),
-            )
-        chosen[channel] = found[0]
-    return chosen
-
-
-def _read_plane(field_id: str, member: Member) -> np.ndarray:
-    path = located(member)
-    try:
-        return decode(read_bytes(member))
-    except UnreadableImageError as error:
-        raise FieldError(f"field {field_id}: {_base(member)} {error}", field=field_id, path=path) from error
-    except OSError as error:
-        reason = error.strerror or str(error)
-        message = f"field {field_id}: {_base(member)} cannot be read ({reason}). Check the file and its permissions."
-        raise FieldError(message, field=field_id, path=path) from error
+def _missing(side_files: list[SideFile], members: list[Member], source: Path) -> list[Unused]:
+    """Images that a plate's index lists and that are not there."""
+    there = {member.name for member in members}
+    return [
+        Unused(shown(str(source / (one.folder + name)), 1000), "is listed in the plate's index but is not there")
+        for one in side_files
+        for name in sorted(one.listed)
+        if one.folder + name not in there
+    ]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from features.reading.layouts.names import NOWHERE, Place
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -20,6 +22,9 @@ class Facts:
 
     pixel_size: float | None = None
     level: int | None = None
+
+
+NOTHING_STATED = Facts()
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,8 @@ class Scene:
         UnreadableImageError.
     pages : bool
         The channels are pages of which the file does not say whether they are channels or z.
+    place : Place
+        Of plates.
     """
 
     name: str
@@ -49,3 +56,4 @@ class Scene:
     facts: Facts
     load: Callable[[int, int, int], np.ndarray]
     pages: bool = False
+    place: Place = NOWHERE

@@ -25,16 +25,16 @@ def facts_of(tiff: tifffile.TiffFile, scene: int) -> Facts:
     if (bits := page.bitspersample) not in (16, 32, 64):
         level = 2**bits - 1
     elif page.dtype is not None and page.dtype.kind == "u":
-        level = _full(page.tags.valueof(_MAX_SAMPLE_VALUE))
+        level = full_scale(page.tags.valueof(_MAX_SAMPLE_VALUE))
     size = None
     if (pixels := _ome_pixels(tiff, scene)) is not None:
         size = micrometres(pixels.get("PhysicalSizeX"), pixels.get("PhysicalSizeXUnit", "µm"))
-        level = _full(2 ** min(16, _whole(pixels.get("SignificantBits"))) - 1) or level
+        level = full_scale(2 ** min(16, _whole(pixels.get("SignificantBits"))) - 1) or level
     elif tiff.is_metaseries:
         plane = _metaseries(tiff)
         if plane.get("spatial-calibration-state"):
             size = micrometres(plane.get("spatial-calibration-x"), plane.get("spatial-calibration-units"))
-        level = _full(2 ** min(16, _whole(plane.get("Camera Bit Depth"))) - 1) or level
+        level = full_scale(2 ** min(16, _whole(plane.get("Camera Bit Depth"))) - 1) or level
     elif tiff.is_lsm:
         size = micrometres((tiff.lsm_metadata or {}).get("VoxelSizeX"), "m")
     elif tiff.is_imagej:
@@ -47,7 +47,7 @@ def names_of(tiff: tifffile.TiffFile, scene: int, n_channels: int) -> tuple[str,
     """The names of an image's channels, "" where the file has none."""
     found: list[str] = []
     if (pixels := _ome_pixels(tiff, scene)) is not None:
-        found = [channel.get("Name") or channel.get("Fluor") or "" for channel in pixels.iter("{*}Channel")]
+        found = [channel.get("Name") or channel.get("Fluor") or "" for channel in pixels.findall("{*}Channel")]
     elif tiff.is_metaseries:
         found = [str(_metaseries(tiff).get("_IllumSetting_") or _metaseries(tiff).get("image-name") or "")]
     elif tiff.is_lsm:
@@ -69,7 +69,7 @@ def micrometres(value: Any, unit: Any) -> float | None:
     return length if 0 < length < 1e4 else None
 
 
-def _full(value: Any) -> int | None:
+def full_scale(value: Any) -> int | None:
     """A stated highest value, if it is all ones in binary: 255, 1023, 4095 ...; else it is only the brightest pixel."""
     whole = _whole(value)
     return whole if whole >= 255 and whole & (whole + 1) == 0 else None

@@ -74,8 +74,8 @@ def test_values_in_the_tables_are_those_of_the_cells(data, measured):
     pooled = pq.read_table(measured / "features/train.parquet").to_pandas().set_index("Metadata_Id")
     source = find_fields(data / "train")
     for field, mine in cells.groupby("Metadata_Id"):
-        pixels, found = read_cells(source, field, False, None)
-        batch = make_cells(pixels[None], found.cells[None], found.nuclei[None], open_device("cpu"))
+        read, found = read_cells(source, field, None)
+        batch = make_cells(read.pixels[None], found.cells[None], found.nuclei[None], open_device("cpu"))
         np.testing.assert_allclose(mine[names], embed_cells(batch, pretrained_network()), atol=1e-5)
         expected = np.average(mine[names[1:]].to_numpy(np.float64), axis=0, weights=mine[names[0]])
         np.testing.assert_allclose(pooled.loc[field, [f"{name}_mass" for name in names[1:]]], expected, rtol=1e-5)
@@ -94,8 +94,8 @@ def test_a_machine_without_the_weights_says_so_once_and_goes_on(monkeypatch, cap
 
 def test_new_fields_get_the_embedding_of_the_run(measured, tmp_path):
     folder = RunFolder(measured)
-    given = {"no_er": False, "masks": None, "device": "cpu"}
-    assert settings_like(folder, **given, network=None).network == pretrained_network()
+    given = {"reading": pipeline.ReadingOptions(), "masks": None, "device": "cpu"}
+    assert settings_like(folder, **given, network=None)[0].network == pretrained_network()
     with pytest.raises(InputError, match="was extracted with the pretrained network: leave"):
         settings_like(folder, **given, network=tmp_path / "mine.onnx")
 

@@ -39,7 +39,8 @@ def data(simulated, tmp_path) -> Path:
 
 
 def extract(data: Path, run: Path, workers: int = 1, no_er: bool = False, masks: Path | None = None):
-    return pipeline.extract(pipeline.Job(run, data, "cpu", workers, quiet=True), no_er=no_er, masks=masks)
+    reading = pipeline.ReadingOptions(no_er=no_er)
+    return pipeline.extract(pipeline.Job(run, data, "cpu", workers, quiet=True), reading=reading, masks=masks)
 
 
 def tables(run: Path) -> dict[str, bytes]:
@@ -213,11 +214,12 @@ def test_masks_made_elsewhere_replace_ours(data, tmp_path):
 def test_other_settings_are_named(data, tmp_path, caplog):
     extract(data, tmp_path / "run")
     extract(data, tmp_path / "run", no_er=True)
-    assert caplog.messages[-1].endswith("(no_er: False -> True): measuring again")
+    colours = "microtubules=red,protein=green,nucleus=blue"
+    assert f"(stains: {colours},er=yellow -> {colours}): measuring again" in caplog.messages[-1]
     write_json(tmp_path / "run/models/fit.json", {})
     extract(data, tmp_path / "run")
     refit = f"then run python cli.py fit --data {data} --run {tmp_path / 'run'} again"
-    assert caplog.messages[-1].endswith(f"(no_er: True -> False): measuring again; {refit}")
+    assert caplog.messages[-1].endswith(f"(stains: {colours} -> {colours},er=yellow): measuring again; {refit}")
 
 
 def test_a_run_folder_in_use_is_refused(simulated, tmp_path):

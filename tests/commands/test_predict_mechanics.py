@@ -22,12 +22,17 @@ from commands.new_fields import named_network, settings_like
 from engine.errors import InputError
 from engine.files import write_json
 from features.extraction.batches import read_cells
+from features.extraction.recorded import acquisition_record
 from features.extraction.settings import ExtractSettings
 from features.reading.fields import find_fields
+from features.reading.options import FOUR_COLOURS, ReadingOptions
+from features.reading.scale import AS_STORED
+from features.reading.survey import Acquisition
 from models.explanation.local_explanations import log_odds_contributions, percentile
 from models.fitted import load
 from models.trust.reference_data import gather_reference
 from report.prediction_summary import what_drives
+from store.channels import ER
 from store.classes import KAGGLE, ORGANELLES
 from store.matrix import read_columns, read_matrix
 from store.run_folder import RunFolder
@@ -159,7 +164,7 @@ def test_label_images_are_the_cells_of_the_table_and_can_be_measured_again(plant
         assert (labels[nuclei > 0] == nuclei[nuclei > 0]).all()
     source = find_fields(planted.new)
     for field in source.ids:
-        ours, read = (read_cells(source, field, False, masks)[1] for masks in (None, str(planted.out / "labels")))
+        ours, read = (read_cells(source, field, masks)[1] for masks in (None, str(planted.out / "labels")))
         np.testing.assert_array_equal(ours.cells, read.cells)
         np.testing.assert_array_equal(ours.nuclei, read.nuclei)
 
@@ -174,7 +179,13 @@ def test_any_number_of_workers_gives_the_same_bytes(planted):
 
 def test_the_next_command_says_all_that_was_said_before(planted):
     out, labels = planted.root / "an out", planted.root / "its labels"
-    asked = {"no_er": True, "masks": planted.out / "labels", "label_images": labels, "coverage": 0.7, "neighbours": 0}
+    asked = {
+        "reading": ReadingOptions(no_er=True),
+        "masks": planted.out / "labels",
+        "label_images": labels,
+        "coverage": 0.7,
+        "neighbours": 0,
+    }
     ended = predict(planted.new, planted.run, out, **asked)
     name, given = parsed(ended.next_command)
     assert name == "predict"
@@ -260,18 +271,22 @@ def test_before_its_time_it_says_what_to_run_first(tmp_path, capsys):
 
 
 def settings_file(folder, **changed):
-    known = {
-        "no_er": False,
+    known = ExtractSettings(None, "cpu").content() | {
+        "acquisition": acquisition_record(Acquisition(AS_STORED, 0.0)),
         "masks": None,
         "device": "cpu",
         "network": None,
-        "code": ExtractSettings(False, None, "cpu").code,
+        "code": ExtractSettings(None, "cpu").code,
     }
     write_json(folder.features / "settings.json", known | changed)
 
 
 def like(folder, **changed):
-    return settings_like(folder, **{"no_er": False, "masks": None, "network": None, "device": "cpu"} | changed)
+    given = {"reading": FOUR_COLOURS, "masks": None, "network": None, "device": "cpu"} | changed
+    return settings_like(folder, **given)[0]
+
+
+HPA_KINDS = ExtractSettings(None, "cpu", None, ReadingOptions("hpa", stains=FOUR_COLOURS.chosen_stains.text()))
 
 
 def test_new_fields_get_the_settings_of_the_run_and_differences_are_logged(tmp_path, caplog):
@@ -279,16 +294,17 @@ def test_new_fields_get_the_settings_of_the_run_and_differences_are_logged(tmp_p
     with pytest.raises(InputError, match=r"Run python cli.py extract --run .* first"):
         like(folder)
     settings_file(folder)
-    assert like(folder) == ExtractSettings(False, None, "cpu")
+    assert like(folder) == HPA_KINDS
     assert caplog.messages == []
-    assert like(folder, no_er=True).no_er
-    assert "without it" in caplog.messages[-1]
-    settings_file(folder, no_er=True, code="another")
-    assert like(folder).no_er
+    no_er = ReadingOptions(no_er=True)
+    assert like(folder, reading=no_er).absent == (ER,)
+    assert "trained with ER, the new fields are measured without" in caplog.messages[-1]
+    settings_file(folder, stains=no_er.chosen_stains.text(), code="another")
+    assert like(folder).absent == (ER,)
     assert "another version" in caplog.messages[-1]
     said = len(caplog.messages)
-    settings_file(folder, device="cuda", code=ExtractSettings(False, None, "cuda").code)
-    assert like(folder) == ExtractSettings(False, None, "cpu")
+    settings_file(folder, device="cuda", code=ExtractSettings(None, "cuda").code)
+    assert like(folder) == HPA_KINDS
     assert len(caplog.messages) == said, "another device is no other version"
     settings_file(folder, masks=str(tmp_path))
     with pytest.raises(InputError, match=r"masks made elsewhere.*--masks"):

@@ -26,7 +26,7 @@ SUMMARY = re.compile(
 
 def network_columns():
     """The columns of the pretrained network."""
-    return embedding_columns(ExtractSettings(False, None, "cpu", pretrained_network()))
+    return embedding_columns(ExtractSettings(None, "cpu", pretrained_network()))
 
 
 def all_columns():

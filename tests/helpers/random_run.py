@@ -17,7 +17,7 @@ from store.run_folder import RunFolder
 from store.schema import METADATA_ID
 from store.shards import Shard
 
-SETTINGS = ExtractSettings(no_er=False, masks=None, device="cpu")
+SETTINGS = ExtractSettings(masks=None, device="cpu")
 
 
 FEW = cell_columns(SETTINGS)[::40]

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from example_reports import LARGE_JPEG
 
-from features.reading.fields import FieldSource, find_fields
+from features.reading.fields import find_fields
+from features.reading.source import FieldSource
 from report.galleries import PictureSettings, draw, take_picture
 from report.report_data import PICTURE_SIDE
 

@@ -22,8 +22,9 @@ from engine.errors import FieldError, InputError, UsageError
 from engine.files import write_csv
 from engine.ids import LONGEST, inert, shown, why_no_id
 from features.embedding.backbone import read_numbers
-from features.reading.fields import find_fields, read_field
-from features.reading.names import split_name
+from features.reading.field_reading import read_field
+from features.reading.fields import find_fields
+from features.reading.file_names import hpa_name
 from features.segmentation.masks import read_masks
 from models.data.groups import read_groups
 from models.data.labels import read_labels
@@ -196,7 +197,8 @@ def test_a_usable_id_survives_every_table_as_it_is(tmp_path_factory, text):
     path = tmp_path_factory.mktemp("ids") / "sample_submission.csv"
     write_csv(path, ("Id", "Predicted"), [(text, "0")])
     assert read_wanted(path, []) == [text]
-    assert split_name(f"{text}_red.png") in ((text, "red"), None)
+    named = hpa_name(f"{text}_red.png")
+    assert named is None or (named.field_id, named.channel) == (text, "red")
 
 
 @QUICK

@@ -25,6 +25,8 @@ from engine.machine import refusal
 from engine.running.lock import locked, worker_lock
 from engine.running.parallel import run_tasks
 from engine.running.workers import TRIES
+from features.reading.scale import AS_STORED
+from features.reading.survey import Acquisition
 from models.first_level import lightgbm as lgb
 from models.fitted import finished_fit
 from simulate import simulate
@@ -33,6 +35,7 @@ from store.run_folder import RunFolder
 ROOT = Path(__file__).resolve().parents[2]
 UNITS_FOUND = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests" / "helpers")])}
 KEPT = "interrupted: what was finished is kept; the same command goes on from there."
+AS_IT_IS = Acquisition(AS_STORED, 0.0)
 MARK = "HPA_BOOST_FAULT"
 
 
@@ -266,14 +269,14 @@ def test_tables_of_two_settings_are_never_there_together(tmp_path):
             return {"no_er": self.no_er}
 
     folder = RunFolder(tmp_path)
-    remember_settings(folder, Settings(False))
+    remember_settings(folder, Settings(False), AS_IT_IS)
     of_the_earlier = (folder.matrix("test"), *folder.fit.tables(["linear"]), folder.fit.fit_file)
     for path in of_the_earlier:
         path.parent.mkdir(exist_ok=True)
         path.write_text("of the earlier settings")
-    remember_settings(folder, Settings(False))
+    remember_settings(folder, Settings(False), AS_IT_IS)
     assert all(path.exists() for path in of_the_earlier)
-    remember_settings(folder, Settings(True))
+    remember_settings(folder, Settings(True), AS_IT_IS)
     assert not any(path.exists() for path in of_the_earlier)
 
 

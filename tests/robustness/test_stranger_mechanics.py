@@ -18,16 +18,23 @@ from hostile_runs import HOSTILE, copied, small_run
 import pipeline
 from engine.errors import InputError
 from engine.running.lock import locked
+from features.extraction.recorded import acquisition_record
+from features.extraction.settings import ExtractSettings
 from features.reading.fields import find_fields
+from features.reading.scale import AS_STORED
+from features.reading.survey import Acquisition
 from models.first_level import lightgbm_file as lgb_file
 from models.first_level import linear
 from models.first_level import xgboost as xgb
 from models.first_level import xgboost_file as xgb_file
-from report.galleries import _settings, take_picture
+from report.galleries import picture_settings, take_picture
 from store.run_folder import RunFolder, open_run
 from store.untrusted_input import read_array, read_table
 
 ROOT = Path(__file__).resolve().parents[2]
+SETTINGS = ExtractSettings(None, "cpu").content() | {
+    "code": "x", "acquisition": acquisition_record(Acquisition(AS_STORED, 0.0))
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -83,26 +90,26 @@ def test_a_link_in_place_of_the_lock_does_not_empty_what_it_leads_to(tmp_path):
 
 
 def test_the_masks_that_a_run_notes_are_not_read(run, tmp_path, caplog, monkeypatch):
-    (run / "features" / "settings.json").write_text(json.dumps({"no_er": False, "masks": str(tmp_path / "secret")}))
+    (run / "features" / "settings.json").write_text(json.dumps(SETTINGS | {"masks": str(tmp_path / "secret")}))
     good_field(tmp_path / "train")
     monkeypatch.setattr(
         "features.extraction.batches.read_masks", lambda *_: pytest.fail("a stranger's path was followed")
     )
-    settings = _settings(RunFolder(run), None)
+    settings = picture_settings(RunFolder(run), None)
     assert "pictures without outlines" in caplog.messages[-1]
     assert take_picture(find_fields(tmp_path / "train"), "f1", settings)[1].startswith(b"\xff\xd8")
 
 
 def test_masks_named_now_are_drawn(run, tmp_path):
-    (run / "features" / "settings.json").write_text(json.dumps({"no_er": False, "masks": "/elsewhere"}))
+    (run / "features" / "settings.json").write_text(json.dumps(SETTINGS | {"masks": "/elsewhere"}))
     good_field(tmp_path / "train")
     labels = np.zeros((64, 80), np.uint8)
     labels[8:40, 8:60] = 1
     for kind in ("cells", "nuclei"):
         (tmp_path / f"f1_{kind}.tif").write_bytes(tiff(labels))
     source = find_fields(tmp_path / "train")
-    drawn = take_picture(source, "f1", _settings(RunFolder(run), tmp_path))[1]
-    assert drawn != take_picture(source, "f1", _settings(RunFolder(run), None))[1]
+    drawn = take_picture(source, "f1", picture_settings(RunFolder(run), tmp_path))[1]
+    assert drawn != take_picture(source, "f1", picture_settings(RunFolder(run), None))[1]
 
 
 def model_of(run: Path, name: str) -> Path:

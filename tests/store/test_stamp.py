@@ -23,9 +23,9 @@ ROOMS = ("engine", "store", "features", "models", "simulate", "report", "command
 NETWORK = "any network"
 
 CODES = {
-    "cells on a CPU": lambda: ExtractSettings(False, None, "cpu").code,
-    "cells on a GPU": lambda: ExtractSettings(False, None, "cuda").code,
-    "cells with a network": lambda: ExtractSettings(False, None, "cpu", NETWORK).code,
+    "cells on a CPU": lambda: ExtractSettings(None, "cpu").code,
+    "cells on a GPU": lambda: ExtractSettings(None, "cuda").code,
+    "cells with a network": lambda: ExtractSettings(None, "cpu", NETWORK).code,
     "pooled matrix": pooling_code,
     "lightgbm": lambda: member_code("lightgbm"),
     "xgboost": lambda: member_code("xgboost"),
@@ -117,7 +117,7 @@ from features.extraction.settings import ExtractSettings
 from features.extraction.measuring import measure_shard
 from store.shards import plan_shards
 source = find_fields(Path(sys.argv[1]))
-settings = ExtractSettings(False, None, "cpu")
+settings = ExtractSettings(None, "cpu")
 for shard in plan_shards("train", source.ids, source.fingerprint, settings, Path(sys.argv[2])):
     measure_shard(source, shard, settings)
 print(json.dumps([m.__file__ for m in sys.modules.values() if getattr(m, "__file__", None)]))

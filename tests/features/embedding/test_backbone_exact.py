@@ -15,6 +15,7 @@ from features.core.cells import make_cells
 from features.embedding.backbone import backbone, open_crops
 from features.embedding.embedding import embed_cells, embedding_columns
 from features.extraction.settings import ExtractSettings
+from features.reading.options import ReadingOptions
 
 SIDE = 12
 
@@ -77,17 +78,17 @@ def test_a_network_of_fixed_batch_size_is_fed_so(batch, crops, tmp_path):
 
 def test_columns_name_the_stains_that_the_network_takes(tmp_path):
     network = backbone(write_onnx(tmp_path / "a.onnx", 2), "green,yellow", SIDE, "0", "1")
-    names = [column.name for column in embedding_columns(ExtractSettings(False, None, "cpu", network))]
+    names = [column.name for column in embedding_columns(ExtractSettings(None, "cpu", network))]
     mass = "Cells_Embedding_Mass_Protein"
     assert names == [mass, "Cells_Embedding_Pattern_Protein_ER_1", "Cells_Embedding_Pattern_Protein_ER_2"]
-    without = embedding_columns(ExtractSettings(True, None, "cpu", network))
+    without = embedding_columns(ExtractSettings(None, "cpu", network, ReadingOptions(no_er=True)))
     assert without[1].name == "Cells_Embedding_Pattern_Protein_1"
-    assert embedding_columns(ExtractSettings(False, None, "cpu")) == ()
+    assert embedding_columns(ExtractSettings(None, "cpu")) == ()
 
 
 def test_another_network_makes_other_tables_and_another_place_does_not(tmp_path):
     one = backbone(write_onnx(tmp_path / "a.onnx", 4), "red,green,blue,yellow", SIDE, "0", "1")
-    settings = ExtractSettings(False, None, "cpu", one)
+    settings = ExtractSettings(None, "cpu", one)
     moved = replace(settings, network=replace(one, path="elsewhere.onnx"))
     other = replace(settings, network=replace(one, digest="another"))
     assert settings.content() == moved.content() != other.content()
@@ -150,7 +151,7 @@ def write_convolutional(path, channels: int = 2):
 def test_a_network_of_any_size_is_pooled_under_each_cell(tmp_path, rng):
     network = backbone(write_convolutional(tmp_path / "maps.onnx"), "green,blue", 224, "0.5", "0.25")
     assert (network.maps, network.crop, network.length) == ((2, 2), None, 8)
-    names = [column.name for column in embedding_columns(ExtractSettings(False, None, "cpu", network))]
+    names = [column.name for column in embedding_columns(ExtractSettings(None, "cpu", network))]
     assert names[1:3] == ["Cells_Embedding_Mean_Protein_Nucleus_1_1", "Cells_Embedding_Mean_Protein_Nucleus_1_2"]
     assert names[-1] == "Cells_Embedding_SD_Protein_Nucleus_2_2"
     cells = paint_cells(rng)

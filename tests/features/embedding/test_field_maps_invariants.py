@@ -73,7 +73,7 @@ def test_batch_and_numbering_do_not_matter(device, rng):
     cells = paint_cells(rng)
     together = embedded(cells)
     assert together.dtype == np.float32
-    assert together.shape == (cells.n, len(embedding_columns(ExtractSettings(False, None, "cpu", NETWORK))))
+    assert together.shape == (cells.n, len(embedding_columns(ExtractSettings(None, "cpu", NETWORK))))
     assert np.isfinite(together).all()
     for field in range(len(cells.pixels)):
         mine = np.flatnonzero(cells.field == field)

@@ -7,11 +7,12 @@ import pytest
 from features.extraction.batches import ReadField, fetch, launch
 from features.extraction.field_level import field_columns, field_hashes, field_metadata, measure_field
 from features.extraction.settings import ExtractSettings
-from features.reading.fields import find_fields, read_field
+from features.reading.field_reading import read_field
+from features.reading.fields import find_fields
 from models.data.duplicates import hamming, turned
 from store.channels import CHANNELS, IMAGE
 
-SETTINGS = ExtractSettings(False, None, "cpu")
+SETTINGS = ExtractSettings(None, "cpu")
 
 
 def row_of(pixels, cell_labels, nucleus_labels, device):

@@ -31,7 +31,7 @@ def images(tmp_path_factory):
 
 
 def test_tables_are_those_of_one_field_after_the_other(images, tmp_path):
-    settings = ExtractSettings(False, None, "cpu")
+    settings = ExtractSettings(None, "cpu")
     one_by_one = plan_shards("train", images.ids, images.fingerprint, settings, tmp_path / "a")
     side_by_side = plan_shards("train", images.ids, images.fingerprint, settings, tmp_path / "b")
     expected = [measure_shard(images, shard, settings) for shard in one_by_one]
@@ -51,7 +51,7 @@ def test_tables_are_those_of_one_field_after_the_other(images, tmp_path):
 
 
 def test_an_error_in_a_thread_comes_out(images, tmp_path, monkeypatch):
-    settings = ExtractSettings(False, None, "cpu")
+    settings = ExtractSettings(None, "cpu")
     shards = plan_shards("train", images.ids, images.fingerprint, settings, tmp_path / "no" / "folder")
     monkeypatch.setattr("features.extraction.measuring.write_shard", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
@@ -60,7 +60,7 @@ def test_an_error_in_a_thread_comes_out(images, tmp_path, monkeypatch):
 
 def test_several_gpus_share_the_shards(images, tmp_path, monkeypatch):
     """Each device name is opened in its worker's process; two CPUs stand for two GPUs."""
-    settings = ExtractSettings(False, None, "cpu")
+    settings = ExtractSettings(None, "cpu")
     monkeypatch.setattr(extraction, "SHARDS_A_TASK", 1)
     for folder, devices in ((tmp_path / "one", ("cpu",)), (tmp_path / "two", ("cpu", "cpu"))):
         shards = plan_shards("train", images.ids, images.fingerprint, settings, folder)

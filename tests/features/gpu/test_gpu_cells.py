@@ -12,7 +12,8 @@ from painted_fields import SPREAD, TOUCHING, paint_field
 from features.extraction.batches import ReadField, fetch, launch
 from features.extraction.field_level import measure_field
 from features.extraction.settings import ExtractSettings
-from features.reading.fields import find_fields, read_field
+from features.reading.field_reading import read_field
+from features.reading.fields import find_fields
 from features.segmentation.segment import find_cells
 
 
@@ -59,7 +60,7 @@ def test_thresholds_and_radii_are_all_that_is_waited_for(batch, emulated):
 def test_rows_and_cells_are_those_of_the_cpu(batch, rng, device, emulated):
     batch += (batch > 0) * rng.integers(0, 9, batch.shape).astype(np.uint8)  # painted cells are symmetric, full of ties
     read = [ReadField({"Metadata_Id": f"f{k}"} | measure_field(one), one) for k, one in enumerate(batch)]
-    settings = ExtractSettings(False, None, "cuda")
+    settings = ExtractSettings(None, "cuda")
     ours, theirs = (fetch(launch(read, settings, where), settings, where) for where in (device, emulated))
     assert theirs.rows == ours.rows
     assert theirs.rows[1]["Metadata_Error"].startswith("field f1: no nuclei found")

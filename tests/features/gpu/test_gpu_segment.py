@@ -8,7 +8,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from features.kernels.cpu import segment as kernels
-from features.reading.fields import find_fields, read_field
+from features.reading.field_reading import read_field
+from features.reading.fields import find_fields
 from features.segmentation.segment import segment
 
 LEVELS = [1, 2, 5, 60]

@@ -12,7 +12,9 @@ import pytest
 import tifffile
 
 from engine.errors import FieldError, InputError
-from features.reading.fields import find_fields, read_field
+from features.reading.field_reading import read_field
+from features.reading.fields import find_fields
+from features.reading.options import ReadingOptions
 
 COLOURS = ("red", "green", "blue", "yellow")
 
@@ -49,7 +51,7 @@ def replace(folder, content, colour="green", extension="png"):
 
 def sentence(folder, **options):
     with pytest.raises(FieldError) as caught:
-        read_field(find_fields(folder), "f1", **options)
+        read_field(find_fields(folder, options=ReadingOptions(**options)), "f1")
     error = caught.value
     assert (error.field, error.stage) == ("f1", "read")
     assert error.path
@@ -102,11 +104,11 @@ def test_a_black_field_is_named_as_such(folder):
 
 
 def test_without_er_its_plane_is_zero_and_its_file_ignored(folder, planes):
-    pixels = read_field(find_fields(folder), "f1", no_er=True)
+    pixels = read_field(find_fields(folder, options=ReadingOptions(no_er=True)), "f1")
     assert not pixels[3].any()
     np.testing.assert_array_equal(pixels[:3], [planes[c] for c in COLOURS[:3]])
     (folder / "f1_yellow.png").unlink()
-    np.testing.assert_array_equal(read_field(find_fields(folder), "f1", no_er=True), pixels)
+    np.testing.assert_array_equal(read_field(find_fields(folder, options=ReadingOptions(no_er=True)), "f1"), pixels)
 
 
 def test_two_files_for_one_channel_are_both_named(folder):

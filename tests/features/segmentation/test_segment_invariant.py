@@ -7,7 +7,8 @@ from painted_fields import SPREAD, TOUCHING, paint_field
 from scipy import ndimage
 
 from engine.errors import FieldError
-from features.reading.fields import find_fields, read_field
+from features.reading.field_reading import read_field
+from features.reading.fields import find_fields
 from features.segmentation.segment import segment
 
 

@@ -1,0 +1,1 @@
+"""What the paths of files say: field, channel, plate, well, site, z and time."""

@@ -1,0 +1,93 @@
+"""Where fields are read from: the files of each field, where on the plate it is, and how it is read."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from features.reading.archive import Member, Unused, fingerprint
+from features.reading.layouts.names import Place
+from features.reading.options import FOUR_COLOURS, ReadingOptions
+from features.reading.scale import AS_STORED, Scale
+from features.reading.scene import Facts
+from store.channels import Channel
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """A file of a field.
+
+    Attributes
+    ----------
+    field_id : str
+        As the file's name has it.
+    channel : str
+        The same; "" if the file itself holds the channels.
+    member : Member
+    z, t : int
+        As the name has it, -1 where it has none.
+    scene : int
+        Which image of a file that holds several.
+    """
+
+    field_id: str
+    channel: str
+    member: Member
+    z: int = -1
+    t: int = -1
+    scene: int = 0
+
+
+@dataclass(frozen=True)
+class FieldSource:
+    """Fields and their files. Made by `find_fields`; parts of it are small enough to send to workers.
+
+    Attributes
+    ----------
+    path : Path
+        The folder or zip; of both together, the folder.
+    files : dict of str to tuple of ImageFile
+        The files of each field, by id; ids are sorted. An id that is not allowed (`engine.ids`) is made printable
+        here; reading such a field says what is wrong with it.
+    channels : dict of Channel to str
+        The channel of each stain, as file names have it; empty if each file holds all channels of its field.
+    names : dict of str to str
+        Names of the channels that the files or the plate's index state, by the channel in the file names.
+    unused : tuple of Unused
+        All other files, each with the reason.
+    places : dict of str to Place
+        Of the fields whose place on a plate is known.
+    stated : dict of str to Facts
+        What side files state about fields.
+    options : ReadingOptions
+    scale : Scale
+    """
+
+    path: Path
+    files: dict[str, tuple[ImageFile, ...]]
+    channels: dict[Channel, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    unused: tuple[Unused, ...] = ()
+    places: dict[str, Place] = field(default_factory=dict)
+    stated: dict[str, Facts] = field(default_factory=dict)
+    options: ReadingOptions = FOUR_COLOURS
+    scale: Scale = AS_STORED
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The field ids, sorted."""
+        return tuple(self.files)
+
+    def part(self, ids: Iterable[str]) -> "FieldSource":
+        """The same source with these fields only."""
+        wanted = tuple(ids)
+        return replace(
+            self,
+            files={i: self.files[i] for i in wanted},
+            unused=(),
+            places={i: self.places[i] for i in wanted if i in self.places},
+            stated={i: self.stated[i] for i in wanted if i in self.stated},
+        )
+
+    def fingerprint(self, ids: Iterable[str]) -> list[list[object]]:
+        """What changes with the image files of these fields, as JSON can hold it."""
+        return [fingerprint(file.member) for i in ids for file in self.files[i]]

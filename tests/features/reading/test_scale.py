@@ -1,0 +1,135 @@
+"""The same pixels give the same values, whatever bit depth, camera offset and pixel size they are stored with."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+
+from engine.errors import FieldError, InputError
+from features.reading.field_reading import read_field, read_field_pixels
+from features.reading.fields import find_fields
+from features.reading.options import FOUR_COLOURS, ReadingOptions
+from features.reading.survey import Acquisition, brightest_of, survey, survey_like
+
+COLOURS = ("red", "green", "blue", "yellow")
+
+
+@pytest.fixture
+def planes(rng):
+    found = {colour: rng.integers(0, 256, (48, 64)).astype(np.uint8) for colour in COLOURS}
+    for plane in found.values():
+        plane[:4], plane[4] = 0, 255
+    return found
+
+
+def stored(folder, planes, change, **options):
+    """A field written with changed values; options go to tifffile."""
+    folder.mkdir()
+    for colour, plane in planes.items():
+        tifffile.imwrite(folder / f"f1_{colour}.tif", change(plane), **options)
+    return find_fields(folder)
+
+
+def surveyed(source, options=FOUR_COLOURS) -> Acquisition:
+    return survey([source], options, lambda: brightest_of(source))
+
+
+def like(source, run, **options) -> np.ndarray:
+    """The pixels of a new field, brought to the scale of a run."""
+    reading = replace(source.options, **options)
+    found = survey_like([source], reading, lambda: brightest_of(source), run)
+    return read_field(replace(source, options=reading, scale=found.scale), "f1")
+
+
+@pytest.fixture
+def run(tmp_path, planes) -> tuple[Acquisition, np.ndarray]:
+    """Scale and pixels of fields of 8 bits."""
+    source = stored(tmp_path / "run", planes, lambda plane: plane)
+    acquisition = surveyed(source)
+    return acquisition, read_field(replace(source, scale=acquisition.scale), "f1")
+
+
+WRITTEN = {
+    "8 bits": (lambda plane: plane, {}),
+    "12 of 16 bits": (lambda plane: (plane * (4095 / 255)).round().astype(np.uint16), {}),
+    "16 bits": (lambda plane: plane.astype(np.uint16) * 257, {}),
+    "12 of 16 bits, offset 100": (lambda plane: (plane * (4095 / 255)).round().astype(np.uint16) + 100, {"auto": True}),
+    "16 bits, offset 32768": (lambda plane: plane.astype(np.uint16) * 16 + 32768, {"auto": True}),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_bit_depth_and_offset_do_not_matter(name, run, planes, tmp_path):
+    change, given = WRITTEN[name]
+    source = stored(tmp_path / "new", planes, change)
+    options = {"camera_offset": "auto"} if given else {}
+    difference = np.abs(like(source, run[0], **options).astype(int) - run[1])
+    assert difference.max() <= 1
+
+
+def test_an_offset_that_the_run_has_not_is_refused_until_the_user_decides(run, planes, tmp_path):
+    source = stored(tmp_path / "new", planes, lambda plane: np.minimum(plane, 200) + np.uint8(50))
+    with pytest.raises(InputError, match=r"darkest pixels of the new fields lie at 19.6%.*--camera-offset auto"):
+        like(source, run[0])
+    np.testing.assert_array_equal(like(source, run[0], camera_offset=50), np.minimum(run[1], 200))
+    np.testing.assert_array_equal(like(source, run[0], camera_offset=0), np.minimum(run[1], 200) + 50)
+
+
+def test_the_level_is_derived_from_all_files_and_said(planes, tmp_path):
+    source = stored(tmp_path / "new", planes, lambda plane: plane.astype(np.uint16) * 16)
+    found = surveyed(source)
+    assert (found.scale.bits, found.scale.level) == (16, 4095)
+    assert found.sentences() == [
+        "highest value of a pixel: 4,095 (the 16-bit files state none; derived from the brightest pixel of all, 4,080; "
+        "see --max-level)"
+    ]
+    assert surveyed(source, ReadingOptions(max_level=65535)).scale.level == 65535
+
+
+def test_unstated_bits_of_new_fields_are_those_of_the_run(planes, tmp_path):
+    """A dim field would else be taken for one of fewer bits."""
+    run = surveyed(stored(tmp_path / "run", planes, lambda plane: plane.astype(np.uint16) * 16))
+    dim = stored(tmp_path / "new", planes, lambda plane: plane.astype(np.uint16) * 2)
+    assert like(dim, run).max() == round(510 * 65535 / 4095)
+
+
+def test_stated_bits_need_no_look_at_all_files(planes, tmp_path):
+    options = {"ome": True, "metadata": {"SignificantBits": 12, "PhysicalSizeX": 0.25, "PhysicalSizeY": 0.25}}
+    source = stored(tmp_path / "new", planes, lambda plane: plane.astype(np.uint16) * 16, **options)
+    found = survey([source], FOUR_COLOURS, lambda: pytest.fail("all files were read"))
+    field = read_field_pixels(replace(source, scale=found.scale), "f1")
+    assert (field.facts.level, field.facts.pixel_size) == (4095, 0.25)
+    assert found.sentences() == ["pixel size: 0.25 µm (stated by the files)"]
+    assert field.pixels.max() == round(4080 * 65535 / 4095)
+
+
+def test_another_pixel_size_is_brought_to_that_of_the_run(planes, tmp_path):
+    source = stored(tmp_path / "run", planes, lambda plane: plane)
+    run = surveyed(source, ReadingOptions(pixel_size=0.2))
+    pixels = read_field(replace(source, scale=run.scale), "f1")
+    fine = stored(tmp_path / "fine", planes, lambda plane: np.kron(plane, np.ones((2, 2), np.uint8)))
+    np.testing.assert_array_equal(like(fine, run, pixel_size=0.1), pixels)
+    with pytest.raises(InputError, match=r"pixels of 0.2 µm, and the new images do not state.*--pixel-size"):
+        like(fine, run)
+
+
+def test_fields_of_two_pixel_sizes_are_brought_to_one(planes, tmp_path):
+    folder = tmp_path / "all"
+    stored(folder, planes, lambda plane: plane, ome=True, metadata={"PhysicalSizeX": 0.2, "PhysicalSizeY": 0.2})
+    for colour, plane in planes.items():
+        cubic = cv2.resize(plane, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+        tifffile.imwrite(folder / f"a0_{colour}.tif", cubic, ome=True, metadata={"PhysicalSizeX": 0.1})
+    source = find_fields(folder)
+    found = surveyed(source)
+    assert "2 sizes: the others are brought to this one" in found.size_from
+    scaled = replace(source, scale=found.scale)
+    assert read_field(scaled, "a0").shape == read_field(scaled, "f1").shape
+
+
+def test_a_pixel_above_the_level_is_a_sentence(planes, tmp_path):
+    source = stored(tmp_path / "new", planes, lambda plane: plane.astype(np.uint16) * 257)
+    found = surveyed(source, ReadingOptions(max_level=4095))
+    with pytest.raises(FieldError, match=r"has a pixel of 65,535, above the highest value 4,095.*--max-level"):
+        read_field(replace(source, scale=found.scale), "f1")
