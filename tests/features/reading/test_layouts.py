@@ -1,0 +1,167 @@
+"""Names that microscopes write become fields with channels and places; containers named planes; inspect finds both."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+
+import pipeline
+from engine.errors import FieldError, InputError, UsageError
+from features.reading.field_reading import read_field
+from features.reading.fields import find_fields
+from features.reading.layouts.names import parser_of
+from features.reading.layouts.table import LAYOUTS
+from features.reading.options import ReadingOptions
+from features.reading.stains import parse_stains
+
+NAMES = {
+    "metaxpress": ("TimePoint_1/9987_B02_s1_w2.TIF", ("9987_B02_s1", "2", "9987", "B02", "1", -1, 1)),
+    "phenix": ("Images/r03c11f01p02-ch5sk1fk1fl1.tiff", ("C11_s01", "5", "", "C11", "01", 2, 1)),
+    "incell": ("A - 01(fld 3 wv DAPI - DAPI z 2).tif", ("A01_s3", "DAPI - DAPI", "", "A01", "3", 2, -1)),
+    "cellvoyager": ("P1_B02_T0001F004L01A01Z03C02.tif", ("P1_B02_s004", "02", "P1", "B02", "004", 3, 1)),
+    "cq1": ("W0002F0001T0001Z001C1.tif", ("W0002_s0001", "1", "", "W0002", "0001", 1, 1)),
+    "cytation": ("B7_01_1_3_DAPI_001.tif", ("B07_s3", "DAPI", "", "B07", "3", -1, 1)),
+    "cellomics": ("AS_09125_A02f00d0.TIF", ("AS_09125_A02_s00", "0", "AS_09125", "A02", "00", -1, -1)),
+    "scanr": ("W00001--P00002--Z00000--T00000--DAPI.tif", ("W00001_s00002", "DAPI", "", "W00001", "00002", 0, 0)),
+    "leica-matrix": (
+        "image--L0000--S00--U01--V02--J07--E00--O00--X00--Y01--T0000--Z00--C01.ome.tif",
+        ("U01--V02_sX00--Y01", "01", "", "U01--V02", "X00--Y01", 0, 0),
+    ),
+    "leica": ("leica_Series014_z000_ch00.tif", ("leica_Series014", "00", "", "", "", 0, -1)),
+    "keyence": ("1_00001_Z002_CH1.tif", ("1_00001", "1", "", "", "", 2, -1)),
+    "micromanager2": (
+        "img_channel001_position002_time000000000_z003.tif", ("s002", "001", "", "", "002", 3, 0),
+    ),
+    "micromanager": ("Pos0/img_000000000_Cy3_000.tif", ("sPos0", "Cy3", "", "", "Pos0", 0, 0)),
+    "imagej-split": ("C2-my field.tif", ("my field", "2", "", "", "", -1, -1)),
+    "suffix": ("my_field_DAPI.tif", ("my_field", "DAPI", "", "", "", -1, -1)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [layout.name for layout in LAYOUTS])
+def test_a_name_of_each_layout(name):
+    path, expected = NAMES[name]
+    said = parser_of(name, "")(f"above/{path}")
+    assert said is not None
+    place = said.place
+    assert (said.field_id, said.channel, place.plate, place.well, place.site, said.z, said.t) == expected
+    assert parser_of(name, "")("above/notes of the day.tif") is None
+
+
+def test_a_pattern_as_in_cellprofiler():
+    parse = parser_of("", r"^(?P<Plate>.*)_(?P<WellRow>[A-H])(?P<WellColumn>\d+)_(?P<Wavelength>w\d)")
+    said = parse("x/y/P_B3_w2.tif")
+    assert (said.field_id, said.channel, said.place.well) == ("P_B03", "w2", "B03")
+    with pytest.raises(UsageError, match="no named group"):
+        parser_of("", r"(?P<Mood>.*)")
+
+
+@pytest.mark.parametrize("text", ["nucleus=1", "nucleus=1,protein=2,nucleus=3", "nucleus=1,protein", "x=1,protein=2"])
+def test_stains_that_cannot_be_used(text):
+    with pytest.raises(UsageError, match="--stains"):
+        parse_stains(text)
+
+
+@pytest.fixture
+def planes(rng):
+    return rng.integers(0, 4000, (4, 40, 48)).astype(np.uint16)
+
+
+def test_a_plate_of_metaxpress(tmp_path, planes):
+    """Names of channels stand in the .HTD; thumbnails and other channels are listed."""
+    for well in ("B02", "B03"):
+        for wave in (1, 2, 3):
+            tifffile.imwrite(tmp_path / f"P_{well}_s1_w{wave}.TIF", planes[wave])
+    (tmp_path / "P_B02_s1_w1_thumb.TIF").write_bytes(b"x")
+    (tmp_path / "P.HTD").write_bytes(b'"WaveName1", "DAPI"\r\n"WaveName2", "FITC"\r\n"WaveName3", "Cy5"\r\n\x82')
+    source = find_fields(tmp_path, options=ReadingOptions("metaxpress", stains="nucleus=dapi,protein=2"))
+    assert source.ids == ("P_B02_s1", "P_B03_s1")
+    assert source.places["P_B03_s1"].well == "B03"
+    np.testing.assert_array_equal(read_field(source, "P_B02_s1"), [0 * planes[0], planes[2], planes[1], 0 * planes[0]])
+    reasons = {file.path.rpartition("/")[2]: file.reason for file in source.unused}
+    assert reasons["P_B02_s1_w3.TIF"] == "is of channel 3 (Cy5), which --stains does not name"
+    assert reasons["P_B02_s1_w1_thumb.TIF"] == "has no name of layout metaxpress"
+    with pytest.raises(InputError, match=r"channel GFP for protein is not there. The images have channels 1 \(DAPI\)"):
+        find_fields(tmp_path, options=ReadingOptions("metaxpress", stains="nucleus=DAPI,protein=GFP"))
+
+
+def test_an_operetta_index_names_channels_and_pixel_size(tmp_path, planes):
+    said = (
+        "<ChannelID>{0}</ChannelID><ChannelName>{1}</ChannelName><ImageResolutionX Unit='m'>1.2E-06</ImageResolutionX>"
+    )
+    image = f"<Image><URL>r01c01f01p01-ch{{0}}sk1fk1fl1.tiff</URL>{said}</Image>"
+    images = "".join(image.format(k, name) for k, name in ((1, "Hoechst"), (2, "GFP"), (3, "gone")))
+    plate = "<Plates><Plate><Name>Mine</Name></Plate></Plates>"
+    (tmp_path / "Index.idx.xml").write_text(f'<E xmlns="http://x">{plate}<Images>{images}</Images></E>')
+    for k in (1, 2):
+        tifffile.imwrite(tmp_path / f"r01c01f01p01-ch{k}sk1fk1fl1.tiff", planes[k], resolution=(4e5, 4e5))
+    source = find_fields(tmp_path, options=ReadingOptions("operetta", stains="nucleus=Hoechst,protein=GFP"))
+    assert source.stated["A01_s01"].pixel_size == pytest.approx(1.2)
+    assert source.places["A01_s01"].plate == "Mine"
+    assert "is listed in the plate's index but is not there" in {file.reason for file in source.unused}
+
+
+def test_planes_of_a_stack_in_files_and_in_a_file(tmp_path, planes):
+    """In neither case is a plane chosen unless the user says which."""
+    for z in (1, 2, 3):
+        for k in (1, 2):
+            tifffile.imwrite(tmp_path / f"f_Z00{z}_CH{k}.tif", planes[z] // k)
+    stack = np.stack([planes[1:], planes[1:] // 2], axis=1)
+    (tmp_path / "one").mkdir()
+    tifffile.imwrite(tmp_path / "one" / "g.tif", stack, imagej=True, metadata={"axes": "ZCYX"})
+    for folder, layout in ((tmp_path, "keyence"), (tmp_path / "one", "")):
+        options = ReadingOptions(layout, stains="nucleus=1,protein=2", z="max")
+        source = find_fields(folder, options=options)
+        (field,) = source.ids
+        np.testing.assert_array_equal(read_field(source, field)[2], planes[1:].max(0))
+        middle = find_fields(folder, options=replace(options, z="middle"))
+        np.testing.assert_array_equal(read_field(middle, field)[1], planes[2] // 2)
+        with pytest.raises(FieldError, match=r"has 3 planes .*--z max"):
+            read_field(find_fields(folder, options=replace(options, z="")), field)
+        with pytest.raises(FieldError, match="--z 4 is beyond them"):
+            read_field(find_fields(folder, options=replace(options, z="4")), field)
+
+
+def test_an_ome_tiff_by_the_names_of_its_channels(tmp_path, planes):
+    metadata = {"axes": "CYX", "Channel": {"Name": ["ConA", "DAPI", "GFP", "GFP"]}, "PhysicalSizeX": 0.3}
+    tifffile.imwrite(tmp_path / "a.ome.tif", planes, ome=True, metadata=metadata)
+    source = find_fields(tmp_path, options=ReadingOptions(stains="nucleus=DAPI,protein=4,er=ConA"))
+    np.testing.assert_array_equal(read_field(source, "a"), [0 * planes[0], planes[3], planes[1], planes[0]])
+    double = find_fields(tmp_path, options=ReadingOptions(stains="nucleus=DAPI,protein=GFP"))
+    with pytest.raises(FieldError, match="fits 3 and 4; name it by its number"):
+        read_field(double, "a")
+
+
+def test_the_csv_of_cellprofiler(tmp_path, planes):
+    (tmp_path / "images").mkdir()
+    for name, plane in zip(("d.tif", "g.tif"), planes):
+        tifffile.imwrite(tmp_path / "images" / name, plane)
+    table = tmp_path / "load_data.csv"
+    head = "Image_FileName_DNA,Image_PathName_DNA,FileName_GFP,Metadata_Plate,Metadata_Well,Metadata_Site"
+    table.write_text(f"{head}\nd.tif,/gone/images,g.tif,P1,A01,2\nx.tif,,y.tif,P1,A02,1\n")
+    options = ReadingOptions(images=table, stains="nucleus=DNA,protein=GFP")
+    source = find_fields(tmp_path / "images", options=options)
+    assert source.ids == ("P1_A01_s2", "P1_A02_s1")
+    np.testing.assert_array_equal(read_field(source, "P1_A01_s2")[1:3], planes[1::-1])
+    with pytest.raises(FieldError, match="cannot be read"):
+        read_field(source, "P1_A02_s1")
+
+
+def test_inspect_prints_a_command_that_reads_the_folder(tmp_path, planes):
+    for well in ("A01", "A02"):
+        for k, name in enumerate(("DAPI", "GFP", "RFP")):
+            cv2.imwrite(str(tmp_path / f"{well}_01_{k + 1}_1_{name}_001.tif"), planes[k])
+    ended = pipeline.inspect(pipeline.Job(quiet=True), tmp_path, thumbnails=tmp_path / "sheet.png")
+    assert (ended.facts["layout"], ended.facts["fields"], ended.facts["bits"]) == ("cytation", 2, 16)
+    assert ended.facts["stains"] == "protein=GFP,nucleus=DAPI"
+    assert "--layout cytation --stains protein=GFP,nucleus=DAPI" in ended.next_command
+    assert cv2.imread(str(tmp_path / "sheet.png")).shape[1] == 360
+
+
+def test_inspect_says_why_there_is_no_command(tmp_path, planes):
+    cv2.imwrite(str(tmp_path / "one.png"), planes[0])
+    ended = pipeline.inspect(pipeline.Job(quiet=True), tmp_path)
+    assert ended.next_command == ""
+    assert "cannot be read as it is" in ended.lines[-1]
