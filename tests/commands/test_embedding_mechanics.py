@@ -89,7 +89,7 @@ def test_a_machine_without_the_weights_says_so_once_and_goes_on(monkeypatch, cap
     assert pipeline.choose_network(embedding=False) is None
     assert len(caplog.messages) == 1
     with pytest.raises(InputError, match="was extracted with an embedding, and the pretrained network is not inst"):
-        settings_like(RunFolder(measured), no_er=False, masks=None, network=None, device="cpu")
+        settings_like(RunFolder(measured), reading=pipeline.ReadingOptions(), masks=None, network=None, device="cpu")
 
 
 def test_new_fields_get_the_embedding_of_the_run(measured, tmp_path):
