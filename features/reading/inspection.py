@@ -25,7 +25,7 @@ from store.run_folder import SPLITS
 LOOKED_AT = 2_000
 """Names that are compared with the layouts, evenly over all."""
 
-_ENOUGH = 0.3  # share of the names that a layout fits
+_ENOUGH = 0.4  # share of the names that a layout fits
 _FIELDS = 3  # that are read
 
 
