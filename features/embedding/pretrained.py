@@ -19,7 +19,7 @@ from store.channels import PROTEIN
 
 KIND = "pretrained"
 NOT_INSTALLED = f"the pretrained network is not installed ({INSTALL})"
-_TILE = 1024  # px without what is around it; a multiple of the coarsest stride
+_TILE = 512  # px without what is around it; a multiple of the coarsest stride
 
 
 def pretrained_network() -> NetworkFile | None:
