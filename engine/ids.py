@@ -66,6 +66,8 @@ def no_match(listed: str, measured: Sequence[str], table: Path) -> str:
 
 def shown(text: str, longest: int = _SHOWN) -> str:
     """User text as one printable line, shortened where it is long."""
+    if len(text) <= longest and text.isprintable():
+        return text
     plain = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
     return plain if len(plain) <= longest else f"{plain[: longest - 1]}…"
 
