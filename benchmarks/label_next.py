@@ -19,7 +19,7 @@ from models.trust.label_next import most_useful
 from models.trust.neighbours import fit_space
 from store.run_folder import RunFolder
 
-START, STEP, REPEATS = 15, 10, 20
+START, STEP, REPEATS = 15, 10, 8
 ORDERS = ("most useful", "random")
 
 

@@ -89,7 +89,8 @@ def main() -> None:
     job = pipeline.Job(root / "run", root / "data", workers=1)
     if not job.folder.matrix("train").is_file():
         write_run(root)
-    pipeline.fit(job, n_folds=3, members=("linear",))
+    (root / "fit.toml").write_text("resamples = 2\nrandom_folds = 0\n")
+    pipeline.fit(job, n_folds=3, members=("linear",), settings_file=root / "fit.toml")
     command = [sys.executable, "cli.py", "review", "--run", str(job.run), "--data", str(job.data), "--no-browser"]
     begun = time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:

@@ -1,10 +1,11 @@
 """Which fields to label next: uncertain ones that are unlike each other, rare classes first.
 
-A field counts by the entropy of its probabilities, summed over the classes, each weighted by the root of how rare it is
-in the labels so far. Fields are then taken one after the other: each time the one with the largest product of that
-weight and its distance to the nearest field that is labelled or was taken already. So near-identical uncertain fields
-are not all asked for. Without a fit every field weighs the same, and the fields that differ most from the labelled ones
-come first. docs/benchmarks.md, "What to label next", compares it with a random order.
+A field counts by the root of the entropy of its probabilities, summed over the classes, each weighted by the root of
+how rare it is in the labels so far. Fields are then taken one after the other: each time the one with the largest
+product of that weight and its distance to the nearest field that is labelled or was taken already. So near-identical
+uncertain fields are not all asked for. (Without the first root, probabilities learnt from few labels counted too much.)
+Without a fit every field weighs the same, and the fields that differ most from the labelled ones come first.
+docs/benchmarks.md, "What to label next", compares it with a random order.
 """
 
 import numpy as np
@@ -63,14 +64,14 @@ def most_useful(
 
 
 def _weights(probabilities: np.ndarray | None, prior: np.ndarray, n: int) -> np.ndarray:
-    """Entropy of each field's probabilities, rare classes counting more; 1 for all without probabilities."""
+    """Root of the entropy of each field's probabilities, rare classes counting more; 1 without probabilities."""
     if probabilities is None:
         return np.ones(n)
     p = np.clip(probabilities.astype(np.float64), 1e-9, 1 - 1e-9)
     entropy = -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
     known = ~np.isnan(p).all(1)
     summed = np.nansum(entropy / np.sqrt(np.maximum(prior, 1e-3)), axis=1)
-    return np.where(known, summed, summed[known].mean() if known.any() else 1.0)
+    return np.sqrt(np.where(known, summed, summed[known].mean() if known.any() else 1.0))
 
 
 def _to_nearest(placed: np.ndarray, known: np.ndarray) -> np.ndarray:

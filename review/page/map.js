@@ -59,7 +59,7 @@ export function makeMap(root, run, show) {
   const colourOf = (k) => {
     if (data.value) return data.value[k] === null ? "#8884" : ramp(data.value[k]);
     const c = data.category[k];
-    if (c < 0) return "#8886";
+    if (c < 0) return "#888c";
     return data.names.length === 2 && c === 0 && kept.name ? "#8888" : PALETTE[c % PALETTE.length];
   };
   const box = () => ({ w: canvas.width, h: canvas.height, pad: 14 * devicePixelRatio });
