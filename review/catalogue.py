@@ -142,10 +142,7 @@ def _fit(folder: RunFolder, data: Path) -> tuple[Fitted | None, str]:
     if not folder.fit.fit_file.is_file():
         return None, f"Nothing was fitted yet. With labels, Refit does it, or: {folder.command('fit', data)}"
     try:
-        fitted = load(folder.root)
-        if fitted.plates is not None:
-            return None, "The features of this fit are normalised by plates, which review does not do: no calls shown."
-        return fitted, ""
+        return load(folder.root), ""
     except InputError as error:
         return None, str(error)
 
