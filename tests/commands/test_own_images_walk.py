@@ -26,12 +26,12 @@ def commands() -> list[list[str]]:
 def walked(tmp_path_factory):
     folder = tmp_path_factory.mktemp("walk")
     write_plates(folder / "lab", {"Plate1": 1.0, "Plate2": 0.6})
-    ids = write_plates(folder / "new", {"Plate3": 0.8}, labels=False)
+    ids = write_plates(folder / "new", {"Plate3": 0.8}, wells=2, labels=False)
     codes = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for name, *rest in commands():
-            quick = ["--folds", "3", "--rounds", "15", "--members", "lightgbm,linear"] if name == "fit" else []
+            quick = ["--folds", "3", "--rounds", "5", "--members", "lightgbm,linear"] if name == "fit" else []
             workers = ["--workers", "1", "--quiet"] if name not in ("inspect", "export") else []
             codes[name] = cli.main([name, *rest, *quick, *workers])
     return SimpleNamespace(run=folder / "runs" / "lab", ids=ids, codes=codes, folder=folder)

@@ -17,18 +17,17 @@ CLASSES = {
 STAINS = (2, 1, 0)
 """Of a simulated field for w1 to w3: nucleus, protein, microtubules."""
 
-WELLS = 3
-"""Wells of each class on a plate."""
 
-
-def write_plates(data: Path, plates: dict[str, float], size: int = 160, labels: bool = True) -> list[str]:
-    """Write plates, each with its own gain, one site a well; and train.csv. Returns the ids that the layout gives."""
+def write_plates(
+    data: Path, plates: dict[str, float], wells: int = 3, size: int = 128, labels: bool = True
+) -> list[str]:
+    """Write plates, each with its own gain, and train.csv; one site a well. Returns the ids that the layout gives."""
     base = make_plan(2, 0, seed=0)[0]
     line, ids, rows = base.cell_line, [], ["Id,Target"]
     for p, (plate, gain) in enumerate(plates.items()):
         folder = data / plate / "TimePoint_1"
         folder.mkdir(parents=True)
-        for k in range(len(CLASSES) * WELLS):
+        for k in range(len(CLASSES) * wells):
             name, organelle = list(CLASSES.items())[k % len(CLASSES)]
             index = 1000 * p + k + int(1e5 * gain)
             style = replace(
