@@ -56,12 +56,20 @@ Scheduler = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Random seed; the same seed gives the same results.")]
 Quiet = Annotated[
-    bool, typer.Option("--quiet", help="Show no progress and no next command; results and failures are still printed.")
+    bool,
+    typer.Option(
+        "--quiet", metavar="", help="Show no progress and no next command; results and failures are still printed."
+    ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON at the end of stdout, also after an error.")]
+Json = Annotated[
+    bool, typer.Option("--json", metavar="", help="Print one line of JSON at the end of stdout, also after an error.")
+]
 IMAGES = "How images are read"
 NoER = Annotated[
-    bool, typer.Option("--no-er", help="The fields have no ER channel; its features are NaN.", rich_help_panel=IMAGES)
+    bool,
+    typer.Option(
+        "--no-er", metavar="", help="The fields have no ER channel; its features are NaN.", rich_help_panel=IMAGES
+    ),
 ]
 Layout = Annotated[
     str | None,
@@ -234,7 +242,8 @@ def extract(
     camera_offset: CameraOffset = None,
     masks: Masks = None,
     no_embedding: Annotated[
-        bool, typer.Option("--no-embedding", help="Leave out the pretrained network's embedding of each cell.")
+        bool,
+        typer.Option("--no-embedding", metavar="", help="Leave out the pretrained network's embedding of each cell."),
     ] = False,
     backbone: Annotated[
         Path | None,
@@ -295,12 +304,14 @@ def fit(
         Path | None, typer.Option(help="A TOML file with settings; see --show-settings.", show_default="none")
     ] = None,
     show_settings: Annotated[
-        bool, typer.Option("--show-settings", help="Print all settings for this run, and do not fit.")
+        bool, typer.Option("--show-settings", metavar="", help="Print all settings for this run, and do not fit.")
     ] = False,
     own_classes: Annotated[
         bool,
         typer.Option(
-            "--own-classes", help="Take every label in train.csv as the name of your own class, even numbers."
+            "--own-classes",
+            metavar="",
+            help="Take every label in train.csv as the name of your own class, even numbers.",
         ),
     ] = False,
     normalise_by: Annotated[
@@ -329,12 +340,14 @@ def fit(
         typer.Option(help="csv with Id, Plate, Well, Line ... Default: DATA/fields.csv, DATA/groups.csv, image names."),
     ] = None,
     no_covariates: Annotated[
-        bool, typer.Option("--no-covariates", help="Leave out features that depend on how a field was acquired.")
+        bool,
+        typer.Option("--no-covariates", metavar="", help="Leave out features that depend on how a field was acquired."),
     ] = False,
     like_before: Annotated[
         bool,
         typer.Option(
             "--like-before",
+            metavar="",
             help="Keep settings, groups and folds of the earlier fit, so that scores before and after a change of "
             "labels can be compared. Only classes with changed labels are trained again, if the fields are the same.",
         ),
@@ -489,7 +502,9 @@ def review(
         int | None,
         typer.Option(min=1, max=65535, help="Port of the local page.", show_default="8517, or else a free one"),
     ] = None,
-    no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the address; open no browser.")] = False,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", metavar="", help="Print the address; open no browser.")
+    ] = False,
     masks: Masks = None,
     workers: Workers = 0,
     quiet: Quiet = False,
