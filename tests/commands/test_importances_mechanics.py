@@ -8,6 +8,7 @@ import pytest
 
 from commands import importances as explaining
 from models.explanation.importance import ImportanceSettings
+from store.classes import KAGGLE
 from store.run_folder import RunFolder
 
 SETTINGS = ImportanceSettings()
@@ -29,11 +30,11 @@ def ask(tmp_path, monkeypatch):
     monkeypatch.setattr(explaining, "measure_importance", measure)
     monkeypatch.setattr(explaining, "read_columns", lambda folder: None)
     monkeypatch.setattr(explaining, "matrix_columns", lambda columns: None)
-    monkeypatch.setattr(explaining, "read_importance", lambda path, columns: pd.read_parquet(path))
+    monkeypatch.setattr(explaining, "read_importance", lambda path, columns, classes: pd.read_parquet(path))
 
     def asking(key, settings=SETTINGS):
         folder, before = RunFolder(tmp_path), len(asked)
-        fitted = SimpleNamespace(settings=SimpleNamespace(seed=0, n_folds=3), stamp=key)
+        fitted = SimpleNamespace(settings=SimpleNamespace(seed=0, n_folds=3), stamp=key, classes=KAGGLE)
         table = explaining.importance_of(folder, fitted, fields, settings, quiet=True)
         assert table["gain_mean"].tolist() == [len(asked)]
         return len(asked) > before

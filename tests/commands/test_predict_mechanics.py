@@ -340,5 +340,5 @@ def test_a_network_must_be_the_one_of_the_run(tmp_path):
     assert like(folder, network=file).network.kind == "torchscript"
     assert named_network(like(folder, network=file).network, file) == {"backbone": file}
     settings_file(folder)
-    with pytest.raises(InputError, match="without a network"):
+    with pytest.raises(InputError, match="extracted with no network"):
         like(folder, network=file)

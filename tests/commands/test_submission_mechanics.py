@@ -47,7 +47,7 @@ def test_without_a_sample_all_test_fields_are_written_and_that_is_said(extracted
 
 def test_a_sample_of_other_fields_is_refused(tmp_path, calls):
     (tmp_path / "sample.csv").write_text("Id,Predicted\nx,0\ny,0\n")
-    words = r"none of the 3 measured test fields is named in it \(the table starts with x, the fields with a\)"
+    words = r"none of the 3 measured test fields is named in it \(sample.csv has for example x, the images a\)"
     with pytest.raises(InputError, match=words):
         read_wanted(tmp_path / "sample.csv", calls.ids)
     assert read_wanted(tmp_path / "sample.csv", ()) == ["x", "y"], "no image was usable: every row gets the fallback"

