@@ -34,7 +34,7 @@ class Browser:
         self._commands, self._answers = commands, answers
         self._number, self._rest, self._session = 0, b"", None
         self.complaints: list[str] = []
-        self._home = "file:"
+        self._home = self._address = "file:"
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -64,7 +64,7 @@ class Browser:
     def visit(self, address: str, width: int = 1280, height: int = 900) -> None:
         """Open an address of this machine; requests to the same server are no complaint."""
         self.complaints.clear()
-        self._home = "/".join(address.split("/")[:3]) + "/"
+        self._home, self._address = "/".join(address.split("/")[:3]) + "/", address.partition("#")[0]
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         self.ask("Page.navigate", url="about:blank")
         self.ask("Page.navigate", url=address)
@@ -141,7 +141,9 @@ class Browser:
 
     def _note(self, event: str, told: dict[str, Any]) -> None:
         if event == "Log.entryAdded":
-            self.complaints.append(told["entry"]["text"])
+            url = told["entry"].get("url", "")
+            if url.startswith(self._address) or not url.startswith("http"):  # else of a page visited before
+                self.complaints.append(f"{told['entry']['text']} {url}".rstrip())
         elif event == "Runtime.exceptionThrown":
             self.complaints.append(told["exceptionDetails"]["text"])
         elif event == "Runtime.consoleAPICalled":
