@@ -13,10 +13,12 @@ _VALUES, _MADE_BY = "values", b"pooling"  # the column of rows, and where the fi
 
 
 def pooled_shard(shard: Shard, columns: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
-    """What `pool_shard` gives: read from the file that `store_pooled` wrote, or pooled again if that is out of date."""
+    """What `pool_shard` gives: read from the file of pooled rows, which is written anew if it is out of date."""
     table = _read(shard)
     if table is None or (table.schema.metadata or {}).get(_MADE_BY, b"").decode() != _mark(columns):
-        return pool_shard(shard.cells_path, shard.fields_path, columns)
+        metadata, values = pool_shard(shard.cells_path, shard.fields_path, columns)
+        _write(shard, columns, metadata, values)
+        return metadata, values
     rows = table.column(_VALUES)
     values = np.frombuffer(b"".join(rows.to_pylist()), np.float32)
     values = values.reshape(len(rows), rows.type.byte_width // values.itemsize)
@@ -36,7 +38,10 @@ def store_pooled(columns: pd.DataFrame, shard: Shard, cells: pa.Table, fields: p
 
     The rows go into a file beside the two tables. It is not part of them: they stay as they are when pooling changes.
     """
-    metadata, values = ShardTables(columns, usable(fields), cells).pooled()
+    _write(shard, columns, *ShardTables(columns, usable(fields), cells).pooled())
+
+
+def _write(shard: Shard, columns: pd.DataFrame, metadata: pd.DataFrame, values: np.ndarray) -> None:
     rows = pa.array([row.tobytes() for row in values], pa.binary(4 * values.shape[1]))
     table = pa.Table.from_pandas(metadata, preserve_index=False).append_column(_VALUES, rows)
     made_by = {**(table.schema.metadata or {}), _MADE_BY: _mark(columns)}

@@ -41,9 +41,9 @@ MARK = "HPA_BOOST_FAULT"
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
-    """Eight small simulated fields: two shards."""
+    """Small simulated fields in two shards; the second takes longer, so that the first is finished before it."""
     folder = tmp_path_factory.mktemp("simulated")
-    simulate(folder, fields=4, test_fields=4, size=96, seed=1)
+    simulate(folder, fields=4, test_fields=16, size=96, seed=1)
     return folder
 
 
