@@ -4,7 +4,7 @@
 
 FOLDER holds images (simulated without it). They are multiplied to `--fields` by random flips, quarter turns and gains.
 Cells and families are timed, families with what they share at hand, from launch to the end of the work on the GPU, the
-least of three. A part that fails is told, and the others go on. Prints the versions of what the machine has; needs no
+least of three. A part that fails is named, and the others go on. Prints the versions of what the machine has; needs no
 network.
 """
 

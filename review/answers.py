@@ -1,4 +1,4 @@
-"""What the page is told about the run, its fields and its cells, as JSON can hold it."""
+"""What the page shows of the run, its fields and its cells, as JSON can hold it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

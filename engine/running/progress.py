@@ -20,7 +20,7 @@ class Progress(Protocol):
 
 
 class Listener(Protocol):
-    """Is told how many of how many items of a step are done."""
+    """Called with the number of items of a step that are done, and with the number of all."""
 
     def __call__(self, what: str, done: int, total: int) -> None: ...
 

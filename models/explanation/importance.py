@@ -29,7 +29,7 @@ from engine.files import whole
 from engine.running.parallel import run_tasks
 from engine.running.progress import Progress
 from models.explanation.feature_groups import GROUP_LEVELS, NO_STAIN, WHOLE_FIELD, Groups, block_names, make_groups
-from models.explanation.permutation_importance import FoldFields, FoldImportance, Members, measure_fold, sample_fields
+from models.explanation.fold_importance import FoldFields, FoldImportance, Members, measure_fold, sample_fields
 from models.fit_file import fit_again
 from models.fitted import Fitted
 from store.classes import Classes, plain

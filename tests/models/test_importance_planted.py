@@ -9,6 +9,7 @@ import pytest
 from engine.errors import InputError
 from engine.running.progress import progress
 from models.explanation.feature_groups import make_groups
+from models.explanation.fold_importance import sample_fields
 from models.explanation.importance import (
     ImportanceSettings,
     measure_importance,
@@ -16,7 +17,6 @@ from models.explanation.importance import (
     top,
     write_importance,
 )
-from models.explanation.permutation_importance import sample_fields
 from models.fit import fit
 from models.fitted import load
 from models.settings import FitSettings

@@ -53,7 +53,7 @@ def opened(member: Member) -> Iterator[tuple[Scene, ...]]:
 
 @contextmanager
 def _by_package(member: Member, suffix: str) -> Iterator[tuple[Scene, ...]]:
-    """Open a file with the package for its format; what goes wrong there is told in the package's words."""
+    """Open a file with the package for its format; an error of the package is reported in its own words."""
     package = PACKAGES[suffix]
     if member.offset >= 0:
         raise UnreadableImageError(f"cannot be read inside a zip ({suffix} files need a folder). Unpack the zip.")
