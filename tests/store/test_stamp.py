@@ -64,7 +64,7 @@ EDITS = {
     "models/row_sums.py": {*FIRST_LEVEL, "fit", "importances"},
     "models/second_level/calibration.py": {"fit", "importances"},
     "models/evaluation/leaderboard_rows.py": {"fit"},
-    "models/explanation/permutation_importance.py": {"importances"},
+    "models/explanation/fold_importance.py": {"importances"},
     "models/trust/conformal.py": set(),
     "report/cards.py": set(),
     "commands/fit.py": set(),
