@@ -2,14 +2,20 @@
 
     python -m benchmarks.full_size --labels TRAIN.CSV [--fields 31072] [--test 11702] [--workers 2] [--keep DIR]
     python -m benchmarks.full_size --labels TRAIN.CSV --fields 100000 --only fit --scheduler tcp://127.0.0.1:8786
+    python -m benchmarks.full_size --labels TRAIN.CSV --only fit --workers 4 --kill-after 200
 
-The matrix has the real labels, antibody-like groups, all columns of `extract`, and synthetic values (see synthetic.py).
-With more fields than labels, the labels repeat. Then fit, importances, report and submit run on it, each in a process
-of its own with its workers. Memory is the largest sum over all processes of their proportional share (Pss), without
-those of a cluster; temporary disk is what lies beside the results at most.
+The matrix has the real labels, antibody-like groups, all columns of `extract` with the embedding, and synthetic values
+(see synthetic.py). With more fields than labels, the labels repeat. Then fit, importances, report and submit run on it,
+each in a process of its own with its workers. Memory is the largest sum over all processes of their proportional share
+(Pss), without those of a cluster; temporary disk is what lies beside the results at most.
+
+The last line is a hash of what `fit` wrote: runs with other numbers of workers, or with a kill, must print the same.
 """
 
 import argparse
+import hashlib
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,14 +30,17 @@ import pandas as pd
 from benchmarks.process_cost import Cost, cost_while
 from benchmarks.synthetic import antibody_groups, synthetic_matrix
 from engine.files import write_csv
-from features import columns
+from features.embedding.pretrained import pretrained_network
+from features.extraction.batches import cell_columns
 from features.extraction.field_level import field_columns, field_metadata
+from features.extraction.settings import ExtractSettings
 from models.data.labels import read_labels
 from store.columns import columns_frame, write_column_table
 from store.matrix import matrix_columns, write_matrix
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS_A_PART = 2048
+FIT_TABLES = ("folds.parquet", "leaderboard.csv", "label_errors.csv", "duplicates.csv")
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,28 @@ def run_command(arguments: list[str], run: Path) -> Ended:
     return Ended(cost, max(peak[0] - folder_gb(run), 0.0))
 
 
+def kill_after(seconds: float, arguments: list[str]) -> None:
+    """Run a command of cli.py in a process group of its own, and kill all of the group after some seconds."""
+    process = subprocess.Popen([sys.executable, "cli.py", *arguments], cwd=ROOT, start_new_session=True)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    else:
+        raise SystemExit(f"It ended within {seconds:g} s: nothing was killed.")
+
+
+def results_hash(run: Path) -> str:
+    """A hash of the names and bytes of what `fit` wrote."""
+    total = hashlib.sha256()
+    written = [*(run / "models").rglob("*"), *(run / "oof").rglob("*"), *map(run.joinpath, FIT_TABLES)]
+    for path in sorted(path for path in written if path.is_file()):
+        with path.open("rb") as content:
+            total.update(str(path.relative_to(run)).encode() + hashlib.file_digest(content, "sha256").digest())
+    return total.hexdigest()
+
+
 def folder_gb(folder: Path) -> float:
     """Size of all files in a folder."""
     total = 0
@@ -82,7 +113,8 @@ def _metadata(ids: list[str], split: str, rng: np.random.Generator) -> pd.DataFr
 def finished_extraction(run: Path, data: Path, labels: np.ndarray, ids: list[str], n_test: int) -> None:
     """The tables that `fit` and what follows read, with synthetic values; test fields have those of train."""
     rng = np.random.default_rng(20181)
-    described = columns_frame((*columns(), *field_columns()))
+    settings = ExtractSettings(None, "cpu", pretrained_network())
+    described = columns_frame((*cell_columns(settings), *field_columns()))
     (run / "features").mkdir(parents=True)
     write_column_table(run / "features/columns.parquet", described)
     groups = antibody_groups(labels, rng)
@@ -109,6 +141,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--scheduler", help="Run fit and importances on the Dask cluster of this scheduler.")
     parser.add_argument("--keep", type=Path, help="Make the run in this folder and leave it there.")
+    parser.add_argument("--kill-after", type=float, metavar="SECONDS", help="First kill a fit after so many seconds.")
     parser.add_argument("--only", nargs="*", default=["fit", "importances", "report", "submit"])
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -128,6 +161,8 @@ def main() -> None:
             "report": ["report", *where, *data, *many],
             "submit": ["submit", *where, *data],
         }
+        if given.kill_after:
+            kill_after(given.kill_after, commands["fit"])
         print("| command | s | CPU s | memory GB | temporary disk GB |\n|---|--:|--:|--:|--:|", flush=True)
         for command in given.only:
             ended = run_command(commands[command], folder / "run")
@@ -137,6 +172,7 @@ def main() -> None:
                 f"{ended.temporary_gb:.2f} |",
                 flush=True,
             )
+        print(f"\nresults of fit: {results_hash(folder / 'run')[:16]}")
 
 
 if __name__ == "__main__":
