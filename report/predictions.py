@@ -10,7 +10,7 @@ from features.extraction.pooling import ShardTables, read_shard
 from models.data.duplicates import hashes_of, turned
 from models.explanation.cell_scores import above_median, scored_organelles, stacked_score
 from models.explanation.feature_groups import block_names
-from models.explanation.local_explanations import leading_blocks, log_odds_contributions
+from models.explanation.local_explanations import explain
 from models.trust.neighbours import add_identical, near_identical_to, nearest
 from models.trust.out_of_distribution import is_out_of_distribution, share_below
 from models.trust.reference_data import ReferenceData, fitted_columns
@@ -113,9 +113,9 @@ def _why(fields: _Fields, reference: ReferenceData) -> pd.DataFrame:
     described, blocks = rows_of(columns), block_names(columns)
     for j in np.flatnonzero(fields.calls.any(0) & fitted.trainable):
         mine = np.flatnonzero(fields.calls[:, j])
-        contributed = log_odds_contributions(fitted, int(j), fields.values[mine])
-        for i, row in zip(mine, contributed, strict=True):
-            for rank, (_, log_odds, c) in enumerate(leading_blocks(row, blocks, BLOCKS), start=1):
+        found = explain(fitted, int(j), fields.values[mine], blocks, reference.background)
+        for k, i in enumerate(mine):
+            for rank, (_, log_odds, c) in enumerate(found.largest(k, BLOCKS), start=1):
                 leads = described[c]
                 block = [leads[name] for name in ("compartment", "family", "channels")]
                 rows.append((

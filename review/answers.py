@@ -167,7 +167,8 @@ def why(review: Review, i: int, name: str) -> dict[str, Any]:
         return review.on_scale(i, values)
 
     scores = [] if index is None else cell_scores(known.fitted, index, known.columns, i, of_field, j, on_scale)
-    return {"reasons": reasons(known.fitted, known.columns, of_field, j, on_scale), "cells": scores}
+    found = reasons(known.fitted, known.columns, of_field, j, on_scale, review.background(known.fitted))
+    return {"reasons": found, "cells": scores}
 
 
 def is_trainable(review: Review, name: str) -> bool:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from models.explanation.cell_scores import above_median, stacked_score
 from models.explanation.feature_groups import block_names
-from models.explanation.local_explanations import leading_blocks, log_odds_contributions
+from models.explanation.local_explanations import Background, explain
 from models.fitted import Fitted
 from models.trust.reference_data import fitted_columns
 from report.feature_descriptions import block_in_words, in_words
@@ -23,7 +23,12 @@ BLOCKS = 6
 
 
 def reasons(
-    fitted: Fitted, columns: pd.DataFrame, of_field: np.ndarray, organelle: int, on_scale: OnScale
+    fitted: Fitted,
+    columns: pd.DataFrame,
+    of_field: np.ndarray,
+    organelle: int,
+    on_scale: OnScale,
+    background: Background,
 ) -> list[dict[str, Any]]:
     """The blocks of features that move one field's log-odds of a class most, in words.
 
@@ -38,13 +43,15 @@ def reasons(
         A trainable class.
     on_scale : callable
         Brings values in the columns of the fit to the scale of the field's plate, if the fit has plates.
+    background : Background
+        What the field is compared with.
     """
     values = on_scale(_named(columns, of_field[None], fitted))
     described = fitted_columns(fitted, columns)
     rows = rows_of(described)
-    contributed = log_odds_contributions(fitted, organelle, values)[0]
+    explained = explain(fitted, organelle, values, block_names(described), background)
     found = []
-    for _, log_odds, c in leading_blocks(contributed, block_names(described), BLOCKS):
+    for _, log_odds, c in explained.largest(0, BLOCKS):
         block = [rows[c][name] for name in ("compartment", "family", "channels")]
         value = float(values[0, c])
         found.append({

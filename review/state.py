@@ -15,7 +15,8 @@ from engine.ids import shown
 from engine.running.progress import Progress
 from models.data.corrected_labels import TRAIN
 from models.data.plate_normalisation import FieldScales
-from models.fitted import Fitted
+from models.explanation.local_explanations import Background
+from models.fitted import Fitted, read_fitted_fields
 from models.trust.label_next import most_useful
 from review.catalogue import Catalogue, read_catalogue
 from review.cells import CellIndex, count_shards, read_cells_index
@@ -82,6 +83,7 @@ class Review:
         self.tasks = Tasks()
         self._guard = threading.RLock()
         self._features: dict[str, np.ndarray] = {}
+        self._background: tuple[Fitted, Background] | None = None
         self._asked: tuple[object, np.ndarray] = ((), np.empty(0, np.int64))
         self.pictures = Pictures(folder, data, masks)
         self._open()
@@ -215,6 +217,14 @@ class Review:
                         return np.array([column[0].as_py() for column in table.columns], np.float32)
                     at -= n
         raise InputError(f"{self.folder.features} changed while it was looked at. Start review again.")
+
+    def background(self, fitted: Fitted) -> Background:
+        """What fields are compared with to find reasons; drawn from the training fields once for a fit."""
+        with self._guard:
+            if self._background is None or self._background[0] is not fitted:
+                matrix = read_fitted_fields(self.folder, fitted)
+                self._background = fitted, Background.of(fitted, matrix.named(fitted.columns))
+            return self._background[1]
 
     def _splits(self) -> list[str]:
         return [split for split in SPLITS if self.folder.matrix(split).is_file()]

@@ -1,87 +1,13 @@
 """Shapley values and permutation importance of one fold's models, on its held-out fields; and the boosters' gain."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from models.ensemble import member_scores
 from models.evaluation.metrics import average_precision
 from models.explanation.feature_groups import PERMUTED_LEVELS, Groups
-from models.explanation.group_shapley import group_shapley
-from models.explanation.shap_values import contributions, gain, kept
-from models.first_level.fold_model import FoldModel, TrainedModel, load_models
-from models.first_level.members import BOOSTERS, kind_of
-
-PAIRS = 2
-"""Pairs of orders for the Shapley values of groups."""
-
-
-@dataclass(frozen=True)
-class Members:
-    """The first-level models to explain, all members as the stack weighs them.
-
-    Attributes
-    ----------
-    folder : Path
-        Where they lie.
-    names : tuple of str
-    weight : ndarray of float64, shape (n_folds, n_organelles, n_members)
-        What a member's score counts in the stacked score.
-    classes : tuple of str
-        Of the fit.
-    """
-
-    folder: Path
-    names: tuple[str, ...]
-    weight: np.ndarray
-    classes: tuple[str, ...]
-
-    def load(self, organelles: np.ndarray, fold: int, n_columns: int) -> "FoldModels":
-        """The models that have not seen a fold."""
-        models = [
-            load_models([FoldModel(self.folder, int(j), name, fold, self.classes) for j in organelles], n_columns)
-            for name in self.names
-        ]
-        return FoldModels(models, self.weight[fold])
-
-
-@dataclass(frozen=True)
-class FoldModels:
-    """The models of one fold.
-
-    Attributes
-    ----------
-    models : list of list of TrainedModel
-        By member, then organelle.
-    weight : ndarray of float64, shape (n_organelles, n_members)
-    """
-
-    models: list[list[TrainedModel]]
-    weight: np.ndarray
-
-    def scores(self, values: np.ndarray) -> np.ndarray:
-        """The stacked score of each organelle, up to a constant: float64, shape (n_organelles, n_fields)."""
-        total = np.zeros((len(self.weight), len(values)))
-        for models, weight in zip(self.models, self.weight.T, strict=True):
-            total += weight[:, None] * np.stack(member_scores(models, values))
-        return total
-
-    def only(self, i: int) -> "FoldModels":
-        """The models of one organelle."""
-        return FoldModels([[models[i]] for models in self.models], self.weight[[i]])
-
-    def contributions(self, values: np.ndarray) -> np.ndarray:
-        """What each column adds to the first organelle's stacked score: float64, shape (n_fields, n_columns)."""
-        total = np.zeros(values.shape)
-        for models, weight in zip(self.models, self.weight[0], strict=True):
-            total += weight * contributions(models[0], values)
-        return total
-
-    def boosters(self, i: int) -> list[TrainedModel]:
-        """The boosters of one organelle."""
-        return [models[i] for models in self.models if kind_of(models[i].member) in BOOSTERS]
+from models.explanation.shap_values import gain, kept
+from models.explanation.stacked_models import Stacked, StackedModels
 
 
 @dataclass(frozen=True)
@@ -91,8 +17,6 @@ class FoldFields:
     Attributes
     ----------
     fold : int
-    organelles : ndarray of int, shape (n_organelles,)
-        Those with models.
     values : ndarray of float32, shape (n_fields, n_columns)
     labels : ndarray of bool, shape (n_fields, n_organelles)
     weights : ndarray of float64, shape (n_fields,)
@@ -102,7 +26,6 @@ class FoldFields:
     """
 
     fold: int
-    organelles: np.ndarray
     values: np.ndarray
     labels: np.ndarray
     weights: np.ndarray
@@ -157,31 +80,31 @@ def sample_fields(labels: np.ndarray, limit: int, rng: np.random.Generator) -> t
 
 
 def measure_fold(
-    fields: FoldFields, members: Members, groups: Groups, repeats: int, shap_fields: int
+    fields: FoldFields, stacked: Stacked, groups: Groups, repeats: int, shap_fields: int
 ) -> FoldImportance:
     """All measures of one fold.
 
     Parameters
     ----------
     fields : FoldFields
-    members : Members
+    stacked : Stacked
     groups : Groups
     repeats, shap_fields : int
         As in `ImportanceSettings`; 0 leaves the measure out.
     """
-    n_columns, n_groups = groups.share.shape
+    (n_columns, n_groups), n_organelles = groups.share.shape, fields.labels.shape[1]
     names = ("share", "shap", "permutation", "gain", "kept")
-    by_feature = {name: np.full((len(fields.organelles), n_columns), np.nan) for name in names}
-    by_group = {name: np.full((len(fields.organelles), n_groups), np.nan) for name in names}
-    fold = members.load(fields.organelles, fields.fold, n_columns)
-    for i in range(len(fields.organelles)):
+    by_feature = {name: np.full((n_organelles, n_columns), np.nan) for name in names}
+    by_group = {name: np.full((n_organelles, n_groups), np.nan) for name in names}
+    fold = stacked.load(fields.fold, n_columns)
+    for i in range(n_organelles):
         if boosters := fold.boosters(i):
             by_feature["gain"][i] = _known_mean([gain(model) for model in boosters])
             by_feature["kept"][i] = np.mean([kept(model) for model in boosters], axis=0)
             by_group["gain"][i] = by_feature["gain"][i] @ groups.share
     if repeats:
         by_group["permutation"][:, groups.permuted] = _permutation(fields, fold, groups, repeats)
-    for i in range(len(fields.organelles)) if shap_fields else ():
+    for i in range(n_organelles) if shap_fields else ():
         mine = fold.only(i)
         by_feature["shap"][i], by_group["shap"][i] = _shap(mine, *_some(fields, i, shap_fields), groups, fields.rng)
         by_feature["share"][i] = _shares(by_feature["shap"][i])
@@ -200,7 +123,7 @@ def _shares(sizes: np.ndarray) -> np.ndarray:
     return sizes / sizes.sum() if sizes.sum() > 0 else np.full(len(sizes), np.nan)
 
 
-def _permutation(fields: FoldFields, fold: FoldModels, groups: Groups, repeats: int) -> np.ndarray:
+def _permutation(fields: FoldFields, fold: StackedModels, groups: Groups, repeats: int) -> np.ndarray:
     """Average precision lost by permuting each group: (n_organelles, n_permuted); group by group, to save memory."""
     orders = [fields.rng.permutation(len(fields.values)) for _ in range(repeats)]
     before = _precision(fields, fold.scores(fields.values), 1)
@@ -228,7 +151,7 @@ def _some(fields: FoldFields, i: int, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _shap(
-    fold: FoldModels, values: np.ndarray, background: np.ndarray, groups: Groups, rng: np.random.Generator
+    fold: StackedModels, values: np.ndarray, background: np.ndarray, groups: Groups, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean absolute contribution of each column, and of each group as a whole.
 
@@ -240,9 +163,5 @@ def _shap(
     for level in PERMUTED_LEVELS:
         at = groups.level == level
         members = groups.share[:, at] > 0
-        by_group[at] = abs(group_shapley(_of_one(fold), values, background, members, PAIRS, rng)).mean(0)
+        by_group[at] = abs(fold.group_contributions(values, background, members, rng)).mean(0)
     return abs(single).mean(0), by_group
-
-
-def _of_one(fold: FoldModels) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda rows: fold.scores(rows)[0]

@@ -13,6 +13,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+PAIRS = 2
+"""Pairs of orders where values are averaged over fields."""
+
 Score = Callable[[np.ndarray], np.ndarray]
 """Values (n, n_columns) -> scores (n,)."""
 

@@ -29,7 +29,8 @@ from engine.files import whole
 from engine.running.parallel import run_tasks
 from engine.running.progress import Progress
 from models.explanation.feature_groups import GROUP_LEVELS, NO_STAIN, WHOLE_FIELD, Groups, block_names, make_groups
-from models.explanation.fold_importance import FoldFields, FoldImportance, Members, measure_fold, sample_fields
+from models.explanation.fold_importance import FoldFields, FoldImportance, measure_fold, sample_fields
+from models.explanation.stacked_models import Stacked
 from models.fit_file import fit_again
 from models.fitted import Fitted
 from store.classes import Classes, plain
@@ -98,9 +99,9 @@ def measure_importance(
         If matrix and fit do not belong together.
     """
     matrix = fitted.training_fields(_fitted_columns(fitted, matrix))
-    groups, members = make_groups(matrix.columns), _members(fitted)
+    groups, stacked = make_groups(matrix.columns), Stacked.of(fitted)
     tasks = [
-        (_fields(fitted, matrix, settings, k), members, groups, settings.repeats, settings.shap_fields)
+        (_fields(fitted, matrix, settings, k), stacked, groups, settings.repeats, settings.shap_fields)
         for k in range(fitted.settings.n_folds)
     ]
     folds = []
@@ -121,18 +122,12 @@ def _fitted_columns(fitted: Fitted, matrix: FieldMatrix) -> FieldMatrix:
     return chosen
 
 
-def _members(fitted: Fitted) -> Members:
-    stack = fitted.second_level.stack
-    weight = stack.weight / stack.spread / fitted.standardisation.spread
-    return Members(fitted.folder.models, fitted.settings.members, weight, fitted.classes.names)
-
-
 def _fields(fitted: Fitted, matrix: FieldMatrix, settings: ImportanceSettings, k: int) -> FoldFields:
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, k]))
     mine = np.flatnonzero(fitted.fold == k)
     chosen, weights = sample_fields(fitted.labels[mine], settings.fields, rng)
     able = np.flatnonzero(fitted.trainable)
-    return FoldFields(k, able, matrix.values[mine[chosen]], fitted.labels[mine[chosen]][:, able], weights, rng)
+    return FoldFields(k, matrix.values[mine[chosen]], fitted.labels[mine[chosen]][:, able], weights, rng)
 
 
 def _tidy(folds: list[FoldImportance], groups: Groups, columns: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:

@@ -1,85 +1,124 @@
-"""Local explanations: what each column, and each block of columns, adds to a field's calibrated log-odds.
+"""Local explanations: what each block of columns adds to a field's calibrated log-odds.
 
-Contributions are SHAP values of the boosters, and what takes their place in the other members (see `shap_values`).
-Members and folds count as in the ensemble: standardised, averaged over folds and weighted by the stack. The calibration
-is not linear, so each field's contributions are scaled to add up to the difference between its calibrated log-odds and
-those of the average training field.
+A block is one player of the Shapley values of groups, as in the importances: its columns become known together, and the
+unknown ones have the values of training fields without the class. Members and folds count as in the ensemble:
+standardised, averaged over folds and weighted by the stack. The calibration is not linear, so each field's
+contributions are scaled to add up to the difference between its calibrated log-odds and those of the training fields
+that it is compared with.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from models.explanation.shap_values import contributions
-from models.first_level.fold_model import FoldModel, load_models
+from models.explanation.stacked_models import Stacked
 from models.fitted import Fitted
 from models.second_level.calibration import Calibration
 
+PAIRS = 4
+"""Pairs of orders for one field: more than for the importances, which are means over fields."""
 
-def log_odds_contributions(fitted: Fitted, organelle: int, values: np.ndarray) -> np.ndarray:
-    """How far each column moves each field's calibrated log-odds of an organelle from the average training field's.
+_SAMPLE = 200
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class Background:
+    """A sample of the training fields, with which fields are compared.
+
+    Attributes
+    ----------
+    values : ndarray of float32, shape (n, n_columns)
+        The columns of the fit, in order.
+    labels : ndarray of bool, shape (n, n_classes)
+    """
+
+    values: np.ndarray
+    labels: np.ndarray
+
+    @classmethod
+    def of(cls, fitted: Fitted, values: np.ndarray) -> "Background":
+        """Draw the sample from the training fields' values, shape (n_training_fields, n_columns)."""
+        rows = np.sort(np.random.default_rng(_SEED).permutation(len(values))[:_SAMPLE])
+        return cls(values[rows], fitted.labels[rows])
+
+    def without(self, organelle: int) -> np.ndarray:
+        """The values of the fields without a class; of all, if each carries it."""
+        rows = ~self.labels[:, organelle]
+        return self.values[rows] if rows.any() else self.values
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What moved the log-odds of some fields.
+
+    Attributes
+    ----------
+    blocks : tuple of str
+    added : ndarray of float64, shape (n_fields, n_blocks)
+        Log-odds that each block adds.
+    leading : ndarray of int, shape (n_fields, n_blocks)
+        The column of the block that, by itself, moves the field most in the block's direction.
+    """
+
+    blocks: tuple[str, ...]
+    added: np.ndarray
+    leading: np.ndarray
+
+    def largest(self, field: int, n: int) -> list[tuple[str, float, int]]:
+        """The blocks that move a field most, in either direction, n at most: block, log-odds, leading column."""
+        order = np.argsort(-abs(self.added[field]), kind="stable")[:n]
+        found = [(self.blocks[b], float(self.added[field, b]), int(self.leading[field, b])) for b in order]
+        return [one for one in found if one[1] != 0]
+
+
+def explain(
+    fitted: Fitted, organelle: int, values: np.ndarray, blocks: Sequence[str], background: Background
+) -> Explanation:
+    """How far each block of columns moves each field's calibrated log-odds of a class.
 
     Parameters
     ----------
     fitted : Fitted
     organelle : int
-        0 to 27; a trainable one.
+        Number of a trainable class.
     values : ndarray of float32, shape (n_fields, n_columns)
         The columns of the fit, in order.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_fields, n_columns)
-    """
-    i = int(fitted.trainable[:organelle].sum())
-    stack, standardisation, n_folds = fitted.second_level.stack, fitted.standardisation, fitted.settings.n_folds
-    total, score = np.zeros(values.shape), np.zeros(len(values))
-    for m, name in enumerate(fitted.settings.members):
-        weight = stack.weight[i, m] / stack.spread[i, m]
-        for k in range(n_folds):
-            (model,) = load_models(
-                [FoldModel(fitted.folder.models, organelle, name, k, fitted.classes.names)], values.shape[1]
-            )
-            spread = standardisation.spread[k, i, m]
-            total += weight / n_folds / spread * contributions(model, values)
-            score += weight / n_folds / spread * (model.score(values) - standardisation.centre[k, i, m])
-        score -= weight * stack.centre[i, m]
-    return total * _steepness(fitted.second_level.calibration, i, score, total.sum(1))[:, None]
-
-
-def _steepness(calibration: Calibration, i: int, score: np.ndarray, moved: np.ndarray) -> np.ndarray:
-    """Mean slope of the calibration between the average training field's score and each field's."""
-    mine = replace(calibration, **{k: v[i : i + 1] for k, v in vars(calibration).items() if k != "way"})
-    gained = np.diff(mine.log_odds(np.stack([score - moved, score], axis=1).reshape(-1, 1)).reshape(-1, 2))[:, 0]
-    return gained / np.where(moved == 0, 1.0, moved)
-
-
-def leading_blocks(contributed: np.ndarray, blocks: Sequence[str], n: int) -> list[tuple[str, float, int]]:
-    """The blocks of columns that move one field most, in either direction, and the column that leads each.
-
-    Parameters
-    ----------
-    contributed : ndarray of float64, shape (n_columns,)
-        A row of `log_odds_contributions`.
     blocks : sequence of str
         The block of each column.
-    n : int
-        Number of blocks, at most.
-
-    Returns
-    -------
-    list of (block, contribution, column)
-        A block's contribution is the sum of its columns'; its leading column has the largest of the sum's sign.
+    background : Background
     """
     names, of_column = np.unique(np.asarray(blocks), return_inverse=True)
-    summed = np.bincount(of_column, contributed, len(names))
-    found = []
-    for b in np.argsort(-abs(summed), kind="stable")[:n]:
+    members, absent = np.eye(len(names), dtype=bool)[of_column], background.without(organelle)
+    stacked, n_folds = Stacked.of(fitted).only(organelle), fitted.settings.n_folds
+    score, single, added = np.zeros(len(values)), np.zeros(values.shape), np.zeros((len(values), len(names)))
+    for k in range(n_folds):
+        fold = stacked.load(k, values.shape[1])
+        score += fold.scores(values)[0] / n_folds
+        single += fold.contributions(values) / n_folds
+        for i in range(len(values)):  # each with the same orders and background, so that none depends on the others
+            rng = np.random.default_rng([_SEED, k])
+            added[i] += fold.group_contributions(values[i : i + 1], absent, members, rng, PAIRS)[0] / n_folds
+    added *= _steepness(fitted.second_level.calibration, int(fitted.trainable[:organelle].sum()), score, added)
+    return Explanation(tuple(names.tolist()), added, _leading(single, added, of_column))
+
+
+def _leading(single: np.ndarray, added: np.ndarray, of_column: np.ndarray) -> np.ndarray:
+    """Of each field and block the column with the largest contribution of its own, in the direction of the block's."""
+    leading = np.empty(added.shape, np.int64)
+    for b in range(added.shape[1]):
         mine = np.flatnonzero(of_column == b)
-        leading = int(mine[np.argmax(np.sign(summed[b]) * contributed[mine])])
-        found.append((str(names[b]), float(summed[b]), leading))
-    return [one for one in found if one[1] != 0]
+        leading[:, b] = mine[np.argmax(np.sign(added[:, [b]]) * single[:, mine], axis=1)]
+    return leading
+
+
+def _steepness(calibration: Calibration, i: int, score: np.ndarray, added: np.ndarray) -> np.ndarray:
+    """Mean slope of the calibration between the score of what a field is compared with and its own: shape (n, 1)."""
+    moved = added.sum(1)
+    mine = replace(calibration, **{k: v[i : i + 1] for k, v in vars(calibration).items() if k != "way"})
+    gained = np.diff(mine.log_odds(np.stack([score - moved, score], axis=1).reshape(-1, 1)).reshape(-1, 2))[:, 0]
+    return (gained / np.where(moved == 0, 1.0, moved))[:, None]
 
 
 def percentile(value: float, training: np.ndarray) -> float:

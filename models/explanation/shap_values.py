@@ -1,17 +1,20 @@
 """Gain and SHAP values of a single model, computed by its library and returned in one form, over all columns.
 
-The linear kind's contributions are its terms, the kernel's are integrated gradients.
+The linear kind's contributions are its terms, the kernel's are integrated gradients. Groups of columns have Shapley
+values of their own, as `group_shapley` defines them.
 """
 
 from collections.abc import Callable
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from models.explanation.group_shapley import group_shapley
 from models.first_level import kernel, linear
 from models.first_level.fold_model import TrainedModel
-from models.first_level.members import kind_of
+from models.first_level.members import kind_of, member
 
 
 def gain(booster: TrainedModel) -> np.ndarray:
@@ -54,6 +57,37 @@ def contributions(model: TrainedModel, values: np.ndarray) -> np.ndarray:
     Machine Intelligence 2:56.
     """
     return model.widened(_CONTRIBUTIONS[kind_of(model.member)](model.model, model.used(values)))
+
+
+def group_contributions(
+    model: TrainedModel, values: np.ndarray, background: np.ndarray, members: np.ndarray, rng: np.random.Generator,
+    pairs: int,
+) -> np.ndarray:  # fmt: skip
+    """How far each group of columns as a whole moved each field's score from that of the background.
+
+    A linear model's values have a closed form: they are exact, and against the mean of all background fields. Groups
+    without a column of the model get 0 and cost nothing.
+
+    Parameters
+    ----------
+    model : TrainedModel
+        Of any member.
+    values, background, members, rng, pairs
+        As in `group_shapley`.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_fields, n_groups)
+    """
+    used = members if model.columns is None else members[model.columns]
+    mine, absent = model.used(values), model.used(background)
+    if kind_of(model.member) == "linear":
+        terms = _contributions_linear(model.model, mine) - _contributions_linear(model.model, absent).mean(0)
+        return np.stack([term @ (used / np.maximum(used.sum(1, keepdims=True), 1)) for term in terms])
+    total, players = np.zeros((len(values), members.shape[1])), used.any(0)
+    score = partial(member(model.member).score, model.model)
+    total[:, players] = group_shapley(score, mine, absent, used[:, players], pairs, rng)
+    return total
 
 
 def _gain_lightgbm(model: Any, n_columns: int) -> np.ndarray:

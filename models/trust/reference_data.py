@@ -8,6 +8,7 @@ import pandas as pd
 
 from models.data.duplicates import hashes_of
 from models.data.plate_normalisation import FieldScales
+from models.explanation.local_explanations import Background
 from models.fitted import Fitted, read_fitted_fields
 from models.trust.conformal import PredictionSets, fit_sets
 from models.trust.neighbours import Space, fit_space
@@ -33,6 +34,8 @@ class ReferenceData:
     ranges : TrainingRanges
         Ranges of the columns that the space compares.
     n_neighbours : int
+    background : Background
+        For the reasons of calls.
     new_scales : FieldScales or None
         Plates of the new fields and their scales, if the features are normalised by plates.
     """
@@ -45,6 +48,7 @@ class ReferenceData:
     neighbour_distances: np.ndarray
     ranges: TrainingRanges
     n_neighbours: int
+    background: Background
     new_scales: FieldScales | None = None
 
     def of_new(self, ids: Sequence[str], values: np.ndarray) -> np.ndarray:
@@ -75,7 +79,8 @@ def gather_reference(
     ranges = fit_ranges(values, space.chosen, groups)
     hashes = hashes_of(matrix.metadata)
     distances = space.to_other_groups(groups)
-    return ReferenceData(fitted, columns, sets, space, hashes, distances, ranges, n_neighbours), matrix
+    background = Background.of(fitted, values)
+    return ReferenceData(fitted, columns, sets, space, hashes, distances, ranges, n_neighbours, background), matrix
 
 
 def fitted_columns(fitted: Fitted, columns: pd.DataFrame) -> pd.DataFrame:

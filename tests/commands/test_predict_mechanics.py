@@ -28,9 +28,10 @@ from features.reading.fields import find_fields
 from features.reading.options import FOUR_COLOURS, ReadingOptions
 from features.reading.scale import AS_STORED
 from features.reading.survey import Acquisition
-from models.explanation.local_explanations import log_odds_contributions, percentile
+from models.explanation.feature_groups import block_names
+from models.explanation.local_explanations import Background, explain, percentile
 from models.fitted import load
-from models.trust.reference_data import gather_reference
+from models.trust.reference_data import fitted_columns, gather_reference
 from report.prediction_summary import what_drives
 from store.channels import ER
 from store.classes import KAGGLE, ORGANELLES
@@ -126,10 +127,12 @@ def test_contributions_add_up_to_the_log_odds(planted):
     folder = RunFolder(planted.run)
     fitted = load(folder.root)
     values = read_matrix(folder.matrix("test"), read_columns(folder)).named(fitted.columns)
+    training = read_matrix(folder.matrix("train"), read_columns(folder)).named(fitted.columns)
+    blocks, background = block_names(fitted_columns(fitted, read_columns(folder))), Background.of(fitted, training)
     probabilities = fitted.predict(values)[0].astype(np.float64)
     for j in np.flatnonzero(fitted.trainable):
         told = np.log(probabilities[:, j] / (1 - probabilities[:, j]))
-        rest = told - log_odds_contributions(fitted, int(j), values).sum(1)
+        rest = told - explain(fitted, int(j), values, blocks, background).added.sum(1)
         assert np.ptp(told) > 0.3
         np.testing.assert_allclose(rest, rest[0], atol=2e-4)
 

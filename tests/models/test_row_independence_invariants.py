@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from models.estimator import OrganelleClassifier
-from models.explanation.local_explanations import log_odds_contributions
+from models.explanation.local_explanations import Background, explain
 from models.first_level import kernel, linear
 from models.first_level.members import KINDS
 from models.second_level.calibration import PIECES, Calibration
@@ -76,4 +76,6 @@ def test_probabilities_and_reasons_of_a_whole_fit(rng, tmp_path):
     rows = np.vstack([X[:9], rng.normal(size=(ROWS - 9, 7)).astype(np.float32)])
     assert_rows_are_told_alone(lambda rows: model.predict_proba(pd.DataFrame(rows, columns=names)), rows)
     assert len(np.unique(model.predict_proba(pd.DataFrame(rows, columns=names))[:, 7])) > ROWS // 2
-    assert_rows_are_told_alone(lambda rows: log_odds_contributions(model._fitted, 7, rows), rows)
+    blocks, background = list("aabbccc"), Background.of(model._fitted, X)
+    assert_rows_are_told_alone(lambda rows: explain(model._fitted, 7, rows, blocks, background).added, rows)
+    assert_rows_are_told_alone(lambda rows: explain(model._fitted, 7, rows, blocks, background).leading, rows)
