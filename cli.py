@@ -136,7 +136,10 @@ CameraOffset = Annotated[
 ]  # fmt: skip
 Masks = Annotated[
     Path | None,
-    typer.Option(help="Folder with label images <Id>_cells and <Id>_nuclei to use instead of our segmentation."),
+    typer.Option(
+        help="Folder or zip of label images of cells, nuclei or both, named as by Cellpose, StarDist, HPA-Cell-"
+        "Segmentation or CellProfiler, to use instead of our segmentation (docs/images.md)."
+    ),
 ]
 Groups = Annotated[
     Path | None,

@@ -120,7 +120,7 @@ def predict(
         unused = list_unused(work.files.unused, [work.source])
         tables, reference = prediction.interpret(job, work, fitted, shards, workers, fields)
         if pictures or label_images:
-            draw_all(work.source, work.settings, tables, pictures, label_images, workers, job.quiet)
+            draw_all(work.source, tables, pictures, label_images, workers, job.quiet)
         noted = {"images": str(images), "run": str(job.run), "coverage": coverage}
         work.results.note("predict", noted_settings(work.settings) | noted)
     return prediction.outcome(job, work, tables, reference, failures, unused, pictures, label_images)

@@ -37,7 +37,7 @@ def rows(folder: Path) -> Iterator[tuple[str, str, str]]:
         results = []
         for field_id in scaled.ids:
             try:
-                _, cells = read_cells(scaled, field_id, None)
+                _, cells = read_cells(scaled, field_id)
                 results.append(f"{field_id}: {cells.n} cells")
             except HpaError as error:
                 results.append(str(error))

@@ -24,11 +24,12 @@ from features.core.device import device_names, missing_for_a_gpu, open_device
 from features.extraction.batches import cell_columns
 from features.extraction.compiling import compile_part, kernels_compiled, parts
 from features.extraction.field_level import field_columns
-from features.extraction.measuring import fingerprint_of, measure_on, measure_shard, measure_shards
+from features.extraction.measuring import measure_on, measure_shard, measure_shards
 from features.extraction.pooled_shards import pooled_shard, store_pooled
 from features.extraction.pooling import pooling_code
 from features.extraction.recorded import acquisition_record, settings_path
 from features.extraction.settings import ExtractSettings, NetworkFile
+from features.reading.mask_files import with_masks
 from features.reading.options import ReadingOptions
 from features.reading.source import FieldSource
 from features.reading.splits import find_splits, scaled
@@ -234,6 +235,8 @@ def prepare(job: Job, reading: ReadingOptions, masks: Path | None, network: Netw
     masks = job.path(masks)
     settings = ExtractSettings(str(masks) if masks else None, devices[0].partition(":")[0], network, reading)
     sources = find_splits(job.data, reading)
+    if masks is not None:
+        sources = with_masks(sources, masks)
     if not job.quiet:
         _log.info("%s", found_fields(sources.values()))
     return Extraction(sources, settings, devices)
@@ -255,9 +258,7 @@ def decide_scale(work: Extraction, folder: RunFolder, workers: int, quiet: bool)
 def plan(work: Extraction, folder: RunFolder) -> dict[str, list[Shard]]:
     """The shards of each split."""
     return {
-        split: plan_shards(
-            split, source.ids, fingerprint_of(source, work.settings.masks), work.settings, folder.features
-        )
+        split: plan_shards(split, source.ids, source.fingerprint, work.settings, folder.features)
         for split, source in work.sources.items()
     }
 

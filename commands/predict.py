@@ -19,10 +19,10 @@ from engine.errors import InputError
 from engine.outcome import Outcome
 from engine.running.parallel import run_tasks
 from engine.running.progress import progress
-from features.extraction.measuring import fingerprint_of
 from features.extraction.pooling import read_shard
 from features.extraction.settings import ExtractSettings
 from features.reading.fields import find_fields
+from features.reading.mask_files import with_masks
 from features.reading.options import ReadingOptions
 from features.reading.source import FieldSource
 from features.reading.survey import Acquisition, said_sizes, survey_like, unknown_size
@@ -136,6 +136,8 @@ def prepare(
     named = {"run": job.run, "out": out, "coverage": coverage, "neighbours": neighbours, "masks": masks,
              "device": job.device, **reading.typed(), **named_network(settings.network, network)}  # fmt: skip
     source = find_fields(images, options=settings.reading)
+    if masks is not None:
+        source = with_masks({SPLIT: source}, masks)[SPLIT]
     if not job.quiet:
         _log.info("%s", found_fields([source]))
     return Prediction(source, settings, devices, results, images, coverage, neighbours, named, run_scale)
@@ -163,9 +165,7 @@ def decide_scale(job: Job, work: Prediction, workers: int) -> Prediction:
 
 def measure(work: Prediction, workers: int, quiet: bool) -> list[Shard]:
     """Measure the shards that are missing or out of date; returns all shards."""
-    shards = plan_shards(
-        SPLIT, work.source.ids, fingerprint_of(work.source, work.settings.masks), work.settings, work.results.features
-    )
+    shards = plan_shards(SPLIT, work.source.ids, work.source.fingerprint, work.settings, work.results.features)
     todo = reconcile_shards(shards)
     compile_kernels(workers, quiet)
     measure_missing(work.source, todo, work.settings, work.devices, workers, quiet)

@@ -7,6 +7,7 @@ from pathlib import Path
 from engine.counted import counted
 from engine.files import write_csv
 from features.reading.archive import Unused
+from features.reading.mask_files import masks_in_words
 from features.reading.source import FieldSource
 from store.schema import UNUSED
 
@@ -32,5 +33,7 @@ def reasons_in_words(unused: Sequence[Unused]) -> str:
 
 def found_fields(sources: Iterable[FieldSource]) -> str:
     """The first message of a command that reads images: how many fields it has found, and where."""
-    parts = [f"{counted(len(source.ids), 'field')} in {source.path}" for source in sources]
-    return f"found {' and '.join(parts)}"
+    all_sources = list(sources)
+    parts = [f"{counted(len(source.ids), 'field')} in {source.path}" for source in all_sources]
+    masks = f"; {masks_in_words(all_sources)}" if any(source.masks is not None for source in all_sources) else ""
+    return f"found {' and '.join(parts)}{masks}"

@@ -13,6 +13,7 @@ from engine.running.progress import progress
 from features.extraction.batches import read_cells
 from features.extraction.recorded import UNRECORDED, Recorded, read_recorded, settings_path
 from features.reading.field_reading import read_field
+from features.reading.mask_files import with_masks
 from features.reading.source import FieldSource
 from features.reading.splits import TRAIN, find_splits, scaled
 from models.fitted import Fitted
@@ -38,14 +39,10 @@ class PictureSettings:
 
     Attributes
     ----------
-    masks : str or None
-        Folder of label images, as the user names it now. The path in the run folder is never followed: a run from
-        someone else could name any path.
     outlined : bool
         False if the fields were measured with masks and none are named: other outlines would mislead.
     """
 
-    masks: str | None = None
     outlined: bool = True
 
 
@@ -76,7 +73,7 @@ def take_pictures(
         By organelle.
     """
     try:
-        source = find_pictured(folder, data).get(TRAIN)
+        source = find_pictured(folder, data, masks).get(TRAIN)
     except HpaError:
         source = None
     ids, labels = fitted.ids, fitted.labels
@@ -111,7 +108,7 @@ def take_picture(source: FieldSource, field_id: str, settings: PictureSettings) 
         if not settings.outlined:
             pixels = read_field(source, field_id)
             return field_id, draw(pixels, np.zeros(pixels.shape[1:], np.int32))
-        field, found = read_cells(source, field_id, settings.masks)
+        field, found = read_cells(source, field_id)
     except FieldError:
         return field_id, None
     return field_id, draw(field.pixels, found.cells)
@@ -163,8 +160,11 @@ def _recorded(folder: RunFolder) -> Recorded:
     return read_recorded(folder) if settings_path(folder).is_file() else UNRECORDED
 
 
-def find_pictured(folder: RunFolder, data: Path) -> dict[str, FieldSource]:
+def find_pictured(folder: RunFolder, data: Path, masks: Path | None) -> dict[str, FieldSource]:
     """The images of a run's fields in a data folder, read as they were when they were measured.
+
+    `masks` is the folder of label images that the user names now. The path in the run folder is never followed: a run
+    from someone else could name any path.
 
     Raises
     ------
@@ -174,7 +174,8 @@ def find_pictured(folder: RunFolder, data: Path) -> dict[str, FieldSource]:
     known = _recorded(folder)
     if known.by_csv:
         raise InputError(f"{folder.root}: its images were listed in a csv, which is not followed. Look at them there.")
-    return scaled(find_splits(data, known.reading), known.acquisition.scale)
+    sources = scaled(find_splits(data, known.reading), known.acquisition.scale)
+    return with_masks(sources, masks) if masks else sources
 
 
 def picture_settings(folder: RunFolder, masks: Path | None) -> PictureSettings:
@@ -182,4 +183,4 @@ def picture_settings(folder: RunFolder, masks: Path | None) -> PictureSettings:
     outlined = bool(masks) or not _recorded(folder).settings["masks"]
     if not outlined:
         _log.warning("pictures without outlines: the cells came from masks; name their folder with --masks")
-    return PictureSettings(str(masks) if masks else None, outlined)
+    return PictureSettings(outlined)

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -15,8 +16,8 @@ from engine.files import whole
 from engine.running.parallel import run_tasks
 from engine.running.progress import progress
 from features.extraction.batches import read_cells
-from features.extraction.settings import ExtractSettings
 from features.reading.source import FieldSource
+from features.segmentation.masks import resized_labels
 from report.drawing import overlay
 from report.rows import Row, rows_of
 from store.prediction import PredictionTables, top_cells
@@ -47,20 +48,19 @@ class Drawn:
 
 
 def draw_all(
-    source: FieldSource, settings: ExtractSettings, tables: PredictionTables, pictures: Path | None,
-    labels: Path | None, workers: int, quiet: bool,
-) -> None:  # fmt: skip
+    source: FieldSource, tables: PredictionTables, pictures: Path | None, labels: Path | None, workers: int, quiet: bool
+) -> None:
     """Write <Id>.png, and <Id>_cells.ome.tif and <Id>_nuclei.ome.tif, of every predicted field."""
     drawn = list(_plan(tables, pictures, labels))
-    tasks = ((source.part([one.field]), settings.masks, one) for one in drawn)
+    tasks = ((source.part([one.field]), one) for one in drawn)
     with progress("overlays", len(drawn), "fields", quiet) as bar:
         for _ in run_tasks(write_drawn, tasks, workers):
             bar.advance()
 
 
-def write_drawn(source: FieldSource, masks: str | None, drawn: Drawn) -> None:
-    """Segment one field again, and write its overlay and its label images."""
-    field, found = read_cells(source, drawn.field, masks)
+def write_drawn(source: FieldSource, drawn: Drawn) -> None:
+    """Segment one field again, and write its overlay and its label images, in the size of the field's files."""
+    field, found = read_cells(source, drawn.field)
     if drawn.pictures is not None:
         png = overlay(field.pixels, found.cells, found.nuclei, drawn.marked, drawn.caption)
         with whole(drawn.pictures / f"{drawn.field}.png") as temporary:
@@ -68,19 +68,23 @@ def write_drawn(source: FieldSource, masks: str | None, drawn: Drawn) -> None:
     if drawn.labels is not None:
         for kind, image in (("cells", found.cells), ("nuclei", found.nuclei)):
             with whole(drawn.labels / f"{drawn.field}_{kind}.ome.tif") as temporary:
-                write_labels(temporary, image, f"{drawn.field} {kind}")
+                labels = resized_labels(image, field.stored_shape)
+                write_labels(temporary, labels, f"{drawn.field} {kind}", field.facts.pixel_size)
 
 
-def write_labels(path: Path, labels: np.ndarray, name: str) -> None:
-    """Write a label image (int, shape (H, W)) as OME-TIFF, uint16 if its numbers fit; no physical size is set."""
-    small = labels.max(initial=0) <= np.iinfo(np.uint16).max
-    stored = labels.astype(np.uint16 if small else np.int32)
+def write_labels(path: Path, labels: np.ndarray, name: str, pixel_size: float | None) -> None:
+    """Write a label image, int (H, W), as OME-TIFF of int32; a pixel size (µm) goes into the OME-XML and the tags."""
+    stored = labels.astype(np.int32)
     own = UUID(bytes=hashlib.sha256(name.encode() + stored.tobytes()).digest()[:16])  # the same bytes on every run
-    metadata = {"axes": "YX", "Name": name, "Channel": {"Name": [name]}, "UUID": f"urn:uuid:{own}"}
+    metadata: dict[str, Any] = {"axes": "YX", "Name": name, "Channel": {"Name": [name]}, "UUID": f"urn:uuid:{own}"}
+    tags: dict[str, Any] = {}
+    if pixel_size:
+        size = float(pixel_size)
+        metadata |= {f"PhysicalSize{axis}": size for axis in "XY"} | {f"PhysicalSize{axis}Unit": "µm" for axis in "XY"}
+        tags = {"resolution": (1e4 / size, 1e4 / size), "resolutionunit": "CENTIMETER"}
     tifffile.imwrite(
-        path, stored, ome=True, photometric="minisblack",
-        compression="adobe_deflate", metadata=metadata,
-    )  # fmt: skip
+        path, stored, ome=True, photometric="minisblack", compression="adobe_deflate", metadata=metadata, **tags
+    )
 
 
 def _plan(tables: PredictionTables, pictures: Path | None, labels: Path | None) -> Iterator[Drawn]:

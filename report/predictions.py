@@ -20,9 +20,11 @@ from store.matrix import FieldMatrix, matrix_columns
 from store.prediction import PredictionTables
 from store.schema import (
     CELL_SCORES,
+    MASK_ID,
     METADATA_AT_BORDER,
     METADATA_CELL,
     METADATA_ID,
+    METADATA_MASK_ID,
     METADATA_X,
     METADATA_Y,
     NEIGHBOURS,
@@ -104,7 +106,8 @@ def _places(cells: FieldMatrix) -> pd.DataFrame:
         cells.metadata[name] for name in (METADATA_ID, METADATA_CELL, METADATA_X, METADATA_Y, METADATA_AT_BORDER)
     )
     values = (ids, numbers, x.round(1), y.round(1), area.astype(np.int64), at_border)
-    return pd.DataFrame(dict(zip(CELL_SCORES, values, strict=True)))
+    table = pd.DataFrame(dict(zip(CELL_SCORES, values, strict=True)))
+    return table.assign(**{MASK_ID: cells.metadata[METADATA_MASK_ID]}) if METADATA_MASK_ID in cells.metadata else table
 
 
 def _why(fields: _Fields, reference: ReferenceData) -> pd.DataFrame:

@@ -68,7 +68,7 @@ class Pictures:
             if self._listed is None:
                 settings = picture_settings(self._folder, self._masks)
                 try:
-                    self._listed = (find_pictured(self._folder, self.data), settings, "")
+                    self._listed = (find_pictured(self._folder, self.data, self._masks), settings, "")
                 except HpaError as error:
                     self._listed = ({}, settings, str(error))
             return self._listed
@@ -108,7 +108,7 @@ class Pictures:
         source, settings = self._source(field), self._list()[1]
         if not settings.outlined:
             return np.zeros(self.pixels(field).shape[1:], np.int32)
-        return self._kept.get(("cells", field), lambda: read_cells(source, field, settings.masks)[1].cells)
+        return self._kept.get(("cells", field), lambda: read_cells(source, field)[1].cells)
 
     def field(self, field: str, view: str, outlined: bool, side: int = THUMBNAIL) -> bytes:
         """A whole field as JPEG, at most `side` px wide or high."""

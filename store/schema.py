@@ -17,6 +17,7 @@ METADATA_CELL = f"{METADATA}Cell"
 METADATA_X = f"{METADATA}X"
 METADATA_Y = f"{METADATA}Y"
 METADATA_AT_BORDER = f"{METADATA}AtBorder"
+METADATA_MASK_ID = f"{METADATA}MaskId"
 METADATA_PATH = f"{METADATA}Path"
 METADATA_STAGE = f"{METADATA}Stage"
 METADATA_ERROR = f"{METADATA}Error"
@@ -28,7 +29,8 @@ PLACE = (METADATA_ID, METADATA_PLATE, METADATA_WELL, METADATA_SITE)
 """A field, and where on a plate it is; empty where the images' layout does not say."""
 
 CELLS = (*PLACE, METADATA_SPLIT, METADATA_CELL, METADATA_X, METADATA_Y, METADATA_AT_BORDER)
-"""features/cells/*.parquet: one row a cell; then its features. X and Y are the centre, px."""
+"""features/cells/*.parquet: one row a cell; then `METADATA_MASK_ID`, the cell's number in its mask, if the cells were
+read from masks; then its features. X and Y are the centre, px."""
 
 FIELDS = (*PLACE, METADATA_SPLIT, METADATA_PATH, METADATA_STAGE, METADATA_ERROR)
 """features/fields/*.parquet: one row a field; then pixel size (µm) and highest value of a pixel as its files have them,
@@ -62,7 +64,10 @@ PREDICTIONS = ("Id", "Called", "Set", "OutOfDistribution", "OutOfRange")
 """predictions.csv: one row a new field; then the probability of each organelle."""
 
 CELL_SCORES = ("Id", "Cell", "X", "Y", "Area", "AtBorder")
-"""cells.csv: one row a cell of a new field; then its score for each organelle (not calibrated)."""
+"""cells.csv: one row a cell of a new field; then `MASK_ID`, the cell's number in its mask, if the cells were read from
+masks; then its score for each organelle (not calibrated)."""
+
+MASK_ID = "MaskId"
 
 WHY = (
     "Id", "Organelle", "Rank", "Block", "Compartment", "Family", "Channels", "LogOdds", "Direction", "Feature",

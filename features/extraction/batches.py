@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,6 +51,8 @@ class ReadField:
     pixels : ndarray of uint8 or uint16, shape (4, H, W)
     labels : (cell_labels, nucleus_labels), or None if the device is to find the cells
         ndarray of int32, shape (H, W).
+    mask_ids : ndarray of int, shape (n_cells,), or None
+        The ids that the cells have in masks made elsewhere.
     crops : ndarray of uint8, shape (n_cells, 4, side, side), or None
         Its cells as input of a network of crops, where one is used.
     """
@@ -60,6 +61,7 @@ class ReadField:
     pixels: np.ndarray
     labels: tuple[np.ndarray, np.ndarray] | None = None
     crops: np.ndarray | None = None
+    mask_ids: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ class MeasuredCells:
     at_border : ndarray of bool
         Whether the image border cuts the cell.
     values : ndarray of float32, shape (n, n_columns)
+    mask_ids : ndarray of int64, shape (n,), or None
+        As in `ReadField`.
     """
 
     rows: tuple[Row, ...]
@@ -91,10 +95,11 @@ class MeasuredCells:
     centres: np.ndarray
     at_border: np.ndarray
     values: np.ndarray
+    mask_ids: np.ndarray | None = None
 
 
-def read_cells(source: FieldSource, field_id: str, masks: str | None) -> tuple[FieldPixels, Segmentation]:
-    """The pixels of a field and its cells: segmented here, or read from a folder of masks.
+def read_cells(source: FieldSource, field_id: str) -> tuple[FieldPixels, Segmentation]:
+    """The pixels of a field and its cells: segmented here, or read from the source's masks.
 
     Raises
     ------
@@ -102,21 +107,21 @@ def read_cells(source: FieldSource, field_id: str, masks: str | None) -> tuple[F
         If it cannot be read or has no cells.
     """
     field = read_field_pixels(source, field_id)
-    if masks is not None:
-        return field, read_masks(Path(masks), field_id, field.pixels.shape[1:])
+    if source.masks is not None:
+        return field, read_masks(source, field_id, field)
     return field, segment(field.pixels, field_id, source.options.chosen_stains.absent)
 
 
 def read_one(source: FieldSource, field_id: str, settings: ExtractSettings) -> ReadField | UnreadField:
     """Read one field with its cells and measure it as a whole."""
     try:
-        field, found = read_cells(source, field_id, settings.masks)
+        field, found = read_cells(source, field_id)
     except FieldError as error:
         return UnreadField(_failed(source, field_id, error))
     labels = (found.cells, found.nuclei)
     crop = settings.network.crop if settings.network else None
     crops = crop_cells(field.pixels, *labels, crop) if crop else None
-    return ReadField(_measured(source, field_id, field), field.pixels, labels, crops)
+    return ReadField(_measured(source, field_id, field), field.pixels, labels, crops, found.ids)
 
 
 def read_pixels(source: FieldSource, field_id: str, settings: ExtractSettings) -> ReadField | UnreadField:
@@ -217,7 +222,10 @@ def fetch(launched: Launched, settings: ExtractSettings, device: Device) -> Meas
         vectors = open_crops(settings.network, device.name)
         crops = [read.crops for read in launched.batch if read.crops is not None]
         values = np.hstack([values, vectors(np.concatenate(crops))])
-    return MeasuredCells(rows, field, centres, at_border, values)
+    mask_ids = [read.mask_ids for read in launched.batch if read.mask_ids is not None]
+    return MeasuredCells(
+        rows, field, centres, at_border, values, np.concatenate(mask_ids, dtype=np.int64) if mask_ids else None
+    )
 
 
 def _completed(read: ReadField, n_cells: int, covered: int, diameter: float) -> Row:

@@ -4,13 +4,11 @@ On a GPU threads read ahead, two streams find and measure the cells of batches i
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import cycle
-from pathlib import Path
-from typing import Any
 
 import cv2
 
@@ -31,7 +29,6 @@ from features.extraction.batches import (
 from features.extraction.settings import ExtractSettings
 from features.extraction.tables import Written, write_shard
 from features.reading.source import FieldSource
-from features.segmentation.masks import masks_fingerprint
 from store.shards import Shard
 
 _AHEAD = 4  # fields that each thread may have read before they are measured
@@ -181,10 +178,3 @@ def _measured(
             yield from fetched(keep=1)
         under_way.append(_Step(work))
     yield from fetched(keep=0)
-
-
-def fingerprint_of(source: FieldSource, masks: str | None) -> Callable[[tuple[str, ...]], Any]:
-    """What `plan_shards` asks of a data set: for some ids, what changes with their images and, if given, masks."""
-    if masks is None:
-        return source.fingerprint
-    return lambda ids: [source.fingerprint(ids), masks_fingerprint(Path(masks), ids)]

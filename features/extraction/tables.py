@@ -13,6 +13,7 @@ from store.schema import (
     FIELDS,
     METADATA_ERROR,
     METADATA_ID,
+    METADATA_MASK_ID,
     METADATA_MAX_LEVEL,
     METADATA_PIXEL_SIZE,
     METADATA_SPLIT,
@@ -69,7 +70,12 @@ def _cells_table(shard: Shard, measured: list[MeasuredCells], settings: ExtractS
     )
     values = [batch.values for batch in measured]
     by_column = np.ascontiguousarray(np.concatenate([np.empty((0, len(names)), np.float32), *values]).T)
-    return pa.table(dict(zip(CELLS, metadata, strict=True)) | {name: by_column[k] for k, name in enumerate(names)})
+    described = dict(zip(CELLS, metadata, strict=True))
+    if settings.masks is not None:
+        described[METADATA_MASK_ID] = pa.array(
+            _joined([batch.mask_ids for batch in measured if batch.mask_ids is not None], np.int64)
+        )
+    return pa.table(described | {name: by_column[k] for k, name in enumerate(names)})
 
 
 def _ranks(field: np.ndarray) -> np.ndarray:

@@ -49,10 +49,13 @@ class FieldPixels:
         In the order of `CHANNELS`; planes of stains that are absent are zeros.
     facts : Facts
         Of the nucleus channel.
+    stored_shape : tuple of int
+        (H, W) of the planes in their files; other than that of the pixels if these were brought to a pixel size.
     """
 
     pixels: np.ndarray
     facts: Facts
+    stored_shape: tuple[int, int]
 
 
 def read_field(source: FieldSource, field_id: str) -> np.ndarray:
@@ -86,8 +89,9 @@ def read_field_pixels(source: FieldSource, field_id: str) -> FieldPixels:
     for channel, plane in planes.items():
         pixels[channel.index] = plane
     _refuse_flat_protein(pixels, field_id, stored[PROTEIN].member)
-    facts = next(reversed(stored.values())).facts
-    return FieldPixels(pixels, Facts(source.scale.size_of(facts), source.scale.level_of(facts, first)))
+    nucleus = next(reversed(stored.values()))
+    facts = Facts(source.scale.size_of(nucleus.facts), source.scale.level_of(nucleus.facts, first))
+    return FieldPixels(pixels, facts, nucleus.pixels.shape)
 
 
 def read_stored(source: FieldSource, field_id: str) -> dict[Channel, StoredPlane]:

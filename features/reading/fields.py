@@ -14,6 +14,7 @@ from features.reading.file_names import COLOURS, hpa_name, is_image, may_be_comp
 from features.reading.layouts.load_data import read_load_data
 from features.reading.layouts.names import NOWHERE, Place, parser_of
 from features.reading.layouts.side_files import SideFile, is_side_file, read_side_files, side_file_of
+from features.reading.mask_names import is_named_mask
 from features.reading.options import FOUR_COLOURS, ReadingOptions
 from features.reading.probing import channel_names, with_scenes
 from features.reading.scene import Facts
@@ -106,7 +107,8 @@ def _named(members: Iterable[Member], options: ReadingOptions) -> tuple[list[Nam
     named: list[Named] = []
     unused = []
     for member in members:
-        said = parse(member.name) if is_image(member.name) else None
+        wanted = is_image(member.name) and (options.is_hpa or not is_named_mask(member.name))
+        said = parse(member.name) if wanted else None
         if said is not None:
             named.append((ImageFile(said.field_id, said.channel, member, said.z, said.t), said.place))
         else:

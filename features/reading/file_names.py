@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 from features.reading.containers import NOT_READ, PACKAGES, TIFFS
 from features.reading.layouts.names import FileName
 from features.reading.layouts.side_files import is_side_file
+from features.reading.mask_names import is_named_mask
 from features.reading.options import ReadingOptions
 from store.channels import CHANNELS
 
@@ -50,6 +51,8 @@ def why_not_named(name: str, options: ReadingOptions) -> str:
         return f"is a {suffix} file, which is not supported: export it as OME-TIFF"
     if suffix not in IMAGES:
         return "is no image"
+    if is_named_mask(name):
+        return "is a mask, by its name: give its folder with --masks"
     if options.is_hpa:
         return "has no name of the form <Id>_red, _green, _blue or _yellow"
     return f"has no name of layout {options.kind}" if options.kind else "has no name that --pattern fits"

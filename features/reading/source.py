@@ -37,6 +37,17 @@ class ImageFile:
     scene: int = 0
 
 
+CELLS, NUCLEI = "cells", "nuclei"
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """A label image of a field made elsewhere; `kind` is `CELLS` or `NUCLEI`."""
+
+    kind: str
+    member: Member
+
+
 @dataclass(frozen=True)
 class FieldSource:
     """Fields and their files. Made by `find_fields`; parts of it are small enough to send to workers.
@@ -60,6 +71,8 @@ class FieldSource:
         What side files state about fields.
     options : ReadingOptions
     scale : Scale
+    masks : dict of str to tuple of Mask, or None
+        Of the fields that have masks; None if the cells are to be found in the images.
     """
 
     path: Path
@@ -71,6 +84,7 @@ class FieldSource:
     stated: dict[str, Facts] = field(default_factory=dict)
     options: ReadingOptions = FOUR_COLOURS
     scale: Scale = AS_STORED
+    masks: dict[str, tuple[Mask, ...]] | None = None
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -86,8 +100,14 @@ class FieldSource:
             unused=(),
             places={i: self.places[i] for i in wanted if i in self.places},
             stated={i: self.stated[i] for i in wanted if i in self.stated},
+            masks=None if self.masks is None else {i: self.masks[i] for i in wanted if i in self.masks},
         )
 
     def fingerprint(self, ids: Iterable[str]) -> list[list[object]]:
-        """What changes with the image files of these fields, as JSON can hold it."""
-        return [fingerprint(file.member) for i in ids for file in self.files[i]]
+        """What changes with the files of these fields, as JSON can hold it."""
+        wanted = tuple(ids)
+        masks = (mask for i in wanted for mask in (self.masks or {}).get(i, ()))
+        return [
+            *(fingerprint(file.member) for i in wanted for file in self.files[i]),
+            *([mask.kind, *fingerprint(mask.member)] for mask in masks),
+        ]

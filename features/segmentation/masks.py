@@ -1,88 +1,130 @@
-"""Masks of cells and nuclei from other tools (Cellpose, HPA-Cell-Segmentation) or drawn by hand."""
+"""Cells from masks made elsewhere: as they are, or completed here where cells or nuclei are missing."""
 
-from collections.abc import Iterable
-from pathlib import Path
-
+import cv2
 import numpy as np
 
-from engine.errors import FieldError, InputError
+from engine.errors import FieldError
 from features.core.labels import pair_nuclei
-from features.reading.archive import size_and_time
+from features.reading.archive import located, read_bytes
 from features.reading.decoding import decode_labels
-from features.reading.image_file import UnreadableImageError, read_file
-from features.segmentation.segment import Segmentation
+from features.reading.field_reading import FieldPixels
+from features.reading.image_file import UnreadableImageError
+from features.reading.source import CELLS, NUCLEI, FieldSource, Mask
+from features.segmentation.segment import Segmentation, grow_cells, nuclei_alone
 
-_EXTENSIONS = ("png", "tif", "tiff", "ome.tif")
 _LARGEST_ID = 2**31 - 1
+_WITHOUT_NUMBERS = (255, 65535)
+_EXAMPLES = "<Id>_cells and <Id>_nuclei, <Id>_cp_masks, <Id>_MaskCells"
 
 
-def read_masks(folder: Path, field_id: str, shape: tuple[int, int]) -> Segmentation:
-    """Read `<Id>_cells` and `<Id>_nuclei` (.png, .tif): label images with any ids, 0 for background.
+def read_masks(source: FieldSource, field_id: str, field: FieldPixels) -> Segmentation:
+    """The cells of a field from its masks: label images with any ids, 0 for background.
 
     A nucleus goes to the cell that holds most of it and is clipped to it; one outside all cells is dropped. A cell may
-    have no nucleus, or several. Cells are renumbered 1..n in the order of their ids.
+    have no nucleus, or several. Cells are renumbered 1..n in the order of their ids. Where there are only cells, the
+    nuclei are found in the nucleus channel; where there are only nuclei, cells are grown from them, as without masks.
+
+    A mask of 0 and 255, or whose several pieces all have one number, has no numbers of cells: pieces of nuclei are
+    numbered, and pieces of cells are divided among the nuclei in them.
 
     Parameters
     ----------
-    folder : Path
+    source : FieldSource
+        With masks.
     field_id : str
-    shape : tuple of int
-        (H, W) of the field's images.
+    field : FieldPixels
+        Masks have the size that the images have in their files.
 
     Raises
     ------
-    InputError
-        If the folder does not exist.
     FieldError
-        Of stage "segment", if a file is missing, unreadable, not integer, of another size, or holds no cell.
+        Of stage "segment", if there is no mask, or one is double, unreadable, not integer, of another size, or empty.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise InputError(f"{folder} is missing (expected a folder of masks). Check --masks, or run without it.")
-    cells, nuclei = (_read_labels(folder, field_id, kind, shape) for kind in ("cells", "nuclei"))
-    if not cells.any():
+    masks = (source.masks or {}).get(field_id, ())
+    if not masks:
+        reason = f"has no mask (looked for names such as {_EXAMPLES}). Give its masks, or run without --masks."
+        raise FieldError(f"field {field_id}: {reason}", field=field_id, stage="segment")
+    found = {kind: _read_labels(field_id, kind, masks, field) for kind in (CELLS, NUCLEI)}
+    cells, nuclei = found[CELLS], found[NUCLEI]
+    kind = NUCLEI if cells is None else CELLS
+    if (outlined := found[kind]) is None or not outlined.any():
+        path = next(located(mask.member) for mask in masks if mask.kind == kind)
         raise _unusable(
-            field_id, folder, f"the cell mask in {folder} is empty. Outline its cells, or remove the field."
+            field_id, path, f"the mask of {kind} in {path} is empty. Outline its {kind}, or remove the field."
         )
-    _, cells, nuclei = pair_nuclei(cells, nuclei)
-    return Segmentation(cells, nuclei)
+    absent = source.options.chosen_stains.absent
+    if nuclei is not None and _is_binary(nuclei):
+        nuclei = _numbered_pieces(nuclei)
+    if nuclei is None:
+        nuclei = nuclei_alone(field.pixels)
+    if cells is None:
+        ids, cells, nuclei = pair_nuclei(nuclei, nuclei)
+        return Segmentation(grow_cells(nuclei, field.pixels, absent), nuclei, ids)
+    if _is_binary(cells):
+        cells = _divided(cells > 0, nuclei, field.pixels, absent)
+    ids, cells, nuclei = pair_nuclei(cells, nuclei)
+    return Segmentation(cells, nuclei, ids)
 
 
-def mask_files(folder: Path, field_id: str, kind: str) -> list[Path]:
-    """Every file that may be a field's mask of a kind ("cells" or "nuclei"), whether it is there or not."""
-    return [folder / f"{field_id}_{kind}.{extension}" for extension in _EXTENSIONS]
+def _divided(mask: np.ndarray, nuclei: np.ndarray, pixels: np.ndarray, absent: tuple) -> np.ndarray:
+    """Cells in a mask without numbers: each nucleus's part of its piece, and pieces without nucleus."""
+    _, _, seeds = pair_nuclei(nuclei * mask, nuclei * mask)
+    cells = grow_cells(seeds, pixels, absent, inside=mask)
+    rest = _numbered_pieces(mask & (cells == 0) & ~_pieces_with(mask, cells))
+    return np.where(rest > 0, rest + cells.max(), cells)
 
 
-def masks_fingerprint(folder: Path, ids: Iterable[str]) -> list[list[object]]:
-    """What changes with the masks of these fields, as JSON can hold it: names, sizes and times of the files."""
-    paths = (path for field_id in ids for kind in ("cells", "nuclei") for path in mask_files(folder, field_id, kind))
-    return [[path.name, *size_and_time(path)] for path in paths if path.exists()]
+def _pieces_with(mask: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """The pieces of a mask in which a cell was grown."""
+    pieces = _numbered_pieces(mask)
+    return np.isin(pieces, np.unique(pieces[cells > 0]))
 
 
-def _read_labels(folder: Path, field_id: str, kind: str, shape: tuple[int, int]) -> np.ndarray:
-    """One label image, non-negative integers, shape (H, W)."""
-    paths = mask_files(folder, field_id, kind)
-    found = [path for path in paths if path.is_file()]
-    if len(found) != 1:
-        names = " and ".join(path.name for path in found) or "none"
-        reason = f"expected exactly one {paths[0].name} or .tif in {folder}; found {names}."
-        raise _unusable(field_id, paths[0], f"{reason} Give one {kind} mask for each field.")
-    path = found[0]
+def _is_binary(labels: np.ndarray) -> bool:
+    """Whether there is one number only, and it is that of masks without numbers or stands for several pieces."""
+    used = labels > 0
+    if not used.any() or labels[used].min() != labels.max():
+        return False
+    return labels.max() in _WITHOUT_NUMBERS or int(_numbered_pieces(used).max()) > 1
+
+
+def _numbered_pieces(mask: np.ndarray) -> np.ndarray:
+    """8-connected pieces, numbered from 1."""
+    return cv2.connectedComponents((mask > 0).astype(np.uint8), connectivity=8)[1]
+
+
+def _read_labels(field_id: str, kind: str, masks: tuple[Mask, ...], field: FieldPixels) -> np.ndarray | None:
+    """The label image of a kind, non-negative integers, in the size of the measured pixels; None if there is none."""
+    files = [mask.member for mask in masks if mask.kind == kind]
+    if not files:
+        return None
+    if len(files) > 1:
+        names = " and ".join(located(file) for file in files)
+        raise _unusable(field_id, located(files[0]), f"expected one mask of {kind}; found {names}. Remove all but one.")
+    path = located(files[0])
     try:
-        labels = decode_labels(read_file(path))
+        labels = decode_labels(read_bytes(files[0]))
     except UnreadableImageError as error:
-        raise _unusable(field_id, path, f"{path.name} {error}") from error
+        raise _unusable(field_id, path, f"{path} {error}") from error
     except OSError as error:
-        reason = f"{path.name} cannot be read ({error.strerror or error}). Check the file and its permissions."
+        reason = f"{path} cannot be read ({error.strerror or error}). Check the file and its permissions."
         raise _unusable(field_id, path, reason) from error
     if labels.min() < 0 or labels.max() > _LARGEST_ID:
-        found = f"{path.name} holds ids from {labels.min()} to {labels.max()} (expected 0 to {_LARGEST_ID:,})"
-        raise _unusable(field_id, path, f"{found}. Number the cells anew.")
-    if labels.shape != shape:
-        size, expected = (f"{side[1]} x {side[0]} px" for side in (labels.shape, shape))
-        raise _unusable(field_id, path, f"{path.name} is {size} but the images are {expected}. Scale the mask to them.")
-    return labels
+        ids = f"{path} holds ids from {labels.min()} to {labels.max()} (expected 0 to {_LARGEST_ID:,})"
+        raise _unusable(field_id, path, f"{ids}. Number the cells anew.")
+    if labels.shape != field.stored_shape:
+        size, expected = (f"{side[1]} x {side[0]} px" for side in (labels.shape, field.stored_shape))
+        raise _unusable(field_id, path, f"{path} is {size} but the images are {expected}. Scale the mask to them.")
+    return resized_labels(labels, field.pixels.shape[1:])
 
 
-def _unusable(field_id: str, path: Path, reason: str) -> FieldError:
-    return FieldError(f"field {field_id}: {reason}", field=field_id, path=str(path), stage="segment")
+def resized_labels(labels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """A label image of another size: each pixel has the label at its place."""
+    if labels.shape == shape:
+        return labels
+    rows, columns = ((np.arange(new) * 2 + 1) * old // (2 * new) for new, old in zip(shape, labels.shape, strict=True))
+    return labels[np.ix_(rows, columns)]
+
+
+def _unusable(field_id: str, path: str, reason: str) -> FieldError:
+    return FieldError(f"field {field_id}: {reason}", field=field_id, path=path, stage="segment")

@@ -30,10 +30,13 @@ class Segmentation:
     ----------
     cells, nuclei : ndarray of int32, shape (H, W)
         Ids 1..n without gaps, 0 is background. A nucleus carries the id of its cell and lies inside it.
+    ids : ndarray of int, shape (n,), or None
+        The ids that the cells have in masks made elsewhere; None if there are none.
     """
 
     cells: np.ndarray
     nuclei: np.ndarray
+    ids: np.ndarray | None = None
 
     @property
     def n(self) -> int:
@@ -81,29 +84,91 @@ def find_cells(pixels: np.ndarray, device: Device, absent: tuple[Channel, ...] =
         Ids 1..n in each field, as in `Segmentation`; all 0 in a field without nuclei.
     """
     height, width = pixels.shape[2:]
-    shrink = max(1, round(max(height, width) / _WORK_SIDE))
-
-    def root_scale(channel: Channel) -> np.ndarray:
-        planes = device.xp.ascontiguousarray(pixels[:, channel.index])
-        return device.kernels.planes.root_scale(device.kernels.planes.shrink(planes, shrink) if shrink > 1 else planes)
-
-    nuclei, radii = find_nuclei(root_scale(NUCLEUS), device)
-    of_body = [channel for channel in (MICROTUBULES, ER) if channel not in absent]
-    body = root_scale(of_body[0] if of_body else PROTEIN)
-    if len(of_body) == 2:
-        er = root_scale(ER)
-        body = (body & er) + ((body ^ er) >> 1)  # the mean of both
-    cells = _grow_cells(nuclei, body, 0.0 if of_body else _RING, radii, device)
+    shrink = _shrink_factor(pixels)
+    nuclei, radii = find_nuclei(_root_scale(pixels, NUCLEUS, device), device)
+    cells = _grow_cells(nuclei, *_body(pixels, absent, device), radii, device)
     if shrink > 1:
         cells, nuclei = (device.kernels.outline.enlarge(labels, shrink, height, width) for labels in (cells, nuclei))
         nuclei *= nuclei == cells
     return cells, nuclei
 
 
-def _grow_cells(nuclei: np.ndarray, body: np.ndarray, ring: float, radii: np.ndarray, device: Device) -> np.ndarray:
+def nuclei_alone(pixels: np.ndarray) -> np.ndarray:
+    """Find the nuclei of a field on the CPU: uint8 or uint16 (4, H, W) to ids 1..n, int32 (H, W); perhaps none."""
+    device = open_device("cpu")
+    nuclei, _ = find_nuclei(_root_scale(pixels[None], NUCLEUS, device), device)
+    shrink = _shrink_factor(pixels)
+    return device.kernels.outline.enlarge(nuclei, shrink, *pixels.shape[1:])[0] if shrink > 1 else nuclei[0]
+
+
+def grow_cells(
+    nuclei: np.ndarray, pixels: np.ndarray, absent: tuple[Channel, ...] = (), inside: np.ndarray | None = None
+) -> np.ndarray:
+    """Grow a cell from each given nucleus, on the CPU.
+
+    Parameters
+    ----------
+    nuclei : ndarray of int32, shape (H, W)
+        Ids 1..n.
+    pixels : ndarray of uint8 or uint16, shape (4, H, W)
+    absent : tuple of Channel
+        Stains that the images do not have.
+    inside : ndarray of bool, shape (H, W), optional
+        Where cells are; by default where microtubules or ER are bright, around each nucleus.
+
+    Returns
+    -------
+    ndarray of int32, shape (H, W)
+        Each cell has the id of its nucleus and holds it.
+    """
+    device = open_device("cpu")
+    height, width = nuclei.shape
+    shrink = _shrink_factor(pixels)
+    areas = np.bincount(nuclei.ravel())[1:]
+    radii = np.array([max(np.sqrt(np.median(areas[areas > 0]) / np.pi) / shrink, 2.0) if areas.any() else 2.0])
+    seeds, mask = _sampled(nuclei, shrink)[None], None if inside is None else _sampled(inside, shrink)[None]
+    cells = _grow_cells(seeds, *_body(pixels[None], absent, device), radii, device, mask)
+    if shrink > 1:
+        cells = device.kernels.outline.enlarge(cells, shrink, height, width)
+    cells = cells[0] if inside is None else cells[0] * inside
+    return np.where(nuclei > 0, nuclei, cells)
+
+
+def _sampled(image: np.ndarray, times: int) -> np.ndarray:
+    """Every so many pixels of an image, as many as `shrink` makes of it."""
+    rows, columns = (np.minimum(np.arange(-(-side // times)) * times + times // 2, side - 1) for side in image.shape)
+    return np.ascontiguousarray(image[np.ix_(rows, columns)])
+
+
+def _shrink_factor(pixels: np.ndarray) -> int:
+    return max(1, round(max(pixels.shape[-2:]) / _WORK_SIDE))
+
+
+def _root_scale(pixels: np.ndarray, channel: Channel, device: Device) -> np.ndarray:
+    """A channel of some fields on a square-root scale, in the size that cells are found at."""
+    shrink = _shrink_factor(pixels)
+    planes = device.xp.ascontiguousarray(pixels[:, channel.index])
+    return device.kernels.planes.root_scale(device.kernels.planes.shrink(planes, shrink) if shrink > 1 else planes)
+
+
+def _body(pixels: np.ndarray, absent: tuple[Channel, ...], device: Device) -> tuple[np.ndarray, float]:
+    """The planes to grow cells over, on a square-root scale, and the ring that every cell has (see `_grow_cells`)."""
+    of_body = [channel for channel in (MICROTUBULES, ER) if channel not in absent]
+    body = _root_scale(pixels, of_body[0] if of_body else PROTEIN, device)
+    if len(of_body) == 2:
+        er = _root_scale(pixels, ER, device)
+        body = (body & er) + ((body ^ er) >> 1)  # the mean of both
+    return body, 0.0 if of_body else _RING
+
+
+def _grow_cells(
+    nuclei: np.ndarray, body: np.ndarray, ring: float, radii: np.ndarray, device: Device,
+    inside: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
     """Watershed from the nuclei over the lit pixels: cells meet in the dark valleys between them, or halfway.
 
-    `body` are the planes to grow over, on a square-root scale; pixels within `ring` nucleus radii count as lit.
+    `body` are the planes to grow over, on a square-root scale; pixels within `ring` nucleus radii count as lit. With
+    `inside`, cells fill this mask instead.
     """
     kernels = device.kernels
     body = kernels.smoothing.gaussian(body, *gaussian_weights(np.maximum(0.15 * radii, 1.0)))
@@ -117,7 +182,7 @@ def _grow_cells(nuclei: np.ndarray, body: np.ndarray, ring: float, radii: np.nda
     if ring:
         foreground = foreground | (distance < near)
     relief = (256 - body.astype(np.uint16)) + ((distance * slope) >> 16).astype(np.uint16)
-    relief *= (foreground & (distance < reach)) | (nuclei > 0)
+    relief *= ((foreground & (distance < reach)) if inside is None else inside) | (nuclei > 0)
     return unpadded(kernels.segment.flood(padded(nuclei, device), padded(relief, device)), device)
 
 

@@ -74,7 +74,7 @@ def test_values_in_the_tables_are_those_of_the_cells(data, measured):
     pooled = pq.read_table(measured / "features/train.parquet").to_pandas().set_index("Metadata_Id")
     source = find_fields(data / "train")
     for field, mine in cells.groupby("Metadata_Id"):
-        read, found = read_cells(source, field, None)
+        read, found = read_cells(source, field)
         batch = make_cells(read.pixels[None], found.cells[None], found.nuclei[None], open_device("cpu"))
         np.testing.assert_allclose(mine[names], embed_cells(batch, pretrained_network()), atol=1e-5)
         expected = np.average(mine[names[1:]].to_numpy(np.float64), axis=0, weights=mine[names[0]])

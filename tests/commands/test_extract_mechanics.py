@@ -204,6 +204,8 @@ def test_masks_made_elsewhere_replace_ours(data, tmp_path):
     table = pq.read_table(tmp_path / "run/features/train.parquet").to_pandas()
     assert (table["Cells_AreaShape_Area_mean"] == 80 * 80).all()
     assert (table["Nuclei_AreaShape_Area_mean"] == 30 * 30).all()
+    cells_table = pq.read_table(next((tmp_path / "run/features/cells").glob("train-*.parquet")))
+    assert set(cells_table["Metadata_MaskId"].to_pylist()) == {7}
     cells[10:100, 10:90] = 7
     cv2.imwrite(str(masks / "sim-00002_cells.png"), cells)
     assert extract(data, tmp_path / "run", masks=masks).n_failed == 0

@@ -25,6 +25,7 @@ from features.extraction.batches import read_cells
 from features.extraction.recorded import acquisition_record
 from features.extraction.settings import ExtractSettings
 from features.reading.fields import find_fields
+from features.reading.mask_files import with_masks
 from features.reading.options import FOUR_COLOURS, ReadingOptions
 from features.reading.scale import AS_STORED
 from features.reading.survey import Acquisition
@@ -166,8 +167,9 @@ def test_label_images_are_the_cells_of_the_table_and_can_be_measured_again(plant
         np.testing.assert_allclose(found["centroid-0"], cells["Y"], atol=0.06)
         assert (labels[nuclei > 0] == nuclei[nuclei > 0]).all()
     source = find_fields(planted.new)
+    masked = with_masks({"new": source}, planted.out / "labels")["new"]
     for field in source.ids:
-        ours, read = (read_cells(source, field, masks)[1] for masks in (None, str(planted.out / "labels")))
+        ours, read = (read_cells(one, field)[1] for one in (source, masked))
         np.testing.assert_array_equal(ours.cells, read.cells)
         np.testing.assert_array_equal(ours.nuclei, read.nuclei)
 

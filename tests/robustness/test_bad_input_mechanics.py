@@ -15,6 +15,7 @@ from hostile_tables import ANY, IDS, TARGETS, of_column, of_id
 from hostile_zips import ZIPS
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from masked_field import read_masked
 
 from commands.submit import read_wanted
 from engine.csv_table import read_csv_table
@@ -25,7 +26,6 @@ from features.embedding.backbone import read_numbers
 from features.reading.field_reading import read_field
 from features.reading.fields import find_fields
 from features.reading.file_names import hpa_name
-from features.segmentation.masks import read_masks
 from models.data.groups import read_groups
 from models.data.labels import read_labels
 
@@ -140,7 +140,7 @@ MASKS = {
     "2^63": (cells_like().astype(np.uint64) * np.uint64(2**62), "holds ids from 0 to 9223372036854775808"),
     "two pages": (np.stack([cells_like()] * 2), "is a stack of 2 images"),
     "huge": (np.zeros((16, 20_001), np.uint8), "is too large"),
-    "nothing in it": (np.zeros(SHAPE, np.uint8), "the cell mask"),
+    "nothing in it": (np.zeros(SHAPE, np.uint8), "the mask of cells"),
 }
 
 
@@ -151,7 +151,7 @@ def test_a_mask_gives_its_sentence(name, tmp_path):
     (tmp_path / "f1_cells.tif").write_bytes(tiff(image, **tifffile_options))
     (tmp_path / "f1_nuclei.tif").write_bytes(tiff(cells_like(), **tifffile_options))
     with pytest.raises(FieldError) as caught:
-        read_masks(tmp_path, "f1", SHAPE)
+        read_masked(tmp_path, SHAPE)
     assert words in said(caught.value)
     assert caught.value.stage == "segment"
 
@@ -161,15 +161,15 @@ def test_a_nucleus_outside_of_its_cell_is_clipped_or_dropped(tmp_path):
     nuclei[20:40, 20:40], nuclei[0:3, 60:70] = 5, 6
     (tmp_path / "f1_cells.tif").write_bytes(tiff(cells_like()))
     (tmp_path / "f1_nuclei.tif").write_bytes(tiff(nuclei))
-    found = read_masks(tmp_path, "f1", SHAPE)
+    found = read_masked(tmp_path, SHAPE)
     assert set(np.unique(found.nuclei)) <= {0, 1, 2}
     assert (found.nuclei[found.nuclei > 0] == found.cells[found.nuclei > 0]).all()
 
 
 def test_a_pipe_as_a_mask_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "f1_cells.png")
-    with pytest.raises(FieldError, match="found none"):
-        read_masks(tmp_path, "f1", SHAPE)
+    with pytest.raises(FieldError, match="no ordinary file"):
+        read_masked(tmp_path, SHAPE)
 
 
 def test_damage_inside_an_lzw_tiff_is_noticed(tmp_path):

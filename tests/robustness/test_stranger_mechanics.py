@@ -27,7 +27,7 @@ from models.first_level import lightgbm_file as lgb_file
 from models.first_level import linear
 from models.first_level import xgboost as xgb
 from models.first_level import xgboost_file as xgb_file
-from report.galleries import picture_settings, take_picture
+from report.galleries import find_pictured, picture_settings, take_picture
 from store.run_folder import RunFolder, open_run
 from store.untrusted_input import read_array, read_table
 
@@ -107,9 +107,10 @@ def test_masks_named_now_are_drawn(run, tmp_path):
     labels[8:40, 8:60] = 1
     for kind in ("cells", "nuclei"):
         (tmp_path / f"f1_{kind}.tif").write_bytes(tiff(labels))
-    source = find_fields(tmp_path / "train")
-    drawn = take_picture(source, "f1", picture_settings(RunFolder(run), tmp_path))[1]
-    assert drawn != take_picture(source, "f1", picture_settings(RunFolder(run), None))[1]
+    settings = picture_settings(RunFolder(run), tmp_path)
+    drawn = take_picture(find_pictured(RunFolder(run), tmp_path, tmp_path)["train"], "f1", settings)[1]
+    without = picture_settings(RunFolder(run), None)
+    assert drawn != take_picture(find_pictured(RunFolder(run), tmp_path, None)["train"], "f1", without)[1]
 
 
 def model_of(run: Path, name: str) -> Path:
