@@ -18,7 +18,7 @@ def hpa_name(name: str) -> FileName | None:
     """Id and colour of a file name, or None if it does not end in `_` and a colour."""
     stem = name[name.rfind("/") + 1 : name.rfind(".")]
     field_id, _, colour = stem.rpartition("_")
-    colour = colour.lower()
+    colour = colour.lower().removesuffix(".ome")
     return FileName(field_id, colour) if colour in COLOURS and field_id else None
 
 
