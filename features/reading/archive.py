@@ -15,6 +15,11 @@ from features.reading.image_file import MAX_FILE, UnreadableImageError, read_fil
 
 _FOLDERS_OF_ONE_IMAGE = (".zarr",)
 _PARTS_OF_AN_IMAGE = (".oif.files",)  # read with the .oif beside them
+_LONGEST_END = 22 + 65_535  # bytes of a zip's end record with its comment
+JOIN_PARTS = (
+    "is one of several parts of a zip, which are not read. Join them (zip -s 0 {name} --out joined.zip for .z01 and so "
+    "on; cat {name}.0* > {name} for .zip.001), or unpack them with 7-Zip and give the folder."
+)
 _START = 4096  # bytes of a packed file that are looked at before the rest is unpacked
 
 
@@ -166,6 +171,15 @@ def _list_folder(folder: Path) -> Listing:
     return listing
 
 
+def is_last_part(path: Path) -> bool:
+    """Whether a zip is the last of several parts (`train.z01`, `train.z02`, ..., `train.zip`), by its end record."""
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - _LONGEST_END, 0))
+        end = file.read()
+    start = end.rfind(b"PK\x05\x06")
+    return start >= 0 and end[start + 4 : start + 6] not in (b"\0\0", b"\xff\xff")
+
+
 def _zip_members(path: Path) -> Iterator[Member]:
     """The files that a zip's directory names. Nothing is ever written under these names."""
     try:
@@ -173,6 +187,8 @@ def _zip_members(path: Path) -> Iterator[Member]:
             members = [info for info in archive.infolist() if not info.is_dir()]
     except (zipfile.BadZipFile, ValueError, IndexError, NotImplementedError, OverflowError, struct.error) as error:
         raise InputError(f"{path}: the zip's directory is damaged ({error}). Download the zip again.") from error
+    if is_last_part(path):
+        raise InputError(f"{path} {JOIN_PARTS.format(name=path.name)}")
     for info in members:
         name = info.filename.replace("\\", "/")  # as PowerShell's Compress-Archive writes it
         yield Member(path, name, info.header_offset, info.compress_size, info.file_size, info.compress_type, info.CRC)

@@ -142,3 +142,22 @@ def test_linked_and_closed_folders_are_listed(tmp_path, png):
     if not os.access(closed, os.R_OK):
         assert "cannot be entered (Permission denied)" in reasons(find_fields(tmp_path / "train"))["closed"]
     closed.chmod(0o755)
+
+
+def test_parts_of_a_zip_say_how_to_join_them(tmp_path, png):
+    """The last part names files that lie in the others; `split` makes the other kind of parts."""
+    whole = packed(tmp_path / "train.zip", png, *members("a")).read_bytes()
+    end = whole.rfind(b"PK\x05\x06")
+    (tmp_path / "train.zip").write_bytes(whole[: end + 4] + b"\x07\0\x07\0" + whole[end + 8 :])
+    with pytest.raises(InputError, match=r"train.zip is one of several parts.*zip -s 0 train.zip --out joined.zip"):
+        find_splits(tmp_path)
+    (tmp_path / "train.zip").rename(tmp_path / "train.zip.001")
+    with pytest.raises(InputError, match=r"train.zip.001 is one of several parts.*cat train.zip.0\* > train.zip"):
+        find_splits(tmp_path)
+
+
+def test_a_zip_with_a_comment_is_whole(tmp_path, png):
+    path = packed(tmp_path / "train.zip", png, *members("a"))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.comment = b"a comment " * 100
+    assert find_splits(tmp_path)["train"].ids == ("a",)
