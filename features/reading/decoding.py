@@ -54,13 +54,31 @@ def decode_plane(data: bytes) -> tuple[np.ndarray, Facts]:
         integers from 0.
     """
     check_start(data)
-    if data.startswith(_PNG):
-        return _decode_png(data), NOTHING_STATED
-    if data.startswith(_JPEG):
-        return _decode_jpeg(data), NOTHING_STATED
+    if is_picture(data):
+        image = _decode_picture(data)
+        return image if image.ndim == 2 else _grey(image, jpeg=data.startswith(_JPEG)), NOTHING_STATED
     image, facts = decode_tiff(data)
     image = as_pixels(image)
     return image if image.ndim == 2 else _grey(image, jpeg=False), facts
+
+
+def is_picture(data: bytes) -> bool:
+    """Whether a file is a PNG or a JPEG, by its first bytes."""
+    return data.startswith((_PNG, _JPEG))
+
+
+def decode_colours(data: bytes) -> dict[str, np.ndarray]:
+    """The planes of a PNG or JPEG by colour, or the one of a grey one by ""; each (H, W). Raises as `decode` does."""
+    check_start(data)
+    image = _decode_picture(data)
+    if image.ndim == 2:
+        return {"": image}
+    return {name: np.ascontiguousarray(image[:, :, k]) for k, name in enumerate(("red", "green", "blue"))}
+
+
+def _decode_picture(data: bytes) -> np.ndarray:
+    """A PNG or JPEG as it is: grey (H, W), or red, green and blue (H, W, 3)."""
+    return _decode_png(data) if data.startswith(_PNG) else _decode_jpeg(data)
 
 
 def as_pixels(image: np.ndarray) -> np.ndarray:
@@ -123,7 +141,7 @@ def _decode_png(data: bytes) -> np.ndarray:
         image = read(data, (height, width), mode)
     except Exception as error:  # kornia_rs raises nothing more specific
         raise damaged(len(data), error) from error
-    return image[:, :, 0] if mode == "mono" else _grey(image[:, :, :3], jpeg=False)
+    return image[:, :, 0] if mode == "mono" else image[:, :, :3]
 
 
 def _decode_rare_png(data: bytes) -> np.ndarray:
@@ -132,7 +150,7 @@ def _decode_rare_png(data: bytes) -> np.ndarray:
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if image is None:
         raise damaged(len(data), "it cannot be decoded")
-    return image if image.ndim == 2 else _grey(image[:, :, 2::-1], jpeg=False)
+    return image if image.ndim == 2 else image[:, :, 2::-1]
 
 
 def _palette_numbers(data: bytes) -> np.ndarray:
@@ -165,7 +183,7 @@ def _decode_jpeg(data: bytes) -> np.ndarray:
         raise
     except Exception as error:  # kornia_rs raises nothing more specific
         raise damaged(len(data), error) from error
-    return _grey(image, jpeg=True)
+    return image
 
 
 def _grey(image: np.ndarray, jpeg: bool) -> np.ndarray:

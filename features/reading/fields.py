@@ -90,6 +90,8 @@ def _fields_in(source: Path, options: ReadingOptions) -> FieldSource:
         composites = _composites(file for file, _ in named)
         unused += [Unused(located(file.member), "is a composite of several colours") for file in composites]
         named = [one for one in named if one[0] not in composites] if composites else named
+    if options.kind == "files" and not options.layout:
+        _refuse_kaggle_names(source, named, options)
     named, refused = with_scenes(_told_apart(named))
     found = _gathered(source, named, side_files, options)
     unused += [*refused, *_of_other_channels(found), *_missing(side_files, listing.members, source)]
@@ -99,6 +101,19 @@ def _fields_in(source: Path, options: ReadingOptions) -> FieldSource:
 
 
 Named = tuple[ImageFile, Place]
+
+
+def _refuse_kaggle_names(source: Path, named: list[Named], options: ReadingOptions) -> None:
+    """Raise InputError if the stains are Kaggle's colours and the files are named so: they are not one file a field."""
+    colours = {channel for _, channel in options.chosen_stains.wanted}
+    if not named or not colours <= set(COLOURS):
+        return
+    found = [said for file, _ in named if (said := hpa_name(file.member.name))]
+    if len(found) == len(named) and colours <= {said.channel for said in found}:
+        raise InputError(
+            f"{source}: the files are named <Id>_red, _green, _blue, but --stains alone reads each file as a field of "
+            "several channels. Add --layout hpa."
+        )
 
 
 def _named(members: Iterable[Member], options: ReadingOptions) -> tuple[list[Named], list[Unused]]:

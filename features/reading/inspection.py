@@ -121,10 +121,10 @@ def _inspect_containers(folder: Path, found: Inspection, images: Sequence[Member
     """One file a field: the channels and the stack of the file with most channels among the first."""
     scenes: list[Scene] = []
     problem = ""
-    for member in [member for member in images if is_container(member.name)][: _FIELDS * 3]:
+    for member in (sorted(images, key=lambda one: not is_container(one.name)))[: _FIELDS * 3]:
         try:
             with opened(member) as inside:
-                scenes += inside
+                scenes += [one for one in inside if is_container(member.name) or len(one.channels) > 1]
         except (UnreadableImageError, OSError) as error:
             problem = problem or f"{PurePosixPath(member.name).name} {error}".rstrip(".")
     if not scenes:

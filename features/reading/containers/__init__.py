@@ -7,8 +7,9 @@ from pathlib import PurePosixPath
 
 from engine.errors import HpaError
 from features.reading.archive import Member, read_bytes
+from features.reading.decoding import decode_colours, is_picture
 from features.reading.image_file import UnreadableImageError
-from features.reading.scene import Scene
+from features.reading.scene import NOTHING_STATED, Scene
 from features.reading.tiff import opened_tiff, tiff_scenes
 
 TIFFS = (".tif", ".tiff", ".lsm", ".stk")
@@ -47,8 +48,18 @@ def opened(member: Member) -> Iterator[tuple[Scene, ...]]:
             yield scenes
     else:
         data = read_bytes(member)
+        if is_picture(data):
+            yield (_picture_scene(data),)
+            return
         with opened_tiff(io.BytesIO(data), len(data)) as tiff:
             yield tiff_scenes(tiff, len(data))
+
+
+def _picture_scene(data: bytes) -> Scene:
+    """A PNG or JPEG, whose colours are its channels."""
+    planes = decode_colours(data)
+    names = tuple(planes)
+    return Scene("", names, 1, 1, NOTHING_STATED, lambda channel, z, t: planes[names[channel]])
 
 
 @contextmanager

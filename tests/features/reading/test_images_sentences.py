@@ -264,3 +264,22 @@ def test_the_error_crosses_processes(folder):
         read_field(find_fields(folder), "f1")
     copy = pickle.loads(pickle.dumps(caught.value))  # noqa: S301  (what joblib does between processes)
     assert (str(copy), copy.field, copy.path) == (str(caught.value), "f1", caught.value.path)
+
+
+def test_kaggles_names_with_other_stains_need_the_layout(folder):
+    with pytest.raises(InputError, match=r"named <Id>_red, _green, _blue.*Add --layout hpa"):
+        find_fields(folder, options=ReadingOptions(stains="protein=green,nucleus=blue"))
+    source = find_fields(folder, options=ReadingOptions("hpa", stains="protein=green,nucleus=blue"))
+    assert read_field(source, "f1").any(axis=(1, 2)).tolist() == [False, True, True, False]
+
+
+def test_a_colour_png_can_be_a_field(tmp_path, rng):
+    """Its colours are its channels; a grey one lacks them, and is not called damaged."""
+    image = rng.integers(0, 256, (20, 24, 3)).astype(np.uint8)
+    cv2.imwrite(str(tmp_path / "a.png"), image)
+    cv2.imwrite(str(tmp_path / "b.png"), image[:, :, 0])
+    source = find_fields(tmp_path, options=ReadingOptions(stains="protein=green,nucleus=blue"))
+    pixels = read_field(source, "a")
+    np.testing.assert_array_equal(pixels[1:3], [image[:, :, 1], image[:, :, 0]])
+    with pytest.raises(FieldError, match=r"channel green for protein is not there. The images have channel 1"):
+        read_field(source, "b")
