@@ -1,7 +1,7 @@
 """`importances`: measures the importances of a fit once, keeps them in the run folder, prints them in words."""
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,13 +14,13 @@ from engine.running.progress import progress
 from models.explanation.importance import (
     ImportanceSettings,
     find_learnt,
-    importance_code,
     measure_importance,
-    read_importance,
     top,
-    write_importance,
 )
+from models.explanation.importance_file import importance_stamp, read_importance, write_importance
+from models.explanation.readable import LEAST_SHARE, counterparts
 from models.fitted import Fitted, read_fitted_fields
+from report.embedding_words import what_goes_with_it
 from report.feature_descriptions import (
     blocks_in_words,
     channel_in_words,
@@ -30,9 +30,9 @@ from report.feature_descriptions import (
 )
 from report.rows import rows_of
 from store.classes import Classes
-from store.matrix import FieldMatrix, matrix_columns, read_columns
+from store.matrix import EMBEDDING, FieldMatrix, matrix_columns, read_columns
 from store.run_folder import RunFolder
-from store.stamp import stamp, stamp_of
+from store.stamp import stamp_of
 
 
 def importance_of(
@@ -50,7 +50,7 @@ def importance_of(
         Returns what `read_fitted_fields` does; called only if the importances must be measured.
     """
     settings = replace(settings, seed=fitted.settings.seed)
-    mark = _stamp(fitted, settings)
+    mark = importance_stamp(fitted, settings)
     if stamp_of(folder.importance) == mark:
         return read_importance(folder.importance, matrix_columns(read_columns(folder)), fitted.classes)
     matrix = fitted_fields()
@@ -58,12 +58,6 @@ def importance_of(
         importance = measure_importance(fitted, matrix, settings, bar)
     write_importance(folder.importance, importance, mark)
     return importance
-
-
-def _stamp(fitted: Fitted, settings: ImportanceSettings) -> str:
-    """The stamp of importances: settings, fit and code."""
-    content = {name: value for name, value in asdict(settings).items() if name != "workers"}
-    return stamp(content, fitted.stamp, importance_code())
 
 
 def all_lines(importance: pd.DataFrame, fitted: Fitted) -> list[str]:
@@ -74,9 +68,20 @@ def all_lines(importance: pd.DataFrame, fitted: Fitted) -> list[str]:
     width = max(map(len, learnt), default=0) + 2
     for name in learnt:
         rows = top(importance, name, "family", 3)
-        leading = ", ".join(f"{family_in_words(row['what'])} {row['share_mean']:.0%}" for row in rows_of(rows))
+        leading = ", ".join(
+            f"{family_in_words(row['what'])} {row['share_mean']:.0%}{_readable(importance, name, row['what'])}"
+            for row in rows_of(rows)
+        )
         lines.append(f"{name:{width}s}{leading}")
     return lines
+
+
+def _readable(importance: pd.DataFrame, organelle: str, family: str) -> str:
+    """How much of the embedding's part classical features explain; "" for other families."""
+    found = counterparts(importance, organelle) if family == EMBEDDING else None
+    if found is None:
+        return ""
+    return f" ({found.share:.0%} of it readable)" if found.share >= LEAST_SHARE else " (not readable)"
 
 
 def organelle_lines(folder: RunFolder, importance: pd.DataFrame, organelle: str, n: int) -> list[str]:
@@ -93,6 +98,8 @@ def organelle_lines(folder: RunFolder, importance: pd.DataFrame, organelle: str,
     for level, in_words in levels.items():
         heading = "family, channel and compartment together" if level == "block" else level
         lines += [f"by {heading}:", *_in_lines(top(importance, organelle, level, n), in_words)]
+    if found := counterparts(importance, name):
+        lines.append(what_goes_with_it(found, columns_in_words(columns)))
     leading = [
         ", ".join(f"{levels[level](row['what'])} {row['share_mean']:.0%}" for row in rows_of(rows))
         for level in ("channel", "compartment", "family")

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from models.explanation.readable import LEAST_SHARE, counterparts
 from models.trust.label_errors import confusions
 from report import sentences
 from report.curves import polyline, precision_recall, reliability
+from report.embedding_words import what_goes_with_it
 from report.feature_descriptions import (
     blocks_in_words,
     channel_in_words,
@@ -19,6 +21,7 @@ from report.feature_descriptions import (
 from report.report_data import Picture, ReportData
 from report.rows import Row, rows_of
 from store.classes import Classes
+from store.matrix import EMBEDDING
 
 N_FEATURES, N_BLOCKS, N_GROUPS, N_CONFUSED = 8, 6, 6, 3
 
@@ -123,6 +126,7 @@ def _card(
     score = scores[name]
     spoken = (
         sentences.why([(bar.words, bar.share) for bar in bars]),
+        _embedding(data.importance, name, leading, words),
         sentences.cost([(bar.words, bar.drop) for bar in groups["family"] if bar.drop is not None], score["ap"]),
         sentences.cells(pools),
         sentences.sureness(labels, calls),
@@ -134,6 +138,13 @@ def _card(
         tuple(_feature(row, words, columns) for row in leading.get((name, "feature"), [])[:N_FEATURES]),
         tuple(_shown(data, j, picture) for picture in data.pictures.get(j, ())),
     )  # fmt: skip
+
+
+def _embedding(importance: pd.DataFrame, organelle: str, leading: Leading, words: dict[str, str]) -> str:
+    """Which readable features go with the embedding, if it has a part in the calls."""
+    shares = {row["what"]: row["share_mean"] for row in leading.get((organelle, "family"), [])}
+    found = counterparts(importance, organelle)
+    return what_goes_with_it(found, words) if found and shares.get(EMBEDDING, 0) >= LEAST_SHARE else ""
 
 
 def _curves(labels: np.ndarray, probabilities: np.ndarray, calls: np.ndarray) -> Curves:

@@ -17,8 +17,10 @@ from engine.counted import counted
 from engine.outcome import Outcome, failure_of
 from models.fitted import Fitted
 from models.trust.conformal import PredictionSets
+from report.embedding_words import Leading
 from report.overlays import called_first, could_be, with_probabilities
 from report.rows import Row, rows_of
+from store.matrix import EMBEDDING
 from store.prediction import PredictionFiles, PredictionTables, top_cells
 
 FIELDS_SHOWN, EXPLAINED, REASONS_SHOWN, OTHERS_SHOWN = 5, 3, 3, 3
@@ -121,7 +123,14 @@ def _reasons(reasons: pd.DataFrame) -> Iterator[str]:
         yield "too few training fields to train on: its probability is its share of the training fields"
     for row in rows_of(reasons):
         yield f"{row['LogOdds']:+.2f}  {row['Block']}"
-        yield f"         mainly: {row['FeatureInWords']}: {_standing(row)}"
+        yield f"         {_leading(row)}"
+
+
+def _leading(row: Row) -> str:
+    """The feature that is named for a block, with its value."""
+    of_embedding = row["Feature"].startswith(f"{row['Compartment']}_{EMBEDDING}_")
+    named = Leading(0, row["FeatureInWords"], row["Readable"], pd.isna(row["Readable"]) or not of_embedding)
+    return named.introduced + (f": {_standing(row)}" if named.named else "")
 
 
 def _standing(row: Row) -> str:

@@ -14,7 +14,8 @@ from models.explanation.local_explanations import explain
 from models.trust.neighbours import add_identical, near_identical_to, nearest
 from models.trust.out_of_distribution import is_out_of_distribution, share_below
 from models.trust.reference_data import ReferenceData, fitted_columns
-from report.feature_descriptions import block_in_words, in_words
+from report.embedding_words import LeadingFeatures
+from report.feature_descriptions import block_in_words
 from report.rows import rows_of
 from store.matrix import FieldMatrix, matrix_columns
 from store.prediction import PredictionTables
@@ -114,17 +115,18 @@ def _why(fields: _Fields, reference: ReferenceData) -> pd.DataFrame:
     fitted, rows = reference.fitted, []
     columns = fitted_columns(fitted, reference.columns)
     described, blocks = rows_of(columns), block_names(columns)
+    leading = LeadingFeatures(columns, reference.background.values, reference.counterparts)
     for j in np.flatnonzero(fields.calls.any(0) & fitted.trainable):
-        mine = np.flatnonzero(fields.calls[:, j])
+        mine, name = np.flatnonzero(fields.calls[:, j]), fitted.classes.names[j]
         found = explain(fitted, int(j), fields.values[mine], blocks, reference.background)
         for k, i in enumerate(mine):
             for rank, (_, log_odds, c) in enumerate(found.largest(k, BLOCKS), start=1):
-                leads = described[c]
-                block = [leads[name] for name in ("compartment", "family", "channels")]
+                block = [described[c][part] for part in ("compartment", "family", "channels")]
+                leads = leading.of(name, c, log_odds, fields.values[i])
                 rows.append((
-                    fields.ids[i], fitted.classes.names[j], rank, block_in_words(*block), *block, log_odds,
-                    "for" if log_odds > 0 else "against", leads["name"], in_words(leads),
-                    fields.values[i, c],
+                    fields.ids[i], name, rank, block_in_words(*block), *block, log_odds,
+                    "for" if log_odds > 0 else "against", described[leads.column]["name"], leads.words,
+                    fields.values[i, leads.column], leads.readable,
                 ))  # fmt: skip
     return pd.DataFrame(rows, columns=list(WHY)).sort_values("Id", kind="stable", ignore_index=True)
 

@@ -167,7 +167,8 @@ def why(review: Review, i: int, name: str) -> dict[str, Any]:
         return review.on_scale(i, values)
 
     scores = [] if index is None else cell_scores(known.fitted, index, known.columns, i, of_field, j, on_scale)
-    found = reasons(known.fitted, known.columns, of_field, j, on_scale, review.background(known.fitted))
+    compared = review.background(known.fitted)
+    found = reasons(known.fitted, known.columns, of_field, j, on_scale, *compared)
     return {"reasons": found, "cells": scores}
 
 

@@ -1,6 +1,6 @@
 """Why a field is called as it is: blocks of features in words, and the cells that score highest for a call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,9 +9,11 @@ import pandas as pd
 from models.explanation.cell_scores import above_median, stacked_score
 from models.explanation.feature_groups import block_names
 from models.explanation.local_explanations import Background, explain
+from models.explanation.readable import Counterparts
 from models.fitted import Fitted
 from models.trust.reference_data import fitted_columns
-from report.feature_descriptions import block_in_words, in_words
+from report.embedding_words import LeadingFeatures
+from report.feature_descriptions import block_in_words
 from report.rows import rows_of
 from review.cells import CellIndex
 from store.matrix import matrix_columns
@@ -29,6 +31,7 @@ def reasons(
     organelle: int,
     on_scale: OnScale,
     background: Background,
+    counterparts: Mapping[str, Counterparts],
 ) -> list[dict[str, Any]]:
     """The blocks of features that move one field's log-odds of a class most, in words.
 
@@ -45,18 +48,22 @@ def reasons(
         Brings values in the columns of the fit to the scale of the field's plate, if the fit has plates.
     background : Background
         What the field is compared with.
+    counterparts : mapping of str to Counterparts
+        What goes with the embedding, by class.
     """
     values = on_scale(_named(columns, of_field[None], fitted))
     described = fitted_columns(fitted, columns)
     rows = rows_of(described)
     explained = explain(fitted, organelle, values, block_names(described), background)
-    found = []
+    leading, found = LeadingFeatures(described, background.values, counterparts), []
     for _, log_odds, c in explained.largest(0, BLOCKS):
         block = [rows[c][name] for name in ("compartment", "family", "channels")]
-        value = float(values[0, c])
+        named = leading.of(fitted.classes.names[organelle], c, log_odds, values[0])
+        value = float(values[0, named.column])
         found.append({
-            "block": block_in_words(*block), "log_odds": log_odds, "feature": in_words(rows[c]),
-            "name": rows[c]["name"], "value": None if np.isnan(value) else value,
+            "block": block_in_words(*block), "log_odds": log_odds, "feature": named.introduced,
+            "name": rows[named.column]["name"], "value": None if np.isnan(value) else value,
+            "named": named.named,
         })  # fmt: skip
     return found
 

@@ -15,7 +15,9 @@ from engine.ids import shown
 from engine.running.progress import Progress
 from models.data.corrected_labels import TRAIN
 from models.data.plate_normalisation import FieldScales
+from models.explanation.importance_file import measured_importance
 from models.explanation.local_explanations import Background
+from models.explanation.readable import Counterparts, all_counterparts
 from models.fitted import Fitted, read_fitted_fields
 from models.trust.label_next import most_useful
 from review.catalogue import Catalogue, read_catalogue
@@ -83,7 +85,7 @@ class Review:
         self.tasks = Tasks()
         self._guard = threading.RLock()
         self._features: dict[str, np.ndarray] = {}
-        self._background: tuple[Fitted, Background] | None = None
+        self._background: tuple[Fitted, Background, dict[str, Counterparts]] | None = None
         self._asked: tuple[object, np.ndarray] = ((), np.empty(0, np.int64))
         self.pictures = Pictures(folder, data, masks)
         self._open()
@@ -218,13 +220,14 @@ class Review:
                     at -= n
         raise InputError(f"{self.folder.features} changed while it was looked at. Start review again.")
 
-    def background(self, fitted: Fitted) -> Background:
-        """What fields are compared with to find reasons; drawn from the training fields once for a fit."""
+    def background(self, fitted: Fitted) -> tuple[Background, dict[str, Counterparts]]:
+        """What fields are compared with to find reasons, and what goes with the embedding; read once for a fit."""
         with self._guard:
             if self._background is None or self._background[0] is not fitted:
-                matrix = read_fitted_fields(self.folder, fitted)
-                self._background = fitted, Background.of(fitted, matrix.named(fitted.columns))
-            return self._background[1]
+                matrix, importance = read_fitted_fields(self.folder, fitted), measured_importance(self.folder, fitted)
+                readable = {} if importance is None else all_counterparts(importance)
+                self._background = fitted, Background.of(fitted, matrix.named(fitted.columns)), readable
+            return self._background[1:]
 
     def _splits(self) -> list[str]:
         return [split for split in SPLITS if self.folder.matrix(split).is_file()]

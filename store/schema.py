@@ -71,11 +71,13 @@ MASK_ID = "MaskId"
 
 WHY = (
     "Id", "Organelle", "Rank", "Block", "Compartment", "Family", "Channels", "LogOdds", "Direction", "Feature",
-    "FeatureInWords", "Value",
+    "FeatureInWords", "Value", "Readable",
 )  # fmt: skip
 """why.csv: one row a call and block of features; then `PERCENTILE`. Block: the block in words. Rank: 1 for the block
 that moves the call most. LogOdds: what the block adds to the call's log-odds. Value: the field's value of Feature, the
-block's leading feature; in standard deviations of its plate if the fit normalises by plates."""
+block's leading feature; in standard deviations of its plate if the fit normalises by plates. For the embedding, Feature
+is a classical feature that goes with it, if there is one, and Readable the share of what the embedding adds to the
+class that all classical features explain; empty for other blocks, and if importances were not measured."""
 
 PERCENTILE = "Percentile"
 """The last column of why.csv: the percentile of Value among the training fields."""

@@ -8,6 +8,7 @@ from models.evaluation.metrics import average_precision
 from models.explanation.feature_groups import PERMUTED_LEVELS, Groups
 from models.explanation.shap_values import gain, kept
 from models.explanation.stacked_models import Stacked, StackedModels
+from store.matrix import EMBEDDING
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,14 @@ class FoldImportance:
     features : dict of str to ndarray, shape (n_organelles, n_columns)
         By measure; NaN where not measured.
     groups : dict of str to ndarray, shape (n_organelles, n_groups)
+    embedding : ndarray of float64, shape (n_organelles, n_fields)
+        What the embedding adds to each field's score.
     """
 
     fold: int
     features: dict[str, np.ndarray]
     groups: dict[str, np.ndarray]
+    embedding: np.ndarray
 
 
 def sample_fields(labels: np.ndarray, limit: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -111,7 +115,9 @@ def measure_fold(
         for level in np.unique(groups.level):
             at = groups.level == level
             by_group["share"][i, at] = _shares(by_group["shap"][i, at])
-    return FoldImportance(fields.fold, by_feature, by_group)
+    of_embedding = (groups.level == "family") & (groups.what == EMBEDDING)
+    embedding = np.any(groups.share[:, of_embedding] > 0, axis=1)
+    return FoldImportance(fields.fold, by_feature, by_group, fold.part_of(embedding, fields.values))
 
 
 def _known_mean(shares: list[np.ndarray]) -> np.ndarray:

@@ -16,30 +16,24 @@ another.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from engine.command_line import command_line
 from engine.errors import InputError
-from engine.files import whole
 from engine.running.parallel import run_tasks
 from engine.running.progress import Progress
-from models.explanation.feature_groups import GROUP_LEVELS, NO_STAIN, WHOLE_FIELD, Groups, block_names, make_groups
+from models.explanation.feature_groups import GROUP_LEVELS, Groups, make_groups
 from models.explanation.fold_importance import FoldFields, FoldImportance, measure_fold, sample_fields
+from models.explanation.readable import READABLE, explain_embedding, is_embedding, readable_rows
 from models.explanation.stacked_models import Stacked
 from models.fit_file import fit_again
 from models.fitted import Fitted
-from store.classes import Classes, plain
+from store.classes import plain
 from store.matrix import FieldMatrix
-from store.schema import IMPORTANCE_KEYS, IMPORTANCE_VALUES, MEASURES
-from store.stamp import code_of, stamped
-from store.untrusted_input import read_table
+from store.schema import IMPORTANCE_VALUES, MEASURES
 
-LEVELS: tuple[str, ...] = ("feature", *GROUP_LEVELS)
+LEVELS: tuple[str, ...] = ("feature", *GROUP_LEVELS, READABLE)
 
 
 @dataclass(frozen=True)
@@ -91,7 +85,9 @@ def measure_importance(
         is a difference of average precision, for families, channels and compartments (a column of two channels is
         permuted with both, and known once both are). Gain is a share of 1; a column of two channels counts half for
         each. Kept is the share of the boosters that a column was given to: 1 unless it was screened out in some fold.
-        NaN where not measured. Organelles without models are absent, and so are features that no member used.
+        NaN where not measured. Organelles without models are absent, and so are features that no member used. Where the
+        fit has an embedding, rows of the level "readable" say which features go with it (see `readable`): share is then
+        the share of what the embedding adds that they explain, and shap their slope.
 
     Raises
     ------
@@ -109,7 +105,13 @@ def measure_importance(
         folds.append(fold)
         progress.advance()
     folds.sort(key=lambda fold: fold.fold)
-    return _tidy(folds, groups, matrix.columns, fitted.classes.named(fitted.trainable))
+    names = fitted.classes.named(fitted.trainable)
+    table = _tidy(folds, groups, matrix.columns, names)
+    if (embedding := is_embedding(matrix.columns)).any() and not embedding.all():
+        values, added = [task[0].values for task in tasks], [fold.embedding for fold in folds]
+        more = readable_rows(explain_embedding(values, added, embedding), matrix.columns, names)
+        table = _by_organelle([table, more], names)
+    return table
 
 
 def _fitted_columns(fitted: Fitted, matrix: FieldMatrix) -> FieldMatrix:
@@ -148,8 +150,15 @@ def _tidy(folds: list[FoldImportance], groups: Groups, columns: pd.DataFrame, na
         parts.append(part)
     table = pd.concat(parts)
     used = (table["level"] != "feature") | (table["gain_mean"] > 0) | (table["shap_mean"] > 0)
+    return _by_organelle([table[used]], names)
+
+
+def _by_organelle(tables: list[pd.DataFrame], names: tuple[str, ...]) -> pd.DataFrame:
+    """One table, its values as float32, organelle by organelle."""
+    kinds = [{name: np.float32 for name in IMPORTANCE_VALUES if name in table} for table in tables]
+    joined = pd.concat([table.astype(kind) for table, kind in zip(tables, kinds, strict=True)])
     order = {name: j for j, name in enumerate(names)}
-    return table[used].sort_values("organelle", key=lambda c: c.map(order), kind="stable").reset_index(drop=True)
+    return joined.sort_values("organelle", key=lambda c: c.map(order), kind="stable").reset_index(drop=True)
 
 
 def _over_folds(folds: Iterable[dict[str, np.ndarray]]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -207,51 +216,3 @@ def find_learnt(importance: pd.DataFrame, organelle: str) -> str:
             f"reason). Learnt were: {', '.join(learnt.values()) or 'none'}."
         )
     return learnt[plain(organelle)]
-
-
-def importance_code() -> str:
-    """Hash of the sources that importances depend on."""
-    return code_of("models.explanation.importance", "models.first_level.*")
-
-
-def write_importance(path: Path, importance: pd.DataFrame, mark: str) -> None:
-    """Write importance.parquet with its stamp."""
-    table = pa.Table.from_pandas(importance, preserve_index=False)
-    with whole(path) as temporary:
-        pq.write_table(stamped(table, mark), temporary)
-
-
-def read_importance(path: Path, columns: pd.DataFrame, classes: Classes) -> pd.DataFrame:
-    """Read importance.parquet.
-
-    Parameters
-    ----------
-    path : Path
-    columns : DataFrame
-        The structured columns that it is about.
-    classes : Classes
-        Those of the fit.
-
-    Raises
-    ------
-    InputError
-        If it is missing, or lists organelles or columns that the run does not have.
-    """
-    remedy = f"Remove it, and run {command_line('importances')}."
-    kinds = dict.fromkeys(IMPORTANCE_KEYS, "text") | dict.fromkeys(IMPORTANCE_VALUES, "number")
-    table = read_table(path, kinds, remedy).to_pandas()
-    known = _known(columns)
-    found = set(zip(table["level"], table["what"]))
-    if not set(table["organelle"]) <= set(classes.names) or not found <= known:
-        raise InputError(f"{path} lists organelles or columns that the run does not have. {remedy}")
-    return table
-
-
-def _known(columns: pd.DataFrame) -> set[tuple[str, str]]:
-    """All valid pairs of level and name."""
-    channels = {name for names in columns["channels"] for name in names} | {NO_STAIN}
-    whats = {
-        "feature": columns["name"], "block": block_names(columns), "family": columns["family"], "channel": channels,
-        "compartment": columns["compartment"], "pool": {name or WHOLE_FIELD for name in columns["pool"]},
-    }  # fmt: skip
-    return {(level, what) for level, names in whats.items() for what in names}

@@ -59,6 +59,14 @@ def contributions(model: TrainedModel, values: np.ndarray) -> np.ndarray:
     return model.widened(_CONTRIBUTIONS[kind_of(model.member)](model.model, model.used(values)))
 
 
+def part_of(model: TrainedModel, columns: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """What some columns (bool, shape (n_columns,)) add to each field's score, up to a constant: float64, shape (n,)."""
+    mine = columns if model.columns is None else columns[model.columns]
+    if mine.all():
+        return model.score(values).astype(np.float64)
+    return contributions(model, values)[:, columns].sum(1) if mine.any() else np.zeros(len(values))
+
+
 def group_contributions(
     model: TrainedModel, values: np.ndarray, background: np.ndarray, members: np.ndarray, rng: np.random.Generator,
     pairs: int,

@@ -7,7 +7,7 @@ import numpy as np
 
 from models.ensemble import member_scores
 from models.explanation.group_shapley import PAIRS
-from models.explanation.shap_values import contributions, group_contributions
+from models.explanation.shap_values import contributions, group_contributions, part_of
 from models.first_level.fold_model import FoldModel, TrainedModel, load_models
 from models.first_level.members import BOOSTERS, kind_of
 from models.fitted import Fitted
@@ -47,6 +47,14 @@ class StackedModels:
         total = np.zeros(values.shape)
         for models, weight in zip(self.models, self.weight[0], strict=True):
             total += weight * contributions(models[0], values)
+        return total
+
+    def part_of(self, columns: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """What some columns (bool) add to each organelle's score, up to a constant: (n_organelles, n_fields)."""
+        total = np.zeros((len(self.weight), len(values)))
+        for models, weight in zip(self.models, self.weight.T, strict=True):
+            for i, model in enumerate(models):
+                total[i] += weight[i] * part_of(model, columns, values)
         return total
 
     def group_contributions(

@@ -1,14 +1,16 @@
 """Reference statistics from the training fields, used to assess new fields."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from models.data.duplicates import hashes_of
 from models.data.plate_normalisation import FieldScales
+from models.explanation.importance_file import measured_importance
 from models.explanation.local_explanations import Background
+from models.explanation.readable import Counterparts, all_counterparts
 from models.fitted import Fitted, read_fitted_fields
 from models.trust.conformal import PredictionSets, fit_sets
 from models.trust.neighbours import Space, fit_space
@@ -36,6 +38,8 @@ class ReferenceData:
     n_neighbours : int
     background : Background
         For the reasons of calls.
+    counterparts : mapping of str to Counterparts
+        What goes with the embedding, by class; empty if that was not measured.
     new_scales : FieldScales or None
         Plates of the new fields and their scales, if the features are normalised by plates.
     """
@@ -49,6 +53,7 @@ class ReferenceData:
     ranges: TrainingRanges
     n_neighbours: int
     background: Background
+    counterparts: Mapping[str, Counterparts] = field(default_factory=dict)
     new_scales: FieldScales | None = None
 
     def of_new(self, ids: Sequence[str], values: np.ndarray) -> np.ndarray:
@@ -79,8 +84,12 @@ def gather_reference(
     ranges = fit_ranges(values, space.chosen, groups)
     hashes = hashes_of(matrix.metadata)
     distances = space.to_other_groups(groups)
-    background = Background.of(fitted, values)
-    return ReferenceData(fitted, columns, sets, space, hashes, distances, ranges, n_neighbours, background), matrix
+    background, importance = Background.of(fitted, values), measured_importance(folder, fitted)
+    readable = {} if importance is None else all_counterparts(importance)
+    return (
+        ReferenceData(fitted, columns, sets, space, hashes, distances, ranges, n_neighbours, background, readable),
+        matrix,
+    )
 
 
 def fitted_columns(fitted: Fitted, columns: pd.DataFrame) -> pd.DataFrame:

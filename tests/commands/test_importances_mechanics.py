@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from commands import importances as explaining
+from models.explanation import importance_file
 from models.explanation.importance import ImportanceSettings
 from store.classes import KAGGLE
 from store.run_folder import RunFolder
@@ -59,5 +60,5 @@ def test_another_fit_is_measured_though_its_file_is_older(ask, tmp_path):
 def test_other_settings_or_code_are_measured_anew(ask, monkeypatch):
     assert ask("first")
     assert ask("first", ImportanceSettings(repeats=5))
-    monkeypatch.setattr(explaining, "importance_code", lambda: "changed")
+    monkeypatch.setattr(importance_file, "importance_code", lambda: "changed")
     assert ask("first", ImportanceSettings(repeats=5))

@@ -13,10 +13,9 @@ from models.explanation.fold_importance import sample_fields
 from models.explanation.importance import (
     ImportanceSettings,
     measure_importance,
-    read_importance,
     top,
-    write_importance,
 )
+from models.explanation.importance_file import read_importance, write_importance
 from models.fit import fit
 from models.fitted import load
 from models.settings import FitSettings

@@ -12,7 +12,7 @@ import pytest
 
 from features.extraction.pooling import pooling_code
 from features.extraction.settings import ExtractSettings
-from models.explanation.importance import importance_code
+from models.explanation.importance_file import importance_code
 from models.first_level.training import member_code
 from models.fit import fit_code
 from simulate import simulate
