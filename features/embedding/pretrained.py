@@ -57,8 +57,7 @@ def _open_onnx(model: bytes) -> Maps:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = False  # keeps memory of the largest image ever seen
+    options.intra_op_num_threads = options.inter_op_num_threads = 1  # its arena keeps the memory of the largest tile
     session = onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
     return lambda images: [np.asarray(one) for one in session.run(None, {IMAGES: images})]
 
