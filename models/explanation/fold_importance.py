@@ -6,9 +6,13 @@ import numpy as np
 
 from models.evaluation.metrics import average_precision
 from models.explanation.feature_groups import PERMUTED_LEVELS, Groups
+from models.explanation.group_shapley import PAIRS
 from models.explanation.shap_values import gain, kept
 from models.explanation.stacked_models import Stacked, StackedModels
 from store.matrix import EMBEDDING
+
+_EVERY = 4
+"""Blocks are explained in one field of so many."""
 
 
 @dataclass(frozen=True)
@@ -161,13 +165,15 @@ def _shap(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean absolute contribution of each column, and of each group as a whole.
 
-    Families, channels and compartments are players of their own (`group_shapley`); blocks, of which there are too many,
-    and pools are the sums of their columns' contributions with their signs.
+    Groups are players of their own (`group_shapley`): families, channels and compartments in all fields; blocks, of
+    which there are ten times as many, in every fourth field and one pair of orders. Pools are the sums of their
+    columns' contributions with their signs.
     """
     single = fold.contributions(values)
     by_group = abs(single @ groups.share).mean(0)
-    for level in PERMUTED_LEVELS:
+    for level in (*PERMUTED_LEVELS, "block"):
         at = groups.level == level
-        members = groups.share[:, at] > 0
-        by_group[at] = abs(fold.group_contributions(values, background, members, rng)).mean(0)
+        some, pairs = (values[::_EVERY], 1) if level == "block" else (values, PAIRS)
+        added = fold.group_contributions(some, background, groups.share[:, at] > 0, rng, pairs)
+        by_group[at] = abs(added).mean(0)
     return abs(single).mean(0), by_group

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from models.ensemble import member_scores
-from models.explanation.group_shapley import PAIRS
 from models.explanation.shap_values import contributions, group_contributions, part_of
 from models.first_level.fold_model import FoldModel, TrainedModel, load_models
 from models.first_level.members import BOOSTERS, kind_of
@@ -59,7 +58,7 @@ class StackedModels:
 
     def group_contributions(
         self, values: np.ndarray, background: np.ndarray, members: np.ndarray, rng: np.random.Generator,
-        pairs: int = PAIRS,
+        pairs: int,
     ) -> np.ndarray:  # fmt: skip
         """What each group of columns as a whole adds to the first organelle's stacked score.
 
