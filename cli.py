@@ -244,6 +244,15 @@ def extract(
     max_level: MaxLevel = None,
     camera_offset: CameraOffset = None,
     masks: Masks = None,
+    all_columns: Annotated[
+        bool,
+        typer.Option(
+            "--all-columns",
+            metavar="",
+            help="Also measure texture, gradients, binary patterns, granularity and Zernike moments of the other "
+            "stains than the protein.",
+        ),
+    ] = False,
     no_embedding: Annotated[
         bool,
         typer.Option("--no-embedding", metavar="", help="Leave out the pretrained network's embedding of each cell."),
@@ -281,7 +290,7 @@ def extract(
     )  # fmt: skip
     job = pipeline.Job(run, data, device, workers, scheduler, quiet=quiet)
     reading = _reading(layout, pattern, images_csv, stains, z, t, no_er, pixel_size, max_level, camera_offset)
-    outcome = pipeline.extract(job, reading=reading, masks=masks, network=network)
+    outcome = pipeline.extract(job, reading=reading, masks=masks, network=network, all_columns=all_columns)
     _print_outcome(outcome, quiet, as_json)
 
 

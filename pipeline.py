@@ -54,10 +54,10 @@ def inspect(job: Job, folder: Path, *, thumbnails: Path | None = None) -> Outcom
 
 def extract(
     job: Job, *, reading: ReadingOptions = FOUR_COLOURS, masks: Path | None = None,
-    network: NetworkFile | None = None,
+    network: NetworkFile | None = None, all_columns: bool = False,
 ) -> Outcome:  # fmt: skip
     """Fields -> cells -> features -> one pooled row a field; goes on where an earlier run stopped."""
-    work, folder = extraction.prepare(job, reading, masks, network), job.folder
+    work, folder = extraction.prepare(job, reading, masks, network, all_columns=all_columns), job.folder
     with job.at_work(job.data, job.path(masks), work.network) as workers:
         measured = extraction.measured_before(folder, work.sources)
         work, acquisition = extraction.decide_scale(work, folder, workers, job.quiet)

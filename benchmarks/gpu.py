@@ -119,7 +119,7 @@ def sharing(batch: list[ReadField], device: Device) -> Callable[[], object]:
 def measuring(name: str, batch: list[ReadField], device: Device) -> Callable[[], object]:
     """A family on a batch, with all that it shares at hand."""
     cells = on_device(batch, device)
-    return lambda: features.families()[name].measure(cells)
+    return lambda: features.measure_families(cells, name)
 
 
 def all_of_it(batch: list[ReadField], device: Device) -> Callable[[], object]:

@@ -42,8 +42,7 @@ KINDS = ("hit", "missed", "false call")
 
 def large_report(folder: Path) -> ReportData:
     """ReportData of 28 organelles and 500 fields with pictures of real size; simulates fields into `folder`."""
-    families = [column for family in features.families().values() for column in family.columns()]
-    columns = matrix_columns(columns_frame([*families, *field_columns()]))
+    columns = matrix_columns(columns_frame([*features.columns(), *field_columns()]))
     data = example_report(FIELDS, prefix="0a0af552-bbb7-11e8-b2ba-ac1f6b6435d0", all_learnt=True)
     jpegs = photographs(folder)
     pictures = {

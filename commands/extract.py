@@ -229,11 +229,15 @@ class Extraction:
         return Path(network.path) if network and network.path else None
 
 
-def prepare(job: Job, reading: ReadingOptions, masks: Path | None, network: NetworkFile | None) -> Extraction:
+def prepare(
+    job: Job, reading: ReadingOptions, masks: Path | None, network: NetworkFile | None, *, all_columns: bool
+) -> Extraction:  # fmt: skip
     """Find the images, and choose settings and devices."""
     devices = choose_devices(job.worker_device, job.quiet)
     masks = job.path(masks)
-    settings = ExtractSettings(str(masks) if masks else None, devices[0].partition(":")[0], network, reading)
+    settings = ExtractSettings(
+        str(masks) if masks else None, devices[0].partition(":")[0], network, reading, all_columns=all_columns
+    )
     sources = find_splits(job.data, reading)
     if masks is not None:
         sources = with_masks(sources, masks)

@@ -43,7 +43,7 @@ def settings_like(
     known = read_recorded(folder)
     chosen = ExtractSettings(
         _masks(folder, known.settings["masks"], masks), device, _network(folder, known.settings["network"], network),
-        _reading(folder, known, reading),
+        _reading(folder, known, reading), all_columns=known.all_columns,
     )  # fmt: skip
     for sentence in _differences(known, chosen):
         _log.warning("%s", sentence)

@@ -15,6 +15,7 @@ import pandas as pd
 from features.core.cells import Cells, make_cells
 from features.core.device import open_device
 from features.core.labels import pair_nuclei
+from store.channels import Channel
 from store.columns import Column
 
 
@@ -29,9 +30,12 @@ def families() -> dict[str, ModuleType]:
     return dict(sorted(found.items(), key=lambda one: getattr(one[1], "SORTED_AS", one[0])))
 
 
-def columns(names: Iterable[str] | None = None) -> tuple[Column, ...]:
-    """The columns of some families, by default of all, in the order of `families`; raises as `measure` does."""
-    return tuple(column for family in _chosen(names) for column in family.columns())
+def columns(names: Iterable[str] | None = None, *, all_columns: bool = False) -> tuple[Column, ...]:
+    """The columns of some families, by default of all, in the order of `families`; raises as `measure` does.
+
+    All columns of a family, or only those that are measured by default.
+    """
+    return tuple(column for family in _chosen(names) for column in family.columns(**_stains(family, all_columns)))
 
 
 def measure(
@@ -40,6 +44,8 @@ def measure(
     nucleus_labels: np.ndarray,
     families: Iterable[str] | None = None,
     device: str = "cpu",
+    *,
+    all_columns: bool = False,
 ) -> pd.DataFrame:
     """Measure the cells of one field, or of several of one size.
 
@@ -54,6 +60,9 @@ def measure(
         Names from `features.families()`; by default all.
     device : str
         "cpu", "cuda", "cuda:N" or "auto" (a GPU if there is one).
+    all_columns : bool
+        Also measure what is left out by default: texture, gradients, binary patterns, granularity and Zernike moments
+        of the other stains than the protein.
 
     Returns
     -------
@@ -82,20 +91,26 @@ def measure(
     for name, labels in (("cell_labels", cell_labels), ("nucleus_labels", nucleus_labels)):
         if labels.dtype.kind not in "iu" or labels.min(initial=0) < 0:
             raise ValueError(f"{name}: expected whole numbers from 0, found {labels.dtype} from {labels.min()}.")
-    names = [column.name for column in columns(families)]
+    names = [column.name for column in columns(families, all_columns=all_columns)]
     ids, cells, nuclei = zip(*map(pair_nuclei, cell_labels, nucleus_labels))
     first = np.cumsum([0, *map(len, ids)])[:-1, None, None]  # ids run on from field to field
     cells, nuclei = (np.where(np.stack(images) > 0, np.stack(images) + first, 0) for images in (cells, nuclei))
     batch = make_cells(pixels, cells, nuclei, open_device(device))
     field = np.repeat(np.arange(len(ids)), [len(of_field) for of_field in ids])
     index = pd.MultiIndex.from_arrays([field, np.concatenate(ids)], names=["field", "cell"])
-    values = batch.device.get(measure_families(batch, families))
+    values = batch.device.get(measure_families(batch, families, all_columns=all_columns))
     return pd.DataFrame(values, index.droplevel("field") if single else index, names)
 
 
-def measure_families(cells: Cells, names: Iterable[str] | None = None) -> np.ndarray:
-    """The values of some families, by default of all, on the device of the cells; float32, (n_cells, n_columns)."""
-    return cells.device.xp.concatenate([family.measure(cells) for family in _chosen(names)], axis=1)
+def measure_families(cells: Cells, names: Iterable[str] | None = None, *, all_columns: bool = False) -> np.ndarray:
+    """The values of `columns` on the device of the cells; float32, (n_cells, n_columns)."""
+    values = [family.measure(cells, **_stains(family, all_columns)) for family in _chosen(names)]
+    return cells.device.xp.concatenate(values, axis=1)
+
+
+def _stains(family: ModuleType, all_columns: bool) -> dict[str, tuple[Channel, ...]]:
+    """What is passed to `columns` and `measure` of a family: the stains, where it measures fewer by default."""
+    return {} if all_columns or not hasattr(family, "DEFAULT_STAINS") else {"stains": family.DEFAULT_STAINS}
 
 
 def _chosen(names: Iterable[str] | None) -> list[ModuleType]:

@@ -1,7 +1,8 @@
 """Gradients and scales: is the stain fine or coarse, drawn as threads or dots, and do its threads run in one direction?
 
 All lengths are those of the B3 wavelet's levels in px. The finest band depends on camera and focus as much as on
-the cell, so it is marked as a covariate and left out of the shares of the others.
+the cell, so it is marked as a covariate and left out of the shares of the others. By default only the protein is
+measured: the other stains' columns did not help to localise it (docs/benchmarks.md).
 """
 
 from types import ModuleType
@@ -10,7 +11,7 @@ import numpy as np
 
 from features.core.arithmetic import ratio
 from features.core.cells import Cells
-from store.channels import ER, MICROTUBULES, NUCLEUS, PROTEIN
+from store.channels import CHANNELS, ER, MICROTUBULES, NUCLEUS, PROTEIN, Channel
 from store.columns import Column
 
 MEASURED = (
@@ -20,11 +21,12 @@ MEASURED = (
     ("Cells", NUCLEUS),
     ("Cells", ER),
 )
+DEFAULT_STAINS = (PROTEIN,)
 SCALES = (1, 2, 4, 8)
 FORMS = ("Ridge", "Valley", "Blob", "Hole")
 
 
-def columns() -> tuple[Column, ...]:
+def columns(stains: tuple[Channel, ...] = CHANNELS) -> tuple[Column, ...]:
     """The family's columns, with the scale in px as parameter."""
     features = [
         *(("BandContrast", scale) for scale in SCALES),
@@ -39,11 +41,12 @@ def columns() -> tuple[Column, ...]:
     return tuple(
         Column(compartment, "Gradient", name, (channel,), (scale,), "Band" in name and scale == SCALES[0])
         for compartment, channel in MEASURED
+        if channel in stains
         for name, scale in features
     )
 
 
-def measure(cells: Cells) -> np.ndarray:
+def measure(cells: Cells, stains: tuple[Channel, ...] = CHANNELS) -> np.ndarray:
     """Band energies, forms of curvature and orientation of each stain; the rest of the field never matters.
 
     Each cell is smoothed over its own pixels only (normalised convolution, Knutsson and Westin 1993) by the B3 spline
@@ -67,25 +70,27 @@ def measure(cells: Cells) -> np.ndarray:
     Parameters
     ----------
     cells : Cells
+    stains : tuple of Channel
 
     Returns
     -------
     ndarray of float32, shape (n_cells, n_columns)
         NaN where a denominator is 0: a black or flat region, or one without an inner pixel.
     """
-    measured = np.array([(channel.index, compartment == "Nuclei") for compartment, channel in MEASURED], np.int64)
+    chosen = [(compartment, channel) for compartment, channel in MEASURED if channel in stains]
+    measured = np.array([(channel.index, compartment == "Nuclei") for compartment, channel in chosen], np.int64)
     pixels = cells.device.xp.ascontiguousarray(cells.pixels)
     bands, curvature, orientation = cells.device.kernels.gradient.derivative_sums(
         pixels, measured, cells.cell_labels, cells.nucleus_labels, cells.field, cells.boxes
     )
-    counts = cells.device.xp.stack([cells.regions[compartment].counts for compartment, _ in MEASURED], axis=1)
+    counts = cells.device.xp.stack([cells.regions[compartment].counts for compartment, _ in chosen], axis=1)
     mean = ratio(bands[..., -1], counts, cells.device.xp)
     parts = [
         band_values(bands, counts, mean, cells.device.xp),
         _curvature_values(curvature, mean, cells.device.xp),
         _orientation_values(orientation, curvature[..., : orientation.shape[-2], 0], mean, cells.device.xp),
     ]
-    return cells.device.xp.concatenate(parts, axis=-1).reshape(cells.n, len(columns())).astype(np.float32)
+    return cells.device.xp.concatenate(parts, axis=-1).reshape(cells.n, len(columns(stains))).astype(np.float32)
 
 
 def band_values(bands: np.ndarray, counts: np.ndarray, mean: np.ndarray, xp: ModuleType) -> np.ndarray:

@@ -3,7 +3,8 @@
 An opening of radius r removes what is brighter than its surroundings and narrower than 2 r + 1 px. The spectrum is the
 share of the signal lost from one radius to the next (Matheron's granulometry; Maragos 1989). Openings stay
 within the cell, so that neither its border nor other cells count as pattern. CellProfiler erodes and reconstructs
-instead, on a quarter of the resolution after subtraction of a background.
+instead, on a quarter of the resolution after subtraction of a background. By default only the protein is measured: the
+other stains' columns did not help to localise it (docs/benchmarks.md).
 """
 
 import numpy as np
@@ -13,11 +14,12 @@ from features.core.cells import Cells
 from store.channels import CHANNELS, PROTEIN, Channel
 from store.columns import Column
 
+DEFAULT_STAINS = (PROTEIN,)
 RADII = (1, 2, 3, 4, 5, 6, 7, 8, 12)
 _MEASURED = (("Cells", CHANNELS), ("Nuclei", (PROTEIN,)))
 
 
-def columns() -> tuple[Column, ...]:
+def columns(stains: tuple[Channel, ...] = CHANNELS) -> tuple[Column, ...]:
     """The family's columns.
 
     OpeningShare_r: the share of the signal lost at radius r beyond the radius before. The finest, of radius 1 px, is
@@ -27,6 +29,7 @@ def columns() -> tuple[Column, ...]:
         column
         for compartment, channels in _MEASURED
         for channel in channels
+        if channel in stains
         for column in (
             *(Column(compartment, "Granularity", "OpeningShare", (channel,), (r,), covariate=r == 1) for r in RADII),
             Column(compartment, "Granularity", "MeanRadius", (channel,)),
@@ -34,12 +37,13 @@ def columns() -> tuple[Column, ...]:
     )
 
 
-def measure(cells: Cells) -> np.ndarray:
+def measure(cells: Cells, stains: tuple[Channel, ...] = CHANNELS) -> np.ndarray:
     """Measure the family.
 
     Parameters
     ----------
     cells : Cells
+    stains : tuple of Channel
 
     Returns
     -------
@@ -47,7 +51,10 @@ def measure(cells: Cells) -> np.ndarray:
         NaN for a black or absent compartment; MeanRadius is NaN where nothing is lost.
     """
     pixels = cells.device.xp.ascontiguousarray(cells.pixels)
-    parts = [_spectra(cells, pixels, compartment, channels) for compartment, channels in _MEASURED]
+    parts = []
+    for compartment, channels in _MEASURED:
+        if chosen := tuple(channel for channel in channels if channel in stains):
+            parts.append(_spectra(cells, pixels, compartment, chosen))
     return cells.device.xp.concatenate(parts, axis=1).astype(np.float32)
 
 

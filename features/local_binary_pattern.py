@@ -1,14 +1,15 @@
 """Local binary patterns: how often a pixel is a dark spot, an edge, a line end, a plateau or nothing simple.
 
 Each pixel is compared with 8 points on a circle around it. Its pattern is the number of points at least as bright, if
-they lie in one piece; so neither rotation nor exposure matters.
+they lie in one piece; so neither rotation nor exposure matters. By default only the protein is measured: the other
+stains' columns did not help to localise it (docs/benchmarks.md).
 """
 
 import numpy as np
 
 from features.core.arithmetic import shares
 from features.core.cells import Cells
-from store.channels import ER, MICROTUBULES, NUCLEUS, PROTEIN
+from store.channels import CHANNELS, ER, MICROTUBULES, NUCLEUS, PROTEIN, Channel
 from store.columns import Column
 
 SORTED_AS = "binary_pattern"
@@ -19,23 +20,25 @@ MEASURED = (
     (NUCLEUS, ("Cells",)),
     (ER, ("Cells",)),
 )
+DEFAULT_STAINS = (PROTEIN,)
 RADII = (1, 2)
 BINS = range(10)
 SCALE = 16384  # weights of the interpolated neighbours are in 1 / SCALE; a 16-bit level times it fits 32 bits
 
 
-def columns() -> tuple[Column, ...]:
+def columns(stains: tuple[Channel, ...] = CHANNELS) -> tuple[Column, ...]:
     """The family's columns: `Uniform_<channel>_<radius>_<ones>`; bin 9 holds the patterns in several pieces."""
     return tuple(
         Column(compartment, "BinaryPattern", "Uniform", (channel,), (radius, k))
         for channel, compartments in MEASURED
+        if channel in stains
         for radius in RADII
         for compartment in compartments
         for k in BINS
     )
 
 
-def measure(cells: Cells) -> np.ndarray:
+def measure(cells: Cells, stains: tuple[Channel, ...] = CHANNELS) -> np.ndarray:
     """Share of the pixels of each cell with each rotation-invariant uniform pattern, at two radii.
 
     Only pixels whose whole neighbourhood (a square of 3 or 5 px) lies in the region count. Points between pixels are
@@ -44,6 +47,7 @@ def measure(cells: Cells) -> np.ndarray:
     Parameters
     ----------
     cells : Cells
+    stains : tuple of Channel
 
     Returns
     -------
@@ -57,6 +61,7 @@ def measure(cells: Cells) -> np.ndarray:
     measured = np.array([
         (channel.index, circle, compartment == "Nuclei")
         for channel, compartments in MEASURED
+        if channel in stains
         for circle in range(len(RADII))
         for compartment in compartments
     ], np.int64)  # fmt: skip
@@ -64,7 +69,7 @@ def measure(cells: Cells) -> np.ndarray:
     xp = cells.device.xp
     given = (xp.ascontiguousarray(cells.pixels), measured, circles, cells.cell_labels, cells.nucleus_labels, cells.n)
     counts = cells.device.kernels.local_binary_pattern.pattern_counts(*given)
-    return shares(counts, xp).reshape(cells.n, len(columns()))
+    return shares(counts, xp).reshape(cells.n, len(columns(stains)))
 
 
 def diagonal_weights(radius: int) -> tuple[int, int, int, int]:

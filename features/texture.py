@@ -2,7 +2,8 @@
 
 Each channel is brought to 32 levels between the cell's darkest and brightest pixel, so that exposure does not matter,
 with a gamma that gives dark cells more of the levels. The protein is measured in the nucleus and the cytoplasm too, on
-the levels of the whole cell: a compartment without protein shows little texture, not amplified noise.
+the levels of the whole cell: a compartment without protein shows little texture, not amplified noise. By default only
+the protein is measured: the other stains' columns did not help to localise it (docs/benchmarks.md).
 """
 
 from types import ModuleType
@@ -14,6 +15,7 @@ from features.core.cells import Cells
 from store.channels import CHANNELS, COMPARTMENTS, PROTEIN, Channel
 from store.columns import Column
 
+DEFAULT_STAINS = (PROTEIN,)
 N_LEVELS = 32
 GAMMA = 0.6
 _FEATURES = (
@@ -41,11 +43,11 @@ def _compartments(channel: Channel) -> tuple[str, ...]:
     return COMPARTMENTS if channel == PROTEIN else COMPARTMENTS[:1]
 
 
-def columns() -> tuple[Column, ...]:
+def columns(stains: tuple[Channel, ...] = CHANNELS) -> tuple[Column, ...]:
     """The family's columns: feature, channel, distance in px, mean or range over four directions, levels."""
     return tuple(
         Column(compartment, "Texture", feature, (channel,), (distance, pooled, N_LEVELS))
-        for channel in CHANNELS
+        for channel in stains
         for compartment in _compartments(channel)
         for distance in _distances(channel)
         for pooled in ("mean", "range")
@@ -82,19 +84,20 @@ def level_cuts(
     return xp.where(flat, brightest[:, None], first_above - 1).astype(xp.int64)
 
 
-def measure(cells: Cells) -> np.ndarray:
+def measure(cells: Cells, stains: tuple[Channel, ...] = CHANNELS) -> np.ndarray:
     """Measure the family.
 
     Parameters
     ----------
     cells : Cells
+    stains : tuple of Channel
 
     Returns
     -------
     ndarray of float32, shape (n_cells, n_columns)
         NaN where a compartment has no pair of pixels at a distance.
     """
-    parts = [_measure_channel(cells, channel) for channel in CHANNELS]
+    parts = [_measure_channel(cells, channel) for channel in stains]
     return cells.device.xp.concatenate(parts, axis=1).astype(cells.device.xp.float32)
 
 

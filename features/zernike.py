@@ -5,7 +5,8 @@ high degrees finer lobes. Magnitudes do not change when the cell is turned. All 
 around the centroid of the cell and out to its furthest pixel, so a stain that sits beside the centre shows in degree 1;
 mahotas.features.zernike_moments gives the same values for this centre and radius (its default centre is that of the
 stain). The masks themselves are measured too: the outline of cell and nucleus. Values that are constant by definition
-(degree 0; degree 1 of a mask around its own centroid) are left out.
+(degree 0; degree 1 of a mask around its own centroid) are left out. By default the protein is the only stain: the
+other stains' columns did not help to localise it (docs/benchmarks.md).
 """
 
 from functools import cache
@@ -15,29 +16,35 @@ import numpy as np
 
 from features.core.arithmetic import ratio
 from features.core.cells import Cells
-from store.channels import CHANNELS, NUCLEUS, PROTEIN
+from store.channels import CHANNELS, NUCLEUS, PROTEIN, Channel
 from store.columns import Column
 
 DEGREE = 9
 ORDERS = tuple((n, m) for n in range(1, DEGREE + 1) for m in range(n + 1) if (n - m) % 2 == 0)
 STAINS = {"Cells": CHANNELS, "Nuclei": (PROTEIN, NUCLEUS)}
+DEFAULT_STAINS = (PROTEIN,)
 
 
-def columns() -> tuple[Column, ...]:
+def columns(stains: tuple[Channel, ...] = CHANNELS) -> tuple[Column, ...]:
     """The family's columns."""
     out = []
-    for compartment, channels in STAINS.items():
+    for compartment, channels in _measured(stains):
         out += [Column(compartment, "Zernike", "Stain", (channel,), nm) for channel in channels for nm in ORDERS]
         out += [Column(compartment, "Zernike", "Outline", (), nm) for nm in ORDERS[1:]]
     return tuple(out)
 
 
-def measure(cells: Cells) -> np.ndarray:
+def _measured(stains: tuple[Channel, ...]) -> list[tuple[str, list[Channel]]]:
+    """The stains of these that are measured in each compartment."""
+    return [(compartment, [one for one in mine if one in stains]) for compartment, mine in STAINS.items()]
+
+
+def measure(cells: Cells, stains: tuple[Channel, ...] = CHANNELS) -> np.ndarray:
     """Measure the family; float32, shape (n_cells, n_columns)."""
     xp = cells.device.xp
     to_zernike = xp.asarray(_zernike_of_geometric(DEGREE))
     out = []
-    for compartment, channels in STAINS.items():
+    for compartment, channels in _measured(stains):
         labels = cells.labels(compartment)
         field, boxes = cells.places(compartment)
         planes = cells.pixels[:, [channel.index for channel in channels]]

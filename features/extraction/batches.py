@@ -204,7 +204,7 @@ def launch(batch: list[ReadField], settings: ExtractSettings, device: Device) ->
     height, width = cells.cell_labels.shape[1:]
     top, left, bottom, right = cells.boxes.T
     at_border = (top == 0) | (left == 0) | (bottom == height) | (right == width)
-    values = measure_families(cells)
+    values = measure_families(cells, all_columns=settings.all_columns)
     if settings.network is not None:
         values = device.xp.concatenate([values, embed_cells(cells, settings.network)], axis=1)
     of_cells = (cells.field, cells.centroids("Cells"), at_border, values)
@@ -217,7 +217,9 @@ def fetch(launched: Launched, settings: ExtractSettings, device: Device) -> Meas
     counts = np.bincount(field, minlength=len(launched.batch))
     rows = tuple(map(_completed, launched.batch, counts, covered, diameters))
     if settings.absent:
-        values[:, np.flatnonzero(_columns_of(settings.absent))] = np.nan  # the families come first
+        values[:, np.flatnonzero(_columns_of(settings.absent, settings.all_columns))] = (
+            np.nan
+        )  # the families come first
     if settings.network is not None and settings.network.crop is not None:
         vectors = open_crops(settings.network, device.name)
         crops = [read.crops for read in launched.batch if read.crops is not None]
@@ -238,10 +240,10 @@ def _completed(read: ReadField, n_cells: int, covered: int, diameter: float) -> 
 
 def cell_columns(settings: ExtractSettings) -> tuple[Column, ...]:
     """The columns of `MeasuredCells.values`: all families', then the network's."""
-    return columns() + embedding_columns(settings)
+    return columns(all_columns=settings.all_columns) + embedding_columns(settings)
 
 
 @lru_cache
-def _columns_of(channels: tuple[Channel, ...]) -> np.ndarray:
+def _columns_of(channels: tuple[Channel, ...], all_columns: bool) -> np.ndarray:
     """Which of the families' columns are computed from one of some channels."""
-    return np.array([not set(channels).isdisjoint(column.channels) for column in columns()])
+    return np.array([not set(channels).isdisjoint(column.channels) for column in columns(all_columns=all_columns)])

@@ -29,12 +29,15 @@ class Recorded:
     by_csv : bool
         The run's images were listed in a csv.
     acquisition : Acquisition
+    all_columns : bool
+        Families measured what they leave out by default.
     """
 
     settings: dict[str, Any]
     reading: ReadingOptions
     by_csv: bool
     acquisition: Acquisition
+    all_columns: bool = False
 
 
 UNRECORDED = Recorded({"masks": None}, FOUR_COLOURS, False, Acquisition(AS_STORED, 0.0))
@@ -73,7 +76,7 @@ def read_recorded(folder: RunFolder) -> Recorded:
     try:
         by_csv = bool(known.get("images"))
         reading = ReadingOptions(**texts)
-        return Recorded(known, reading, by_csv, _acquisition(known["acquisition"]))
+        return Recorded(known, reading, by_csv, _acquisition(known["acquisition"]), known.get("all_columns") is True)
     except (HpaError, TypeError, ValueError, KeyError) as error:
         raise refused from error
 

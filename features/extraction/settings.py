@@ -63,6 +63,8 @@ class ExtractSettings:
         How the images are read. Features of stains that are absent are NaN.
     scale : Scale
         What the pixels are brought to before they are measured.
+    all_columns : bool
+        Whether families measure what they leave out by default.
     """
 
     masks: str | None
@@ -70,6 +72,7 @@ class ExtractSettings:
     network: NetworkFile | None = None
     reading: ReadingOptions = FOUR_COLOURS
     scale: Scale = AS_STORED
+    all_columns: bool = False
 
     @property
     def absent(self) -> tuple[Channel, ...]:
@@ -90,6 +93,7 @@ class ExtractSettings:
             content["network"] = {key: value for key, value in asdict(self.network).items() if key != "path"}
         reading = self.reading
         content |= {"layout": reading.kind} | {name: getattr(reading, name) for name in ("pattern", "z", "t")}
+        content["all_columns"] = self.all_columns
         content |= {"images": str(reading.images) if reading.images else None, "stains": reading.chosen_stains.text()}
         return content | asdict(self.scale)
 

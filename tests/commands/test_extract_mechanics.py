@@ -17,7 +17,8 @@ import pytest
 from suggested import parsed
 
 import pipeline
-from engine.files import write_json
+from engine.files import read_json, write_json
+from features import columns
 from simulate import simulate
 from store.matrix import read_hashes
 
@@ -222,6 +223,25 @@ def test_other_settings_are_named(data, tmp_path, caplog):
     extract(data, tmp_path / "run")
     refit = f"then run python cli.py fit --data {data} --run {tmp_path / 'run'} again"
     assert caplog.messages[-1].endswith(f"(stains: {colours} -> {colours},er=yellow): measuring again; {refit}")
+
+
+def test_all_columns_are_measured_if_asked_for_and_the_others_stay(data, tmp_path, capsys):
+    import cli
+
+    shutil.rmtree(data / "test")
+    tables = []
+    for option in ([], ["--all-columns"]):
+        given = ["extract", "--data", str(data), "--run", str(tmp_path / "run"), "--no-embedding", *option]
+        assert cli.main([*given, "--device", "cpu", "--workers", "1"]) == 0
+        tables.append(pq.read_table(tmp_path / "run/features/train.parquet").to_pandas())
+    fewer, every = tables
+    said = capsys.readouterr()
+    assert "(all_columns: False -> True): measuring again" in said.err
+    assert f"{len(columns())} features a cell" in said.out.replace(",", "")
+    assert f"{len(columns(all_columns=True))} features a cell" in said.out.replace(",", "")
+    assert "Cells_Texture_Contrast_ER_1_mean_32_mean" in set(every) - set(fewer)
+    assert every[list(fewer)].equals(fewer)
+    assert read_json(tmp_path / "run/config.json")["extract"]["all_columns"] is True
 
 
 def test_a_run_folder_in_use_is_refused(simulated, tmp_path):

@@ -311,6 +311,9 @@ def test_new_fields_get_the_settings_of_the_run_and_differences_are_logged(tmp_p
     settings_file(folder, device="cuda", code=ExtractSettings(None, "cuda").code)
     assert like(folder) == HPA_KINDS
     assert len(caplog.messages) == said, "another device is no other version"
+    settings_file(folder, all_columns=True)
+    assert like(folder) == replace(HPA_KINDS, all_columns=True)
+    assert len(caplog.messages) == said
     settings_file(folder, masks=str(tmp_path))
     with pytest.raises(InputError, match=r"masks made elsewhere.*--masks"):
         like(folder)

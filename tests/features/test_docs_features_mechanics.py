@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "features.md").read_text()
 ROW = re.compile(r"^\| (`[^|]*`) \| (\d+) \|", re.MULTILINE)
 SUMMARY = re.compile(
-    r"^\| \[(\w+)\]\(#(\w+)\) \| `([\w/]+)` \| (\d+) \| (\d+) \| ([\w, ]+) \| ([\w, ]+) \|$", re.MULTILINE
+    r"^\| \[(\w+)\]\(#(\w+)\) \| `([\w/]+)` \| (\d+) \| (\d+) \| (\d+) \| ([\w, ]+) \| ([\w, ]+) \|$", re.MULTILINE
 )
 
 
@@ -32,7 +32,7 @@ def network_columns():
 def all_columns():
     """Every column by family."""
     found = {}
-    for column in (*features.columns(), *field_columns(), *network_columns()):
+    for column in (*features.columns(all_columns=True), *field_columns(), *network_columns()):
         found.setdefault(column.family, []).append(column)
     return found
 
@@ -51,11 +51,16 @@ def quoted(text):
 def differences(page, columns):
     """Sentences on every name, count, place and parameter in which a page and the columns by family differ."""
     found = []
-    summary = {name: (link, int(n), int(c), places) for name, link, _, n, c, places, _ in SUMMARY.findall(page)}
+    summary = {
+        name: (link, int(n), int(kept), int(c), places)
+        for name, link, _, n, kept, c, places, _ in SUMMARY.findall(page)
+    }
+    by_default = {column.name for column in (*features.columns(), *field_columns(), *network_columns())}
     found += [f"{name} stands in the table of families but is none" for name in summary.keys() - columns.keys()]
     for family, mine in columns.items():
         places = [place for place in (*COMPARTMENTS, IMAGE) if place in {column.compartment for column in mine}]
-        expected = (family.lower(), len(mine), sum(column.covariate for column in mine), ", ".join(places))
+        kept = sum(column.name in by_default for column in mine)
+        expected = (family.lower(), len(mine), kept, sum(column.covariate for column in mine), ", ".join(places))
         if summary.get(family) != expected:
             found.append(f"{family}: the table says {summary.get(family)}, the code {expected}")
         text = section(page, family)
@@ -76,7 +81,7 @@ def test_every_feature_and_no_other_stands_on_the_page():
 
 
 def test_whole_names_and_modules_on_the_page_exist():
-    cells = columns_frame([*features.columns(), *field_columns(), *network_columns()])
+    cells = columns_frame([*features.columns(all_columns=True), *field_columns(), *network_columns()])
     known = set(cells["name"]) | set(matrix_columns(cells)["name"]) | set(field_metadata())
     named = re.findall(r"\b(?:Cells|Nuclei|Cytoplasm|Image|Metadata)_\w[\w.]*", PAGE)
     assert len(named) > 5
@@ -111,6 +116,7 @@ def test_totals_of_the_first_sentence():
     n_network, n_field = len(network_columns()), len(field_columns())
     said = f"{len(features.columns()):,} features from {len(features.families())} families, and {n_network} more"
     assert said in PAGE
+    assert f"`extract --all-columns` measures {len(features.columns(all_columns=True)):,}" in PAGE
     assert f"every field {n_field} of its own" in PAGE
 
 
@@ -120,8 +126,9 @@ def test_totals_of_the_first_sentence():
         ("| `Contrast` | 42 |", "| `Kontrast` | 42 |"),
         ("| `Contrast` | 42 |", "| `Contrast` | 43 |"),
         ("`peak`", "peak"),
-        ("| `spots` | 129 | 0 |", "| `spots` | 128 | 0 |"),
-        ("| 115 | 0 | Cells, Cytoplasm |", "| 115 | 0 | Cells |"),
+        ("| `spots` | 129 | 129 | 0 |", "| `spots` | 128 | 129 | 0 |"),
+        ("| `texture` | 546 | 312 | 0 |", "| `texture` | 546 | 546 | 0 |"),
+        ("| 115 | 115 | 0 | Cells, Cytoplasm |", "| 115 | 115 | 0 | Cells |"),
         ("## Granularity\n", "## Grains\n"),
         ("| `Shift` | 12 |", "| `Shift`, `Drift` | 12 |"),
     ],
@@ -135,7 +142,7 @@ def test_a_renamed_feature_is_caught():
     columns = all_columns()
     columns["Spots"] = [c for c in columns["Spots"] if c.feature != "Regularity"]
     assert differences(PAGE, columns) == [
-        "Spots: the table says ('spots', 129, 0, 'Cells, Nuclei, Cytoplasm'), the code ('spots', 125, 0, "
+        "Spots: the table says ('spots', 129, 129, 0, 'Cells, Nuclei, Cytoplasm'), the code ('spots', 125, 125, 0, "
         "'Cells, Nuclei, Cytoplasm')",
         "Spots Regularity: the page says 4 columns, the code 0",
     ]

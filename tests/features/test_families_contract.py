@@ -9,9 +9,10 @@ from painting import paint_cells
 
 import features
 from features.core.cells import make_cells
-from store.channels import CHANNELS, COMPARTMENTS
+from store.channels import CHANNELS, COMPARTMENTS, PROTEIN
 
 FAMILIES = sorted(features.families())
+LEANER = [name for name in FAMILIES if hasattr(features.families()[name], "DEFAULT_STAINS")]
 
 
 @pytest.fixture(params=FAMILIES)
@@ -44,9 +45,13 @@ def assert_same(a, b):
 
 
 def test_a_family_has_columns_and_measures_cells_where_they_are(family):
-    """No device beside the cells' own; and whatever stands in features/ beside the folders is a family."""
-    assert list(inspect.signature(family.columns).parameters) == []
-    assert list(inspect.signature(family.measure).parameters) == ["cells"]
+    """No device beside the cells' own; and whatever stands in features/ beside the folders is a family.
+
+    A family that measures fewer stains by default takes them.
+    """
+    stains = ["stains"] if hasattr(family, "DEFAULT_STAINS") else []
+    assert list(inspect.signature(family.columns).parameters) == stains
+    assert list(inspect.signature(family.measure).parameters) == ["cells", *stains]
 
 
 def test_names_are_unique_and_structured(family):
@@ -139,6 +144,30 @@ def test_channels_of_a_column_are_those_it_reads(family, measure, rng):
         after = measure(pixels, cells.cell_labels, cells.nucleus_labels)
         blind = np.array([channel not in c.channels for c in family.columns()])
         assert_same(after[:, blind], before[:, blind])
+
+
+def test_stains_that_are_left_out_change_no_other_value(family, painted, any_device):
+    """Columns of the remaining stains keep order and bits."""
+    if not hasattr(family, "DEFAULT_STAINS"):
+        pytest.skip("this family leaves out no stain")
+    cells = make_cells(painted.pixels, painted.cell_labels, painted.nucleus_labels, any_device)
+    every = any_device.get(family.measure(cells))
+    for stains in (family.DEFAULT_STAINS, CHANNELS[1:3]):
+        kept = [not c.channels or c.channels[0] in stains for c in family.columns()]
+        assert family.columns(stains) == tuple(c for c, keep in zip(family.columns(), kept, strict=True) if keep)
+        assert any_device.get(family.measure(cells, stains)).tobytes() == every[:, kept].tobytes()
+
+
+def test_by_default_five_families_measure_the_protein_alone():
+    assert [family for family in LEANER if features.families()[family].DEFAULT_STAINS == (PROTEIN,)] == [
+        "gradient", "granularity", "local_binary_pattern", "texture", "zernike",
+    ]  # fmt: skip
+    every, kept = (features.columns(all_columns=all_columns) for all_columns in (True, False))
+    assert [column for column in every if column in kept] == list(kept)
+    assert {column.family for column in set(every) - set(kept)} == {
+        "BinaryPattern", "Gradient", "Granularity", "Texture", "Zernike",
+    }  # fmt: skip
+    assert not any(PROTEIN in column.channels for column in set(every) - set(kept))
 
 
 def test_a_renamed_family_keeps_its_place_among_the_columns():

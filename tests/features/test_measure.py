@@ -32,9 +32,16 @@ def test_one_field_gives_a_row_a_cell_and_a_named_column_a_feature(field, expect
 def test_chosen_families_come_in_the_order_of_the_catalogue(field, expected):
     table = features.measure(*field, families=["texture", "radial"])
     assert list(table.columns) == [column.name for column in features.columns(("radial", "texture"))]
-    values = [features.families()[name].measure(expected) for name in ("radial", "texture")]
+    values = [features.measure_families(expected, name) for name in ("radial", "texture")]
     assert table.to_numpy().tobytes() == np.concatenate(values, axis=1).tobytes()
     assert features.measure(*field, families="texture").columns[0].split("_")[1] == "Texture"
+
+
+def test_all_columns_are_measured_if_asked_for(field):
+    fewer, every = (features.measure(*field, ["texture", "zernike"], all_columns=wanted) for wanted in (False, True))
+    assert (fewer.shape[1], every.shape[1]) == (312 + 114, 546 + 230)
+    assert list(every.columns) == [c.name for c in features.columns(["texture", "zernike"], all_columns=True)]
+    assert fewer.to_numpy().tobytes() == every[list(fewer.columns)].to_numpy().tobytes()
 
 
 def test_labels_with_gaps_and_nuclei_with_numbers_of_their_own(field):

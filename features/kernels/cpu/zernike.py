@@ -41,9 +41,8 @@ def disc_moments(
         cy, cx, radius = _disc(window, i + 1)
         down, across = _powers(height, cy, radius, degree), _powers(width, cx, radius, degree)
         masked = _masked(planes[field[i], :, top:bottom, left:right], window, i + 1)
-        rows = np.dot(masked.reshape((n_planes + 1) * height, width), across)
-        for plane in range(n_planes + 1):
-            moments = np.dot(down.T, rows[plane * height : (plane + 1) * height])
+        for plane in range(n_planes + 1):  # one by one: in a product of all, a plane's last bits depend on the others
+            moments = np.dot(down.T, np.dot(masked[plane], across))
             at = 0
             for k in range(degree + 1):
                 for power in range(degree + 1 - k):

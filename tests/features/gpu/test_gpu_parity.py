@@ -13,6 +13,7 @@ from features.core.cells import make_cells
 from features.texture import level_cuts
 
 FAMILIES = sorted(features.families())
+LEANER = [name for name in FAMILIES if hasattr(features.families()[name], "DEFAULT_STAINS")]
 WAITS = {"spots": 4}  # waits that a family needs: how many maxima there are in three bands, and how many objects
 
 
@@ -46,6 +47,16 @@ def test_real_cells(family, shared_data, device, emulated):
     folder = shared_data / "hpa-cells" / "train"
     name = sorted(path.name.rsplit("_", 1)[0] for path in folder.glob("*_green.png"))[3]
     assert_twin(family, mosaic_cells(folder, name, device), emulated)
+
+
+@pytest.mark.parametrize("family", LEANER)
+def test_stains_that_are_left_out_change_no_other_value(family, painted, emulated):
+    module, cells = features.families()[family], on(emulated, painted)
+    kept = [not c.channels or c.channels[0] in module.DEFAULT_STAINS for c in module.columns()]
+    every, fewer = (
+        emulated.get(values) for values in (module.measure(cells), module.measure(cells, module.DEFAULT_STAINS))
+    )
+    assert fewer.tobytes() == every[:, kept].tobytes()
 
 
 @pytest.mark.parametrize("family", FAMILIES)
