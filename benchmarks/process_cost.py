@@ -60,7 +60,7 @@ def cost_while(root: int | None, goes_on: Callable[[], bool], start: float) -> C
         alive = family(root or 0)
         processor |= {pid: seconds for pid in alive if (seconds := _processor_seconds(pid)) is not None}
         peak = max(peak, sum(_memory_gb(pid) for pid in alive))
-        time.sleep(0.1)
+        time.sleep(0.5)
     return Cost(time.perf_counter() - start, sum(processor.values()), peak)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from engine.errors import InputError
 from features.core.device import Device
 from features.embedding.field_maps import Maps
-from features.embedding.lite0 import MAPS, REACH, make_blocks
+from features.embedding.lite0 import MAPS, REACH, Block, make_blocks
 from features.embedding.onnx_file import IMAGES, write_onnx
 from features.embedding.weights import DIGEST, INSTALL, find_weights, read_weights
 from features.extraction.settings import NetworkFile
@@ -38,7 +38,11 @@ def open_pretrained(device: Device) -> Maps:
     path = find_weights()
     if path is None:
         raise InputError(f"{NOT_INSTALLED} on this machine.")
-    blocks = make_blocks(read_weights(path))
+    return open_blocks(make_blocks(read_weights(path)), device)
+
+
+def open_blocks(blocks: tuple[Block, ...], device: Device) -> Maps:
+    """A network of these blocks on a device: from images to maps."""
     if device.kind == "cpu":
         maps = _open_onnx(write_onnx(blocks))
     elif find_spec("torch") is None:
