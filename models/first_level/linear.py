@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from models.first_level.fold_model import Rows
 
 SUFFIX = ".json"
-VERSION = "ridge 3"
+VERSION = "ridge 4"
 _ROWS_AT_ONCE = 512
 
 
@@ -33,14 +33,28 @@ class Prepared:
     ----------
     mean, scale : ndarray of float32, shape (n_columns,)
     standard : ndarray of float32, shape (n, n_columns)
-    system : tuple
-        Cholesky factor of S'S / n + shrinkage I.
+    shrinkage : ndarray of float64, shape (n_columns,)
+        D, the diagonal of the ridge.
+    factor : tuple
+        Cholesky factor of the smaller of two systems: S'S / n + D, or, with fewer rows than columns, n I + S D^-1 S'.
     """
 
     mean: np.ndarray
     scale: np.ndarray
     standard: np.ndarray
-    system: tuple
+    shrinkage: np.ndarray
+    factor: tuple
+
+    def solve(self, right: np.ndarray) -> np.ndarray:
+        """The w of (S'S / n + D) w = right, both float64, shape (n_columns,).
+
+        With fewer rows than columns by Woodbury's identity (Golub and Van Loan, "Matrix Computations", 2.1.4).
+        """
+        if len(self.standard) >= len(right):
+            return cho_solve(self.factor, right)
+        alone = right / self.shrinkage
+        rows = cho_solve(self.factor, (self.standard @ alone.astype(np.float32)).astype(np.float64))
+        return alone - (rows.astype(np.float32) @ self.standard) / self.shrinkage
 
 
 @dataclass(frozen=True)
@@ -61,16 +75,21 @@ def prepare(values: "np.ndarray | Rows", parameters: dict[str, Any], device: str
     mean, scale = moments(values)
     standard = standardised(values, mean, scale)
     n, n_columns = standard.shape
-    gram = (standard.T @ standard).astype(np.float64) / max(n, 1)
-    gram[np.diag_indices_from(gram)] += parameters["shrinkage"] * max(1.0, n_columns / max(n, 1)) * _relative(values)
-    return Prepared(mean, scale, standard, cho_factor(gram, overwrite_a=True))
+    shrinkage = parameters["shrinkage"] * max(1.0, n_columns / max(n, 1)) * _relative(values, n_columns)
+    if n < n_columns:
+        system = ((standard / shrinkage.astype(np.float32)) @ standard.T).astype(np.float64)
+        system[np.diag_indices_from(system)] += n
+    else:
+        system = (standard.T @ standard).astype(np.float64) / max(n, 1)
+        system[np.diag_indices_from(system)] += shrinkage
+    return Prepared(mean, scale, standard, shrinkage, cho_factor(system, overwrite_a=True))
 
 
-def _relative(values: "np.ndarray | Rows") -> np.ndarray | float:
+def _relative(values: "np.ndarray | Rows", n_columns: int) -> np.ndarray:
     """How much each column is shrunk relative to sets of one size: as its set has more columns than the mean set."""
     sets = getattr(values, "sets", None)
     if sets is None:
-        return 1.0
+        return np.ones(n_columns)
     numbers, of_column, sizes = np.unique(sets, return_inverse=True, return_counts=True)
     return sizes[of_column] * len(numbers) / len(sets)
 
@@ -84,7 +103,7 @@ def train(prepared: Prepared, labels: np.ndarray, weights: np.ndarray, parameter
     weights : ndarray of float, shape (n,)
         Not used: weighting would need a separate system for each organelle.
     """
-    weight = cho_solve(prepared.system, correlations(prepared, labels))
+    weight = prepared.solve(correlations(prepared, labels))
     return Line(prepared.mean, prepared.scale, weight.astype(np.float32))
 
 

@@ -9,7 +9,6 @@ others: each is divided by the median column's, and the larger of the two decide
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.linalg import cho_solve
 
 from models.first_level.linear import Prepared, correlations
 
@@ -33,7 +32,7 @@ def rank_columns(prepared: Prepared, labels: np.ndarray, organelles: Sequence[in
     ranking = np.full((labels.shape[1], len(prepared.mean)), -1, np.int32)
     for j in organelles:
         alone = correlations(prepared, labels[:, j])
-        beside_others = cho_solve(prepared.system, alone)
+        beside_others = prepared.solve(alone)
         ranking[j] = np.argsort(-np.maximum(_relative(alone), _relative(beside_others)), kind="stable")
     return ranking
 
