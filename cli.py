@@ -35,7 +35,7 @@ from engine.command_line import DATA, RUN, program
 from engine.errors import HpaError
 from engine.machine import refusal
 from engine.running.interrupt import INTERRUPTED, SENTENCE, end, heed_signals, was_interrupted
-from engine.terminal import messages_on_stderr
+from engine.terminal import fitted, messages_on_stderr
 
 if TYPE_CHECKING:
     from engine.outcome import Outcome
@@ -470,7 +470,7 @@ def export(
 def _print_outcome(outcome: "Outcome", quiet: bool, as_json: bool) -> None:
     """Print the results and the next command; exit with SOME_FAILED if fields failed."""
     for line in outcome.lines:
-        print(line)
+        print(fitted(line))
     if outcome.next_command and not quiet:
         print(f"Next: {outcome.next_command}")
     if as_json:

@@ -32,7 +32,7 @@ from models.fitted import Fitted
 from models.trust.reference_data import ReferenceData, gather_reference
 from report.prediction_summary import summary, what_drives
 from report.predictions import interpret_shards
-from store.matrix import FieldMatrix, matrix_columns
+from store.matrix import EMBEDDING, FieldMatrix, matrix_columns
 from store.places import read_places
 from store.prediction import PredictionFiles, PredictionTables, write_tables
 from store.run_folder import SPLITS, RunFolder
@@ -209,4 +209,13 @@ def outcome(
     else:
         more = {"overlays": work.files.root / "overlays", "label_images": label_images}
         command = command_line("predict", work.images, **work.named | more)
-    return summary(tables, work.files, reference.sets, pictures, label_images, failures, unused, command)
+    unread = (tables.why["Family"] == EMBEDDING) & tables.why["Readable"].isna()
+    remarks = [*unused, *([_to_read_it(job)] if unread.any() else [])]
+    return summary(tables, work.files, reference.sets, pictures, label_images, failures, remarks, command)
+
+
+def _to_read_it(job: Job) -> str:
+    return (
+        "the embedding is a reason: to see which readable features go with it, measure the importances and predict "
+        f"again: {command_line('importances', run=job.run)}"
+    )

@@ -1,10 +1,15 @@
-"""Logged messages on stderr, in any encoding of the terminal."""
+"""Lines that fit the terminal, and logged messages on stderr in any encoding of it."""
 
 import contextlib
 import io
 import logging
+import shlex
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
+
+from engine.command_line import program
 
 
 @contextlib.contextmanager
@@ -28,6 +33,21 @@ def messages_on_stderr(loggers: Sequence[str]) -> Iterator[None]:
         for logger, level in zip(chosen, before, strict=True):
             logger.removeHandler(handler)
             logger.setLevel(level)
+
+
+def fitted(line: str) -> str:
+    """A line of prose as it is written to stdout: on a terminal wrapped between words, with its indent.
+
+    Lines with a command stay whole, so that they can be pasted, and so do lines with colours, which fit already.
+    """
+    columns = shutil.get_terminal_size().columns
+    if not sys.stdout.isatty() or len(line) <= columns or "\x1b" in line or shlex.join(program()) in line:
+        return line
+    indent = " " * (len(line) - len(line.lstrip()))
+    return textwrap.fill(
+        line.strip(), columns, initial_indent=indent, subsequent_indent=f"{indent}  ", break_long_words=False,
+        break_on_hyphens=False,
+    )  # fmt: skip
 
 
 class _Stderr(logging.Handler):

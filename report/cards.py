@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from models.explanation.readable import LEAST_SHARE, counterparts
+from models.explanation.readable import LEAST_SHARE, Counterparts, counterparts
 from models.trust.label_errors import confusions
 from report import sentences
 from report.curves import polyline, precision_recall, reliability
@@ -82,9 +82,14 @@ class Curves:
 
 @dataclass(frozen=True)
 class Card:
-    """The content of one organelle's card; `caution` is a warning that comes before the `sentences`, or ""."""
+    """The content of one organelle's card.
+
+    `because` names the leading readable reason, for the line with the card's name. `caution` is a warning that comes
+    before the `sentences`, or "".
+    """
 
     organelle: str
+    because: str
     scores: Row
     curves: Curves
     caution: str
@@ -104,15 +109,17 @@ def make_cards(data: ReportData) -> list[Card]:
     board = data.leaderboard[data.leaderboard["kind"] == "organelle"]
     scores = {row["name"]: row for row in rows_of(board)}
     words, columns = columns_in_words(data.columns), data.columns.set_index("name")
+    unpooled = columns_in_words(data.columns.drop(columns="pool"))
     blocks, leading = blocks_in_words(data.columns), _leading(data.importance)
     return [
-        _card(data, int(j), scores, confused, leading, words, columns, blocks) for j in np.flatnonzero(data.trainable)
+        _card(data, int(j), scores, confused, leading, words, unpooled, columns, blocks)
+        for j in np.flatnonzero(data.trainable)
     ]
 
 
 def _card(
     data: ReportData, j: int, scores: dict[str, Row], confused: np.ndarray, leading: Leading,
-    words: dict[str, str], columns: pd.DataFrame, blocks: dict[str, str],
+    words: dict[str, str], unpooled: dict[str, str], columns: pd.DataFrame, blocks: dict[str, str],
 ) -> Card:  # fmt: skip
     name, rows = data.classes.names[j], data.scored
     labels, probabilities, calls = data.labels[rows, j], data.probabilities[rows, j], data.calls[rows, j]
@@ -123,28 +130,36 @@ def _card(
     }
     bars = tuple(_bar(row, blocks[row["what"]]) for row in leading.get((name, "block"), [])[:N_BLOCKS])
     pools = [(row["what"], row["share_mean"]) for row in leading.get((name, "pool"), [])[:N_GROUPS]]
-    score = scores[name]
+    score, found = scores[name], counterparts(data.importance, name)
     spoken = (
         sentences.why([(bar.words, bar.share) for bar in bars]),
-        _embedding(data.importance, name, leading, words),
+        _embedding(found, name, leading, unpooled),
         sentences.cost([(bar.words, bar.drop) for bar in groups["family"] if bar.drop is not None], score["ap"]),
         sentences.cells(pools),
         sentences.sureness(labels, calls),
     )
     caution = sentences.caution(score["ap_low"], score["chance_ap"], score["n_positive"])
     return Card(
-        name, score, _curves(labels, probabilities, calls), caution, tuple(sentence for sentence in spoken if sentence),
+        name, _because(found, leading.get((name, "block"), []), unpooled, blocks), score,
+        _curves(labels, probabilities, calls), caution, tuple(sentence for sentence in spoken if sentence),
         _most(confused[j], data.classes), _most(confused[:, j], data.classes), groups, bars,
         tuple(_feature(row, words, columns) for row in leading.get((name, "feature"), [])[:N_FEATURES]),
         tuple(_shown(data, j, picture) for picture in data.pictures.get(j, ())),
     )  # fmt: skip
 
 
-def _embedding(importance: pd.DataFrame, organelle: str, leading: Leading, words: dict[str, str]) -> str:
+def _embedding(found: Counterparts | None, organelle: str, leading: Leading, words: dict[str, str]) -> str:
     """Which readable features go with the embedding, if it has a part in the calls."""
     shares = {row["what"]: row["share_mean"] for row in leading.get((organelle, "family"), [])}
-    found = counterparts(importance, organelle)
     return what_goes_with_it(found, words) if found and shares.get(EMBEDDING, 0) >= LEAST_SHARE else ""
+
+
+def _because(found: Counterparts | None, leading: list[Row], words: dict[str, str], blocks: dict[str, str]) -> str:
+    """The block with the largest share; for the embedding, what goes with it, or else the next block."""
+    named = [blocks[row["what"]] for row in leading if EMBEDDING not in row["what"].split()]
+    if leading and EMBEDDING in leading[0]["what"].split() and found and found.features:
+        return words[found.features[0][0]]
+    return named[0] if named else ""
 
 
 def _curves(labels: np.ndarray, probabilities: np.ndarray, calls: np.ndarray) -> Curves:

@@ -42,9 +42,41 @@ def edges(labels: np.ndarray) -> np.ndarray:
     return edge
 
 
+def scale_bar(width: float, pixel_size: float | None) -> tuple[float, str]:
+    """A round length of at most 30 % of a picture, in px of the picture, and its words.
+
+    Parameters
+    ----------
+    width : float
+        Of the picture, px of the field.
+    pixel_size : float or None
+        Of the field, µm; if it is not known, the bar counts px.
+    """
+    unit, words = (pixel_size, "um") if pixel_size else (1.0, "px")
+    most = 0.3 * width * unit
+    power = 10.0 ** np.floor(np.log10(most))
+    length = next(step for step in (5 * power, 2 * power, power) if step <= most)
+    return length / unit, f"{length:g} {words}"
+
+
+def draw_scale_bar(image: np.ndarray, zoom: float, pixel_size: float | None, size: float) -> None:
+    """Draw a white scale bar with its length in the lower right corner, with letters of a size.
+
+    `zoom` is px of the image for each px of the field, `pixel_size` that of the field in µm, or None.
+    """
+    height, width = image.shape[:2]
+    length, words = scale_bar(width / zoom, pixel_size)
+    thick, gap = max(round(6 * size), 2), max(round(16 * size), 4)
+    left, right, bottom = width - gap - round(length * zoom), width - gap, height - gap
+    cv2.rectangle(image, (left - 1, bottom - thick - 1), (right + 1, bottom + 1), BLACK, -1)
+    cv2.rectangle(image, (left, bottom - thick), (right, bottom), WHITE, -1)
+    _write(image, words, (left + right) // 2, bottom - thick - round(22 * size), size, WHITE)
+
+
 def overlay(
-    pixels: np.ndarray, cells: np.ndarray, nuclei: np.ndarray, marked: Set[int], caption: Sequence[str]
-) -> bytes:
+    pixels: np.ndarray, cells: np.ndarray, nuclei: np.ndarray, marked: Set[int], caption: Sequence[str],
+    pixel_size: float | None = None,
+) -> bytes:  # fmt: skip
     """A field with its cells outlined and numbered, as PNG at the field's own size.
 
     Parameters
@@ -56,6 +88,8 @@ def overlay(
         Numbers of the cells to outline thickly in yellow.
     caption : sequence of str
         Lines under the field, in ASCII letters.
+    pixel_size : float or None
+        µm; if it is not known, the scale bar counts px.
     """
     image = in_colour(pixels).clip(0, 255).astype(np.uint8)
     scale = max(max(cells.shape) / _LEGIBLE, 1.0)
@@ -69,6 +103,7 @@ def overlay(
     size = float(np.clip(width / 120, 0.28 * scale, 0.45 * scale))
     for number, (x, y) in middles.items():
         _write(image, str(number), x, y, size, YELLOW if number in marked else WHITE)
+    draw_scale_bar(image, 1.0, pixel_size, 0.45 * scale)
     written = np.vstack([image, _strip(caption, image.shape[1], scale)])
     return cv2.imencode(".png", written)[1].tobytes()
 

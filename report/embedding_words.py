@@ -127,3 +127,11 @@ class LeadingFeatures:
         if np.isnan(value) or not len(known) or known.std() == 0:
             return 0.0
         return float((value - known.mean()) / known.std())
+
+
+def usual_values(background: np.ndarray) -> np.ndarray:
+    """The median of each column of training fields, shape (n_columns,); NaN where none is known."""
+    known = ~np.isnan(background).all(0)
+    usual = np.full(background.shape[1], np.nan)
+    usual[known] = np.nanmedian(background[:, known], axis=0)
+    return usual

@@ -12,13 +12,13 @@ from engine.running.parallel import run_tasks
 from engine.running.progress import progress
 from features.extraction.batches import read_cells
 from features.extraction.recorded import UNRECORDED, Recorded, read_recorded, settings_path
-from features.reading.field_reading import read_field
+from features.reading.field_reading import FieldPixels, read_field_pixels
 from features.reading.mask_files import with_masks
 from features.reading.source import FieldSource
 from features.reading.splits import TRAIN, find_splits, scaled
 from models.fitted import Fitted
 from models.trust.label_errors import examples
-from report.drawing import brightened, edges, in_colour
+from report.drawing import brightened, draw_scale_bar, edges, in_colour
 from report.report_data import PICTURE_SIDE, Picture
 from store.channels import PROTEIN
 from store.run_folder import RunFolder
@@ -28,6 +28,7 @@ EXAMPLES = 3
 
 _QUALITY = 75  # of the JPEG
 _CELLS_ACROSS = 5.5  # of the median area
+_LETTERS = 0.38  # size of the scale bar's
 _OUTLINE = 0.7  # opacity of the white line, so that the signal below stays visible
 
 _log = logging.getLogger(__name__)
@@ -106,15 +107,22 @@ def take_picture(source: FieldSource, field_id: str, settings: PictureSettings) 
     """One field's picture as JPEG; None if the images or masks can no longer be read."""
     try:
         if not settings.outlined:
-            pixels = read_field(source, field_id)
-            return field_id, draw(pixels, np.zeros(pixels.shape[1:], np.int32))
+            field = read_field_pixels(source, field_id)
+            unknown = np.zeros(field.pixels.shape[1:], np.int32)
+            return field_id, draw(field.pixels, unknown, shown_pixel_size(field))
         field, found = read_cells(source, field_id)
     except FieldError:
         return field_id, None
-    return field_id, draw(field.pixels, found.cells)
+    return field_id, draw(field.pixels, found.cells, shown_pixel_size(field))
 
 
-def draw(pixels: np.ndarray, cells: np.ndarray) -> bytes:
+def shown_pixel_size(field: FieldPixels) -> float | None:
+    """The size of the pixels as they were measured, µm; None if it is not known."""
+    size = field.facts.pixel_size
+    return size * field.stored_shape[0] / field.pixels.shape[1] if size else None
+
+
+def draw(pixels: np.ndarray, cells: np.ndarray, pixel_size: float | None = None) -> bytes:
     """The part of a field with most protein, cells outlined in white, and the protein alone below it, as JPEG.
 
     Each stain is stretched to its contrast in that part. It is half as wide as the field, or narrower if cells are
@@ -125,6 +133,8 @@ def draw(pixels: np.ndarray, cells: np.ndarray) -> bytes:
     pixels : ndarray of uint8 or uint16, shape (4, H, W)
     cells : ndarray of int32, shape (H, W)
         Labels.
+    pixel_size : float or None
+        µm, for the scale bar; if it is not known, that counts px.
     """
     top, left, side = _brightest_part(pixels[PROTEIN.index], _side(cells))
     shown, part = pixels[:, top : top + side, left : left + side], cells[top : top + side, left : left + side]
@@ -132,6 +142,7 @@ def draw(pixels: np.ndarray, cells: np.ndarray) -> bytes:
     edge = edges(cv2.resize(part, (PICTURE_SIDE, PICTURE_SIDE), interpolation=cv2.INTER_NEAREST))
     image[edge] = _OUTLINE * 255 + (1 - _OUTLINE) * image[edge]
     alone = cv2.cvtColor(_resized(brightened(shown[PROTEIN.index])), cv2.COLOR_GRAY2BGR)
+    draw_scale_bar(alone, PICTURE_SIDE / side, pixel_size, _LETTERS)
     return cv2.imencode(".jpg", np.vstack([image, alone]), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
 
 

@@ -19,6 +19,7 @@ from features.extraction.batches import read_cells
 from features.reading.source import FieldSource
 from features.segmentation.masks import resized_labels
 from report.drawing import overlay
+from report.galleries import shown_pixel_size
 from report.rows import Row, rows_of
 from store.prediction import PredictionTables, top_cells
 
@@ -62,7 +63,8 @@ def write_drawn(source: FieldSource, drawn: Drawn) -> None:
     """Segment one field again, and write its overlay and its label images, in the size of the field's files."""
     field, found = read_cells(source, drawn.field)
     if drawn.pictures is not None:
-        png = overlay(field.pixels, found.cells, found.nuclei, drawn.marked, drawn.caption)
+        size = shown_pixel_size(field)
+        png = overlay(field.pixels, found.cells, found.nuclei, drawn.marked, drawn.caption, size)
         with whole(drawn.pictures / f"{drawn.field}.png") as temporary:
             temporary.write_bytes(png)
     if drawn.labels is not None:

@@ -23,7 +23,7 @@ from report.rows import Row, rows_of
 from store.matrix import EMBEDDING
 from store.prediction import PredictionFiles, PredictionTables, top_cells
 
-FIELDS_SHOWN, EXPLAINED, REASONS_SHOWN, OTHERS_SHOWN = 5, 3, 3, 3
+FIELDS_SHOWN, EXPLAINED, REASONS_SHOWN, OTHERS_SHOWN, CALLS_SHOWN = 5, 3, 3, 3, 8
 
 _PLAIN_WIDTH = 140
 
@@ -89,8 +89,24 @@ def field_lines(tables: PredictionTables, coverage: float) -> list[str]:
         )  # fmt: skip
     lines = _rendered(table)
     further = len(tables.predictions) - len(rows)
-    more = [f"... and {counted(further, 'field')} more"] if further > 0 else []
+    more = [f"... and {counted(further, 'more field')}", *_all_calls(tables.predictions)] if further > 0 else []
     return [*lines, *more, *_out_of_distribution_lines(tables.predictions)]
+
+
+def _all_calls(predictions: pd.DataFrame) -> list[str]:
+    """How many of all fields are called as what, the most frequent first, and how many sets are no larger than that."""
+    counts = predictions["Called"].explode().value_counts()
+    named = [f"{name} {n}" for name, n in counts.head(CALLS_SHOWN).items()]
+    more = (
+        f" and {counted(len(counts) - len(named), 'other class', 'other classes')}" if len(counts) > len(named) else ""
+    )
+    without = int((predictions["Called"].map(len) == 0).sum())
+    none = f"; {counted(without, 'field')} without a call" if without else ""
+    alone = sum(set(row["Set"]) == set(row["Called"]) for row in rows_of(predictions))
+    return [
+        f"all {len(predictions):,} fields: {', '.join(named) or 'no call'}{more}{none}; in {alone:,} of them the "
+        "prediction set adds nothing to the calls"
+    ]
 
 
 def _out_of_distribution_lines(predictions: pd.DataFrame) -> list[str]:
@@ -115,7 +131,8 @@ def why_lines(tables: PredictionTables) -> list[str]:
             reasons = mine[mine["Organelle"] == organelle].head(REASONS_SHOWN)
             lines.append(f"{row['Id']}, {organelle} {float(row[organelle]):.2f}")
             lines += [f"  {line}" for line in _reasons(reasons)]
-    return lines
+    further = len(tables.predictions) - EXPLAINED
+    return [*lines, f"... reasons of {counted(further, 'more field')} in why.csv"] if further > 0 else lines
 
 
 def _reasons(reasons: pd.DataFrame) -> Iterator[str]:
@@ -130,7 +147,8 @@ def _leading(row: Row) -> str:
     """The feature that is named for a block, with its value."""
     of_embedding = row["Feature"].startswith(f"{row['Compartment']}_{EMBEDDING}_")
     named = Leading(0, row["FeatureInWords"], row["Readable"], pd.isna(row["Readable"]) or not of_embedding)
-    return named.introduced + (f": {_standing(row)}" if named.named else "")
+    cells = f"; see cells {', '.join(row['Cells'])}" if row["Cells"] else ""
+    return named.introduced + (f": {_standing(row)}{cells}" if named.named else "")
 
 
 def _standing(row: Row) -> str:

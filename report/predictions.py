@@ -14,11 +14,11 @@ from models.explanation.local_explanations import explain
 from models.trust.neighbours import add_identical, near_identical_to, nearest
 from models.trust.out_of_distribution import is_out_of_distribution, share_below
 from models.trust.reference_data import ReferenceData, fitted_columns
-from report.embedding_words import LeadingFeatures
+from report.embedding_words import LeadingFeatures, usual_values
 from report.feature_descriptions import block_in_words
 from report.rows import rows_of
 from store.matrix import FieldMatrix, matrix_columns
-from store.prediction import PredictionTables
+from store.prediction import PredictionTables, slivers
 from store.schema import (
     CELL_SCORES,
     MASK_ID,
@@ -37,6 +37,9 @@ from store.shards import Shard
 BLOCKS = 8
 """Blocks of features that are listed for each call."""
 
+CELLS = 3
+"""Cells that are listed for each block, at most."""
+
 
 @dataclass(frozen=True)
 class _Fields:
@@ -49,13 +52,34 @@ class _Fields:
     calls: np.ndarray
 
 
+@dataclass(frozen=True)
+class _Cells:
+    """Cells of new fields: numbers and places, values (n, n_columns) as if each were a field, and their field's row."""
+
+    places: pd.DataFrame
+    values: np.ndarray
+    field: np.ndarray
+
+    def leading(self, field: int, column: int, high: bool) -> tuple[str, ...]:
+        """The numbers of the field's cells with the highest or lowest values of a column, slivers at the border last.
+
+        None if the column does not differ between the cells, as one of the whole field.
+        """
+        mine = np.flatnonzero(self.field == field)
+        values = self.values[mine, column]
+        if len(mine) < 2 or np.isnan(values).all() or np.nanmin(values) == np.nanmax(values):
+            return ()
+        order = np.lexsort((np.nan_to_num(-values if high else values, nan=np.inf), slivers(self.places.iloc[mine])))
+        return tuple(str(self.places["Cell"].iloc[mine[k]]) for k in order[:CELLS] if not np.isnan(values[k]))
+
+
 def interpret_shards(number: int, shards: Sequence[Shard], reference: ReferenceData) -> tuple[int, PredictionTables]:
     """The tables of the fields of some shards; the number is returned for sorting."""
     tables = [read_shard(shard.cells_path, shard.fields_path, reference.columns) for shard in shards]
     fields = _fields(tables, reference)
-    distances = reference.space.distances(fields.values)
+    distances, cells = reference.space.distances(fields.values), _measured_cells(tables, fields, reference)
     return number, PredictionTables(
-        _predictions(fields, distances, reference), _cells(tables, fields, reference), _why(fields, reference),
+        _predictions(fields, distances, reference), _scored(cells, fields, reference), _why(fields, cells, reference),
         _neighbours(fields, distances, reference),
     )  # fmt: skip
 
@@ -83,18 +107,21 @@ def _predictions(fields: _Fields, distances: np.ndarray, reference: ReferenceDat
     return pd.DataFrame(dict(zip(PREDICTIONS, values, strict=True)) | probabilities)
 
 
-def _cells(tables: Sequence[ShardTables], fields: _Fields, reference: ReferenceData) -> pd.DataFrame:
-    """Scores are NaN for organelles that the cell's field is not scored for."""
+def _measured_cells(tables: Sequence[ShardTables], fields: _Fields, reference: ReferenceData) -> _Cells:
     cells = _joined([table.each_cell() for table in tables], reference)
     values = reference.of_new(cells.ids, cells.named(reference.fitted.columns))
-    field = pd.Index(fields.ids).get_indexer(pd.Index(cells.ids))
-    table = _places(cells)
+    return _Cells(_places(cells), values, pd.Index(fields.ids).get_indexer(pd.Index(cells.ids)))
+
+
+def _scored(cells: _Cells, fields: _Fields, reference: ReferenceData) -> pd.DataFrame:
+    """Scores are NaN for organelles that the cell's field is not scored for."""
+    table, field = cells.places.copy(), cells.field
     scored = scored_organelles(fields.probabilities, fields.calls, reference.fitted.trainable)
     for j, name in enumerate(reference.fitted.classes.names):
         table[name] = np.full(len(table), np.nan)
         mine = np.flatnonzero(scored[field, j]) if len(field) else field
         if len(mine):
-            scores = stacked_score(reference.fitted, j, values[mine])
+            scores = stacked_score(reference.fitted, j, cells.values[mine])
             table.loc[mine, name] = above_median(scores, field[mine])
     return table
 
@@ -111,11 +138,12 @@ def _places(cells: FieldMatrix) -> pd.DataFrame:
     return table.assign(**{MASK_ID: cells.metadata[METADATA_MASK_ID]}) if METADATA_MASK_ID in cells.metadata else table
 
 
-def _why(fields: _Fields, reference: ReferenceData) -> pd.DataFrame:
+def _why(fields: _Fields, cells: _Cells, reference: ReferenceData) -> pd.DataFrame:
     fitted, rows = reference.fitted, []
     columns = fitted_columns(fitted, reference.columns)
     described, blocks = rows_of(columns), block_names(columns)
     leading = LeadingFeatures(columns, reference.background.values, reference.counterparts)
+    usual = usual_values(reference.background.values)
     for j in np.flatnonzero(fields.calls.any(0) & fitted.trainable):
         mine, name = np.flatnonzero(fields.calls[:, j]), fitted.classes.names[j]
         found = explain(fitted, int(j), fields.values[mine], blocks, reference.background)
@@ -123,10 +151,12 @@ def _why(fields: _Fields, reference: ReferenceData) -> pd.DataFrame:
             for rank, (_, log_odds, c) in enumerate(found.largest(k, BLOCKS), start=1):
                 block = [described[c][part] for part in ("compartment", "family", "channels")]
                 leads = leading.of(name, c, log_odds, fields.values[i])
+                value = fields.values[i, leads.column]
+                highest = cells.leading(int(i), leads.column, bool(value >= usual[leads.column])) if leads.named else ()
                 rows.append((
                     fields.ids[i], name, rank, block_in_words(*block), *block, log_odds,
                     "for" if log_odds > 0 else "against", described[leads.column]["name"], leads.words,
-                    fields.values[i, leads.column], leads.readable,
+                    value, leads.readable, highest,
                 ))  # fmt: skip
     return pd.DataFrame(rows, columns=list(WHY)).sort_values("Id", kind="stable", ignore_index=True)
 

@@ -92,7 +92,16 @@ def _joined(table: pd.DataFrame) -> pd.DataFrame:
     })  # fmt: skip
 
 
+def slivers(cells: pd.DataFrame) -> pd.Series:
+    """Which cells of one field are cut by its border to less than half of the median area."""
+    return cells["AtBorder"].astype(bool) & (cells["Area"] < cells["Area"].median() / 2)
+
+
 def top_cells(cells: pd.DataFrame, organelle: str, n: int) -> list[int]:
-    """The numbers of at most n cells of one field, highest score first; all score above the field's median cell."""
-    above = cells[cells[organelle] > 0].sort_values(organelle, ascending=False, kind="stable")
+    """The numbers of at most n cells of one field, highest score first; all score above the field's median cell.
+
+    Slivers at the border come after the others: little of them can be seen.
+    """
+    above = cells.assign(sliver=slivers(cells))[cells[organelle] > 0]
+    above = above.sort_values(["sliver", organelle], ascending=[True, False], kind="stable")
     return [int(number) for number in above["Cell"].head(n)]

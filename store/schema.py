@@ -71,13 +71,15 @@ MASK_ID = "MaskId"
 
 WHY = (
     "Id", "Organelle", "Rank", "Block", "Compartment", "Family", "Channels", "LogOdds", "Direction", "Feature",
-    "FeatureInWords", "Value", "Readable",
+    "FeatureInWords", "Value", "Readable", "Cells",
 )  # fmt: skip
 """why.csv: one row a call and block of features; then `PERCENTILE`. Block: the block in words. Rank: 1 for the block
 that moves the call most. LogOdds: what the block adds to the call's log-odds. Value: the field's value of Feature, the
 block's leading feature; in standard deviations of its plate if the fit normalises by plates. For the embedding, Feature
 is a classical feature that goes with it, if there is one, and Readable the share of what the embedding adds to the
-class that all classical features explain; empty for other blocks, and if importances were not measured."""
+class that all classical features explain; empty for other blocks, and if importances were not measured. Cells: the
+numbers of the cells with the highest values of Feature, or with the lowest where the field's value is below the median
+of training fields; empty for features of the whole field."""
 
 PERCENTILE = "Percentile"
 """The last column of why.csv: the percentile of Value among the training fields."""
@@ -85,7 +87,7 @@ PERCENTILE = "Percentile"
 NEIGHBOURS = ("Id", "Rank", "Neighbour", "Labels", "Distance", "FartherThan", "NearIdentical")
 """neighbours.csv: one row a new field and one of the training fields nearest to it."""
 
-SEPARATORS = {"Called": "; ", "Set": "; ", "Labels": "; ", "Channels": " "}
+SEPARATORS = {"Called": "; ", "Set": "; ", "Labels": "; ", "Channels": " ", "Cells": " "}
 """Columns of csv files that hold several names: tuples in memory, joined only when the file is written."""
 
 FAILURES = ("Id", "path", "stage", "error")

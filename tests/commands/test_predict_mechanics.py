@@ -147,6 +147,12 @@ def test_each_call_has_its_reasons_the_largest_first(planted):
         assert (np.diff(rows["LogOdds"].abs()) <= 0).all()
         assert list(rows["Rank"]) == list(range(1, len(rows) + 1))
         assert ((rows["LogOdds"] > 0) == (rows["Direction"] == "for")).all()
+        known = set(planted.cells.loc[planted.cells["Id"] == rows["Id"].iloc[0], "Cell"])
+        of_field = rows["Feature"].str.startswith("Image_")
+        assert rows.loc[of_field, "Cells"].isna().all()
+        assert rows.loc[~of_field, "Cells"].notna().all()
+        for cells in rows.loc[~of_field, "Cells"]:
+            assert set(map(int, str(cells).split())) <= known
     row = planted.why.iloc[0]
     assert row["Percentile"] == pytest.approx(percentile(row["Value"], training.named([row["Feature"]])[:, 0]), abs=4)
 

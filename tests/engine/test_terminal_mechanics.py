@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import cli
-from engine.terminal import messages_on_stderr
+from engine.command_line import command_line
+from engine.terminal import fitted, messages_on_stderr
 
 ROOT = Path(__file__).resolve().parents[2]
 PRINT = "import cli, sys, pipeline; pipeline.submit = {}; sys.exit(cli.main(['submit', '--json']))"
@@ -48,3 +49,19 @@ def test_a_stream_that_is_no_terminal_is_left_alone(monkeypatch):
     with messages_on_stderr(["models"]):
         sys.stdout.write("→\n")
     assert sys.stdout.getvalue() == "→\n"
+
+
+@pytest.mark.parametrize("columns", [80, 120, 200])
+def test_prose_is_wrapped_between_words_on_a_terminal_and_commands_stay_whole(monkeypatch, columns):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    line = "    mainly: " + "a-long-word of the protein " * 20
+    lines = fitted(line).splitlines()
+    assert len(lines) > 1
+    assert max(map(len, lines)) <= columns
+    assert [len(one) - len(one.lstrip()) for one in lines] == [4, *[6] * (len(lines) - 1)]
+    assert " ".join(" ".join(lines).split()) == line.strip()
+    command = f"again: {command_line('importances', 'x' * 300)}"
+    assert fitted(command) == command
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: False, raising=False)
+    assert fitted(line) == line

@@ -2,9 +2,11 @@
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
-from report.drawing import CYAN, WHITE, YELLOW, _middles, overlay
+from report.drawing import CYAN, WHITE, YELLOW, _middles, overlay, scale_bar
+from store.prediction import top_cells
 
 
 @pytest.fixture
@@ -73,3 +75,34 @@ def test_large_fields_get_larger_letters_and_lines(labels):
 
 def test_a_field_without_cells_is_drawn(labels):
     assert drawn([np.zeros_like(image) for image in labels]).shape[1] == 240
+
+
+@pytest.mark.parametrize(
+    ("width", "size", "length", "words"),
+    [
+        (512, 0.08, 125, "10 um"),
+        (2048, 0.325, 100 / 0.325, "100 um"),
+        (512, None, 100, "100 px"),
+        (700, 0.1, 200, "20 um"),
+    ],
+)
+def test_a_scale_bar_is_a_round_length_of_at_most_a_third(width, size, length, words):
+    assert scale_bar(width, size) == (pytest.approx(length), words)
+
+
+def test_the_scale_bar_is_drawn_as_long_as_it_says(labels):
+    wide = [np.pad(image, ((0, 312), (0, 272))) for image in (np.zeros_like(one) for one in labels)]
+    pixels = np.zeros((4, 512, 512), np.uint8)
+    image = cv2.imdecode(np.frombuffer(overlay(pixels, *wide, set(), (), 0.1), np.uint8), cv2.IMREAD_COLOR)
+    rows = (image == WHITE).all(2).sum(1)
+    assert rows.max() == 100 + 1  # 10 µm, both ends drawn
+    assert not image[:400].any()
+
+
+def test_border_slivers_come_after_cells_that_are_seen():
+    cells = pd.DataFrame({
+        "Cell": [1, 2, 3, 4, 5], "Area": [900, 1000, 40, 1100, 800], "AtBorder": [False, False, True, True, False],
+        "Golgi": [0.4, 0.9, 2.0, 1.5, -1.0],
+    })  # fmt: skip
+    assert top_cells(cells, "Golgi", 3) == [4, 2, 1]
+    assert top_cells(cells, "Golgi", 9) == [4, 2, 1, 3]

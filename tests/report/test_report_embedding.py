@@ -24,5 +24,5 @@ def test_the_card_says_it_where_the_embedding_has_a_part_in_the_calls(share, sai
     others = data.importance[own & (data.importance["level"] == "family")].index
     importance = pd.concat([data.importance.drop(index=others), added], ignore_index=True)
     card = next(card for card in make_cards(replace(data, importance=importance)) if card.organelle == first)
-    expected = f"it rises with {columns_in_words(data.columns)[name]} (41\u00a0% alone)."
+    expected = f"it rises with {columns_in_words(data.columns.drop(columns='pool'))[name]} (41\u00a0% alone)."
     assert any(sentence.endswith(expected) and "62\u00a0% ± 4" in sentence for sentence in card.sentences) == said
