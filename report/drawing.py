@@ -11,6 +11,7 @@ WHITE, CYAN, YELLOW, BLACK = (255, 255, 255), (255, 190, 80), (60, 225, 255), (0
 """Blue, green, red. Cell outlines are white; nuclei light blue; cells with the highest scores for a call yellow."""
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
+_LEAST_WIDTH, _MOST_ZOOM = 40, 3  # px of a cell that a number fits into
 _LEGIBLE = 512  # px: letters grow with the field beyond this size
 
 
@@ -77,7 +78,7 @@ def overlay(
     pixels: np.ndarray, cells: np.ndarray, nuclei: np.ndarray, marked: Set[int], caption: Sequence[str],
     pixel_size: float | None = None,
 ) -> bytes:  # fmt: skip
-    """A field with its cells outlined and numbered, as PNG at the field's own size.
+    """A field with its cells outlined and numbered, as PNG at the field's own size, or enlarged where cells are small.
 
     Parameters
     ----------
@@ -91,21 +92,37 @@ def overlay(
     pixel_size : float or None
         µm; if it is not known, the scale bar counts px.
     """
-    image = in_colour(pixels).clip(0, 255).astype(np.uint8)
-    scale = max(max(cells.shape) / _LEGIBLE, 1.0)
+    zoom = _zoom(cells)
+    image = _enlarged(in_colour(pixels).clip(0, 255).astype(np.uint8), zoom)
+    cells, nuclei = _enlarged(cells, zoom), _enlarged(nuclei, zoom)
+    scale = max(max(cells.shape) / _LEGIBLE / np.sqrt(zoom), 1.0)
     image[edges(nuclei)] = CYAN
     thick, thin = round(2 * scale), round(scale)
     image[_thickened(edges(cells), thin)] = WHITE
     own = np.where(np.isin(cells, list(marked)), cells, 0)
     image[_thickened(edges(own), thick + thin)] = YELLOW
     middles = _middles(cells)
-    width = np.sqrt(np.count_nonzero(cells) / max(len(middles), 1))  # of a cell, about
-    size = float(np.clip(width / 120, 0.28 * scale, 0.45 * scale))
+    size = float(np.clip(_width(cells) / 120, 0.28 * scale, 0.45 * scale))
     for number, (x, y) in middles.items():
         _write(image, str(number), x, y, size, YELLOW if number in marked else WHITE)
-    draw_scale_bar(image, 1.0, pixel_size, 0.45 * scale)
+    draw_scale_bar(image, zoom, pixel_size, 0.45 * scale)
     written = np.vstack([image, _strip(caption, image.shape[1], scale)])
     return cv2.imencode(".png", written)[1].tobytes()
+
+
+def _width(cells: np.ndarray) -> float:
+    """Of a cell, about, px."""
+    return float(np.sqrt(np.count_nonzero(cells) / max(len(np.unique(cells)) - 1, 1)))
+
+
+def _zoom(cells: np.ndarray) -> int:
+    """How many times a field is enlarged, so that numbers fit into its cells."""
+    width = _width(cells)
+    return min(int(np.ceil(_LEAST_WIDTH / width)), _MOST_ZOOM) if width else 1
+
+
+def _enlarged(image: np.ndarray, zoom: int) -> np.ndarray:
+    return image.repeat(zoom, axis=0).repeat(zoom, axis=1)
 
 
 def brightened(plane: np.ndarray) -> np.ndarray:

@@ -106,3 +106,13 @@ def test_border_slivers_come_after_cells_that_are_seen():
     })  # fmt: skip
     assert top_cells(cells, "Golgi", 3) == [4, 2, 1]
     assert top_cells(cells, "Golgi", 9) == [4, 2, 1, 3]
+
+
+def test_a_field_of_many_small_cells_is_enlarged_and_its_scale_bar_with_it():
+    cells = np.kron(np.arange(1, 257).reshape(16, 16), np.ones((20, 20), int)).astype(np.int32)
+    image = drawn([cells, np.zeros_like(cells)], caption=())
+    assert image.shape[1] == 2 * 320
+    bar = np.zeros((4, 320, 320), np.uint8)
+    empty = [np.where(cells == 1, 1, 0).astype(np.int32), np.zeros_like(cells)]
+    rows = (drawn(empty, caption=(), pixels=bar)[200:] == WHITE).all(2).sum(1)
+    assert rows.max() == 2 * 50 + 1
