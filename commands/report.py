@@ -14,10 +14,14 @@ from engine.outcome import Outcome
 from models.explanation.importance import ImportanceSettings
 from models.fitted import Fitted, read_fitted_fields
 from report.galleries import take_pictures
+from report.plate_maps import Wells
 from report.report_data import Failure, ReportData
 from store.csv_results import read_results
-from store.matrix import FieldMatrix
+from store.matrix import FieldMatrix, read_hashes
+from store.places import read_places
 from store.run_folder import RunFolder, read_config
+from store.schema import METADATA_ID
+from store.untrusted_input import read_numbers
 
 
 def report_run(folder: RunFolder, fitted: Fitted, data: Path, masks: Path | None, workers: int, quiet: bool) -> Path:
@@ -46,7 +50,7 @@ def report_run(folder: RunFolder, fitted: Fitted, data: Path, masks: Path | None
 
     matrix = read_fitted_fields(folder, fitted)
     importance = importance_of(folder, fitted, lambda: matrix, ImportanceSettings(workers=workers), quiet)
-    failures, cells = _failures(folder), _cells(matrix)
+    failures, cells = _failures(folder), _cells(folder, matrix)
     content = ReportData(
         name=f"Report of {folder.root.name}",
         simulated=_simulated(folder, f"Run {folder.command('fit', data)} again."),
@@ -68,15 +72,31 @@ def report_run(folder: RunFolder, fitted: Fitted, data: Path, masks: Path | None
         duplicates=read_duplicates(folder),
         cells=cells,
         failures=failures,
+        wells=_wells(folder, data, fitted.ids),
         pictures=take_pictures(folder, data, masks, fitted, workers, quiet),
     )
     return write_report(folder.report, content)
 
 
-def _cells(matrix: FieldMatrix) -> np.ndarray | None:
-    """Cells of each field, if they were counted."""
+def _wells(folder: RunFolder, data: Path, ids: tuple[str, ...]) -> Wells | None:
+    """Where the fields are on plates: from the user's table or the images' names; None if no well is known."""
+    places = read_places(data if data.is_dir() else None, folder.measured("train"), ids)
+    well = places.find("well")
+    if well is None:
+        return None
+    plate = places.find("plate")
+    return Wells(places.columns[plate] if plate else ("",) * len(ids), places.columns[well])
+
+
+def _cells(folder: RunFolder, matrix: FieldMatrix) -> np.ndarray | None:
+    """Cells of each field, if they were counted: as measured, also where the fit normalises features by plates."""
     count = (matrix.columns["family"] == "Count") & (matrix.columns["feature"] == "Cells")
-    return matrix.values[:, int(np.flatnonzero(count)[0])] if count.any() else None
+    if not count.any():
+        return None
+    path = folder.matrix("train")
+    numbers = read_numbers(path, [matrix.columns["name"][count].iloc[0]])[:, 0]
+    of_field = dict(zip(read_hashes(path)[METADATA_ID], numbers, strict=True))
+    return np.array([of_field[field] for field in matrix.ids], np.float32)
 
 
 def _facts(fitted: Fitted, cells: np.ndarray | None, n_failed: int) -> dict[str, str]:

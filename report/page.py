@@ -17,6 +17,7 @@ from models.data.trainability import why_not_trainable
 from report.cards import make_cards
 from report.figures import fold_figure
 from report.importance_plot import CHANNEL_COLOURS, heat_map, svg
+from report.plate_maps import MOST_PLATES, draw_plates, plate_maps
 from report.report_data import PICTURE_SIDE, ReportData
 from report.rows import Row, rows_of
 from report.score_words import what_it_is
@@ -24,8 +25,8 @@ from report.summary import in_short
 
 N_LABEL_ERRORS, N_LISTED = 25, 50
 _SECTIONS = (
-    "short", "data", "scores", "leaderboard", "why", "cards", "label-errors", "duplicates", "failures", "words", "find",
-    "found",
+    "short", "data", "plates", "scores", "leaderboard", "why", "cards", "label-errors", "duplicates", "failures",
+    "words", "find", "found",
 )  # fmt: skip
 _HERE = Path(__file__).parent
 
@@ -75,6 +76,7 @@ def _view(data: ReportData) -> dict[str, Any]:
         "folds": _folds(data),
         "cards": make_cards(data),
         "fold_figure": Markup(svg(fold_figure(data.classes, data.labels, data.fold, data.cells), "folds")),
+        "plates": _plates(data),
         "heat_map": Markup(svg(heat_map(data.importance), "families")) if learnt else "",
         "label_errors": {kind: data.label_errors[data.label_errors["kind"] == kind] for kind in ("missing", "wrong")},
         "n_label_errors": N_LABEL_ERRORS,
@@ -115,6 +117,19 @@ def _folds(data: ReportData) -> list[dict[str, Any]]:
             "organelles": int(data.labels[mine].any(0).sum()),
         })  # fmt: skip
     return out
+
+
+def _plates(data: ReportData) -> dict[str, Any] | None:
+    """The figure of the first plates by name, and how many are not drawn; None where no wells are known."""
+    if data.wells is None:
+        return None
+    mistakes = np.where(data.scored, (data.calls != data.labels)[:, data.trainable].sum(1), np.nan)
+    cells = np.full(len(data.ids), np.nan) if data.cells is None else data.cells
+    maps = plate_maps(data.wells, cells, mistakes)
+    if not maps:
+        return None
+    figure = Markup(svg(draw_plates(maps[:MOST_PLATES]), "plates"))
+    return {"figure": figure, "shown": min(len(maps), MOST_PLATES), "more": max(len(maps) - MOST_PLATES, 0)}
 
 
 def _score(value: float | None, digits: int = 3) -> str:

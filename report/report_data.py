@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from report.plate_maps import Wells
 from store.classes import Classes
 
 PICTURE_SIDE = 224
@@ -78,6 +79,8 @@ class ReportData:
     failures : tuple of Failure
     pictures : mapping of int to tuple of Picture
         By organelle.
+    wells : Wells or None
+        Where the fields are on plates, if that is known.
     """
 
     name: str
@@ -101,6 +104,7 @@ class ReportData:
     cells: np.ndarray | None = None
     failures: tuple[Failure, ...] = ()
     pictures: Mapping[int, tuple[Picture, ...]] = field(default_factory=dict)
+    wells: Wells | None = None
 
     @property
     def scored(self) -> np.ndarray:

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from lab_plates import CLASSES, write_plates
 
@@ -63,4 +64,7 @@ def test_the_new_plate_gets_calls_reasons_and_pictures(walked):
 def test_the_report_speaks_of_the_labs_classes(walked):
     page = (walked.run / "report.html").read_text(encoding="utf-8")
     assert "Which of 6 classes" in page
+    assert 'id="plates"' in page
+    n_cells = sum(pq.read_metadata(path).num_rows for path in (walked.run / "features/cells").glob("train-*.parquet"))
+    assert f"<dt>cells</dt><dd>{n_cells}</dd>" in page, "counts are not normalised by plates"
     assert all(name in page for name in CLASSES)
