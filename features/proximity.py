@@ -73,8 +73,8 @@ def measure(cells: Cells) -> np.ndarray:
     xp = cells.device.xp
     unit = cells.nucleus_diameter[cells.field]
     parts = [_membranes(cells, unit), _rim(cells, unit)]
-    planes = _planes(cells)
-    parts += [_near_bright(cells, planes, landmark, unit) for landmark in (1, 2)]
+    planes, cytoplasm = cells.planes(_CHANNELS), cells.cytoplasm_labels
+    parts += [_near_bright(cells, cytoplasm, planes, landmark, unit) for landmark in (1, 2)]
     parts += [_alignments(cells, planes, unit), _peaks(cells, unit)]
     values = xp.concatenate(parts, axis=1)
     return xp.where(xp.isnan(unit)[:, None], xp.nan, values).astype(xp.float32)
@@ -91,11 +91,6 @@ def _sums(cells: Cells, compartment: str, distances: np.ndarray, edges: np.ndarr
 
 def _values(cells: Cells, compartment: str) -> tuple[np.ndarray, ...]:
     return tuple(cells.values(compartment, channel) for channel in _CHANNELS)
-
-
-def _planes(cells: Cells) -> np.ndarray:
-    """The three channels, (n_fields, 3, H, W)."""
-    return cells.device.xp.ascontiguousarray(cells.pixels[:, [channel.index for channel in _CHANNELS]])
 
 
 def _edges(edges: tuple[float, ...], unit: np.ndarray, xp: ModuleType) -> np.ndarray:
@@ -121,13 +116,15 @@ def _rim(cells: Cells, unit: np.ndarray) -> np.ndarray:
     return xp.concatenate([_shares_and_levels(sums, xp).reshape(cells.n, 24), rim_contrast], axis=1)
 
 
-def _near_bright(cells: Cells, planes: np.ndarray, landmark: int, unit: np.ndarray) -> np.ndarray:
+def _near_bright(
+    cells: Cells, cytoplasm: np.ndarray, planes: np.ndarray, landmark: int, unit: np.ndarray
+) -> np.ndarray:  # fmt: skip
     """Bands of distance to a landmark's brightest quarter of the cytoplasm, of the two other channels."""
     xp = cells.device.xp
     reach = xp.nan_to_num(_REACH * unit, nan=1).astype(np.float32)
     edges = (unit[:, None] * xp.asarray(BRIGHT)).astype(np.float32)
     sums, weighted = cells.device.kernels.landmarks.bright_sums(
-        planes, landmark, BRIGHT_SHARE, cells.field, cells.boxes, cells.cytoplasm_labels, edges, reach
+        planes, landmark, BRIGHT_SHARE, cells.field, cells.boxes, cytoplasm, edges, reach
     )
     others = [c for c in range(3) if c != landmark]
     zones = _shares_and_levels(sums, xp)[:, :, others].reshape(cells.n, 16)

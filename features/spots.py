@@ -22,6 +22,7 @@ BANDS = ("fine", "coarse")
 NOISE = 4  # a spot's response exceeds this multiple of the band's noise (its swing below zero),
 PROMINENCE = 0.25  # exceeds the brightest pixel around it by this share of itself, which the side of a step does not,
 CONTRAST = 0.05  # and exceeds this share of the mean of its compartment
+LARGE = 2**22  # px of the crops of a field whose stains are smoothed one after the other
 COUNTED = ("Count", "Density", "Excess", "MeanContrast", "MeanNucleusDistance")
 SPACED = ("NearestDistance", "Regularity")  # of spots in one compartment
 WHERE = ("ShareInNucleus", "MeanBorderDistance", "ContrastVariation")
@@ -48,7 +49,7 @@ def columns() -> tuple[Column, ...]:
 def measure(cells: Cells) -> np.ndarray:
     """Measure the family; float32, shape (n_cells, n_columns)."""
     xp = cells.device.xp
-    crops = pack_crops(cells, {PROTEIN: 0, MICROTUBULES: 1})
+    crops, tubules = _crops_and_tubules(cells)
     unit = cells.nucleus_diameter[cells.field]
     centres = cells.device.kernels.neighbours.centres(cells.cell_labels, cells.nucleus_labels, cells.field, cells.boxes)
     out = []
@@ -58,15 +59,27 @@ def measure(cells: Cells) -> np.ndarray:
             points, noise = find_maxima(PROTEIN, k, PROMINENCE, crops, cells)
             out += _spots(points, noise, levels, crops, cells)
             out += _brightest(points, levels["Cells"], centres, cells)[0]
-        points, _ = find_maxima(MICROTUBULES, 1, PROMINENCE, crops, cells)
         level = cells.mean_level("Cells", MICROTUBULES)
-        found, first = _brightest(points, level, centres, cells)
+        found, first = _brightest(tubules, level, centres, cells)
         out += found
-        middle, coarse = (crops.smooth[PROTEIN][scale][points.packed] for scale in (1, 2))
+        middle, coarse = (crops.smooth[PROTEIN][scale][tubules.packed] for scale in (1, 2))
         out += [*(values_at(first, (middle, middle - coarse), xp) / levels["Cells"])]
         out += measure_objects(crops, PROTEIN, cells, centres, unit)
     values = xp.stack(out, axis=1)
     return xp.where(xp.isfinite(values), values, xp.nan).astype(np.float32)
+
+
+def _crops_and_tubules(cells: Cells) -> tuple[PackedCrops, Points]:
+    """The protein's crops, and the microtubules' coarse maxima.
+
+    The crops of a large field take 200 MB if both stains are smoothed at once: then one comes after the other, at the
+    cost of the masks' smoothing.
+    """
+    if len(cells.pixels) == 1 and cells.n_crop_pixels > LARGE:
+        tubules, _ = find_maxima(MICROTUBULES, 1, PROMINENCE, pack_crops(cells, {MICROTUBULES: 1}), cells)
+        return pack_crops(cells, {PROTEIN: 0}), tubules
+    crops = pack_crops(cells, {MICROTUBULES: 1, PROTEIN: 0})
+    return crops, find_maxima(MICROTUBULES, 1, PROMINENCE, crops, cells)[0]
 
 
 def _spots(

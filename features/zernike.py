@@ -47,8 +47,7 @@ def measure(cells: Cells, stains: tuple[Channel, ...] = CHANNELS) -> np.ndarray:
     for compartment, channels in _measured(stains):
         labels = cells.labels(compartment)
         field, boxes = cells.places(compartment)
-        planes = cells.pixels[:, [channel.index for channel in channels]]
-        moments = cells.device.kernels.zernike.disc_moments(planes, labels, field, boxes, DEGREE)
+        moments = cells.device.kernels.zernike.disc_moments(cells.planes(channels), labels, field, boxes, DEGREE)
         magnitudes = ratio(abs(moments @ to_zernike), moments[:, :, :1], xp)
         out += [magnitudes[:, :-1].reshape(cells.n, len(channels) * len(ORDERS)), magnitudes[:, -1, 1:]]
     return xp.concatenate(out, axis=1).astype(np.float32)

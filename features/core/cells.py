@@ -1,5 +1,6 @@
 """A batch of fields with their cells: labels, compartments, pixel lists, distance maps; each made once and shared."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -63,9 +64,9 @@ class Cells:
         """Number of cells in the batch."""
         return len(self.field)
 
-    @cached_property
+    @property
     def cytoplasm_labels(self) -> np.ndarray:
-        """Label image of the cells without their nuclei, int32, shape (n_fields, H, W)."""
+        """Label image of the cells without their nuclei, int32, shape (n_fields, H, W). Made anew each time."""
         return self.device.xp.where(self.nucleus_labels > 0, 0, self.cell_labels)
 
     def labels(self, compartment: str) -> np.ndarray:
@@ -104,6 +105,12 @@ class Cells:
     def plane(self, channel: Channel) -> np.ndarray:
         """The channel's pixels over the batch, flat: `plane(c)[region.positions]` are the values of a region."""
         return self.device.xp.ascontiguousarray(self.pixels[:, channel.index]).ravel()
+
+    def planes(self, channels: Iterable[Channel]) -> np.ndarray:
+        """The pixels of some channels, (n_fields, n_channels, H, W), in one piece; copied only where needed."""
+        index = [channel.index for channel in channels]
+        neighbours = slice(index[0], index[-1] + 1) if index and np.all(np.diff(index) == 1) else index
+        return self.device.xp.ascontiguousarray(self.pixels[:, neighbours])
 
     def values(self, compartment: str, channel: Channel) -> np.ndarray:
         """The channel's values at a compartment's pixels, grouped by cell like `regions[compartment].positions`."""

@@ -40,7 +40,7 @@ def pack_crops(cells: Cells, finest: dict[Channel, int]) -> PackedCrops:
     parts = kernels.pack_parts(*labels, cells.field, cells.boxes, starts, cells.n_crop_pixels)
     unit = xp.where(xp.isfinite(cells.nucleus_diameter), cells.nucleus_diameter, 0)
     reach = xp.stack([xp.maximum(xp.rint(share * unit), least) for share, least in SCALES], axis=1).astype(np.int64)
-    planes = cells.pixels[:, [channel.index for channel in finest]]
+    planes = cells.planes(finest)
     first = xp.asarray(list(finest.values()))
     smooth = kernels.local_means(planes, parts, starts, cells.field, cells.boxes, reach, first)
     return PackedCrops(starts, parts, reach, dict(zip(finest, smooth)))

@@ -156,16 +156,20 @@ def _refused(error: FieldError) -> Row:
 
 
 def batches(fields: Iterable[ReadField], device: Device) -> Iterator[list[ReadField]]:
-    """Gather fields that follow each other into batches of one size and type, as large as fit."""
+    """Gather fields that follow each other into batches of one size and type, as large as fit.
+
+    A full batch is measured before another field is read: a field of 3072 px and its labels have 150 MB.
+    """
     batch: list[ReadField] = []
     for field in fields:
-        if batch:
-            first = batch[0].pixels
-            full = (len(batch) + 1) * first[0].size > device.batch_pixels
-            if full or (field.pixels.shape, field.pixels.dtype) != (first.shape, first.dtype):
-                yield batch
-                batch = []
+        first = batch[0].pixels if batch else field.pixels
+        if (field.pixels.shape, field.pixels.dtype) != (first.shape, first.dtype):
+            yield batch
+            batch = []
         batch.append(field)
+        if (len(batch) + 1) * field.pixels[0].size > device.batch_pixels:
+            yield batch
+            batch = []
     if batch:
         yield batch
 
@@ -204,9 +208,9 @@ def launch(batch: list[ReadField], settings: ExtractSettings, device: Device) ->
     height, width = cells.cell_labels.shape[1:]
     top, left, bottom, right = cells.boxes.T
     at_border = (top == 0) | (left == 0) | (bottom == height) | (right == width)
-    values = measure_families(cells, all_columns=settings.all_columns)
-    if settings.network is not None:
-        values = device.xp.concatenate([values, embed_cells(cells, settings.network)], axis=1)
+    # the network needs much memory, and what the families share is not made yet
+    embedded = [] if settings.network is None else [embed_cells(cells, settings.network)]
+    values = device.xp.concatenate([measure_families(cells, all_columns=settings.all_columns), *embedded], axis=1)
     of_cells = (cells.field, cells.centroids("Cells"), at_border, values)
     return Launched(batch, (*of_cells, (cells.cell_labels > 0).sum(axis=(1, 2)), cells.nucleus_diameter))
 

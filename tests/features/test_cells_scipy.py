@@ -7,6 +7,7 @@ from painting import paint_cells
 from scipy.ndimage import distance_transform_edt
 
 from features.core.cells import Cells, make_cells
+from store.channels import CHANNELS, ER, MICROTUBULES, PROTEIN
 
 
 def inside(mask: np.ndarray) -> np.ndarray:
@@ -29,6 +30,17 @@ def assert_maps_are_scipys(cells: Cells) -> None:
 
 def test_painted_cells(painted):
     assert_maps_are_scipys(painted)
+
+
+def test_planes_of_some_channels_are_copied_only_where_needed(rng):
+    one, two = (paint_cells(rng, n_fields=n) for n in (1, 2))
+    for cells in (one, two):
+        for channels in ((PROTEIN,), (MICROTUBULES, PROTEIN), (PROTEIN, MICROTUBULES), (PROTEIN, ER), CHANNELS, ()):
+            planes = cells.planes(channels)
+            assert planes.flags.c_contiguous
+            np.testing.assert_array_equal(planes, cells.pixels[:, [channel.index for channel in channels]])
+    assert np.shares_memory(one.planes((PROTEIN,)), one.pixels)
+    assert np.shares_memory(one.planes((MICROTUBULES, PROTEIN)), one.pixels)
 
 
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.9])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from mosaics import mosaic_cells
+from painting import paint_cells
 from scipy import ndimage
 from scipy.spatial import cKDTree
 from skimage.feature import blob_log
@@ -99,6 +100,13 @@ def test_a_pair_of_centrosomes(device):
     assert got["Cells_BrightestNucleusDistance_Protein_fine"] * UNIT == pytest.approx(6, abs=1)
     assert got["Cells_BrightestCentreDistance_Protein_fine"] * UNIT == pytest.approx(28, abs=0.1)
     assert got["Cells_BrightestContrast_Protein_fine"] > 1
+
+
+def test_a_large_field_gives_the_same_one_stain_after_the_other(rng, device, monkeypatch):
+    cells = paint_cells(rng, n_fields=1)
+    before = spots.measure(cells)
+    monkeypatch.setattr(spots, "LARGE", 0)
+    assert spots.measure(cells).tobytes() == before.tobytes()
 
 
 def test_the_protein_at_the_organising_centre(device):

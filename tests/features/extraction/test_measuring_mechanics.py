@@ -9,6 +9,7 @@ import pytest
 
 from commands import extract as extraction
 from features.core.device import open_device
+from features.extraction.batches import ReadField, batches
 from features.extraction.measuring import measure_shard, measure_shards
 from features.extraction.settings import ExtractSettings
 from features.reading.fields import find_fields
@@ -48,6 +49,24 @@ def test_tables_are_those_of_one_field_after_the_other(images, tmp_path):
         numbers = [name for name in a if not name.startswith("Metadata_")]
         np.testing.assert_allclose(b[numbers], a[numbers], rtol=2e-5, atol=1e-6)
         np.testing.assert_array_equal(b[["Metadata_X", "Metadata_Y"]], a[["Metadata_X", "Metadata_Y"]])
+
+
+def test_a_full_batch_is_measured_before_another_field_is_read():
+    """A large field that waits for its turn would double the memory of a worker."""
+    sizes, read = [4, 4, 4, 6, 4], []
+
+    def fields():
+        for side in sizes:
+            read.append(side)
+            yield ReadField({}, np.zeros((4, side, side), np.uint8))
+
+    device, found = open_device("cpu"), []
+    for batch in batches(fields(), device):
+        found.append((len(batch), len(read)))
+    assert found == [(1, 1), (1, 2), (1, 3), (1, 4), (1, 5)]
+    read.clear()
+    pairs = [len(batch) for batch in batches(fields(), replace(device, batch_pixels=2 * 4 * 4))]
+    assert pairs == [2, 1, 1, 1]
 
 
 def test_an_error_in_a_thread_comes_out(images, tmp_path, monkeypatch):
