@@ -14,6 +14,7 @@ from engine.outcome import Outcome
 from models.explanation.importance import ImportanceSettings
 from models.fitted import Fitted, read_fitted_fields
 from report.galleries import take_pictures
+from report.leading_cells import leading_reasons
 from report.plate_maps import Wells
 from report.report_data import Failure, ReportData
 from store.csv_results import read_results
@@ -51,6 +52,7 @@ def report_run(folder: RunFolder, fitted: Fitted, data: Path, masks: Path | None
     matrix = read_fitted_fields(folder, fitted)
     importance = importance_of(folder, fitted, lambda: matrix, ImportanceSettings(workers=workers), quiet)
     failures, cells = _failures(folder), _cells(folder, matrix)
+    reasons = leading_reasons(importance, matrix, fitted.labels, fitted.classes.names)
     content = ReportData(
         name=f"Report of {folder.root.name}",
         simulated=_simulated(folder, f"Run {folder.command('fit', data)} again."),
@@ -73,7 +75,8 @@ def report_run(folder: RunFolder, fitted: Fitted, data: Path, masks: Path | None
         cells=cells,
         failures=failures,
         wells=_wells(folder, data, fitted.ids),
-        pictures=take_pictures(folder, data, masks, fitted, workers, quiet),
+        pictures=take_pictures(folder, data, masks, fitted, reasons, workers, quiet),
+        reasons=reasons,
     )
     return write_report(folder.report, content)
 

@@ -85,7 +85,7 @@ class Card:
     """The content of one organelle's card.
 
     `because` names the leading readable reason, for the line with the card's name. `caution` is a warning that comes
-    before the `sentences`, or "".
+    before the `sentences`, or "". `marked` says in which feature the yellow cells of the hits stand out, or is "".
     """
 
     organelle: str
@@ -100,6 +100,7 @@ class Card:
     blocks: tuple[Bar, ...]
     features: tuple[FeatureLine, ...]
     pictures: tuple[Shown, ...]
+    marked: str
 
 
 def make_cards(data: ReportData) -> list[Card]:
@@ -145,6 +146,7 @@ def _card(
         _most(confused[j], data.classes), _most(confused[:, j], data.classes), groups, bars,
         tuple(_feature(row, words, columns) for row in leading.get((name, "feature"), [])[:N_FEATURES]),
         tuple(_shown(data, j, picture) for picture in data.pictures.get(j, ())),
+        data.reasons[j].said if j in data.reasons else "",
     )  # fmt: skip
 
 

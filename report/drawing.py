@@ -71,7 +71,7 @@ def draw_scale_bar(image: np.ndarray, zoom: float, pixel_size: float | None, siz
     left, right, bottom = width - gap - round(length * zoom), width - gap, height - gap
     cv2.rectangle(image, (left - 1, bottom - thick - 1), (right + 1, bottom + 1), BLACK, -1)
     cv2.rectangle(image, (left, bottom - thick), (right, bottom), WHITE, -1)
-    _write(image, words, (left + right) // 2, bottom - thick - round(22 * size), size, WHITE)
+    _write(image, words, (left + right) // 2, bottom - thick - round(28 * size), size, WHITE)
 
 
 def overlay(
@@ -98,9 +98,9 @@ def overlay(
     scale = max(max(cells.shape) / _LEGIBLE / np.sqrt(zoom), 1.0)
     image[edges(nuclei)] = CYAN
     thick, thin = round(2 * scale), round(scale)
-    image[_thickened(edges(cells), thin)] = WHITE
+    image[thickened(edges(cells), thin)] = WHITE
     own = np.where(np.isin(cells, list(marked)), cells, 0)
-    image[_thickened(edges(own), thick + thin)] = YELLOW
+    image[thickened(edges(own), thick + thin)] = YELLOW
     middles = _middles(cells)
     size = float(np.clip(_width(cells) / 120, 0.28 * scale, 0.45 * scale))
     for number, (x, y) in middles.items():
@@ -130,7 +130,8 @@ def brightened(plane: np.ndarray) -> np.ndarray:
     return 255 * np.clip(plane / max(float(np.percentile(plane, 99.7)), 1.0), 0, 1) ** 0.7
 
 
-def _thickened(edge: np.ndarray, width: int) -> np.ndarray:
+def thickened(edge: np.ndarray, width: int) -> np.ndarray:
+    """Lines (bool, shape (H, W)) of a width, px."""
     return cv2.dilate(edge.astype(np.uint8), np.ones((width, width), np.uint8)).astype(bool) if width > 1 else edge
 
 

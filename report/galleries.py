@@ -1,6 +1,7 @@
 """Small pictures of fields for the report: the part with most protein, in HPA's colours, cells outlined in white."""
 
 import logging
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +18,9 @@ from features.reading.mask_files import with_masks
 from features.reading.source import FieldSource
 from features.reading.splits import TRAIN, find_splits, scaled
 from models.fitted import Fitted
-from models.trust.label_errors import examples
-from report.drawing import brightened, draw_scale_bar, edges, in_colour
+from models.trust.label_errors import Example, examples
+from report.drawing import YELLOW, brightened, draw_scale_bar, edges, in_colour, thickened
+from report.leading_cells import LeadingReason, cells_that_show
 from report.report_data import PICTURE_SIDE, Picture
 from store.channels import PROTEIN
 from store.run_folder import RunFolder
@@ -29,6 +31,8 @@ EXAMPLES = 3
 _QUALITY = 75  # of the JPEG
 _CELLS_ACROSS = 5.5  # of the median area
 _LETTERS = 0.38  # size of the scale bar's
+_MARK = 3  # px, of the yellow line
+_PULL = np.float32(1000)  # how much more the protein of marked cells counts where the part to show is chosen
 _OUTLINE = 0.7  # opacity of the white line, so that the signal below stays visible
 
 _log = logging.getLogger(__name__)
@@ -52,6 +56,7 @@ def take_pictures(
     data: Path,
     masks: Path | None,
     fitted: Fitted,
+    reasons: Mapping[int, LeadingReason],
     workers: int,
     quiet: bool,
 ) -> dict[int, tuple[Picture, ...]]:
@@ -65,6 +70,8 @@ def take_pictures(
     masks : Path or None
         Folder of label images, for outlines, if the fields were measured with masks.
     fitted : Fitted
+    reasons : mapping of int to LeadingReason
+        By organelle; in its hits the cells that show the reason most are outlined in yellow.
     workers : int
     quiet : bool
 
@@ -86,25 +93,54 @@ def take_pictures(
         int(j): examples(labels[rows, j], fitted.calls[rows, j], fitted.probabilities[rows, j], EXAMPLES)
         for j in np.flatnonzero(fitted.trainable)
     }
-    wanted = sorted({ids[rows[one.row]] for of_organelle in chosen.values() for one in of_organelle} & set(source.ids))
-    settings, taken = picture_settings(folder, masks), {}
-    tasks = [(source.part([field_id]), field_id, settings) for field_id in wanted]
+    settings, known = picture_settings(folder, masks), set(source.ids)
+    fields = {j: [ids[int(rows[one.row])] for one in of_organelle] for j, of_organelle in chosen.items()}
+    marks = _marks(folder, chosen, fields, reasons) if settings.outlined else {}
+    pictured = {
+        (j, k): (field_id, marks.get((j, k), frozenset()))
+        for j, of_organelle in fields.items()
+        for k, field_id in enumerate(of_organelle)
+    }
+    wanted = sorted({one for one in pictured.values() if one[0] in known}, key=lambda one: (one[0], sorted(one[1])))
+    tasks = [(n, source.part([field_id]), field_id, settings, cells) for n, (field_id, cells) in enumerate(wanted)]
+    taken: dict[tuple[str, frozenset[int]], bytes] = {}
     with progress("pictures", len(tasks), "fields", quiet) as bar:
-        for field_id, jpeg in run_tasks(take_picture, tasks, workers):
-            taken |= {field_id: jpeg} if jpeg else {}
+        for number, jpeg in run_tasks(_take_numbered, tasks, workers):
+            taken |= {wanted[number]: jpeg} if jpeg else {}
             bar.advance()
     return {
         j: tuple(
-            Picture(int(rows[one.row]), one.kind, taken[ids[rows[one.row]]])
-            for one in of_organelle
-            if ids[rows[one.row]] in taken
+            Picture(int(rows[one.row]), one.kind, taken[pictured[j, k]])
+            for k, one in enumerate(of_organelle)
+            if pictured[j, k] in taken
         )
         for j, of_organelle in chosen.items()
     }
 
 
-def take_picture(source: FieldSource, field_id: str, settings: PictureSettings) -> tuple[str, bytes | None]:
-    """One field's picture as JPEG; None if the images or masks can no longer be read."""
+def _marks(
+    folder: RunFolder, chosen: Mapping[int, Sequence[Example]], fields: Mapping[int, Sequence[str]],
+    reasons: Mapping[int, LeadingReason],
+) -> dict[tuple[int, int], frozenset[int]]:  # fmt: skip
+    """The cells to mark, by organelle and number of its example; only in hits."""
+    hits = [(j, k) for j, ones in chosen.items() for k, one in enumerate(ones) if one.kind == "hit" and j in reasons]
+    wanted: dict[str, list[LeadingReason]] = {}
+    for j, k in hits:
+        wanted.setdefault(fields[j][k], []).append(reasons[j])
+    found = cells_that_show(folder, wanted)
+    return {(j, k): found.get((fields[j][k], reasons[j]), frozenset()) for j, k in hits}
+
+
+def _take_numbered(
+    number: int, source: FieldSource, field_id: str, settings: PictureSettings, marked: frozenset[int]
+) -> tuple[int, bytes | None]:
+    return number, take_picture(source, field_id, settings, marked)[1]
+
+
+def take_picture(
+    source: FieldSource, field_id: str, settings: PictureSettings, marked: frozenset[int] = frozenset()
+) -> tuple[str, bytes | None]:
+    """One field's picture as JPEG, some cells marked; None if the images or masks can no longer be read."""
     try:
         if not settings.outlined:
             field = read_field_pixels(source, field_id)
@@ -113,7 +149,7 @@ def take_picture(source: FieldSource, field_id: str, settings: PictureSettings) 
         field, found = read_cells(source, field_id)
     except FieldError:
         return field_id, None
-    return field_id, draw(field.pixels, found.cells, shown_pixel_size(field))
+    return field_id, draw(field.pixels, found.cells, shown_pixel_size(field), marked)
 
 
 def shown_pixel_size(field: FieldPixels) -> float | None:
@@ -122,7 +158,9 @@ def shown_pixel_size(field: FieldPixels) -> float | None:
     return size * field.stored_shape[0] / field.pixels.shape[1] if size else None
 
 
-def draw(pixels: np.ndarray, cells: np.ndarray, pixel_size: float | None = None) -> bytes:
+def draw(
+    pixels: np.ndarray, cells: np.ndarray, pixel_size: float | None = None, marked: Set[int] = frozenset()
+) -> bytes:
     """The part of a field with most protein, cells outlined in white, and the protein alone below it, as JPEG.
 
     Each stain is stretched to its contrast in that part. It is half as wide as the field, or narrower if cells are
@@ -135,12 +173,18 @@ def draw(pixels: np.ndarray, cells: np.ndarray, pixel_size: float | None = None)
         Labels.
     pixel_size : float or None
         µm, for the scale bar; if it is not known, that counts px.
+    marked : set of int
+        Cells to outline in yellow; the part is chosen so that they are in it rather than others.
     """
-    top, left, side = _brightest_part(pixels[PROTEIN.index], _side(cells))
+    own = np.isin(cells, list(marked))
+    top, left, side = _brightest_part(pixels[PROTEIN.index] * np.where(own, _PULL, np.float32(1)), _side(cells))
     shown, part = pixels[:, top : top + side, left : left + side], cells[top : top + side, left : left + side]
     image = _resized(in_colour(shown))
     edge = edges(cv2.resize(part, (PICTURE_SIDE, PICTURE_SIDE), interpolation=cv2.INTER_NEAREST))
     image[edge] = _OUTLINE * 255 + (1 - _OUTLINE) * image[edge]
+    mine = np.where(own[top : top + side, left : left + side], part, 0).astype(np.int32)
+    mine = cv2.resize(mine, (PICTURE_SIDE, PICTURE_SIDE), interpolation=cv2.INTER_NEAREST)
+    image[thickened(edges(mine), _MARK)] = YELLOW
     alone = cv2.cvtColor(_resized(brightened(shown[PROTEIN.index])), cv2.COLOR_GRAY2BGR)
     draw_scale_bar(alone, PICTURE_SIDE / side, pixel_size, _LETTERS)
     return cv2.imencode(".jpg", np.vstack([image, alone]), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()

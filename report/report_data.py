@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from report.leading_cells import LeadingReason
 from report.plate_maps import Wells
 from store.classes import Classes
 
@@ -81,6 +82,8 @@ class ReportData:
         By organelle.
     wells : Wells or None
         Where the fields are on plates, if that is known.
+    reasons : mapping of int to LeadingReason
+        By organelle.
     """
 
     name: str
@@ -105,6 +108,7 @@ class ReportData:
     failures: tuple[Failure, ...] = ()
     pictures: Mapping[int, tuple[Picture, ...]] = field(default_factory=dict)
     wells: Wells | None = None
+    reasons: Mapping[int, LeadingReason] = field(default_factory=dict)
 
     @property
     def scored(self) -> np.ndarray:

@@ -1,0 +1,110 @@
+"""The cells of a field in which the leading reason of a class shows most, for the report's pictures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from models.explanation.feature_groups import block_names
+from models.explanation.readable import counterparts
+from report.feature_descriptions import in_words
+from report.rows import rows_of
+from store.channels import IMAGE
+from store.matrix import EMBEDDING, FieldMatrix
+from store.prediction import slivers
+from store.run_folder import RunFolder
+from store.schema import METADATA_AT_BORDER, METADATA_CELL, METADATA_ID
+from store.untrusted_input import read_table
+
+MARKED = 3
+"""Cells that are marked in a field, at most."""
+
+_AREA = "Cells_AreaShape_Area"
+
+
+@dataclass(frozen=True)
+class LeadingReason:
+    """The readable feature that a class rests on most: words, column of cells, whether high values speak for it."""
+
+    words: str
+    of_cells: str
+    high: bool
+
+    @property
+    def said(self) -> str:
+        """E.g. "highest values of: level of the protein along contacts with other cells"."""
+        return f"{'highest' if self.high else 'lowest'} values of: {self.words}"
+
+
+def leading_reasons(
+    importance: pd.DataFrame, matrix: FieldMatrix, labels: np.ndarray, classes: Sequence[str]
+) -> dict[int, LeadingReason]:
+    """The leading readable feature of cells of each class; classes without one are absent.
+
+    It is the feature that goes with the embedding, if that leads and one does, else the leading one of the largest
+    readable block. More of it speaks for the class if fields with the label have a higher median.
+
+    Parameters
+    ----------
+    importance : DataFrame
+    matrix : FieldMatrix
+        The training fields.
+    labels : ndarray of bool, shape (n_fields, n_classes)
+    classes : sequence of str
+    """
+    columns, found = matrix.columns, {}
+    blocks = dict(zip(columns["name"], block_names(columns), strict=True))
+    place = {name: k for k, name in enumerate(columns["name"])}
+    for name in importance["organelle"].unique():
+        c = place.get(_leading(importance[importance["organelle"] == name], importance, str(name), blocks), -1)
+        if c < 0 or not columns["pool"].iloc[c] or columns["compartment"].iloc[c] == IMAGE:
+            continue
+        j, row = list(classes).index(name), rows_of(columns.iloc[[c]])[0]
+        values, mine = matrix.values[:, c], labels[:, list(classes).index(name)]
+        with_it, without = values[mine & ~np.isnan(values)], values[~mine & ~np.isnan(values)]
+        high = not len(with_it) or not len(without) or bool(np.median(with_it) >= np.median(without))
+        of_cells = str(row["name"]).removesuffix(f"_{row['pool']}")
+        found[j] = LeadingReason(in_words(row | {"pool": ""}), of_cells, high)
+    return found
+
+
+def _leading(rows: pd.DataFrame, importance: pd.DataFrame, organelle: str, blocks: Mapping[str, str]) -> str:
+    """The column's name; "" if there is none."""
+    ranked = rows.sort_values("share_mean", ascending=False, kind="stable")
+    of_blocks, goes_with = ranked.loc[ranked["level"] == "block", "what"].tolist(), counterparts(importance, organelle)
+    embedded = [EMBEDDING in what.split() for what in of_blocks]
+    if embedded and embedded[0] and goes_with and goes_with.features:
+        return goes_with.features[0][0]
+    readable = next((what for what, of in zip(of_blocks, embedded, strict=True) if not of), None)
+    features = ranked.loc[ranked["level"] == "feature", "what"]
+    return next((str(name) for name in features if blocks.get(str(name)) == readable), "")
+
+
+def cells_that_show(
+    folder: RunFolder, wanted: Mapping[str, Sequence[LeadingReason]]
+) -> dict[tuple[str, LeadingReason], frozenset[int]]:
+    """The numbers of the cells in which features are highest or lowest, by field and reason.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    wanted : mapping of str to sequence of LeadingReason
+        By the id of a training field.
+    """
+    features = sorted({reason.of_cells for reasons in wanted.values() for reason in reasons})
+    kinds = {METADATA_ID: "text", METADATA_CELL: "whole number", METADATA_AT_BORDER: "truth"}
+    found: dict[tuple[str, LeadingReason], frozenset[int]] = {}
+    for path in sorted((folder.features / "cells").glob("train-*.parquet")) if features else ():
+        table = read_table(path, kinds | dict.fromkeys([_AREA, *features], "number")).to_pandas()
+        table = table.assign(AtBorder=table[METADATA_AT_BORDER], Area=table[_AREA])
+        for field, cells in table[table[METADATA_ID].isin(list(wanted))].groupby(METADATA_ID):
+            for reason in wanted[str(field)]:
+                found[str(field), reason] = _most(cells, reason)
+    return found
+
+
+def _most(cells: pd.DataFrame, reason: LeadingReason) -> frozenset[int]:
+    known = cells.assign(sliver=slivers(cells)).dropna(subset=[reason.of_cells])
+    order = known.sort_values(["sliver", reason.of_cells], ascending=[True, not reason.high], kind="stable")
+    return frozenset(map(int, order[METADATA_CELL].head(MARKED)))
