@@ -20,7 +20,7 @@ from models.explanation.importance import (
 from models.explanation.importance_file import importance_stamp, read_importance, write_importance
 from models.explanation.readable import LEAST_SHARE, counterparts
 from models.fitted import Fitted, read_fitted_fields
-from report.embedding_words import what_goes_with_it
+from report.embedding_words import what_goes_with_it, without_embedding
 from report.feature_descriptions import (
     blocks_in_words,
     channel_in_words,
@@ -87,6 +87,7 @@ def _readable(importance: pd.DataFrame, organelle: str, family: str) -> str:
 def organelle_lines(folder: RunFolder, importance: pd.DataFrame, organelle: str, n: int) -> list[str]:
     """For the terminal: one organelle's features, then its groups, all in words; what matters most comes last."""
     columns, name = matrix_columns(read_columns(folder)), find_learnt(importance, organelle)
+    readable = without_embedding(importance, columns)
     levels = {
         "feature": columns_in_words(columns).__getitem__, "block": blocks_in_words(columns).__getitem__,
         "family": family_in_words, "compartment": compartment_in_words, "channel": channel_in_words,
@@ -97,9 +98,10 @@ def organelle_lines(folder: RunFolder, importance: pd.DataFrame, organelle: str,
     ]
     for level, in_words in levels.items():
         heading = "family, channel and compartment together" if level == "block" else level
-        lines += [f"by {heading}:", *_in_lines(top(importance, organelle, level, n), in_words)]
+        heading += " (without those of the embedding)" if level == "feature" and len(readable) < len(importance) else ""
+        lines += [f"by {heading}:", *_in_lines(top(readable, organelle, level, n), in_words)]
     if found := counterparts(importance, name):
-        lines.append(what_goes_with_it(found, columns_in_words(columns)))
+        lines.append(what_goes_with_it(found, columns_in_words(columns.drop(columns="pool"))))
     leading = [
         ", ".join(f"{levels[level](row['what'])} {row['share_mean']:.0%}" for row in rows_of(rows))
         for level in ("channel", "compartment", "family")

@@ -10,7 +10,7 @@ from models.explanation.readable import LEAST_SHARE, Counterparts, counterparts
 from models.trust.label_errors import confusions
 from report import sentences
 from report.curves import polyline, precision_recall, reliability
-from report.embedding_words import what_goes_with_it
+from report.embedding_words import what_goes_with_it, without_embedding
 from report.feature_descriptions import (
     blocks_in_words,
     channel_in_words,
@@ -111,7 +111,7 @@ def make_cards(data: ReportData) -> list[Card]:
     scores = {row["name"]: row for row in rows_of(board)}
     words, columns = columns_in_words(data.columns), data.columns.set_index("name")
     unpooled = columns_in_words(data.columns.drop(columns="pool"))
-    blocks, leading = blocks_in_words(data.columns), _leading(data.importance)
+    blocks, leading = blocks_in_words(data.columns), _leading(without_embedding(data.importance, data.columns))
     return [
         _card(data, int(j), scores, confused, leading, words, unpooled, columns, blocks)
         for j in np.flatnonzero(data.trainable)

@@ -37,6 +37,12 @@ def what_goes_with_it(found: Counterparts, words: Mapping[str, str]) -> str:
     return f"{together}: it {'; it '.join(parts)}." if parts else f"{together}, but none of them much by itself."
 
 
+def without_embedding(importance: pd.DataFrame, columns: pd.DataFrame) -> pd.DataFrame:
+    """The importances without single features of the embedding, which say nothing to a reader; groups stay."""
+    embedded = set(columns.loc[columns["family"] == EMBEDDING, "name"])
+    return importance[(importance["level"] != "feature") | ~importance["what"].isin(embedded)]
+
+
 def _spread(found: Counterparts) -> str:
     return "" if np.isnan(found.spread) else f" ± {100 * found.spread:.0f}"
 

@@ -22,6 +22,7 @@ from report.report_data import PICTURE_SIDE, ReportData
 from report.rows import Row, rows_of
 from report.score_words import what_it_is
 from report.summary import in_short
+from store.matrix import EMBEDDING
 
 N_LABEL_ERRORS, N_LISTED = 25, 50
 _SECTIONS = (
@@ -75,6 +76,7 @@ def _view(data: ReportData) -> dict[str, Any]:
         "largest": max(1.0, float(board.loc[board["kind"] == "organelle", "n_positive"].max())),
         "folds": _folds(data),
         "cards": make_cards(data),
+        "embedded": bool((data.columns["family"] == EMBEDDING).any()),
         "fold_figure": Markup(svg(fold_figure(data.classes, data.labels, data.fold, data.cells), "folds")),
         "plates": _plates(data),
         "heat_map": Markup(svg(heat_map(data.importance), "families")) if learnt else "",

@@ -26,6 +26,8 @@ from store.prediction import PredictionFiles, PredictionTables, top_cells
 FIELDS_SHOWN, EXPLAINED, REASONS_SHOWN, OTHERS_SHOWN, CALLS_SHOWN = 5, 3, 3, 3, 8
 
 _PLAIN_WIDTH = 140
+_LEAST_WIDE, _LONGEST_ID = 90, 40  # columns of all but ids; an id longer than this may be broken
+_NEAR_IDENTICAL = "NEAR-IDENTICAL"
 
 
 def summary(
@@ -64,32 +66,38 @@ def what_drives(tables: PredictionTables, fitted: Fitted, run: Path) -> str:
 
 
 def field_lines(tables: PredictionTables, coverage: float) -> list[str]:
-    """The first fields: calls, rest of the set, cells with the highest scores for the first call, nearest field."""
-    rows = rows_of(tables.predictions.head(FIELDS_SHOWN))
+    """The first fields: calls, rest of the set, cells with the highest scores for the first call, nearest field.
+
+    Ids stay whole; where they leave no room for it, cells and nearest fields are left to the files.
+    """
+    rows, width = rows_of(tables.predictions.head(FIELDS_SHOWN)), _width()
+    nearest = [_nearest(tables.neighbours[tables.neighbours["Id"] == row["Id"]]) for row in rows]
+    longest = max(len(text) for row, near in zip(rows, nearest, strict=True) for text in (str(row["Id"]), near[0]))
+    whole, wide = longest <= _LONGEST_ID, width >= _LEAST_WIDE + 2 * min(longest, _LONGEST_ID)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for heading in (
-        "field",
-        "called",
-        f"could also be ({100 * coverage:g} % set)",
-        "cells",
-        "top cells",
-        "most similar",
-    ):
+    table.add_column("field", overflow="fold", no_wrap=whole)
+    for heading in ("called", f"could also be ({100 * coverage:g} % set)", "cells"):
         table.add_column(heading, overflow="fold")
-    for row in rows:
+    if wide:
+        table.add_column("top cells", overflow="fold")
+        table.add_column("most similar", overflow="fold", no_wrap=whole)
+        table.add_column("labelled", overflow="fold")
+    for row, near in zip(rows, nearest, strict=True):
         cells = tables.cells[tables.cells["Id"] == row["Id"]]
         others, called = could_be(row), called_first(row)
         more = f", {len(others) - OTHERS_SHOWN} more" if len(others) > OTHERS_SHOWN else ""
         highest = ", ".join(map(str, top_cells(cells, called[0], 3))) if called else ""
-        near = tables.neighbours[tables.neighbours["Id"] == row["Id"]]
+        further = [highest or "-", *map(Text, near)] if wide else []
         table.add_row(
             Text(str(row["Id"])), Text(with_probabilities(row, called) or "-"),
-            Text((with_probabilities(row, others[:OTHERS_SHOWN]) + more) or "-"), str(len(cells)), highest or "-",
-            Text(_nearest(near)),
+            Text((with_probabilities(row, others[:OTHERS_SHOWN]) + more) or "-"), str(len(cells)), *further,
         )  # fmt: skip
-    lines = _rendered(table)
-    further = len(tables.predictions) - len(rows)
-    more = [f"... and {counted(further, 'more field')}", *_all_calls(tables.predictions)] if further > 0 else []
+    lines = _rendered(table, width)
+    if not wide:
+        same = [(row["Id"], *near) for row, near in zip(rows, nearest, strict=True) if _NEAR_IDENTICAL in near[1]]
+        lines += [f"{field} is like {other}: {words}" for field, other, words in same]
+    beyond = len(tables.predictions) - len(rows)
+    more = [f"... and {counted(beyond, 'more field')}", *_all_calls(tables.predictions)] if beyond > 0 else []
     return [*lines, *more, *_out_of_distribution_lines(tables.predictions)]
 
 
@@ -160,19 +168,22 @@ def _standing(row: Row) -> str:
     return f"{row['Value']:.3g}{where.get(row['Percentile'], share)}"
 
 
-def _nearest(neighbours: pd.DataFrame) -> str:
-    """The nearest training field with its labels; near-identical ones are marked."""
+def _nearest(neighbours: pd.DataFrame) -> tuple[str, str]:
+    """The nearest training field, and its labels; near-identical ones are marked."""
     if neighbours.empty:
-        return "-"
+        return "-", "-"
     same = neighbours[neighbours["NearIdentical"]]
     first = (neighbours if same.empty else same).iloc[0]
-    return f"{first['Neighbour']} ({'; '.join(first['Labels']) or 'no class'}{'; NEAR-IDENTICAL' if len(same) else ''})"
+    labels = "; ".join(first["Labels"]) or "no class"
+    return str(first["Neighbour"]), labels if same.empty else f"{labels}; {_NEAR_IDENTICAL}"
 
 
-def _rendered(table: Table) -> list[str]:
+def _width() -> int:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _PLAIN_WIDTH
+
+
+def _rendered(table: Table, width: int) -> list[str]:
     """The table as lines: with styles on a terminal, plain elsewhere."""
-    terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if terminal else _PLAIN_WIDTH
-    text = StringIO()
+    terminal, text = sys.stdout.isatty(), StringIO()
     Console(file=text, force_terminal=terminal, width=width, no_color=not terminal).print(table)
     return [line.rstrip() for line in text.getvalue().splitlines()]

@@ -8,6 +8,7 @@ from example_reports import example_report
 
 from models.explanation.readable import ALL_READABLE, READABLE
 from report.cards import make_cards
+from report.embedding_words import without_embedding
 from report.feature_descriptions import columns_in_words
 from store.matrix import EMBEDDING
 
@@ -26,3 +27,9 @@ def test_the_card_says_it_where_the_embedding_has_a_part_in_the_calls(share, sai
     card = next(card for card in make_cards(replace(data, importance=importance)) if card.organelle == first)
     expected = f"it rises with {columns_in_words(data.columns.drop(columns='pool'))[name]} (41\u00a0% alone)."
     assert any(sentence.endswith(expected) and "62\u00a0% ± 4" in sentence for sentence in card.sentences) == said
+
+
+def test_single_features_of_the_embedding_are_not_listed():
+    columns = pd.DataFrame({"name": ["e", "t"], "family": [EMBEDDING, "Texture"]})
+    importance = pd.DataFrame({"level": ["feature", "feature", "family"], "what": ["e", "t", EMBEDDING]})
+    assert without_embedding(importance, columns)["what"].tolist() == ["t", EMBEDDING]
