@@ -5,6 +5,7 @@ the cell, so it is marked as a covariate and left out of the shares of the other
 measured: the other stains' columns did not help to localise it (docs/benchmarks.md).
 """
 
+import math
 from types import ModuleType
 
 import numpy as np
@@ -90,7 +91,8 @@ def measure(cells: Cells, stains: tuple[Channel, ...] = CHANNELS) -> np.ndarray:
         _curvature_values(curvature, mean, cells.device.xp),
         _orientation_values(orientation, curvature[..., : orientation.shape[-2], 0], mean, cells.device.xp),
     ]
-    return cells.device.xp.concatenate(parts, axis=-1).reshape(cells.n, len(columns(stains))).astype(np.float32)
+    values = cells.device.xp.concatenate(parts, axis=-1)
+    return values.reshape(cells.n, math.prod(values.shape[1:])).astype(np.float32)
 
 
 def band_values(bands: np.ndarray, counts: np.ndarray, mean: np.ndarray, xp: ModuleType) -> np.ndarray:

@@ -5,6 +5,8 @@ they lie in one piece; so neither rotation nor exposure matters. By default only
 stains' columns did not help to localise it (docs/benchmarks.md).
 """
 
+import math
+
 import numpy as np
 
 from features.core.arithmetic import shares
@@ -69,7 +71,8 @@ def measure(cells: Cells, stains: tuple[Channel, ...] = CHANNELS) -> np.ndarray:
     xp = cells.device.xp
     given = (xp.ascontiguousarray(cells.pixels), measured, circles, cells.cell_labels, cells.nucleus_labels, cells.n)
     counts = cells.device.kernels.local_binary_pattern.pattern_counts(*given)
-    return shares(counts, xp).reshape(cells.n, len(columns(stains)))
+    values = shares(counts, xp)
+    return values.reshape(cells.n, math.prod(values.shape[1:]))
 
 
 def diagonal_weights(radius: int) -> tuple[int, int, int, int]:

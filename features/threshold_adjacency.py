@@ -5,6 +5,8 @@ threads about two, areas eight. The bands follow the cell's own levels, so that 
 protein is measured: the 324 columns of the other stains did not help to localise it (docs/benchmarks.md).
 """
 
+import math
+
 import numpy as np
 
 from features.core.arithmetic import shares
@@ -56,4 +58,5 @@ def measure(cells: Cells) -> np.ndarray:
         places = (cells.labels(compartment), *cells.places(compartment))
         counts = kernels.adjacency(pixels, channel.index, *places, band)
         parts.append(shares(counts, cells.device.xp))
-    return cells.device.xp.stack(parts, axis=1).reshape(cells.n, len(columns()))
+    values = cells.device.xp.stack(parts, axis=1)
+    return values.reshape(cells.n, math.prod(values.shape[1:]))

@@ -227,18 +227,25 @@ def _describe(
     for k in range(n):
         minus[k] += minus[k]
     if margin.sum() < len(logs):
-        squares, joint = _joint_sums(counts, start, n, logs)
+        squares, joint = _joint_sums(counts, start, margin, logs)
     else:
         squares, joint = _large_joint_sums(counts, start, n, logs)
     _formulas(margin, plus, minus, squares, joint, logs, out)
 
 
 @kernel
-def _joint_sums(counts: np.ndarray, start: int, n: int, logs: np.ndarray) -> tuple[Int, float]:
-    """The sums of c^2 and of c log2 c over the symmetric matrix, where all of c log2 c is in the table."""
-    squares, joint = np.int64(0), 0.0
+def _joint_sums(counts: np.ndarray, start: int, margin: np.ndarray, logs: np.ndarray) -> tuple[Int, float]:
+    """The sums of c^2 and of c log2 c over the symmetric matrix, where all of c log2 c is in the table.
+
+    Levels that do not occur are left out; they would add 0.
+    """
+    squares, joint, n = np.int64(0), 0.0, len(margin)
+    while n > 0 and margin[n - 1] == 0:
+        n -= 1
     flat, size, one, two = counts.reshape(counts.size), np.uint64(counts.shape[1]), np.uint64(1), np.uint64(2)
     for i in range(n):
+        if margin[i] == 0:
+            continue
         row, column = np.uint64((start + i) * size + start), np.uint64(start * size + start + i)
         twice = 2 * np.int64(flat[row + np.uint64(i)])
         row_squares, even, odd = np.int64(0), 0.0, 0.0
