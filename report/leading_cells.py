@@ -1,4 +1,4 @@
-"""The cells of a field in which the leading reason of a class shows most, for the report's pictures."""
+"""The cells of a field in which a reason shows most, and the leading reason of each class."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from store.schema import METADATA_AT_BORDER, METADATA_CELL, METADATA_ID
 from store.untrusted_input import read_table
 
 MARKED = 3
-"""Cells that are marked in a field, at most."""
+"""Cells that are named or marked in a field, at most."""
 
 _AREA = "Cells_AreaShape_Area"
 
@@ -105,6 +105,22 @@ def cells_that_show(
 
 
 def _most(cells: pd.DataFrame, reason: LeadingReason) -> frozenset[int]:
-    known = cells.assign(sliver=slivers(cells)).dropna(subset=[reason.of_cells])
-    order = known.sort_values(["sliver", reason.of_cells], ascending=[True, not reason.high], kind="stable")
-    return frozenset(map(int, order[METADATA_CELL].head(MARKED)))
+    chosen = extreme_cells(cells[reason.of_cells].to_numpy(np.float64), slivers(cells).to_numpy(bool), reason.high)
+    return frozenset(map(int, cells[METADATA_CELL].iloc[chosen]))
+
+
+def extreme_cells(values: np.ndarray, sliver: np.ndarray, high: bool) -> np.ndarray:
+    """Which cells have the highest (or lowest) values, at most `MARKED`, slivers last: int, shape (n,).
+
+    None of them if the values do not differ, as those of features of the whole field.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n_cells,)
+    sliver : ndarray of bool, shape (n_cells,)
+    """
+    known = ~np.isnan(values)
+    if not known.any() or np.ptp(values[known]) == 0:
+        return np.empty(0, np.int64)
+    order = np.lexsort((np.where(known, -values if high else values, np.inf), sliver, ~known))
+    return order[: min(MARKED, int(known.sum()))]

@@ -16,6 +16,7 @@ from models.trust.out_of_distribution import is_out_of_distribution, share_below
 from models.trust.reference_data import ReferenceData, fitted_columns
 from report.embedding_words import LeadingFeatures, usual_values
 from report.feature_descriptions import block_in_words
+from report.leading_cells import extreme_cells
 from report.rows import rows_of
 from store.matrix import FieldMatrix, matrix_columns
 from store.prediction import PredictionTables, slivers
@@ -36,9 +37,6 @@ from store.shards import Shard
 
 BLOCKS = 8
 """Blocks of features that are listed for each call."""
-
-CELLS = 3
-"""Cells that are listed for each block, at most."""
 
 
 @dataclass(frozen=True)
@@ -61,16 +59,10 @@ class _Cells:
     field: np.ndarray
 
     def leading(self, field: int, column: int, high: bool) -> tuple[str, ...]:
-        """The numbers of the field's cells with the highest or lowest values of a column, slivers at the border last.
-
-        None if the column does not differ between the cells, as one of the whole field.
-        """
+        """The numbers of the field's cells with the highest or lowest values of a column (see `extreme_cells`)."""
         mine = np.flatnonzero(self.field == field)
-        values = self.values[mine, column]
-        if len(mine) < 2 or np.isnan(values).all() or np.nanmin(values) == np.nanmax(values):
-            return ()
-        order = np.lexsort((np.nan_to_num(-values if high else values, nan=np.inf), slivers(self.places.iloc[mine])))
-        return tuple(str(self.places["Cell"].iloc[mine[k]]) for k in order[:CELLS] if not np.isnan(values[k]))
+        chosen = extreme_cells(self.values[mine, column], slivers(self.places.iloc[mine]).to_numpy(bool), high)
+        return tuple(map(str, self.places["Cell"].iloc[mine[chosen]]))
 
 
 def interpret_shards(number: int, shards: Sequence[Shard], reference: ReferenceData) -> tuple[int, PredictionTables]:

@@ -11,7 +11,7 @@ from report.rows import rows_of
 from review.catalogue import entropies
 from review.cells import CellIndex
 from review.labels import LabelTable
-from review.reasons import cell_scores, reasons
+from review.reasons import cell_scores, measured_cells, reasons
 from review.selection import Known, page_of, select
 from review.spaces import scaled
 from review.state import Review
@@ -166,10 +166,10 @@ def why(review: Review, i: int, name: str) -> dict[str, Any]:
     def on_scale(values: np.ndarray) -> np.ndarray:
         return review.on_scale(i, values)
 
-    scores = [] if index is None else cell_scores(known.fitted, index, known.columns, i, of_field, j, on_scale)
-    compared = review.background(known.fitted)
-    found = reasons(known.fitted, known.columns, of_field, j, on_scale, *compared)
-    return {"reasons": found, "cells": scores}
+    fitted, columns = known.fitted, known.columns
+    cells = None if index is None else measured_cells(fitted, index, columns, i, of_field, on_scale)
+    found = reasons(fitted, columns, of_field, j, on_scale, *review.background(fitted), cells)
+    return {"reasons": found, "cells": cell_scores(fitted, cells, j) if cells else []}
 
 
 def is_trainable(review: Review, name: str) -> bool:

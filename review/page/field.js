@@ -199,7 +199,7 @@ export function makeField(root, run, id, back) {
     const because = why && why.reasons.length && el("div", {}, el("h3", {}, `Reasons for and against ${name}`),
       el("p", { class: "hint" }, "Log-odds that a block of features adds to the call or takes from it, by all models of the fit."),
       el("table", {}, el("tbody", {}, ...why.reasons.map((one) => el("tr", {}, el("td", { class: `number ${one.log_odds > 0 ? "good" : "warn"}` }, `${one.log_odds > 0 ? "+" : "−"}${Math.abs(one.log_odds).toFixed(2)}`),
-        el("td", {}, one.block, el("br"), el("span", { class: "hint", title: one.name }, `${one.feature}${!one.named ? "" : one.value === null ? ", missing" : ` (${one.value.toPrecision(3)})`}`)))))));
+        el("td", {}, one.block, el("br"), el("span", { class: "hint", title: one.name }, `${one.feature}${!one.named ? "" : one.value === null ? ", missing" : ` (${one.value.toPrecision(3)})`}${one.cells.length ? `; see cells ${one.cells.join(", ")}` : ""}`)))))));
     const highest = why && why.cells.length && el("div", {}, el("h3", {}, `Cells that look most like ${name}`),
       el("p", {}, ...why.cells.slice(0, 12).flatMap(({ cell, score }) => [el("button", { type: "button", title: "score above the field's median cell; not a probability",
         on: { click: () => { picked = cell; note.textContent = `Cell ${cell}`; draw(); } } }, `${cell}  ${score >= 0 ? "+" : "−"}${Math.abs(score).toFixed(2)}`), " "])));

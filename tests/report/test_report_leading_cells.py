@@ -9,7 +9,7 @@ import pytest
 
 from models.explanation.readable import ALL_READABLE, READABLE
 from report.galleries import draw
-from report.leading_cells import LeadingReason, cells_that_show, leading_reasons
+from report.leading_cells import LeadingReason, cells_that_show, extreme_cells, leading_reasons
 from report.report_data import PICTURE_SIDE
 from store.channels import PROTEIN
 from store.columns import Column, columns_frame
@@ -88,3 +88,12 @@ def test_marked_cells_are_yellow_and_in_the_picture():
         image = cv2.imdecode(np.frombuffer(draw(pixels, cells, marked=marked), np.uint8), cv2.IMREAD_COLOR)
         blue, green, red = (image[:PICTURE_SIDE, :, k].astype(int) for k in range(3))
         assert ((red > 200) & (green > 170) & (blue < 120)).any() == yellow
+
+
+def test_extreme_cells_leave_out_the_unknown_and_say_nothing_where_all_are_equal():
+    values, sliver = np.array([3.0, np.nan, 9.0, 1.0, 5.0]), np.array([False, False, True, False, False])
+    assert extreme_cells(values, sliver, high=True).tolist() == [4, 0, 3]
+    assert extreme_cells(values, sliver, high=False).tolist() == [3, 0, 4]
+    assert extreme_cells(values[:3], sliver[:3], high=True).tolist() == [0, 2]
+    for equal in (np.full(5, 2.0), np.full(5, np.nan)):
+        assert extreme_cells(equal, sliver, high=True).tolist() == []

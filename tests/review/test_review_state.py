@@ -69,7 +69,10 @@ def test_a_fit_by_plates_is_applied_on_the_scale_of_the_plate(tmp_path):
     expected, _ = fitted.predict(read_test_fields(job, fitted)[1])
     np.testing.assert_array_equal(review.predicted()[0][24:], expected)
     name = next(name for name in review.catalogue.classes if answers.is_trainable(review, name))
-    assert answers.why(review, 0, name)["reasons"]
+    shown = answers.why(review, 0, name)["reasons"]
+    assert shown
+    known = set(review.cells().number[review.cells().of_field(0)].tolist()) if review.cells() else set()
+    assert all(set(one["cells"]) <= known for one in shown)
     assert answers.run_facts(review)["plates"] == ["P2", "P1"]
     assert answers.fields_page(review, {"plate": "P1"})["total"] == 13
 
