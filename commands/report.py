@@ -15,8 +15,7 @@ from models.explanation.importance import ImportanceSettings
 from models.fitted import Fitted, read_fitted_fields
 from report.galleries import take_pictures
 from report.leading_cells import leading_reasons
-from report.plate_maps import Wells
-from report.report_data import Failure, ReportData
+from report.report_data import Failure, ReportData, Wells
 from store.csv_results import read_results
 from store.matrix import FieldMatrix, read_hashes
 from store.places import read_places

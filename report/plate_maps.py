@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from report.importance_plot import verbatim
+from report.report_data import Wells
 
 MOST_PLATES = 8
 _WELL = re.compile(r"([A-Z]{1,2})(\d{1,2})")
@@ -16,14 +17,6 @@ _FORMATS = ((8, 12), (16, 24), (32, 48))
 """Rows and columns of plates with 96, 384 and 1,536 wells."""
 
 _SMALL = 7  # pt
-
-
-@dataclass(frozen=True)
-class Wells:
-    """Where fields are on plates: one text a field, "" where it is not known."""
-
-    plate: tuple[str, ...]
-    well: tuple[str, ...]
 
 
 @dataclass(frozen=True)

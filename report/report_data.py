@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from report.leading_cells import LeadingReason
-from report.plate_maps import Wells
 from store.classes import Classes
 
 PICTURE_SIDE = 224
@@ -39,6 +38,14 @@ class Picture:
     row: int
     kind: str
     jpeg: bytes
+
+
+@dataclass(frozen=True)
+class Wells:
+    """Where fields are on plates: one text a field, "" where it is not known."""
+
+    plate: tuple[str, ...]
+    well: tuple[str, ...]
 
 
 @dataclass(frozen=True)

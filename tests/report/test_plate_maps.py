@@ -7,7 +7,8 @@ import pytest
 from example_reports import example_report
 
 from report.page import write_report
-from report.plate_maps import MOST_PLATES, Wells, draw_plates, plate_maps
+from report.plate_maps import MOST_PLATES, draw_plates, plate_maps
+from report.report_data import Wells
 
 
 def test_wells_stand_at_their_place_with_the_mean_of_their_fields():
