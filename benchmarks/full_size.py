@@ -141,7 +141,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--scheduler", help="Run fit and importances on the Dask cluster of this scheduler.")
     parser.add_argument("--keep", type=Path, help="Make the run in this folder and leave it there.")
-    parser.add_argument("--kill-after", type=float, metavar="SECONDS", help="First kill a fit after so many seconds.")
+    parser.add_argument("--kill-after", type=float, metavar="SECONDS", help="Kill a first fit after this time.")
     parser.add_argument("--only", nargs="*", default=["fit", "importances", "report", "submit"])
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:

@@ -25,7 +25,7 @@ _AREA = "Cells_AreaShape_Area"
 
 @dataclass(frozen=True)
 class LeadingReason:
-    """The readable feature that a class rests on most: words, column of cells, whether high values speak for it."""
+    """The readable feature that a class rests on most: words, column of cells, whether its fields have high values."""
 
     words: str
     of_cells: str
@@ -43,7 +43,7 @@ def leading_reasons(
     """The leading readable feature of cells of each class; classes without one are absent.
 
     It is the feature that goes with the embedding, if that leads and one does, else the leading one of the largest
-    readable block. More of it speaks for the class if fields with the label have a higher median.
+    readable block. High values go with the class if fields with the label have a higher median than the others.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def leading_reasons(
         if c < 0 or not columns["pool"].iloc[c] or columns["compartment"].iloc[c] == IMAGE:
             continue
         j, row = list(classes).index(name), rows_of(columns.iloc[[c]])[0]
-        values, mine = matrix.values[:, c], labels[:, list(classes).index(name)]
+        values, mine = matrix.values[:, c], labels[:, j]
         with_it, without = values[mine & ~np.isnan(values)], values[~mine & ~np.isnan(values)]
         high = not len(with_it) or not len(without) or bool(np.median(with_it) >= np.median(without))
         of_cells = str(row["name"]).removesuffix(f"_{row['pool']}")

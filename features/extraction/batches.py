@@ -221,9 +221,8 @@ def fetch(launched: Launched, settings: ExtractSettings, device: Device) -> Meas
     counts = np.bincount(field, minlength=len(launched.batch))
     rows = tuple(map(_completed, launched.batch, counts, covered, diameters))
     if settings.absent:
-        values[:, np.flatnonzero(_columns_of(settings.absent, settings.all_columns))] = (
-            np.nan
-        )  # the families come first
+        absent = _columns_of(settings.absent, settings.all_columns)  # the families come first
+        values[:, np.flatnonzero(absent)] = np.nan
     if settings.network is not None and settings.network.crop is not None:
         vectors = open_crops(settings.network, device.name)
         crops = [read.crops for read in launched.batch if read.crops is not None]

@@ -16,7 +16,6 @@ from features.reading.archive import Unused, list_files, located
 from features.reading.file_names import IMAGES, hpa_name, is_hidden
 from features.reading.layouts.names import parser_of, stem
 from features.reading.mask_names import OF_CELLS, OF_CYTOPLASM, OF_NUCLEI, WORDS, words_of
-from features.reading.options import ReadingOptions
 from features.reading.source import CELLS, NUCLEI, FieldSource, Mask
 from store.channels import NUCLEUS
 
@@ -101,10 +100,12 @@ class _Names:
     def __init__(self, sources: list[FieldSource]) -> None:
         self._ids = {field_id for source in sources for field_id in source.files}
         self._images: dict[str, set[_Image]] = {}
-        self._options: list[ReadingOptions] = []
+        options = {source.options: None for source in sources}
+        self._parsers = [
+            hpa_name if one.is_hpa else parser_of(one.kind, one.pattern) for one in options if not one.images
+        ]
         for source in sources:
             nucleus = source.channels.get(NUCLEUS)
-            self._options += [source.options] if source.options not in self._options else []
             for field_id, files in source.files.items():
                 for file in files:
                     image = _Image(field_id, file.channel == nucleus and bool(nucleus))
@@ -138,10 +139,7 @@ class _Names:
         images = self._images.get(base, set())
         if len({image.field_id for image in images}) == 1:
             yield next(iter(images))
-        for options in self._options:
-            if options.images:
-                continue
-            parse = hpa_name if options.is_hpa else parser_of(options.kind, options.pattern)
+        for parse in self._parsers:
             said = parse(str(path.with_name(f"{base}.tif")))
             ids = [] if said is None else ["_".join((*folders[k:], said.field_id)) for k in range(len(folders) + 1)]
             yield from (

@@ -35,8 +35,8 @@ def find_splits(data: Path, options: ReadingOptions = FOUR_COLOURS) -> dict[str,
     if not found and (options.layout or not options.is_hpa):
         return {TRAIN: find_fields(data, options=options)}
     if not found:
-        for part in sorted(part for split in SPLITS for part in data.glob(f"{split}.zip.0*")):
-            raise InputError(f"{part} {JOIN_PARTS.format(name=part.stem)}")
+        if parts := sorted(part for split in SPLITS for part in data.glob(f"{split}.zip.0*")):
+            raise InputError(f"{parts[0]} {JOIN_PARTS.format(name=parts[0].stem)}")
         raise InputError(
             f"{data} holds no images (looked for train/, train.zip, test/, test.zip). Put Kaggle's files there, name "
             f"another folder with --data DIR, ask {command_line('inspect', data)} how to read other images, or run "

@@ -135,7 +135,7 @@ def grow_cells(
 
 
 def _sampled(image: np.ndarray, times: int) -> np.ndarray:
-    """Every so many pixels of an image, as many as `shrink` makes of it."""
+    """One pixel of each block of an image, so that its size is that of `shrink`."""
     rows, columns = (np.minimum(np.arange(-(-side // times)) * times + times // 2, side - 1) for side in image.shape)
     return np.ascontiguousarray(image[np.ix_(rows, columns)])
 

@@ -12,7 +12,7 @@ from models.explanation.stacked_models import Stacked, StackedModels
 from store.matrix import EMBEDDING
 
 _EVERY = 4
-"""Blocks are explained in one field of so many."""
+"""Blocks are explained in every fourth field, to save time."""
 
 
 @dataclass(frozen=True)
