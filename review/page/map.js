@@ -7,7 +7,7 @@ const ramp = (t) => `hsl(${255 - 200 * t} ${45 + 35 * t}% ${35 + 25 * t}%)`;
 const kept = { level: "fields", colour: "label", name: "" };
 
 export function makeMap(root, run, show) {
-  let data = null, lasso = [], drawing = false, closed = false, inside = [], features = null;
+  let data = null, asked = 0, lasso = [], drawing = false, closed = false, inside = [], features = null;
   const canvas = el("canvas", { id: "plot", tabindex: 0, role: "img", "aria-label": "Map of fields or cells; draw a line around points to select them" });
   const said = el("p", { class: "hint", role: "status" });
   const hover = el("div", { class: "hover", hidden: true });
@@ -40,21 +40,30 @@ export function makeMap(root, run, show) {
   }
   async function load() {
     if (kept.colour === "feature" && !kept.name) return;
+    const mine = ++asked, outdated = () => closed || mine !== asked; // a later choice has been asked for
+    data = null; // points of the choice before can be neither hovered nor selected
+    inside = [];
+    lasso = [];
+    drawing = false;
+    hover.hidden = true;
+    beside();
+    said.textContent = "Preparing the map …";
     try {
       const found = await get("map", kept);
-      if (closed) return;
-      if (found.waiting) { said.textContent = "Preparing the map …"; setTimeout(() => !closed && load(), 700); return; }
+      if (outdated()) return;
+      if (found.waiting) { setTimeout(() => outdated() || load(), 700); return; }
       if (found.error) { said.textContent = found.error; return; }
       data = found;
-      inside = [];
-      lasso = [];
       const noun = kept.level === "fields" ? "field" : "cell", n = data.key.length;
       said.textContent = `${n < data.all ? `A sample of ${n.toLocaleString("en")} of ${counted(data.all, noun)}, evenly spaced over all` : `All ${counted(n, noun)}`}, `
         + "placed by the two principal directions in which their protein features differ most. Draw a line around points to select them.";
       draw();
       legendAnew();
-      beside();
-    } catch (error) { complain(error.message); }
+    } catch (error) {
+      if (outdated()) return;
+      said.textContent = "The map could not be loaded.";
+      complain(error.message);
+    }
   }
   const colourOf = (k) => {
     if (data.value) return data.value[k] === null ? "#8884" : ramp(data.value[k]);
@@ -158,7 +167,7 @@ export function makeMap(root, run, show) {
   const onResize = () => draw();
   addEventListener("resize", onResize);
   controlsAnew();
-  load();
   beside();
+  load();
   return { keydown: (event) => { if (event.key === "Escape") { inside = []; lasso = []; draw(); beside(); } }, close: () => { closed = true; removeEventListener("resize", onResize); }, changed: () => {} };
 }

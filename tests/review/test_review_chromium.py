@@ -149,6 +149,26 @@ def test_a_lasso_on_the_map_selects_into_the_gallery(tab, page):
         tab.until(f"location.hash === '#{level}' && {CARDS} > 0")
 
 
+def test_a_late_answer_of_the_map_replaces_no_later_choice(tab, page):
+    tab.visit(page + "#fields")
+    tab.until(f"{CARDS} === 24")
+    tab.run("""window.fetch = ((now) => async (address, ...rest) => {
+        if (address.includes('level=fields')) {
+            await new Promise((done) => setTimeout(done, 1000));
+            setTimeout(() => { window.answered = true; }, 300);
+        }
+        return now(address, ...rest);
+    })(window.fetch)""")
+    tab.run("location.hash = 'map'")
+    tab.until("!!document.querySelector('#plot')")
+    tab.run("""(() => { const s = document.querySelector('.filters select'); s.value = 'cells';
+        s.dispatchEvent(new Event('change')); })()""")
+    tab.until("document.querySelector('.mapped').textContent.includes('cells, placed')")
+    said = tab.run("document.querySelector('.mapped').textContent")
+    tab.until("window.answered")
+    assert tab.run("document.querySelector('.mapped').textContent") == said
+
+
 def test_a_refit_from_the_page_shows_scores_before_and_after(tab, tmp_path):
     made = make_review(tmp_path)
     fit_quickly(made)
