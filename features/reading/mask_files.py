@@ -6,7 +6,7 @@ A mask is named after its field, or after one of the field's images, and words s
 image: masks of the nucleus channel are nuclei, all others cells.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -15,7 +15,7 @@ from engine.errors import InputError
 from features.reading.archive import Unused, list_files, located
 from features.reading.file_names import IMAGES, hpa_name, is_hidden
 from features.reading.layouts.names import parser_of, stem
-from features.reading.mask_names import OF_CELLS, OF_CYTOPLASM, OF_NUCLEI, WORDS, words_of
+from features.reading.mask_names import EXAMPLES, OF_CELLS, OF_CYTOPLASM, OF_NUCLEI, WORDS, words_of
 from features.reading.source import CELLS, NUCLEI, FieldSource, Mask
 from store.channels import NUCLEUS
 
@@ -37,7 +37,7 @@ def with_masks(sources: dict[str, FieldSource], folder: Path) -> dict[str, Field
     Raises
     ------
     InputError
-        If the folder is missing or unreadable.
+        If the folder is missing or unreadable, or holds no mask of any field.
     """
     if not folder.exists():
         raise InputError(f"{folder} is missing (expected a folder or zip of masks). Check --masks, or run without it.")
@@ -57,11 +57,21 @@ def with_masks(sources: dict[str, FieldSource], folder: Path) -> dict[str, Field
         else:
             field_id, kind = found
             masks.setdefault(field_id, []).append(Mask(kind, member))
+    if not masks:
+        n_fields = sum(len(source.files) for source in sources.values())
+        raise InputError(
+            f"{folder} holds no mask of the {counted(n_fields, 'field')} (looked for names such as {EXAMPLES}"
+            f"{_example(unused)}). Name the masks after their fields, or run without --masks."
+        )
     named = {located(mask.member) for of_field in masks.values() for mask in of_field}
     given = {split: _given(source, masks, named) for split, source in sources.items()}
     first = next(iter(given))
     reasons = {file.path: file for file in (*given[first].unused, *unused)}
     return given | {first: replace(given[first], unused=tuple(reasons[path] for path in sorted(reasons)))}
+
+
+def _example(unused: Sequence[Unused]) -> str:
+    return f"; found {counted(len(unused), 'other file')}, e.g. {unused[0].path}" if unused else ""
 
 
 def _given(source: FieldSource, masks: dict[str, list[Mask]], named: set[str]) -> FieldSource:

@@ -4,6 +4,7 @@ import re
 
 from features.reading.layouts.names import stem
 
+EXAMPLES = "<Id>_cells and <Id>_nuclei, <Id>_cp_masks, <Id>_MaskCells"
 OF_CELLS = {"cell", "cells", "cellmask", "cellmasks", "maskcells", "cyto"}
 OF_NUCLEI = {"nucleus", "nuclei", "nuc", "nucleimask", "nucleusmask", "masknuclei"}
 OF_CYTOPLASM = {"cytoplasm", "cytoplasmmask"}

@@ -9,12 +9,12 @@ from features.reading.archive import located, read_bytes
 from features.reading.decoding import decode_labels
 from features.reading.field_reading import FieldPixels
 from features.reading.image_file import UnreadableImageError
+from features.reading.mask_names import EXAMPLES
 from features.reading.source import CELLS, NUCLEI, FieldSource, Mask
 from features.segmentation.segment import Segmentation, grow_cells, nuclei_alone
 
 _LARGEST_ID = 2**31 - 1
 _WITHOUT_NUMBERS = (255, 65535)
-_EXAMPLES = "<Id>_cells and <Id>_nuclei, <Id>_cp_masks, <Id>_MaskCells"
 
 
 def read_masks(source: FieldSource, field_id: str, field: FieldPixels) -> Segmentation:
@@ -42,7 +42,7 @@ def read_masks(source: FieldSource, field_id: str, field: FieldPixels) -> Segmen
     """
     masks = (source.masks or {}).get(field_id, ())
     if not masks:
-        reason = f"has no mask (looked for names such as {_EXAMPLES}). Give its masks, or run without --masks."
+        reason = f"has no mask (looked for names such as {EXAMPLES}). Give its masks, or run without --masks."
         raise FieldError(f"field {field_id}: {reason}", field=field_id, stage="segment")
     found = {kind: _read_labels(field_id, kind, masks, field) for kind in (CELLS, NUCLEI)}
     cells, nuclei = found[CELLS], found[NUCLEI]
@@ -70,14 +70,20 @@ def _divided(mask: np.ndarray, nuclei: np.ndarray, pixels: np.ndarray, absent: t
     """Cells in a mask without numbers: each nucleus's part of its piece, and pieces without nucleus."""
     _, _, seeds = pair_nuclei(nuclei * mask, nuclei * mask)
     cells = grow_cells(seeds, pixels, absent, inside=mask)
-    rest = _numbered_pieces(mask & (cells == 0) & ~_pieces_with(mask, cells))
+    cells = _spread(cells, mask)
+    rest = _numbered_pieces(mask & (cells == 0))
     return np.where(rest > 0, rest + cells.max(), cells)
 
 
-def _pieces_with(mask: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """The pieces of a mask in which a cell was grown."""
-    pieces = _numbered_pieces(mask)
-    return np.isin(pieces, np.unique(pieces[cells > 0]))
+def _spread(cells: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Cells over all of their pieces of a mask: what hangs on by a corner only was not reached when they were grown."""
+    square = np.ones((3, 3), np.uint8)
+    while True:
+        left = mask & (cells == 0)
+        near = cv2.dilate(cells.astype(np.float32), square) * left if left.any() else left
+        if not near.any():
+            return cells
+        cells = cells + near.astype(np.int32)
 
 
 def _is_binary(labels: np.ndarray) -> bool:

@@ -15,11 +15,15 @@ from store.channels import CHANNELS
 
 
 def read_masked(
-    folder: Path, shape: tuple[int, int], pixels: np.ndarray | None = None, stored: tuple[int, int] | None = None
-) -> Segmentation:
-    """The cells of field f1 by the masks in a folder."""
-    files = tuple(ImageFile("f1", c.colour, Member(Path("images"), f"f1_{c.colour}.png")) for c in CHANNELS)
-    source = FieldSource(Path("images"), {"f1": files}, {c: c.colour for c in CHANNELS})
+    folder: Path, shape: tuple[int, int], pixels: np.ndarray | None = None, stored: tuple[int, int] | None = None,
+    field_id: str = "f1",
+) -> Segmentation:  # fmt: skip
+    """The cells of a field, f1 or f2, by the masks in a folder."""
+    files = {
+        i: tuple(ImageFile(i, c.colour, Member(Path("images"), f"{i}_{c.colour}.png")) for c in CHANNELS)
+        for i in ("f1", "f2")
+    }
+    source = FieldSource(Path("images"), files, {c: c.colour for c in CHANNELS})
     pixels = np.zeros((4, *shape), np.uint8) if pixels is None else pixels
     given = with_masks({"train": source}, folder)["train"]
-    return read_masks(given, "f1", FieldPixels(pixels, NOTHING_STATED, stored or pixels.shape[1:]))
+    return read_masks(given, field_id, FieldPixels(pixels, NOTHING_STATED, stored or pixels.shape[1:]))

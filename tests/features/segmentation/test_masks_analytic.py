@@ -66,7 +66,6 @@ def test_a_nucleus_split_evenly_goes_to_the_lower_id(tmp_path):
 @pytest.mark.parametrize(
     ("damage", "expected"),
     [
-        (lambda f: [path.unlink() for path in f.iterdir()], "has no mask "),
         (lambda f: tifffile.imwrite(f / "f1_cells.tif", np.ones(SHAPE)), "found .*f1_cells.png and .*f1_cells.tif"),
         (lambda f: cv2.imwrite(str(f / "f1_cells.png"), np.ones((9, 50), np.uint8)), "f1_cells.png is too small"),
         (
@@ -97,6 +96,18 @@ def test_masks_that_are_no_labels(tmp_path, labels, image):
 def test_a_missing_folder(tmp_path):
     with pytest.raises(InputError, match="nowhere is missing"):
         read_masked(tmp_path / "nowhere", SHAPE)
+
+
+def test_a_field_without_mask_among_others(tmp_path, labels):
+    write(tmp_path, labels)
+    with pytest.raises(FieldError, match=r"^field f2: has no mask \(looked for names such as <Id>_cells"):
+        read_masked(tmp_path, SHAPE, field_id="f2")
+
+
+def test_a_folder_without_any_mask_of_the_fields(tmp_path, labels):
+    cv2.imwrite(str(tmp_path / "g1_cells.png"), labels[0])
+    with pytest.raises(InputError, match=r"holds no mask of the 2 fields .* found 1 other file, e.g. .*g1_cells.png\)"):
+        read_masked(tmp_path, SHAPE)
 
 
 def nuclei_of(spots, size=256):
@@ -170,6 +181,19 @@ def test_masks_without_numbers_are_divided_among_the_nuclei(tmp_path):
     cv2.imwrite(str(tmp_path / "f1_MaskCells.png"), cells * np.uint8(255))
     one_piece = read_masked(tmp_path, (256, 256), paint_field(touching))
     np.testing.assert_array_equal(one_piece.cells, found.cells * (found.cells < 3))
+
+
+def test_a_part_that_hangs_on_by_a_corner_belongs_to_its_cell(tmp_path):
+    """Pieces are joined over corners; cells grow over edges only."""
+    nuclei = nuclei_of([(60, 60, 16)]) > 0
+    cells = np.zeros((256, 256), bool)
+    cells[40:80, 40:80] = True
+    cells[80:85, 80:90] = True
+    cells[85:100, 90:92] = True
+    cv2.imwrite(str(tmp_path / "f1_MaskNuclei.png"), nuclei * np.uint8(255))
+    cv2.imwrite(str(tmp_path / "f1_MaskCells.png"), cells * np.uint8(255))
+    found = read_masked(tmp_path, (256, 256), paint_field([(60, 60, 16)]))
+    np.testing.assert_array_equal(found.cells, cells.astype(np.int32))
 
 
 def test_one_cell_in_two_pieces_among_others_stays_one(tmp_path, labels):
