@@ -156,6 +156,12 @@ def _similar(review: Review, i: int, labels: LabelTable) -> list[dict[str, Any]]
     ]  # fmt: skip
 
 
+def scale(review: Review, field: str) -> dict[str, Any]:
+    """Height and width of a field, px, and the size of its pixels, µm, or None if it is not known."""
+    (height, width), pixel_size = review.pictures.scale(field)
+    return {"height": height, "width": width, "pixel_size": pixel_size}
+
+
 def why(review: Review, i: int, name: str) -> dict[str, Any]:
     """Reasons in words and scores of the cells for one class of one field."""
     known = review.catalogue

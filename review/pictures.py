@@ -12,10 +12,10 @@ import numpy as np
 from engine.errors import FieldError, HpaError
 from engine.ids import shown
 from features.extraction.batches import read_cells
-from features.reading.field_reading import read_field
+from features.reading.field_reading import read_field_pixels
 from features.reading.source import FieldSource
-from report.drawing import brightened, edges, in_colour
-from report.galleries import PictureSettings, find_pictured, picture_settings
+from report.drawing import brightened, draw_scale_bar, edges, in_colour
+from report.galleries import PictureSettings, find_pictured, picture_settings, shown_pixel_size
 from store.channels import PROTEIN
 from store.run_folder import RunFolder
 
@@ -23,7 +23,7 @@ THUMBNAIL, LARGEST = 256, 2048  # px: a thumbnail's side, and that of a plane
 VIEWS = ("colour", "protein")
 _KEPT = 96 * 2**20  # bytes of pixels in memory
 _QUALITY = 84
-_LENGTHS = (5, 10, 20, 50, 100, 200, 500, 1000)  # of a scale bar, px
+_LETTERS = 0.4  # size of the scale bar's
 
 
 class Kept:
@@ -60,6 +60,7 @@ class Pictures:
         self.data = data
         self._folder, self._masks = folder, masks
         self._kept = Kept(_KEPT)
+        self._pixel_size: dict[str, float | None] = {}
         self._guard = threading.Lock()
         self._listed: tuple[dict[str, FieldSource], PictureSettings, str] | None = None
 
@@ -101,7 +102,18 @@ class Pictures:
     def pixels(self, field: str) -> np.ndarray:
         """The channels of a field, uint8 or uint16, shape (4, H, W); raises FieldError."""
         source = self._source(field)
-        return self._kept.get(("pixels", field), lambda: read_field(source, field))
+
+        def read() -> np.ndarray:
+            found = read_field_pixels(source, field)
+            self._pixel_size[field] = shown_pixel_size(found)
+            return found.pixels
+
+        return self._kept.get(("pixels", field), read)
+
+    def scale(self, field: str) -> tuple[tuple[int, int], float | None]:
+        """Height and width of a field, px, and the size of its pixels, µm, or None if it is not known."""
+        height, width = self.pixels(field).shape[1:]
+        return (height, width), self._pixel_size[field]
 
     def cells(self, field: str) -> np.ndarray:
         """The cells of a field as they were measured, int32, shape (H, W); all 0 if that is not possible."""
@@ -116,7 +128,7 @@ class Pictures:
         scale = min(side / max(pixels.shape[1:]), 1.0)
         shape = (max(round(pixels.shape[2] * scale), 1), max(round(pixels.shape[1] * scale), 1))
         labels = self.cells(field) if outlined else None
-        return _jpeg(pixels, labels, view, shape)
+        return _jpeg(pixels, labels, view, shape, self._pixel_size[field])
 
     def cell(self, field: str, number: int, x: float, y: float, width: int, view: str, outlined: bool) -> bytes:
         """One cell in the middle of a square of `width` px of its field, as JPEG; only its own outline is drawn."""
@@ -128,7 +140,8 @@ class Pictures:
         left = int(np.clip(x - width / 2, 0, max(wide - width, 0)))
         part = (slice(top, top + width), slice(left, left + width))
         image = _coloured(pixels, view)[part]
-        return _outlined_jpeg(image, None if labels is None else labels[part], (THUMBNAIL // 2, THUMBNAIL // 2))
+        shown = None if labels is None else labels[part]
+        return _outlined_jpeg(image, shown, (THUMBNAIL // 2, THUMBNAIL // 2), self._pixel_size[field])
 
     def plane(self, field: str, channel: int) -> bytes:
         """One channel as 8-bit PNG, the brightest pixel 255, at most `LARGEST` px wide or high."""
@@ -158,31 +171,24 @@ def _coloured(pixels: np.ndarray, view: str) -> np.ndarray:
     return in_colour(pixels).clip(0, 255).astype(np.uint8)
 
 
-def _jpeg(pixels: np.ndarray, labels: np.ndarray | None, view: str, shape: tuple[int, int]) -> bytes:
+def _jpeg(
+    pixels: np.ndarray, labels: np.ndarray | None, view: str, shape: tuple[int, int], pixel_size: float | None
+) -> bytes:
     full_width = pixels.shape[2]
     if shape[0] < full_width:
         pixels = np.stack([cv2.resize(plane, shape, interpolation=cv2.INTER_AREA) for plane in pixels])
-    return _outlined_jpeg(_coloured(pixels, view), labels, shape, full_width)
+    return _outlined_jpeg(_coloured(pixels, view), labels, shape, pixel_size, full_width)
 
 
 def _outlined_jpeg(
-    image: np.ndarray, labels: np.ndarray | None, shape: tuple[int, int], full_width: int | None = None
-) -> bytes:
+    image: np.ndarray, labels: np.ndarray | None, shape: tuple[int, int], pixel_size: float | None,
+    full_width: int | None = None,
+) -> bytes:  # fmt: skip
     width = image.shape[1] if full_width is None else full_width
     if (image.shape[1], image.shape[0]) != shape:
         image = cv2.resize(image, shape, interpolation=cv2.INTER_CUBIC)
     image = np.ascontiguousarray(image)
     if labels is not None:
         image[edges(cv2.resize(labels, shape, interpolation=cv2.INTER_NEAREST))] = 255
-    _draw_scale(image, image.shape[1] / width)
+    draw_scale_bar(image, image.shape[1] / width, pixel_size, _LETTERS)
     return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
-
-
-def _draw_scale(image: np.ndarray, zoom: float) -> None:
-    """Draw a scale bar of a round number of the field's pixels; `zoom` is the picture's pixels for one of them."""
-    height, width = image.shape[:2]
-    length = max((n for n in _LENGTHS if n * zoom <= 0.35 * width), default=_LENGTHS[0])
-    right, bottom, long = width - 5, height - 5, max(round(length * zoom), 1)
-    cv2.rectangle(image, (right - long, bottom - 2), (right, bottom), (255, 255, 255), -1)
-    place = (max(right - max(long, 44), 1), bottom - 6)
-    cv2.putText(image, f"{length} px", place, cv2.FONT_HERSHEY_SIMPLEX, 0.4, (255, 255, 255), 1, cv2.LINE_AA)

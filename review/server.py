@@ -108,6 +108,7 @@ def _tables(review: Review) -> Blueprint:
     answered("fields", lambda: answers.fields_page(review, _query()), "POST")
     answered("cells", lambda: answers.cells_page(review, _query()), "POST")
     answered("field", lambda: answers.one_field(review, _row(review)))
+    answered("scale", lambda: answers.scale(review, _id(review)))
     answered("why", lambda: answers.why(review, _row(review), request.args.get("class", "")))
     answered("refit", lambda: _refit_state(review))
     answered(

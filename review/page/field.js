@@ -4,6 +4,7 @@ import { labelKey, panel } from "./classes.js";
 import { el, percent } from "./dom.js";
 
 const CHANNELS = [["microtubules", "red", [1, 0, 0]], ["protein", "green", [0, 1, 0]], ["nucleus", "blue", [0.25, 0.4, 1]], ["ER", "yellow", [0.75, 0.75, 0]]];
+const LENGTHS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500]; // of a scale bar
 const shown = { on: [true, true, true, false], high: [null, null, null, null], low: [0, 0, 0, 0], outlines: true, grey: false };
 
 async function pixels(url) {
@@ -28,7 +29,7 @@ function bright(plane) {
 }
 
 export function makeField(root, run, id, back) {
-  let field = null, planes = [], numbers = null, width = 1, height = 1, closed = false, picked = 0;
+  let field = null, planes = [], numbers = null, size = null, width = 1, height = 1, closed = false, picked = 0;
   let zoom = 1, left = 0, top = 0, drag = null, name = "", why = null;
   const canvas = el("canvas", { "aria-label": `Picture of field ${id}`, role: "img", tabindex: 0 });
   const bar = el("span", { class: "scale" });
@@ -47,10 +48,11 @@ export function makeField(root, run, id, back) {
       return el("div", { class: `channel ${colour}` }, el("label", {}, el("input", { type: "checkbox", checked: shown.on[c],
         on: { change: (event) => { shown.on[c] = event.target.checked; draw(); } } }), ` ${words} `, el("kbd", {}, `⇧${c + 1}`)),
       slider("low", shown.low[c]), slider("high", shown.high[c] ?? (planes[c] ? bright(planes[c]) : 255)));
-    }), el("div", {}, el("label", {}, el("input", { type: "checkbox", checked: shown.outlines, on: { change: (event) => { shown.outlines = event.target.checked; draw(); } } }), " cells outlined and numbered"),
-      el("br"), el("label", {}, el("input", { type: "checkbox", checked: shown.grey, on: { change: (event) => { shown.grey = event.target.checked; draw(); } } }), " protein alone, grey"),
-      el("br"), el("button", { type: "button", on: { click: () => { zoom = 1; left = top = 0; draw(); } } }, "Whole field"),
-      " ", el("button", { type: "button", on: { click: () => { shown.high.fill(null); shown.low.fill(0); controlsAnew(); draw(); } } }, "Usual levels")));
+    }), el("div", { class: "actions" },
+      el("label", {}, el("input", { type: "checkbox", checked: shown.outlines, on: { change: (event) => { shown.outlines = event.target.checked; draw(); } } }), " cells outlined and numbered"),
+      el("label", {}, el("input", { type: "checkbox", checked: shown.grey, on: { change: (event) => { shown.grey = event.target.checked; draw(); } } }), " protein alone, grey"),
+      el("button", { type: "button", on: { click: () => { zoom = 1; left = top = 0; draw(); } } }, "Whole field"),
+      el("button", { type: "button", on: { click: () => { shown.high.fill(null); shown.low.fill(0); controlsAnew(); draw(); } } }, "Usual levels")));
   }
   let base = null;
   function compose() {
@@ -99,19 +101,19 @@ export function makeField(root, run, id, back) {
     if (shown.outlines && numbers && field) {
       context.font = `${Math.round(11 * devicePixelRatio)}px sans-serif`;
       context.textAlign = "center"; context.textBaseline = "middle"; context.lineWidth = 3 * devicePixelRatio;
-      const ratio = width / (full || width);
+      const ratio = width / (size?.width || width);
       for (const [number, x, y] of field.where) {
         const px = x0 + (x * ratio - left) * scale, py = y0 + (y * ratio - top) * scale;
         context.strokeStyle = "#000"; context.strokeText(number, px, py);
         context.fillStyle = number === picked ? "#ffe13c" : "#fff"; context.fillText(number, px, py);
       }
     }
-    const length = [10, 20, 50, 100, 200, 500].find((n) => n * scale * width / (full || width) / devicePixelRatio > 60) || 500;
-    bar.textContent = `${length} px`;
-    bar.style.width = `${length * scale * width / (full || width) / devicePixelRatio}px`;
+    const unit = scale * width / (size?.width || width) / devicePixelRatio / (size?.pixel_size || 1); // of the page, for 1 µm or 1 px of the field
+    const length = LENGTHS.find((n) => n * unit > 60) || LENGTHS.at(-1);
+    bar.textContent = `${length} ${size?.pixel_size ? "µm" : "px"}`;
+    bar.style.width = `${length * unit}px`;
   }
   const place = { scale: 1, x0: 0, y0: 0 };
-  let full = 0;
   const at = (event) => {
     const box = canvas.getBoundingClientRect(), k = canvas.width / box.width;
     return [((event.clientX - box.left) * k - place.x0) / place.scale + left, ((event.clientY - box.top) * k - place.y0) / place.scale + top];
@@ -136,7 +138,7 @@ export function makeField(root, run, id, back) {
     if (drag && !drag.moved && numbers) {
       const [x, y] = at(event).map(Math.floor);
       picked = x >= 0 && y >= 0 && x < width && y < height ? numbers[y * width + x] : 0;
-      note.textContent = picked ? `Cell ${picked}` : `${width} × ${height} px`;
+      note.textContent = picked ? `Cell ${picked}` : measures();
       draw();
     }
     drag = null;
@@ -144,16 +146,18 @@ export function makeField(root, run, id, back) {
   const onResize = () => paint();
   addEventListener("resize", onResize);
 
+  const measures = () => `${size.width} × ${size.height} px${size.pixel_size ? ` of ${size.pixel_size.toPrecision(3)} µm` : "; the size of a pixel is not known, so the scale bar is in px"}.`;
   async function images() {
     try {
       const found = await Promise.all(CHANNELS.map((_, c) => pixels(picture("plane", { id, channel: c }))));
       if (closed) return;
       ({ width, height } = found[0]);
       planes = found.map((image) => { const plane = new Uint8Array(width * height); for (let i = 0; i < plane.length; i++) plane[i] = image.data[4 * i]; return plane; });
-      full = width;
+      size = await get("scale", { id });
+      if (closed) return;
       controlsAnew();
       draw();
-      note.textContent = `${width} × ${height} px. Wheel: zoom. Drag: move. Click: choose a cell.`;
+      note.textContent = `${measures()} Wheel: zoom. Drag: move. Click: choose a cell.`;
       const labels = await pixels(picture("numbers", { id }));
       if (closed) return;
       numbers = new Int32Array(width * height);

@@ -83,9 +83,8 @@ export function makeGallery(root, run, level, given = {}) {
   const intro = level === "next" ? el("p", { class: "hint" }, run.fit
     ? "Unlabelled training fields, the most useful first: uncertain ones that are unlike each other, rare classes first."
     : "Unlabelled training fields, those that differ most from the labelled ones first. Once there is a fit, uncertain ones come first.") : "";
-  const legend = cells ? "" : el("p", { class: "hint" }, run.fit
-    ? "Solid: label. Dashed with ?: called, with its probability. Orange: label and call differ. Double click or Enter opens a field."
-    : "Double click or Enter opens a field.");
+  const legend = el("p", { class: "hint" }, !cells && run.fit ? "Solid: label. Dashed with ?: called, with its probability. Orange: label and call differ. " : "",
+    "Double click or Enter opens a field. Scale bars are in px where the size of a pixel is not known.");
   root.replaceChildren(el("div", { class: "three" }, filters, el("section", {}, intro, bar, legend, grid), side));
 
   async function load() {

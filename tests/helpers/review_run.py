@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import tifffile
 from random_run import make_run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,6 +55,14 @@ def write_images(folder: Path, field: str, rng: np.random.Generator) -> None:
         for centre in ((28, 30), (66, 64)):
             cv2.circle(image, centre, radius, 190, -1)
         cv2.imwrite(str(folder / f"{field}_{colour}.png"), image)
+
+
+def state_pixel_size(folder: Path, field: str, size: float) -> None:
+    """Write the images of a field as OME-TIFF that state the size of a pixel, µm, instead of PNG."""
+    stated = {f"PhysicalSize{axis}": size for axis in "XY"} | {f"PhysicalSize{axis}Unit": "µm" for axis in "XY"}
+    for path in sorted(folder.glob(f"{field}_*.png")):
+        tifffile.imwrite(path.with_suffix(".tif"), cv2.imread(str(path), 0), ome=True, metadata={"axes": "YX"} | stated)
+        path.unlink()
 
 
 def fit_quickly(made: Made) -> None:

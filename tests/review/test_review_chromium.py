@@ -7,7 +7,7 @@ import time
 
 import pytest
 from browser import CHROMIUM, browser
-from review_run import fit_quickly, make_review, page_of
+from review_run import fit_quickly, make_review, page_of, state_pixel_size
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
@@ -34,6 +34,7 @@ def tab():
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory):
     made = make_review(tmp_path_factory.mktemp("fitted"))
+    state_pixel_size(made.data / "train", "train-001", 0.325)
     fit_quickly(made)
     return made
 
@@ -107,7 +108,8 @@ def test_a_field_opens_with_its_channels_calls_reasons_and_history(tab, page):
     tab.press("Enter")
     tab.until("location.hash === '#field=train-000'")
     tab.until("document.querySelectorAll('.channel').length === 4")
-    tab.until("document.body.textContent.includes('96 × 96 px')")
+    tab.until("document.body.textContent.includes('96 × 96 px; the size of a pixel is not known')")
+    assert tab.run("document.querySelector('.stage .scale').textContent").endswith(" px")
     tab.until("document.body.textContent.includes('Reasons for and against')", 40)
     tab.until("document.body.textContent.includes('Cells that look most like')", 40)
     tab.until("document.querySelectorAll('.similar .card').length > 0")
@@ -128,6 +130,14 @@ def test_a_field_opens_with_its_channels_calls_reasons_and_history(tab, page):
     tab.press("Escape")
     tab.until(f"{CARDS} === 24")
     assert [one for one in tab.complaints if "willReadFrequently" not in one] == []
+
+
+def test_the_scale_bar_of_an_open_field_is_in_micrometres_where_the_files_state_the_size_of_a_pixel(tab, page):
+    tab.visit(page + "#field=train-001")
+    tab.until("document.body.textContent.includes('96 × 96 px of 0.325 µm')")
+    words, length = tab.run("(({textContent: t, clientWidth: w}) => [t, w])(document.querySelector('.stage .scale'))")
+    across = tab.run(f"(({{width, height}}) => Math.min(width, height))({CANVAS}.getBoundingClientRect())")
+    assert words.endswith(" µm") and length / across * 96 * 0.325 == pytest.approx(float(words.split()[0]), rel=0.05)
 
 
 def test_a_lasso_on_the_map_selects_into_the_gallery(tab, page):
