@@ -75,7 +75,7 @@ export function panel(fields, run) {
     one && one.note && el("p", {}, `Note: ${one.note}`),
     one && one.doubts.map(([name, labelled, q]) => `${labelled ? "Perhaps wrong" : "Perhaps missing"}: ${name} (probability ${percent(q)})`)
       .reduce((list, words) => { list.append(el("p", { class: "warn" }, words)); return list; }, el("div")),
-    one && one.unlike && el("p", { class: "warn" }, "Out of distribution: unlike the fields that were fitted on. Do not trust its calls."),
+    one && one.unlike && el("p", { class: "warn" }, "Out of distribution: unlike all fields that were fitted on. Do not trust its calls."),
     el("p", { class: "hint" }, "Right: probability, or else the number of labelled fields."),
     el("ul", { class: "classes", "aria-label": "Classes" }, ...rows),
     run.may_add && el("button", { type: "button", on: { click: () => addClass(run) } }, "Add a class"));

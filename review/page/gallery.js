@@ -6,7 +6,7 @@ import { counted, el, percent, select } from "./dom.js";
 const SIZE = 60;
 const YES_NO = [["", "all"], ["yes", "yes"], ["no", "no"]];
 const FLAGS = [["labelled", "labelled"], ["corrected", "corrected"], ["wrong", "label and call differ"],
-  ["doubted", "label doubted"], ["unlike", "out of distribution"], ["unusable", "unusable"]];
+  ["doubted", "label doubted"], ["unlike", "out of distribution (only fields not fitted on)"], ["unusable", "unusable"]];
 const kept = {};  // what each gallery showed, for the way back
 
 export function makeGallery(root, run, level, given = {}) {
@@ -133,7 +133,7 @@ export function makeGallery(root, run, level, given = {}) {
       row.unusable && el("span", { class: "tag wrong" }, "unusable"), ...own, ...others,
       row.labelled && !row.labels.length && el("span", { class: "tag" }, "no class"),
       !row.labelled && !row.unusable && el("span", { class: "hint" }, "not labelled"),
-      row.unlike && el("span", { class: "tag wrong" }, "out of distribution"),
+      row.unlike && el("span", { class: "tag wrong", title: "unlike all fields that were fitted on" }, "out of distribution"),
       row.note && el("span", { class: "hint" }, ` ✎ ${row.note}`));
   }
   function draw() {

@@ -7,7 +7,7 @@ const ramp = (t) => `hsl(${255 - 200 * t} ${45 + 35 * t}% ${35 + 25 * t}%)`;
 const kept = { level: "fields", colour: "label", name: "" };
 
 export function makeMap(root, run, show) {
-  let data = null, asked = 0, lasso = [], drawing = false, closed = false, inside = [], features = null;
+  let data = null, asked = 0, lasso = [], drawing = false, closed = false, inside = [], held = null, features = null;
   const canvas = el("canvas", { id: "plot", tabindex: 0, role: "img", "aria-label": "Map of fields or cells; draw a line around points to select them" });
   const said = el("p", { class: "hint", role: "status" });
   const hover = el("div", { class: "hover", hidden: true });
@@ -42,11 +42,9 @@ export function makeMap(root, run, show) {
     if (kept.colour === "feature" && !kept.name) return;
     const mine = ++asked, outdated = () => closed || mine !== asked; // a later choice has been asked for
     data = null; // points of the choice before can be neither hovered nor selected
-    inside = [];
-    lasso = [];
+    selectNone();
     drawing = false;
     hover.hidden = true;
-    beside();
     said.textContent = "Preparing the map …";
     try {
       const found = await get("map", kept);
@@ -54,16 +52,28 @@ export function makeMap(root, run, show) {
       if (found.waiting) { setTimeout(() => outdated() || load(), 700); return; }
       if (found.error) { said.textContent = found.error; return; }
       data = found;
+      if (held?.level === kept.level && held.key.length === data.key.length && held.key.every((key, k) => key === data.key[k])) ({ inside, lasso } = held);
       const noun = kept.level === "fields" ? "field" : "cell", n = data.key.length;
       said.textContent = `${n < data.all ? `A sample of ${n.toLocaleString("en")} of ${counted(data.all, noun)}, evenly spaced over all` : `All ${counted(n, noun)}`}, `
         + "placed by the two principal directions in which their protein features differ most. Draw a line around points to select them.";
       draw();
+      beside();
       legendAnew();
     } catch (error) {
       if (outdated()) return;
       said.textContent = "The map could not be loaded.";
       complain(error.message);
     }
+  }
+  function selectNone() {
+    inside = [];
+    lasso = [];
+    draw();
+    beside();
+  }
+  function forget() {
+    held = null;
+    selectNone();
   }
   const colourOf = (k) => {
     if (data.value) return data.value[k] === null ? "#8884" : ramp(data.value[k]);
@@ -114,7 +124,7 @@ export function makeMap(root, run, show) {
     chosen.replaceChildren(el("p", {}, test ? `${counted(test, noun)} selected` : "Nothing selected."),
       el("button", { type: "button", class: "main", disabled: !test, on: { click: () => show(kept.level, inside.map((k) => data.key[k])) } }, "Show in the gallery"),
       el("button", { type: "button", disabled: !test, on: { click: exportCsv } }, "Save as csv"),
-      el("button", { type: "button", disabled: !test, on: { click: () => { inside = []; lasso = []; draw(); beside(); } } }, "Select none"));
+      el("button", { type: "button", disabled: !test, on: { click: forget } }, "Select none"));
   }
   async function exportCsv() {
     const level = kept.level, { post } = await import("./api.js");
@@ -161,6 +171,7 @@ export function makeMap(root, run, show) {
     drawing = false;
     if (lasso.length > 3) inside = data.key.map((_, k) => k).filter((k) => enclosed(spot(k)));
     else lasso = [];
+    held = { level: kept.level, key: data.key, inside, lasso }; // kept while only the colours change
     draw();
     beside();
   });
@@ -169,5 +180,5 @@ export function makeMap(root, run, show) {
   controlsAnew();
   beside();
   load();
-  return { keydown: (event) => { if (event.key === "Escape") { inside = []; lasso = []; draw(); beside(); } }, close: () => { closed = true; removeEventListener("resize", onResize); }, changed: () => {} };
+  return { keydown: (event) => { if (event.key === "Escape") forget(); }, close: () => { closed = true; removeEventListener("resize", onResize); }, changed: () => {} };
 }

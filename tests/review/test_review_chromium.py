@@ -159,6 +159,35 @@ def test_a_lasso_on_the_map_selects_into_the_gallery(tab, page):
         tab.until(f"location.hash === '#{level}' && {CARDS} > 0")
 
 
+def choose(tab, label: str, value: str) -> None:
+    """Choose a value in the list with a label."""
+    tab.run(f"""(() => {{
+        const s = [...document.querySelectorAll('label')].find((l) => l.textContent.startsWith('{label}')).control;
+        s.value = '{value}'; s.dispatchEvent(new Event('change')); }})()""")
+
+
+def test_other_colours_keep_what_the_lasso_selected_and_other_points_do_not(tab, page):
+    tab.visit(page + "#map")
+    tab.until("!!document.querySelector('#plot')")
+    choose(tab, "points are", "fields")
+    tab.until("document.querySelector('.mapped').textContent.includes('26 fields, placed')")
+    x, y, w, h = tab.run("(({x, y, width, height}) => [x, y, width, height])(plot.getBoundingClientRect())")
+    tab.drag([(x + 1, y + 1), (x + w / 2, y + 1), (x + w / 2, y + h - 1), (x + 1, y + h - 1), (x + 1, y + 2)])
+    said = "document.querySelector('.actions p').textContent"
+    selected = tab.until(f"/^[1-9].* selected/.test({said}) && {said}")
+    assert selected != "26 fields selected"
+    shown = "plot.getContext('2d').getImageData(0, 0, plot.width, plot.height).data.join()"
+    for colour in ("split", "call", "label"):
+        before = tab.run(shown)
+        choose(tab, "coloured by", colour)
+        tab.until("document.querySelector('.mapped').textContent.includes('26 fields, placed')")
+        tab.until(f"{shown} !== {before!r}")
+        assert tab.run(said) == selected
+    choose(tab, "points are", "cells")
+    tab.until("document.querySelector('.mapped').textContent.includes('cells, placed')")
+    assert tab.run(said) == "Nothing selected."
+
+
 def test_a_late_answer_of_the_map_replaces_no_later_choice(tab, page):
     tab.visit(page + "#fields")
     tab.until(f"{CARDS} === 24")
