@@ -31,7 +31,8 @@ def run_facts(review: Review) -> dict[str, Any]:
         "run": str(review.folder.root), "data": str(review.data), "by": review.by, "classes": list(known.classes),
         "trainable": [is_trainable(review, name) for name in known.classes], "may_add": review.may_add_classes,
         "fields": {split: int((known.split == split).sum()) for split in ("train", "test")},
-        "fit": fitted is not None, "no_fit": known.no_fit, "folds": fitted.leaderboard.folds if fitted else "",
+        "fit": fitted is not None, "fits": review.fits, "no_fit": known.no_fit,
+        "folds": fitted.leaderboard.folds if fitted else "",
         "groups": _names(known.group), "plates": _names(known.plate),
         "doubted": len(known.doubts), "counts": label_counts(labels),
     }  # fmt: skip
@@ -52,10 +53,20 @@ def label_counts(labels: LabelTable) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def status(review: Review) -> dict[str, Any]:
-    """How far the background work is, and how many labels there are."""
-    return {"tasks": review.tasks.shown(), "counts": label_counts(review.labels.table()),
-            "pictures": review.tasks.state("pictures").result or ""}  # fmt: skip
+def status(review: Review, since: int) -> dict[str, Any]:
+    """How far the background work is, how many labels there are, and what `changed_since` gives."""
+    return {"tasks": review.tasks.shown(), "pictures": review.tasks.state("pictures").result or "",
+            "fits": review.fits, **changed_since(review, since)}  # fmt: skip
+
+
+def changed_since(review: Review, since: int) -> dict[str, Any]:
+    """The fields that anybody corrected after the first `since` corrections, and how many labels there are."""
+    labels, corrections = review.labels.table(), review.labels.journal.rows()
+    later = corrections[since:] if 0 <= since <= len(corrections) else corrections
+    fields = dict.fromkeys(one.field for one in later if one.field in review.catalogue.row)
+    known = review.known() if fields else None
+    rows = [field_facts(review, review.catalogue.row[field], labels, known) for field in fields] if known else []
+    return {"rows": rows, "counts": label_counts(labels)}
 
 
 def fields_page(review: Review, query: Mapping[str, Any]) -> dict[str, Any]:

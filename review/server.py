@@ -103,7 +103,7 @@ def _tables(review: Review) -> Blueprint:
         tables.add_url_rule(f"/{name}", name, lambda: jsonify(answer()), methods=[method])
 
     answered("run", lambda: answers.run_facts(review))
-    answered("status", lambda: answers.status(review))
+    answered("status", lambda: answers.status(review, request.args.get("since", 0, int)))
     answered("features", lambda: answers.features(review))
     answered("fields", lambda: answers.fields_page(review, _query()), "POST")
     answered("cells", lambda: answers.cells_page(review, _query()), "POST")
@@ -133,12 +133,9 @@ def _changes(review: Review) -> Blueprint:
         entries = _query().get("entries")
         if not isinstance(entries, list) or len(entries) > _MOST_ENTRIES:
             raise InputError(f"expected a list of at most {_MOST_ENTRIES:,} changes. Nothing was saved.")
+        since = _query().get("since")
         saved = review.labels.save(entries, review.by)
-        ids = {str(one["id"]) for one in entries}
-        labels, known = review.labels.table(), review.known()
-        rows = [review.catalogue.row[field] for field in ids if field in review.catalogue.row]
-        return jsonify(saved=saved, rows=[answers.field_facts(review, i, labels, known) for i in rows],
-                       counts=answers.label_counts(labels))  # fmt: skip
+        return jsonify(saved=saved, **answers.changed_since(review, since if isinstance(since, int) else 0))
 
     @changes.post("/class")
     def add_class() -> Response:

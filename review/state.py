@@ -88,6 +88,7 @@ class Review:
         self._background: tuple[Fitted, Background, dict[str, Counterparts]] | None = None
         self._asked: tuple[object, np.ndarray] = ((), np.empty(0, np.int64))
         self.pictures = Pictures(folder, data, masks)
+        self.fits = 0  # made from the page
         self._open()
 
     def _open(self) -> None:
@@ -302,5 +303,6 @@ class Review:
         if self.catalogue.fitted is None:
             raise InputError(self.catalogue.no_fit)
         self.tasks.forget("predictions", "fields")
+        self.fits += 1
         self.begin()
         return compare_fits(before, self.catalogue.fitted)

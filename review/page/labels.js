@@ -2,17 +2,30 @@
 import { complain, post } from "./api.js";
 
 const saved = document.getElementById("saved");
-let waiting = [], mine = [], place = "", sending = false, words = "", heard = () => {};
+let waiting = [], mine = [], place = "", sending = false, words = "", known = () => 0, heard = () => {};
 
-export function open(run, listener) {
-  place = `hpa-boost review ${run.data}`;
+// Each change has its own place in the browser, so that tabs do not overwrite each other's. One that two tabs send is saved once.
+export function open(data, version, listener) {
+  place = `hpa-boost review ${data}\n`;
+  known = version;
   heard = listener;
-  try { waiting = JSON.parse(localStorage.getItem(place)) || []; } catch { waiting = []; }
+  try {
+    waiting = Object.entries(localStorage).filter(([name]) => name.startsWith(place)).map(([, text]) => JSON.parse(text)).sort((a, b) => a.made - b.made);
+  } catch { waiting = []; }
   show();
   send();
 }
-function keep() {
-  try { localStorage.setItem(place, JSON.stringify(waiting)); } catch { /* full or forbidden: they are still sent */ }
+function add(changes) {
+  const entries = changes.map((one) => ({ entry: own(), made: performance.timeOrigin + performance.now(), value: "", ...one }));
+  waiting.push(...entries);
+  for (const one of entries) {
+    try { localStorage.setItem(place + one.entry, JSON.stringify(one)); } catch { /* full or forbidden: they are still sent */ }
+  }
+  return entries;
+}
+function drop(names) {
+  waiting = waiting.filter((one) => !names.has(one.entry));
+  try { for (const name of names) localStorage.removeItem(place + name); } catch { /* forbidden: none is there */ }
 }
 function show(text = "") {
   saved.className = waiting.length ? "waiting" : "";
@@ -23,10 +36,7 @@ const own = () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (b) => 
 // Each change: {id, action, value}. Changes that are made together are undone together.
 export function change(changes) {
   if (!changes.length) return;
-  const entries = changes.map((one) => ({ entry: own(), value: "", ...one }));
-  mine.push(entries.filter((one) => one.action !== "undo"));
-  waiting.push(...entries);
-  keep();
+  mine.push(add(changes).filter((one) => one.action !== "undo"));
   words = "";
   show();
   send();
@@ -34,9 +44,7 @@ export function change(changes) {
 export function undo() {
   const last = mine.pop();
   if (!last || !last.length) { show("nothing of yours to undo"); return; }
-  const entries = last.map((one) => ({ entry: own(), id: one.id, action: "undo", value: one.entry }));
-  waiting.push(...entries);
-  keep();
+  add(last.map((one) => ({ id: one.id, action: "undo", value: one.entry })));
   show();
   words = `undone: ${last.length === 1 ? `${last[0].action} ${last[0].value}`.trim() : `${last.length} changes`}`;
   send();
@@ -47,17 +55,15 @@ async function send() {
   try {
     while (waiting.length) {
       const batch = waiting.slice(0, 500);
-      const done = await post("corrections", { entries: batch });
-      const there = new Set(done.saved);
-      waiting = waiting.filter((one) => !there.has(one.entry));
-      keep();
+      const done = await post("corrections", { entries: batch, since: known() });
+      drop(new Set(done.saved));
       heard(done);
     }
     complain("");
     show(words || "saved");
   } catch (error) {
     complain(`Not saved: ${error.message}`);
-    if (error.refused) { waiting = []; keep(); show("refused"); }
+    if (error.refused) { drop(new Set(waiting.map((one) => one.entry))); show("refused"); }
     else { show(); setTimeout(send, 2000); }
   } finally {
     sending = false;

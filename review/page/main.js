@@ -28,10 +28,15 @@ async function facts() {
   document.getElementById("title").textContent = `Review of ${run.run.split(/[\\/]/).slice(-2).join("/")}`;
   document.getElementById("title").title = `${run.run}; data: ${run.data}`;
 }
+// Asks what the server does, and what other tabs and people changed: every few seconds, and when this tab is looked at again.
+let next = 0, asking = false;
 async function watch() {
-  let pause = 15000;
+  if (asking) return;
+  asking = true;
+  clearTimeout(next);
+  let pause = 5000;
   try {
-    const now = await get("status");
+    const now = await get("status", { since: run.counts.version });
     const busy = Object.entries(now.tasks).filter(([, task]) => ["waiting", "running"].includes(task.stage));
     const failed = Object.entries(now.tasks).filter(([name, task]) => task.stage === "failed" && name !== "refit");
     const words = busy.filter(([name]) => WORK[name]).map(([name, task]) => `${WORK[name]}${task.total ? ` (${Math.floor(100 * task.done / task.total)} %)` : ""}`);
@@ -42,9 +47,13 @@ async function watch() {
     working.hidden = !words.length;
     if (busy.length) pause = 1000;
     run.counts = now.counts;
+    if (now.fits !== run.fits) { await facts(); open(); }
+    else if (now.rows.length) view?.changed(now);
   } catch { pause = 4000; }
-  setTimeout(watch, pause);
+  asking = false;
+  next = setTimeout(watch, pause);
 }
+document.addEventListener("visibilitychange", () => { if (!document.hidden && run) watch(); });
 addEventListener("hashchange", open);
 addEventListener("keydown", (event) => {
   const typing = event.target.matches?.("input:not([type=checkbox]):not([type=range]), textarea, select");
@@ -59,7 +68,7 @@ document.getElementById("undo").addEventListener("click", () => labels.undo());
 document.getElementById("help-button").addEventListener("click", () => help.showModal());
 try {
   await facts();
-  labels.open(run, (done) => { run.counts = done.counts; view?.changed(done); });
+  labels.open(run.data, () => run.counts.version, (done) => { run.counts = done.counts; view?.changed(done); });
   open();
   watch();
 } catch (error) { complain(error.message); }

@@ -180,5 +180,5 @@ export function makeMap(root, run, show) {
   controlsAnew();
   beside();
   load();
-  return { keydown: (event) => { if (event.key === "Escape") forget(); }, close: () => { closed = true; removeEventListener("resize", onResize); }, changed: () => {} };
+  return { keydown: (event) => { if (event.key === "Escape") forget(); }, close: () => { closed = true; removeEventListener("resize", onResize); }, changed: () => { if (kept.colour === "label") load(); } };
 }

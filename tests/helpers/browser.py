@@ -22,29 +22,46 @@ _QUIET = (
 
 
 class Browser:
-    """One tab.
+    """Tabs, of which one at a time is worked in.
 
     Attributes
     ----------
+    tab : str or None
+        The name of the tab that is worked in; None while one is opened.
     complaints : list of str
         Errors, warnings, broken policies and requests to a network of the page that is open.
     """
 
     def __init__(self, commands: BinaryIO, answers: BinaryIO) -> None:
         self._commands, self._answers = commands, answers
-        self._number, self._rest, self._session = 0, b"", None
+        self._number, self._rest = 0, b""
         self.complaints: list[str] = []
         self._home = self._address = "file:"
+        self.open_tab()
+
+    def open_tab(self) -> str:
+        """Open one more tab and work in it; returns its name for `turn_to`."""
+        self.tab: str | None = None
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self.tab = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.ask(f"{domain}.enable")
+        return self.tab
+
+    def turn_to(self, tab: str) -> None:
+        """Work in another tab, in front of the others."""
+        self.tab = tab
+        self.ask("Page.bringToFront")
+
+    def close_tab(self) -> None:
+        """Close the tab that is worked in; `turn_to` another then."""
+        self.ask("Page.close")
 
     def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Send one command of the protocol and wait for its answer."""
         self._number += 1
         message = {"id": self._number, "method": method, "params": parameters}
-        message |= {"sessionId": self._session} if self._session else {}
+        message |= {"sessionId": self.tab} if self.tab else {}
         self._commands.write(json.dumps(message).encode() + b"\0")
         while (answer := self._next()).get("id") != self._number:
             pass

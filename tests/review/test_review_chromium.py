@@ -256,6 +256,55 @@ def test_a_server_killed_while_it_saves_loses_nothing(tab, tmp_path):
         tab.until(f"{SAVED} === 'saved'")
 
 
+def test_two_tabs_see_each_others_labels_and_lose_none(tmp_path):
+    """Also those that neither could save before both were closed."""
+    made = make_review(tmp_path, images=False)
+    card = "document.querySelectorAll('.grid .card')[{}].textContent.includes('{}')"
+
+    def visit(tab, address: str) -> None:
+        tab.visit(address + "#fields")
+        tab.until(f"{CARDS} === 24")
+        tab.until("document.activeElement.className.includes('card')")
+
+    with browser() as tab:
+        with page_of(made) as (address, process):
+            port = address.split(":")[2].split("/")[0]
+            visit(tab, address)
+            first, second = tab.tab, tab.open_tab()
+            visit(tab, address)
+            tab.turn_to(first)
+            tab.press("2")
+            on_disk(made, 1)
+            tab.turn_to(second)
+            tab.press("ArrowRight")
+            tab.press("4")
+            on_disk(made, 2)
+            tab.until(card.format(0, "Nuclear membrane"), 3)
+            tab.turn_to(first)
+            tab.until(card.format(1, "Nucleoli fibrillar center"))
+            assert [(row["Id"], row["Value"]) for row in rows(made)] == [
+                ("train-000", "Nuclear membrane"), ("train-001", "Nucleoli fibrillar center"),
+            ]  # fmt: skip
+            process.send_signal(signal.SIGKILL)
+            process.wait(20)
+            for name, keys in ((first, "56"), (second, "7")):
+                tab.turn_to(name)
+                for key in keys:
+                    tab.press(key)
+                tab.until(f"{SAVED} === '{len(keys)} not saved yet'")
+        last = tab.open_tab()
+        for name in (first, second):
+            tab.turn_to(name)
+            tab.close_tab()
+        tab.turn_to(last)
+        with page_of(made, "--port", port) as (address, _):
+            visit(tab, address)
+            saved = sorted((row["Id"][-1], row["Value"]) for row in on_disk(made, 5)[2:])
+            assert saved == [("0", "Nuclear bodies"), ("0", "Nuclear speckles"), ("1", "Endoplasmic reticulum")]
+            tab.until(f"{SAVED} === 'saved'")
+            assert tab.run("localStorage.length") == 0
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("view", ["fields", "next", "cells", "map", "refit"])
 def test_every_view_has_names_for_its_controls_and_fits_a_tablet(tab, page, view, theme):
