@@ -29,9 +29,9 @@ class Refitted:
     ap, f1 : Change or None
         Macro scores over the classes that both fits learnt, on the labels as they stand now.
     classes : list of dict
-        By class: name, labels before and after, average precision before and after.
+        By class: name, labelled fields now, how many labels were added and removed, average precision before and after.
     calls : list of dict
-        id, class, called (now), before and after (probabilities); the largest changes first.
+        id, class, called and labelled (now), before and after (probabilities); the largest changes first.
     n_calls : int
         All changed calls.
     """
@@ -73,7 +73,7 @@ def compare_fits(before: Fitted | None, after: Fitted) -> Refitted:
     calls = [
         {
             "id": after.ids[mine[i]], "class": names[j], "called": bool(after.calls[mine[i], j]),
-            "before": float(before.probabilities[old[i], j]), "after": float(after.probabilities[mine[i], j]),
+            "labelled": bool(after.labels[mine[i], j]), "before": float(before.probabilities[old[i], j]), "after": float(after.probabilities[mine[i], j]),
         }
         for i, j in changed[np.argsort(-size, kind="stable")[:MOST_SHOWN]]
     ]  # fmt: skip
@@ -89,8 +89,9 @@ def _class_rows(
     rows = []
     for j, name in enumerate(names):
         labels = after.labels[mine, j]
-        row: dict[str, Any] = {"class": name, "n_after": int(after.labels[:, j].sum()), "before": None, "after": None}
-        row["n_before"] = None if before is None else int(before.labels[:, j].sum())
+        row: dict[str, Any] = {"class": name, "n": int(after.labels[:, j].sum()), "before": None, "after": None}
+        given = labels if before is None else before.labels[old, j]
+        row |= {"added": int((labels & ~given).sum()), "removed": int((given & ~labels).sum())}
         if after.trainable[j] and labels.any():
             row["after"] = average_precision(labels, after.probabilities[mine, j])
         if before is not None and before.trainable[j] and labels.any():

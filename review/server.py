@@ -211,8 +211,11 @@ def _view() -> tuple[str, bool]:
 
 
 def _refit_state(review: Review) -> dict[str, Any]:
-    state = review.tasks.state("refit")
-    return state.shown() | {"result": state.result.shown() if isinstance(state.result, Refitted) else None}
+    state, row = review.tasks.state("refit"), review.catalogue.row
+    if not isinstance(state.result, Refitted):
+        return state.shown() | {"result": None}
+    rows = list(dict.fromkeys(row[one["id"]] for one in state.result.calls if one["id"] in row))
+    return state.shown() | {"result": state.result.shown() | {"rows": rows}}
 
 
 def _labels_csv(review: Review) -> str:

@@ -28,9 +28,9 @@ function bright(plane) {
   return Math.max(v, 8);
 }
 
-export function makeField(root, run, id, back) {
+export function makeField(root, run, id, wanted, back) {
   let field = null, planes = [], numbers = null, size = null, width = 1, height = 1, closed = false, picked = 0;
-  let zoom = 1, left = 0, top = 0, drag = null, name = "", why = null;
+  let zoom = 1, left = 0, top = 0, drag = null, name = wanted, why = null;
   const canvas = el("canvas", { "aria-label": `Picture of field ${id}`, role: "img", tabindex: 0 });
   const bar = el("span", { class: "scale" });
   const stage = el("div", { class: "stage" }, canvas, bar);

@@ -11,8 +11,8 @@ const kept = {};  // what each gallery showed, for the way back
 
 export function makeGallery(root, run, level, given = {}) {
   if (Object.keys(given).length || !kept[level]) {
-    const query = { sort: level === "next" ? "most useful" : "order", split: "train", ...given };
-    kept[level] = { query, start: 0, at: 0, view: "colour", outlines: false };
+    const { chosen: how = "", ...filters } = given, query = { sort: level === "next" ? "most useful" : "order", split: "train", ...filters };
+    kept[level] = { query, chosen: how, start: 0, at: 0, view: "colour", outlines: false };
   }
   const state = kept[level], cells = level === "cells";
   let rows = [], total = 0, chosen = new Set(), applied = false, closed = false, features = [];
@@ -54,7 +54,7 @@ export function makeGallery(root, run, level, given = {}) {
   const fromMap = state.query.rows || state.query.cells;
   const filters = el("form", { class: "filters side", "aria-label": "Filters", on: { submit: (event) => event.preventDefault() } },
     text,
-    fromMap && el("p", { class: "hint" }, `${counted(fromMap.length, cells ? "cell" : "field")} chosen on the map.`),
+    fromMap && el("p", { class: "hint" }, `${counted(fromMap.length, cells ? "cell" : "field")} ${state.chosen}.`),
     level !== "next" && select("carries the label", classes, state.query.label || "", (value) => set("label", value)),
     run.fit && select("called", classes, state.query.call || "", (value) => set("call", value)),
     run.fit && el("div", { class: "pair" }, number("low", "probability ≥"), number("high", "≤")),

@@ -11,17 +11,18 @@ const WORK = { predictions: "Predicting fields that were not fitted on", fields:
 let run = null, view = null, from = "fields", selection = {};
 
 function open() {
-  const hash = location.hash.slice(1) || "fields", [name, value] = hash.split("=");
+  const [hash, ...further] = (location.hash.slice(1) || "fields").split("&"), [name, value] = hash.split("=").map(decodeURIComponent);
   view?.close();
   for (const link of document.querySelectorAll("nav a")) link.toggleAttribute("aria-current", link.hash === `#${name === "field" ? from : name}`);
-  if (name === "field") view = makeField(root, run, decodeURIComponent(value || ""), () => { location.hash = from; });
+  if (name === "field") view = makeField(root, run, value || "", new URLSearchParams(further.join("&")).get("class") || "", () => { location.hash = from; });
   else {
     from = ["fields", "next", "cells", "map", "refit"].includes(name) ? name : "fields";
-    if (from === "map") view = makeMap(root, run, (level, keys) => { selection = level === "cells" ? { cells: keys, split: "" } : { rows: keys, split: "" }; location.hash = level; });
-    else if (from === "refit") view = makeRefit(root, run, async () => { await facts(); open(); });
+    const showChosen = (level, keys, chosen) => { selection = { [level === "cells" ? "cells" : "rows"]: keys, chosen, split: "" }; location.hash = level; };
+    if (from === "map") view = makeMap(root, run, (level, keys) => showChosen(level, keys, "chosen on the map"));
+    else if (from === "refit") view = makeRefit(root, run, (query) => { selection = { split: "", ...query }; location.hash = "fields"; }, async () => { await facts(); open(); });
     else { view = makeGallery(root, run, from, selection); selection = {}; }
   }
-  document.title = `${name === "field" ? decodeURIComponent(value || "") : from} – review`;
+  document.title = `${name === "field" ? value : from} – review`;
 }
 async function facts() {
   run = await get("run");

@@ -225,7 +225,7 @@ def test_a_refit_from_the_page_shows_scores_before_and_after(tab, tmp_path):
         tab.until("document.body.textContent.includes('Before and after')", 120)
         said = tab.run("document.getElementById('view').textContent")
         assert "on the 24 fields in both fits, all in the same fold" in said
-        assert "macro average precision, before" in said
+        assert "macro average precision, before" in said and "the same labels and scores as before" in said
         assert "4 of them corrected" in said
     config = (made.run / "config.json").read_text()
     assert '"n_folds": 3' in config and '"linear"' in config, "the settings of the first fit"
