@@ -73,7 +73,8 @@ def compare_fits(before: Fitted | None, after: Fitted) -> Refitted:
     calls = [
         {
             "id": after.ids[mine[i]], "class": names[j], "called": bool(after.calls[mine[i], j]),
-            "labelled": bool(after.labels[mine[i], j]), "before": float(before.probabilities[old[i], j]), "after": float(after.probabilities[mine[i], j]),
+            "labelled": bool(after.labels[mine[i], j]),
+            "before": float(before.probabilities[old[i], j]), "after": float(after.probabilities[mine[i], j]),
         }
         for i, j in changed[np.argsort(-size, kind="stable")[:MOST_SHOWN]]
     ]  # fmt: skip
