@@ -76,16 +76,19 @@ def draw_plates(maps: Sequence[PlateMap]) -> Figure:
     n = len(maps)
     figure = Figure(figsize=(9.4, 0.5 + 2.35 * n))
     axes = figure.subplots(n, 2, squeeze=False)
-    figure.subplots_adjust(0.03, 0.08 / n, 0.95, 1 - 0.4 / (0.5 + 2.35 * n), wspace=0.16, hspace=0.28)
+    figure.subplots_adjust(0.03, 0.08 / n, 0.945, 1 - 0.4 / (0.5 + 2.35 * n), wspace=0.16, hspace=0.28)
     for column, (title, of) in enumerate((("cells of a field", "cells"), ("mistakes of a field", "mistakes"))):
         images = [getattr(one, of) for one in maps]
         known = np.concatenate([image[np.isfinite(image)] for image in images])
         low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
         for k, (one, image) in enumerate(zip(maps, images, strict=True)):
-            drawn = axes[k, column].imshow(image, cmap="cividis", vmin=low, vmax=max(high, low + 1e-9), aspect="auto")
+            alone = 0.5 if high == low else 0.0  # one value: in the middle of its scale
+            drawn = axes[k, column].imshow(image, cmap="cividis", vmin=low - alone, vmax=high + alone, aspect="auto")
             _label_wells(axes[k, column], image.shape)
             axes[k, column].set_title(f"{verbatim(one.plate)}: {title}", fontsize=_SMALL + 1, loc="left")
-            figure.colorbar(drawn, ax=axes[k, column], fraction=0.03, pad=0.01).ax.tick_params(labelsize=_SMALL)
+            ticks = [low] if alone else None
+            scale = figure.colorbar(drawn, ax=axes[k, column], fraction=0.03, pad=0.01, ticks=ticks, format="{x:g}")
+            scale.ax.tick_params(labelsize=_SMALL)
     return figure
 
 

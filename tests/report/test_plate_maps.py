@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from example_reports import example_report
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from report.page import write_report
 from report.plate_maps import MOST_PLATES, draw_plates, plate_maps
@@ -50,3 +51,17 @@ def test_the_page_shows_plates_and_says_how_many_it_does_not(tmp_path):
 def test_a_plate_without_a_scored_field_is_drawn():
     maps = plate_maps(Wells(("P", "P"), ("A01", "B01")), np.array([3.0, 4.0]), np.full(2, np.nan))
     assert len(draw_plates(maps).axes) == 4
+
+
+@pytest.mark.parametrize("mistakes", [[2, 2, 2], [0, 0, 0], [4000.1, 4000.2, 4000.3]])
+def test_nothing_stands_above_the_scales_of_colours_where_it_would_be_cut(mistakes):
+    maps = plate_maps(Wells(("P",) * 3, ("A01", "B01", "C01")), np.array([30.0, 31, 32]), np.array(mistakes))
+    figure = draw_plates(maps)
+    FigureCanvasAgg(figure).draw()
+    page = figure.bbox
+    for axes in figure.axes:
+        assert axes.yaxis.get_offset_text().get_text() == ""
+        for label in axes.get_yticklabels():
+            box = label.get_window_extent()
+            assert not label.get_text() or (box.y1 <= page.y1 and box.x1 <= page.x1), label.get_text()
+    assert all(axes.get_yticklabels() for axes in figure.axes), "every scale has a number"
