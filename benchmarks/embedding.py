@@ -1,18 +1,20 @@
 """What the embedding adds: members on classical columns, on the embedding and on both, same folds, paired repeats.
 
     python -m benchmarks.embedding RUN DATA [--repeats 10] [--folds 5] [--train N] [--members linear] [--random-weights]
-        [--shuffle]
+        [--shuffle] [--whole]
 
 RUN is a run folder extracted with the embedding, DATA its data folder. Printed is the macro average precision of
 out-of-fold scores, its mean and sd over repeats (other folds each time), and the difference to the same kind on
 classical columns, with its sd over bootstrap samples of the fields. `--train N` trains on about N fields and tests on
-all others, once a repeat, instead of on folds.
+all others, once a repeat, instead of on folds. `--whole` compares whole fits, with stack and calibration, instead of
+members; their folds are fitted without the fields that are scored, as in the leaderboard.
 
 Two controls: `--random-weights` replaces the embedding by that of a network whose weights are permuted within each
 layer; `--shuffle` gives the fields the labels of others.
 """
 
 import argparse
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -27,20 +29,22 @@ from features.extraction.batches import ReadField, cells_in, read_pixels
 from features.extraction.settings import ExtractSettings
 from features.reading.source import FieldSource
 from models.data.trainability import trainable
-from models.data.training_set import read_training_set
+from models.data.training_set import TrainingSet, read_training_set
 from models.evaluation.metrics import macro_ap
 from models.first_level.class_weights import row_weights
 from models.first_level.defaults import default_parameters
 from models.first_level.fold_model import Rows
 from models.first_level.members import COLUMN_SETS, column_sets_of, kind_of, member
-from models.fit import column_sets
+from models.fit import column_sets, fit
 from models.folds import make_folds
+from models.settings import FitSettings
 from report.galleries import find_pictured
 from store.channels import PROTEIN
 from store.run_folder import RunFolder
 
 KINDS = ("linear", "lightgbm", "xgboost")
 SETS = ("protein+landmarks", "protein", "embedding", "protein+embedding", "protein+landmarks+embedding")
+WHOLE = ("whole fit without the embedding", "whole fit with the embedding")
 RESAMPLES = 300
 Split = tuple[np.ndarray, np.ndarray]
 """Rows to train on, and rows to test on."""
@@ -90,6 +94,33 @@ def few_of(labels: np.ndarray, groups: np.ndarray, n: int, repeat: int) -> tuple
     return [(np.flatnonzero(seen), np.flatnonzero(~seen))], enough
 
 
+def whole_fits(
+    training: TrainingSet, values: np.ndarray, sets: np.ndarray, labels: np.ndarray, repeat: int, split: Split | None,
+    n_folds: int,
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """Probabilities by whole fits with and without the embedding: cross-fitted, or of the rows that are tested."""
+    seen = np.arange(len(values)) if split is None else split[0]
+    names = tuple(f"organelle {j}" for j in range(labels.shape[1]))
+    settings = FitSettings(
+        n_folds=n_folds, seed=repeat, held_out=0.0, random_folds=0, n_resamples=1, organelles=names, at_least_one=False
+    )
+    found = {}
+    for name, columns in zip(WHOLE, (sets != COLUMN_SETS.index("embedding"), np.full(len(sets), True)), strict=True):
+        with tempfile.TemporaryDirectory() as folder:
+            ids = tuple(training.matrix.ids[row] for row in seen)
+            fitted = fit(
+                ids, values[np.ix_(seen, columns)], training.matrix.columns[columns], labels[seen],
+                training.groups[seen], settings, Path(folder), quiet=True,
+            )  # fmt: skip
+            scores = np.full(labels.shape, np.nan)
+            if split is None:
+                scores[seen] = fitted.probabilities
+            else:
+                scores[split[1]] = fitted.predict(values[np.ix_(split[1], columns)])[0]
+        found[name] = scores
+    return found
+
+
 def random_embedding(source: FieldSource, ids: list[str]) -> np.ndarray:
     """The embedding of each field by a network with permuted weights, pooled by mass: float32, (n_fields, n_values)."""
     rng, device, settings = np.random.default_rng(0), open_device("cpu"), ExtractSettings(None, "cpu")
@@ -135,13 +166,14 @@ def main() -> None:
     parser.add_argument("--members", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--random-weights", action="store_true")
     parser.add_argument("--shuffle", action="store_true")
+    parser.add_argument("--whole", action="store_true")
     given = parser.parse_args()
     training = read_training_set(given.data, RunFolder(given.run), None, covariates=True)
     values, sets = np.array(training.matrix.values, np.float32), column_sets(training.matrix.columns)
     if given.random_weights:
         source = find_pictured(RunFolder(given.run), given.data, None)["train"]
         values[:, sets == COLUMN_SETS.index("embedding")] = random_embedding(source, list(training.matrix.ids))
-    members = tuple(f"{kind}-{of}" for kind in given.members for of in SETS)
+    members = WHOLE if given.whole else tuple(f"{kind}-{of}" for kind in given.members for of in SETS)
     together = {name: ones for name, ones in TOGETHER.items() if set(ones) <= set(members)}
     found: dict[str, list[float]] = {name: [] for name in (*members, *together)}
     spread: dict[str, list[float]] = {name: [] for name in found}
@@ -152,7 +184,11 @@ def main() -> None:
         split = few_of if given.train else folds_of
         splits, enough = split(labels, training.groups, given.train or given.folds, repeat)
         labels = labels[:, enough]
-        scores = {name: scores_of(name, values, sets, labels, splits) for name in members}
+        if given.whole:
+            one = splits[0] if given.train else None
+            scores = whole_fits(training, values, sets, labels, repeat, one, given.folds)
+        else:
+            scores = {name: scores_of(name, values, sets, labels, splits) for name in members}
         scores |= {name: np.sum([scores[one] for one in ones], axis=0) for name, ones in together.items()}
         tested = np.concatenate([unseen for _, unseen in splits])
         for name, mine in scores.items():
@@ -169,7 +205,9 @@ def main() -> None:
 
 
 def _base(name: str, together: dict[str, tuple[str, ...]]) -> str:
-    """What a member or several are compared with: the same without the embedding."""
+    """What a member, several or a whole fit are compared with: the same without the embedding."""
+    if name in WHOLE:
+        return WHOLE[0]
     return next(iter(together)) if name in together else f"{kind_of(name)}-protein+landmarks"
 
 

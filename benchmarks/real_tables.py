@@ -245,8 +245,10 @@ def second_level(path: Path, draws: int) -> dict[str, float]:
             found.append([
                 macro_ap(truth, probabilities), macro(each(f1, truth, calls)),
                 macro(each(calibration_error, truth, probabilities)), calibration_floor(probabilities, seed),
+                calibration_error(truth.ravel(), probabilities.ravel()),
             ])  # fmt: skip
-    return dict(zip(("AP", "F1", "ECE", "ECE of perfect probabilities"), np.mean(found, axis=0).tolist(), strict=True))
+    names = ("AP", "F1", "ECE", "ECE of perfect probabilities", "ECE of all organelles together")
+    return dict(zip(names, np.mean(found, axis=0).tolist(), strict=True))
 
 
 def calibration_floor(probabilities: np.ndarray, seed: int) -> float:

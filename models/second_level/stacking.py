@@ -14,6 +14,9 @@ from models.second_level.logistic import fit_shared
 WAYS: tuple[str, ...] = ("mean", "shared")
 """Equal weights, for a single member; fitted weights."""
 
+PRIOR_ROWS = 200.0
+"""Equal weights count the more the fewer fields there are: their penalty is 1 + PRIOR_ROWS / n_fields."""
+
 
 @dataclass(frozen=True)
 class Stack:
@@ -62,7 +65,7 @@ def fit_stack(way: str, members: np.ndarray, labels: np.ndarray) -> Stack:
     standard = (members - centre) / spread
     weight = np.full(centre.shape, 1 / centre.shape[1])
     if way != "mean":
-        weight[:], _ = fit_shared(standard, labels)
+        weight[:], _ = fit_shared(standard, labels, l2=1 + PRIOR_ROWS / len(members))
     return Stack(way, centre, spread, weight)
 
 

@@ -50,6 +50,17 @@ def test_separable_labels_stay_finite():
     assert fitted[0] > 1
 
 
+def test_with_few_fields_the_weights_stay_near_equal_ones(members):
+    """Fifty fields tell too little about five members: their weights are fitted with five times the penalty."""
+    scores, labels, _ = members
+    standard = (scores[:50] - scores[:50].mean(0)) / scores[:50].std(0)
+    weak, _ = fit_shared(standard, labels[:50])
+    strong, _ = fit_shared(standard, labels[:50], l2=5.0)
+    fitted = fit_stack("shared", scores[:50], labels[:50]).weight
+    np.testing.assert_allclose(fitted, np.tile(strong, (6, 1)))
+    assert np.abs(fitted - 1 / 3).max() < 0.8 * np.abs(weak - 1 / 3).max()
+
+
 def test_shared_weights_are_the_minimum_of_their_loss(members):
     scores, labels, _ = members
     start = np.concatenate([np.full(3, 1 / 3), log_odds((labels.sum(0) + 0.5) / 1001)])
