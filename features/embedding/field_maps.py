@@ -92,12 +92,17 @@ def _padded(images: np.ndarray, multiple: int, xp: ModuleType) -> np.ndarray:
 
 
 def _doubled(images: np.ndarray, axis: int, xp: ModuleType) -> np.ndarray:
-    """Twice as many values along an axis, interpolated linearly."""
-    moved = xp.moveaxis(images, axis, -1)
-    padded = xp.concatenate([moved[..., :1], moved, moved[..., -1:]], axis=-1)
-    near, before, after = padded[..., 1:-1], padded[..., :-2], padded[..., 2:]
-    both = xp.stack([0.75 * near + 0.25 * before, 0.75 * near + 0.25 * after], axis=-1)
-    return xp.moveaxis(both.reshape(*moved.shape[:-1], -1), -1, axis)
+    """Twice as many values along an axis, interpolated linearly: 3/4 of the near one and 1/4 of the next."""
+    sides = list(images.shape)
+    sides[axis] *= 2
+    both = xp.empty(sides, images.dtype)
+    out, quarter = xp.moveaxis(both, axis, -1), xp.moveaxis(images * np.float32(0.25), axis, -1)
+    out[..., ::2] = out[..., 1::2] = xp.moveaxis(images * np.float32(0.75), axis, -1)
+    out[..., 2::2] += quarter[..., :-1]
+    out[..., 1:-1:2] += quarter[..., 1:]
+    out[..., 0] += quarter[..., 0]
+    out[..., -1] += quarter[..., -1]
+    return both
 
 
 def map_places(n: int, n_map: int, step: float) -> np.ndarray:

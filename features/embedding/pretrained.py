@@ -1,7 +1,7 @@
 """The pretrained network: EfficientNet-lite0 on whole fields, by onnxruntime on a CPU and by torch on a GPU.
 
-A field larger than a tile is shown in tiles with as much around each as a map pixel can depend on, so that the maps are
-those of the whole field, and the memory is that of a tile.
+A large field is shown in tiles with as much around each as a map pixel can depend on, so that the maps are those of the
+whole field, and the memory is that of a tile.
 """
 
 from importlib.util import find_spec
@@ -19,7 +19,9 @@ from store.channels import PROTEIN
 
 KIND = "pretrained"
 NOT_INSTALLED = f"the pretrained network is not installed ({INSTALL})"
-_TILE = 512  # px without what is around it; a multiple of the coarsest stride
+_STRIDE = max(stride for _, _, stride in MAPS)
+_LEAST_SIDE = 256  # px of a tile without what is around it
+_MOST_PIXELS = (512 + 2 * REACH) ** 2  # of a tile with what is around it
 
 
 def pretrained_network() -> NetworkFile | None:
@@ -66,21 +68,44 @@ def _open_onnx(model: bytes) -> Maps:
     return lambda images: [np.asarray(one) for one in session.run(None, {IMAGES: images})]
 
 
-def in_tiles(maps: Maps, images: np.ndarray, device: Device, tile: int = _TILE) -> list[np.ndarray]:
-    """The maps of images of any size; sides are multiples of the coarsest stride, as is the tile's.
+def in_tiles(maps: Maps, images: np.ndarray, device: Device, most: int = _MOST_PIXELS) -> list[np.ndarray]:
+    """The maps of images of any size; sides are multiples of the coarsest stride.
 
-    Images that are at most as large as a tile with its surroundings are shown at once.
+    Images of at most `most` pixels are shown at once.
     """
     n, _, height, width = images.shape
-    if max(height, width) <= tile + 2 * REACH:
+    bands = _bands(height, width, most)
+    if len(bands[0]) == len(bands[1]) == 1:
         return maps(images)
     whole = [device.xp.empty((n, c, height // stride, width // stride), np.float32) for _, c, stride in MAPS]
-    for top in range(0, height, tile):
-        for left in range(0, width, tile):
+    for top, bottom in bands[0]:
+        for left, right in bands[1]:
             y, x = max(top - REACH, 0), max(left - REACH, 0)
-            shown = images[:, :, y : top + tile + REACH, x : left + tile + REACH]
+            shown = images[:, :, y : bottom + REACH, x : right + REACH]
             for out, part, (_, _, stride) in zip(whole, maps(device.xp.ascontiguousarray(shown)), MAPS, strict=True):
-                inner = out[:, :, top // stride : (top + tile) // stride, left // stride : (left + tile) // stride]
+                inner = out[:, :, top // stride : bottom // stride, left // stride : right // stride]
                 down, across = (top - y) // stride, (left - x) // stride
                 inner[...] = part[:, :, down : down + inner.shape[2], across : across + inner.shape[3]]
     return whole
+
+
+def _bands(height: int, width: int, most: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Rows and columns where tiles begin and end: those that show the fewest pixels in all, at most `most` each."""
+    ways = [(rows, columns) for rows in _divisions(height) for columns in _divisions(width)]
+    sizes = [(_shown(rows, height), _shown(columns, width)) for rows, columns in ways]
+    totals = [sum(down) * sum(across) if max(down) * max(across) <= most else np.inf for down, across in sizes]
+    return ways[int(np.argmin(totals))] if np.isfinite(min(totals)) else ways[-1]
+
+
+def _divisions(side: int) -> list[list[tuple[int, int]]]:
+    """A side in one part, in two, ..., each about equally long and in whole strides."""
+    found = []
+    for n in range(1, max(side // _LEAST_SIDE, 1) + 1):
+        step = -(-side // (n * _STRIDE)) * _STRIDE
+        found.append([(start, min(start + step, side)) for start in range(0, side, step)])
+    return found
+
+
+def _shown(parts: list[tuple[int, int]], side: int) -> list[int]:
+    """How long the parts are with what is around them."""
+    return [min(end + REACH, side) - max(start - REACH, 0) for start, end in parts]

@@ -74,11 +74,19 @@ def test_images_of_a_batch_do_not_see_each_other(device, rng):
             np.testing.assert_allclose(one[k : k + 1], alone, atol=1e-4)
 
 
-def test_maps_in_tiles_are_those_of_the_whole_field(device, rng):
+@pytest.mark.parametrize(("most", "shown"), [(240_000, [(448, 512)] * 2), (200_000, [(448, 432)] * 4)])
+def test_maps_in_tiles_are_those_of_the_whole_field(device, rng, most, shown):
+    """Two strips show fewer pixels than four tiles: all are as large as they may be, with 176 px of what is around."""
     image = rng.random((1, 3, 544, 512)).astype(np.float32)
-    run = open_pretrained(device)
-    for one, tiled in zip(run(image), in_tiles(run, image, device, tile=128), strict=True):
+    run, sides = open_pretrained(device), []
+
+    def counting(images):
+        sides.append(images.shape[2:])
+        return run(images)
+
+    for one, tiled in zip(run(image), in_tiles(counting, image, device, most), strict=True):
         np.testing.assert_allclose(tiled, one, atol=1e-4)
+    assert sides == shown
 
 
 def test_a_map_pixel_sees_no_further_than_the_tiles_reach(device, rng):
