@@ -97,14 +97,17 @@ def few_of(labels: np.ndarray, groups: np.ndarray, n: int, repeat: int) -> tuple
 def whole_fits(
     training: TrainingSet, values: np.ndarray, sets: np.ndarray, labels: np.ndarray, repeat: int, split: Split | None,
     n_folds: int,
-) -> dict[str, np.ndarray]:  # fmt: skip
-    """Probabilities by whole fits with and without the embedding: cross-fitted, or of the rows that are tested."""
+) -> tuple[dict[str, np.ndarray], np.ndarray]:  # fmt: skip
+    """Probabilities by whole fits with and without the embedding: cross-fitted, or of the rows that are tested.
+
+    Also which organelles the fits learnt; the probabilities are of these.
+    """
     seen = np.arange(len(values)) if split is None else split[0]
     names = tuple(f"organelle {j}" for j in range(labels.shape[1]))
     settings = FitSettings(
         n_folds=n_folds, seed=repeat, held_out=0.0, random_folds=0, n_resamples=1, organelles=names, at_least_one=False
     )
-    found = {}
+    found, learnt = {}, np.empty(0, bool)
     for name, columns in zip(WHOLE, (sets != COLUMN_SETS.index("embedding"), np.full(len(sets), True)), strict=True):
         with tempfile.TemporaryDirectory() as folder:
             ids = tuple(training.matrix.ids[row] for row in seen)
@@ -117,8 +120,9 @@ def whole_fits(
                 scores[seen] = fitted.probabilities
             else:
                 scores[split[1]] = fitted.predict(values[np.ix_(split[1], columns)])[0]
-        found[name] = scores
-    return found
+            learnt = fitted.trainable  # the same for both
+        found[name] = scores[:, learnt]
+    return found, learnt
 
 
 def random_embedding(source: FieldSource, ids: list[str]) -> np.ndarray:
@@ -186,7 +190,8 @@ def main() -> None:
         labels = labels[:, enough]
         if given.whole:
             one = splits[0] if given.train else None
-            scores = whole_fits(training, values, sets, labels, repeat, one, given.folds)
+            scores, learnt = whole_fits(training, values, sets, labels, repeat, one, given.folds)
+            labels = labels[:, learnt]
         else:
             scores = {name: scores_of(name, values, sets, labels, splits) for name in members}
         scores |= {name: np.sum([scores[one] for one in ones], axis=0) for name, ones in together.items()}
