@@ -9,7 +9,6 @@ from engine.errors import UsageError
 from report.feature_descriptions import in_words
 from report.rows import rows_of
 from review.catalogue import entropies
-from review.cells import CellIndex
 from review.labels import LabelTable
 from review.reasons import cell_scores, measured_cells, reasons
 from review.selection import Known, page_of, select
@@ -95,43 +94,6 @@ def field_facts(review: Review, i: int, labels: LabelTable, known: Known) -> dic
         "doubts": [[names[j], labelled, round(q, 4), round(doubt, 4)]
                    for j, labelled, q, doubt in of_all.doubts.get(i, ())],
     }  # fmt: skip
-
-
-def cells_page(review: Review, query: Mapping[str, Any]) -> dict[str, Any]:
-    """A page of cells: those of the fields that a query selects, or the numbers in `cells`."""
-    index = review.cells()
-    if index is None:
-        return {"total": 0, "rows": [], "waiting": True}
-    chosen = _selected_cells(review, index, query)
-    if name := query.get("feature") if query.get("sort") == "feature" else None:
-        values = index.feature(str(name), review.catalogue.columns)[chosen].astype(np.float64)
-        keys = np.where(np.isnan(values), np.inf, -values if query.get("descending", True) else values)
-        chosen = chosen[np.argsort(keys, kind="stable")]
-    rows, names = page_of(chosen, query), review.catalogue.ids
-    return {
-        "total": len(chosen), "waiting": False,
-        "rows": [
-            {"id": names[index.field[k]], "cell": int(index.number[k]), "index": int(k),
-             "border": bool(index.at_border[k])}
-            for k in rows
-        ],
-    }  # fmt: skip
-
-
-def _selected_cells(review: Review, index: CellIndex, query: Mapping[str, Any]) -> np.ndarray:
-    if query.get("cells") is not None:
-        chosen = np.array(query["cells"], np.int64)
-        if len(chosen) and not 0 <= chosen.min() <= chosen.max() < len(index.field):
-            raise UsageError("a cell that was asked for does not exist.")
-        return chosen
-    plain = {name: value for name, value in query.items() if name not in ("sort", "feature")}
-    rows = select(plain, review.catalogue, review.labels.table(), review.known())
-    wanted = np.zeros(len(review.catalogue.ids) + 1, bool)
-    wanted[rows] = True
-    kept = wanted[index.field]
-    if query.get("border") is not None:
-        kept &= index.at_border == bool(query["border"])
-    return np.flatnonzero(kept)
 
 
 def one_field(review: Review, i: int) -> dict[str, Any]:

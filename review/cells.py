@@ -96,6 +96,18 @@ class CellIndex:
         """The cells of a field."""
         return np.flatnonzero(self.field == row)
 
+    def shard_holding(self, cell: int) -> int:
+        """The number of the shard that a cell is in."""
+        return int(np.searchsorted(self.start, cell, side="right")) - 1
+
+    def values_of_shard(self, shard: int, names: list[str]) -> np.ndarray:
+        """Features of all cells of a shard, float32, shape (n_cells, n_names)."""
+        return _numbers(self.paths[shard], names)
+
+    def slivers(self, cells: np.ndarray) -> np.ndarray:
+        """Which of the cells of a field its border cuts to a sliver: bool, the shape of `cells`."""
+        return self.at_border[cells] & (self.width[cells] < np.median(self.width[cells]) / np.sqrt(2))
+
     def as_fields(self, row: int, columns: pd.DataFrame, of_field: np.ndarray) -> tuple[np.ndarray, FieldMatrix] | None:
         """The cells of a field, each as if its field had this cell only; None where there are none.
 
@@ -111,7 +123,7 @@ class CellIndex:
         mine = self.of_field(row)
         if not len(mine):
             return None
-        shard = int(np.searchsorted(self.start, mine[0], side="right")) - 1
+        shard = self.shard_holding(int(mine[0]))
         described = matrix_columns(columns)
         of_cell = columns.loc[columns["compartment"] != IMAGE, "name"].tolist()
         values = _numbers(self.paths[shard], of_cell)[mine - self.start[shard]]

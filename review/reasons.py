@@ -96,8 +96,7 @@ def measured_cells(
     if found is None:
         return None
     cells, matrix = found
-    sliver = index.at_border[cells] & (index.width[cells] < np.median(index.width[cells]) / np.sqrt(2))
-    return MeasuredCells(index.number[cells], on_scale(matrix.named(fitted.columns)), sliver)
+    return MeasuredCells(index.number[cells], on_scale(matrix.named(fitted.columns)), index.slivers(cells))
 
 
 def cell_scores(fitted: Fitted, cells: MeasuredCells, organelle: int) -> list[dict[str, float]]:

@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 from engine.errors import FieldError, HpaError, InputError
 from engine.ids import inert
 from review import answers
+from review.cell_pages import cells_page
 from review.pictures import LARGEST, THUMBNAIL, VIEWS
 from review.refit import Refitted
 from review.security import HEADERS, LOOPBACK, Gate
@@ -106,7 +107,7 @@ def _tables(review: Review) -> Blueprint:
     answered("status", lambda: answers.status(review, request.args.get("since", 0, int)))
     answered("features", lambda: answers.features(review))
     answered("fields", lambda: answers.fields_page(review, _query()), "POST")
-    answered("cells", lambda: answers.cells_page(review, _query()), "POST")
+    answered("cells", lambda: cells_page(review, _query()), "POST")
     answered("field", lambda: answers.one_field(review, _row(review)))
     answered("scale", lambda: answers.scale(review, _id(review)))
     answered("why", lambda: answers.why(review, _row(review), request.args.get("class", "")))

@@ -3,7 +3,6 @@
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,48 +13,30 @@ from engine.errors import InputError, UsageError
 from engine.ids import shown
 from engine.running.progress import Progress
 from models.data.corrected_labels import TRAIN
-from models.data.plate_normalisation import FieldScales
 from models.explanation.importance_file import measured_importance
 from models.explanation.local_explanations import Background
 from models.explanation.readable import Counterparts, all_counterparts
 from models.fitted import Fitted, read_fitted_fields
 from models.trust.label_next import most_useful
 from review.catalogue import Catalogue, read_catalogue
+from review.cell_scores import CellScores, ScoredCells, Source
 from review.cells import CellIndex, count_shards, read_cells_index
 from review.labels import LabelBook, class_names, user_name
 from review.pictures import Pictures
+from review.predicting import Predicted, ScalesOf, count_others, predict_others
 from review.refit import Refitted, compare_fits
 from review.selection import Known
 from review.spaces import CellMap, FieldSpace, map_cells, place_fields
 from review.tasks import Tasks
 from store.classes import plain, why_no_class
-from store.matrix import matrix_columns, read_hashes
+from store.matrix import matrix_columns
 from store.run_folder import SPLITS, RunFolder, read_config
-from store.schema import METADATA_ID
 from store.untrusted_input import read_numbers
 
 NEXT = 100
 """Fields that are proposed for labelling at a time."""
 
-_PIECE = 256  # fields predicted at a time
-
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Predicted:
-    """Probabilities and calls of the fields that were not fitted on, by row.
-
-    `scales` are of the plates of all fields, by split, if the fit normalises features by plates.
-    """
-
-    rows: np.ndarray
-    probabilities: np.ndarray
-    calls: np.ndarray
-    scales: dict[str, FieldScales]
-
-
-ScalesOf = Callable[[Fitted, str, tuple[str, ...], np.ndarray], FieldScales | None]
 
 
 class Review:
@@ -83,6 +64,7 @@ class Review:
         self.folder, self.data, self.by = folder, data, user_name()
         self._refit, self._masks = refit, masks
         self.tasks = Tasks()
+        self._cell_scores = CellScores(self.tasks)
         self._guard = threading.RLock()
         self._features: dict[str, np.ndarray] = {}
         self._background: tuple[Fitted, Background, dict[str, Counterparts]] | None = None
@@ -163,6 +145,25 @@ class Review:
         found = self.tasks.state("cells").result
         return found if isinstance(found, CellIndex) else None
 
+    def scored_cells(self, organelle: int, rows: np.ndarray) -> ScoredCells | None:
+        """Scores of the cells of some fields for a trainable class; None until they are computed in the background.
+
+        Raises
+        ------
+        InputError
+            If they could not be computed.
+        """
+        fitted, index = self.catalogue.fitted, self.cells()
+        if fitted is None or index is None:
+            return None
+        source = Source(fitted, index, self.catalogue.columns, self._values_of, self.on_scale)
+        return self._cell_scores.of(source, organelle, rows)
+
+    def _values_of(self, names: list[str]) -> np.ndarray:
+        """Columns of the matrix for all fields, float32, shape (n, n_names)."""
+        parts = [read_numbers(self.folder.matrix(split), names) for split in self._splits()]
+        return np.concatenate(parts)[self.catalogue.kept]
+
     def cell_map(self) -> CellMap | None:
         """The map of cells; started at the first question, None until it is computed."""
         index = self.cells()
@@ -202,9 +203,7 @@ class Review:
             raise UsageError(f"{shown(name)!r} is no feature of the fields of this run.")
         with self._guard:
             if name not in self._features:
-                parts = [read_numbers(self.folder.matrix(split), [name])[:, 0] for split in self._splits()]
-                values = np.concatenate(parts)[self.catalogue.kept]
-                self._features = dict(list(self._features.items())[-8:]) | {name: values}
+                self._features = dict(list(self._features.items())[-8:]) | {name: self._values_of([name])[:, 0]}
             return self._features[name]
 
     def field_values(self, row: int) -> np.ndarray:
@@ -247,32 +246,8 @@ class Review:
         return map_cells(index, self.catalogue.columns, progress)
 
     def _predict(self, progress: Progress) -> Predicted:
-        known = self.catalogue
-        rows = np.flatnonzero(known.fitted_row < 0)
-        if known.fitted is None or (not len(rows) and known.fitted.plates is None):
-            return Predicted(rows[:0], known.probabilities[:0], known.calls[:0], {})
-        self.tasks.expect("predictions", "predicting fields that were not fitted on", len(rows))
-        names, place = list(known.fitted.columns), np.flatnonzero(known.kept)[rows]
-        probabilities, calls, start = [known.probabilities[:0]], [known.calls[:0]], 0
-        scales: dict[str, FieldScales] = {}
-        for split in self._splits():
-            values = read_numbers(self.folder.matrix(split), names)
-            if known.fitted.plates is not None:
-                ids = tuple(read_hashes(self.folder.matrix(split))[METADATA_ID])
-                found = self._scales_of(known.fitted, split, ids, values)
-                if found is None:
-                    raise InputError(f"the plates of the {split} fields are not known, so they cannot be predicted.")
-                scales[split], values = found, found.apply(ids, values)
-            mine = place[(place >= start) & (place < start + len(values))] - start
-            start += len(values)
-            for k in range(0, len(mine), _PIECE):
-                p, called = known.fitted.predict(values[mine[k : k + _PIECE]])
-                probabilities.append(p)
-                calls.append(called)
-                progress.advance(len(p))
-        k = len(known.fitted.classes.names)
-        probabilities[0], calls[0] = probabilities[0][:, :k], calls[0][:, :k]
-        return Predicted(rows, np.concatenate(probabilities), np.concatenate(calls), scales)
+        self.tasks.expect("predictions", "predicting fields that were not fitted on", count_others(self.catalogue))
+        return predict_others(self.folder, self.catalogue, self._scales_of, progress)
 
     def on_scale(self, row: int, values: np.ndarray) -> np.ndarray:
         """Values of a field or of its cells, in the columns of the fit, as the fit takes them.

@@ -45,12 +45,19 @@ export function makeGallery(root, run, level, given = {}) {
   const number = (name, words) => el("label", {}, el("span", {}, words), el("input", { type: "number", min: "0", max: "1", step: "0.05",
     value: String(state.query[name] ?? ""), on: { change: (event) => set(name, event.target.value) } }));
   const classes = [["", "any"], ...run.classes.map((name) => [name, name])];
-  const sorts = cells ? [["order", "field"], ["feature", "a feature"]]
+  const learnt = run.classes.filter((_, j) => run.trainable[j]);
+  const sorts = cells ? [["order", "field"], ["feature", "a feature"], ...(learnt.length ? [["score", "score for a class"]] : [])]
     : [["order", "id"],
       ...(run.fit ? [["uncertainty", "most uncertain"], ["doubt", "most doubted label"], ["probability", "probability of the class"]] : []),
       ["cells", "number of cells"], ["feature", "a feature"]];
   const text = el("input", { type: "search", id: "find", placeholder: "find an id or note ( / )", "aria-label": "Find an id or a note",
     value: state.query.text || "", on: { change: () => set("text", text.value) } });
+  const ofClass = el("span", { class: "bar", hidden: state.query.sort !== "score" });
+  const scoresAnew = () => {
+    ofClass.hidden = state.query.sort !== "score";
+    ofClass.replaceChildren(ofClass.hidden ? "" : select("of", learnt.map((name) => [name, name]), state.query.score, (value) => set("score", value)),
+      ofClass.hidden ? "" : el("label", {}, el("span", {}, "score ≥"), el("input", { type: "number", step: "0.1", class: "short", value: String(state.query.least ?? ""), on: { change: (event) => set("least", event.target.value) } })));
+  };
   const fromMap = state.query.rows || state.query.cells;
   const filters = el("form", { class: "filters side", "aria-label": "Filters", on: { submit: (event) => event.preventDefault() } },
     text,
@@ -71,11 +78,15 @@ export function makeGallery(root, run, level, given = {}) {
   const bar = el("div", { class: "bar" }, count,
     level !== "next" && select("sorted by", sorts, state.query.sort, (value) => {
       more.hidden = value !== "feature";
-      if (value === "feature") { state.query.sort = value; more.focus(); if (more.value) set("feature", more.value); } else set("sort", value);
+      if (value === "score") state.query.score = [state.query.call, state.query.label, state.query.score].find((name) => learnt.includes(name)) || learnt[0];
+      else { delete state.query.score; delete state.query.least; }
+      state.query.sort = value;
+      scoresAnew();
+      if (value === "feature") { more.focus(); if (more.value) set("feature", more.value); } else set("sort", value);
     }),
     level !== "next" && el("button", { type: "button", title: "Turn the order round", "aria-label": "Turn the order round",
       on: { click: () => set("descending", state.query.descending === false) } }, "⇅"),
-    more, list,
+    more, ofClass, list,
     select("picture", [["colour", "HPA's colours"], ["protein", "protein alone"]], state.view, (value) => { state.view = value; draw(); }),
     el("label", {}, el("input", { type: "checkbox", checked: state.outlines,
       on: { change: (event) => { state.outlines = event.target.checked; draw(); } } }), " outlines"),
@@ -85,7 +96,9 @@ export function makeGallery(root, run, level, given = {}) {
     : "Unlabelled training fields, those that differ most from the labelled ones first. Once there is a fit, uncertain ones come first.") : "";
   const legend = el("p", { class: "hint" }, !cells && run.fit ? "Solid: label. Dashed with ?: called, with its probability. Orange: label and call differ. " : "",
     "Double click or Enter opens a field. Scale bars are in px where the size of a pixel is not known.");
-  root.replaceChildren(el("div", { class: "three" }, filters, el("section", {}, intro, bar, legend, grid), side));
+  const scored = el("p", { class: "hint", role: "status" });
+  scoresAnew();
+  root.replaceChildren(el("div", { class: "three" }, filters, el("section", {}, intro, bar, scored, legend, grid), side));
 
   async function load() {
     const asked = JSON.stringify([state.query, state.start]);
@@ -96,8 +109,11 @@ export function makeGallery(root, run, level, given = {}) {
       chosen = new Set();
       state.at = Math.min(state.at, Math.max(rows.length - 1, 0));
       draw();
+      scored.textContent = page.scored === undefined ? "" : `Only cells of fields called ${state.query.score} are scored${page.scored < page.called
+        ? `, and only in the ${page.scored} of these ${page.called.toLocaleString("en")} fields with the highest probability` : ` (${counted(page.called, "field")})`}. `
+        + "The score is that of a field made of this cell alone, minus that of its field's median cell, by all models of the fit, also those that have seen the field: it ranks cells and is no probability.";
       if (page.waiting) {
-        count.textContent = "Reading the tables …";
+        count.textContent = page.scored === undefined ? "Reading the tables …" : `Scoring cells${page.steps ? ` (${Math.floor(100 * page.done / page.steps)} %)` : ""} …`;
         setTimeout(() => closed || load(), 700);
         return;
       }
@@ -123,7 +139,8 @@ export function makeGallery(root, run, level, given = {}) {
   }
   function words(row) {
     const id = el("span", { class: "id", title: row.id }, row.id);
-    if (cells) return el("span", { class: "words" }, `cell ${row.cell}${row.border ? ", cut" : ""}`, id);
+    if (cells) return el("span", { class: "words" }, `cell ${row.cell}${row.border ? ", cut" : ""}`,
+      row.score !== undefined && el("span", { class: "n" }, `${row.score < 0 ? "−" : "+"}${Math.abs(row.score).toFixed(2)}`), id);
     const called = new Set(row.calls.map(([name]) => name)), seen = row.unsure !== null;
     const own = row.labels.map((name) => el("span", { class: `tag${seen && !called.has(name) ? " wrong" : ""}`,
       title: seen && !called.has(name) ? "labelled, not called" : "labelled" }, name));

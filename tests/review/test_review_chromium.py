@@ -188,6 +188,18 @@ def test_other_colours_keep_what_the_lasso_selected_and_other_points_do_not(tab,
     assert tab.run(said) == "Nothing selected."
 
 
+def test_cells_are_sorted_by_their_score_for_a_class(tab, page):
+    tab.visit(page + "#cells")
+    tab.until(f"{CARDS} > 0", 60)
+    choose(tab, "called", "Nucleoplasm")
+    choose(tab, "sorted by", "score")
+    tab.until("document.body.textContent.includes('Only cells of fields called Nucleoplasm are scored (')")
+    tab.until(f"{CARDS} > 0 && document.querySelectorAll('.card .words .n').length === {CARDS}")
+    assert tab.run("document.querySelector('.card .words .n').textContent")[0] in "+−"
+    choose(tab, "sorted by", "order")
+    tab.until(f"{CARDS} > 0 && !document.querySelector('.card .words .n')")
+
+
 def test_a_late_answer_of_the_map_replaces_no_later_choice(tab, page):
     tab.visit(page + "#fields")
     tab.until(f"{CARDS} === 24")

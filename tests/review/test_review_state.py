@@ -13,6 +13,7 @@ from commands.submit import read_test_fields
 from engine.errors import UsageError
 from models.fitted import load
 from review import answers
+from review.cell_pages import cells_page
 from review.selection import select
 from review.state import Review
 from store.places import read_places
@@ -102,7 +103,7 @@ def test_filters_and_orders(review):
 
 def test_cells_belong_to_their_fields(review):
     index = review.cells()
-    page = answers.cells_page(review, {"text": "train-003", "size": 50})
+    page = cells_page(review, {"text": "train-003", "size": 50})
     assert page["total"] == int((index.field == 3).sum()) > 0
     assert {row["id"] for row in page["rows"]} == {"train-003"}
     assert [row["cell"] for row in page["rows"]] == list(range(1, page["total"] + 1))
@@ -111,6 +112,50 @@ def test_cells_belong_to_their_fields(review):
             time.sleep(0.02)
         assert found["all"] == len(found["x"]) == n
         assert 0 <= min(found["x"]) <= max(found["y"]) <= 10_000
+
+
+def scored(review, query: dict) -> dict:
+    """A page of cells by score, once they are scored."""
+    ends = time.monotonic() + 60
+    while (page := cells_page(review, {"sort": "score", "size": 200} | query))["waiting"]:
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+    return page
+
+
+def test_cells_of_called_fields_are_sorted_by_their_own_score_for_a_class(review):
+    calls = review.predicted()[1]
+    j = next(j for j, name in enumerate(review.catalogue.classes) if answers.is_trainable(review, name))
+    name, called = review.catalogue.classes[j], set(np.flatnonzero(calls[:, j]))
+    page, row = scored(review, {"score": name}), review.catalogue.row
+    assert page["called"] == page["scored"] == len(called) > 3
+    assert {row[one["id"]] for one in page["rows"]} <= called
+    for field in called:
+        expected = answers.why(review, int(field), name)["cells"]
+        mine = [one for one in page["rows"] if row[one["id"]] == field]
+        assert {one["cell"]: one["score"] for one in mine} == {
+            one["cell"]: pytest.approx(one["score"], abs=0.0006) for one in expected
+        }
+    scores = [one["score"] for one in page["rows"] if not one["border"]]
+    assert scores == sorted(scores, reverse=True)
+    least = scores[len(scores) // 2]
+    assert all(one["score"] >= least - 0.001 for one in scored(review, {"score": name, "least": least})["rows"])
+    lowest = scored(review, {"score": name, "descending": False, "border": False})["rows"]
+    assert [one["score"] for one in lowest] == sorted(scores)
+    for bad in (None, "Flagellum"):
+        with pytest.raises(UsageError, match="choose a class"):
+            cells_page(review, {"sort": "score", "score": bad})
+
+
+def test_only_the_most_probable_fields_have_their_cells_scored(review, monkeypatch):
+    monkeypatch.setattr("review.cell_pages.MOST_FIELDS", 2)
+    p, calls = review.predicted()
+    j = next(j for j, name in enumerate(review.catalogue.classes) if answers.is_trainable(review, name))
+    page = scored(review, {"score": review.catalogue.classes[j], "split": "train"})
+    called = np.flatnonzero(calls[:24, j])
+    best = called[np.argsort(-p[called, j], kind="stable")[:2]]
+    assert (page["called"], page["scored"]) == (len(called), 2)
+    assert {review.catalogue.row[one["id"]] for one in page["rows"]} == set(best)
 
 
 def test_a_class_of_ones_own_is_offered_where_there_is_no_train_csv(tmp_path):
