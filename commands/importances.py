@@ -111,9 +111,12 @@ def organelle_lines(folder: RunFolder, importance: pd.DataFrame, organelle: str,
 
 
 def _in_lines(rows: pd.DataFrame, in_words: Callable[[str], str]) -> list[str]:
-    """A line for each row: the measures, then the words; a feature's words end with its name."""
+    """A line for each row: the measures, then the words; a feature's words end with its name.
+
+    What adds nothing at all, such as a stain that the images do not have, is left out.
+    """
     lines = []
-    for row in rows_of(rows):
+    for row in rows_of(rows[rows["shap_mean"] > 0]):
         lost = ""
         if not np.isnan(row["permutation_mean"]):
             lost = f"  {row['permutation_mean']:+.3f} ± {row['permutation_sd']:.3f}"

@@ -61,6 +61,14 @@ def test_the_new_plate_gets_calls_reasons_and_pictures(walked):
     assert len(list((walked.folder / "overlays").glob("*.png"))) == len(walked.ids)
 
 
+def test_a_stain_that_the_images_do_not_have_is_no_reason(walked, monkeypatch, capsys):
+    monkeypatch.chdir(walked.folder)
+    assert cli.main(["importances", "nuclear spots", "--run", "runs/lab"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.endswith("  microtubules") for line in lines)
+    assert not any(line.endswith("  ER") for line in lines)
+
+
 def test_the_report_speaks_of_the_labs_classes(walked):
     page = (walked.run / "report.html").read_text(encoding="utf-8")
     assert "Which of 6 classes" in page
