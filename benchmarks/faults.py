@@ -229,6 +229,7 @@ def strike_all(starter: Starter, folder: Path, options: argparse.Namespace, outc
 
 
 def main() -> int:
+    """Run the rounds and print a table of their ends; 1 if any end was bad."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=3, help="rounds of each fault and command")
     parser.add_argument("--seed", type=int, default=0)

@@ -62,6 +62,7 @@ def one_repeat(coordinates: np.ndarray, labels: np.ndarray, groups: np.ndarray, 
 
 
 def main() -> None:
+    """Print the scores of both orders after each number of labels."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--run", type=Path, required=True)

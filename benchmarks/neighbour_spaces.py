@@ -61,6 +61,7 @@ def _standard(values: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
+    """Print the neighbours' average precision in each space and way of weighing columns."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("data", type=Path)

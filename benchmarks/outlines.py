@@ -56,6 +56,7 @@ def write_sheets(out: Path, names: list[str]) -> None:
 
 
 def main() -> None:
+    """Draw the outlines of each field into a picture of its own."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)

@@ -65,6 +65,7 @@ def report(what: str, pairs: list[tuple[Judged, Judged]], coverages: list[float]
 
 
 def main() -> None:
+    """Print what the sets hold, for each coverage."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("data", type=Path)

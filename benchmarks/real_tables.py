@@ -259,6 +259,7 @@ def calibration_floor(probabilities: np.ndarray, seed: int) -> float:
 
 
 def main() -> None:
+    """Print the second level, then a row for each table and way."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
     parser.add_argument("--runs", type=Path, default=Path("runs/real_tables"))

@@ -83,6 +83,7 @@ def wait_for(address: str, path: str, content: dict | None = None) -> float:
 
 
 def main() -> None:
+    """Make the run once, then ask its page and print the times."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("root", type=Path)
     root = parser.parse_args().root

@@ -135,6 +135,7 @@ def _print_row(before: State, state: State, largest: float) -> None:
 
 
 def main() -> None:
+    """Print a row for each part of each run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--source", type=Path, default=SAMPLE, help="folder or zip of fields (default: %(default)s)")
     parser.add_argument("--fields", type=int, default=3000)

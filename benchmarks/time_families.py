@@ -117,6 +117,7 @@ def mahotas_ms(cells: Cells, repeats: int) -> float:
 
 
 def main() -> None:
+    """Print the times of each family on each field."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--source", type=Path, default=SAMPLE, help="folder or zip of fields (default: %(default)s)")
     parser.add_argument("--fields", nargs="+", default=[TWENTY_CELLS, MANY_CELLS], metavar="ID", help="field ids")

@@ -238,6 +238,7 @@ def _unusable(file: NetworkFile, reason: str, error: Exception | None) -> InputE
 
 
 def read_numbers(option: str, text: str, n: int) -> tuple[float, ...]:
+    """One number for each of n channels; one alone is that of all. Raises UsageError."""
     try:
         numbers = tuple(float(part) for part in text.split(","))
     except ValueError:
@@ -248,5 +249,6 @@ def read_numbers(option: str, text: str, n: int) -> tuple[float, ...]:
 
 
 def digest_file(path: Path) -> str:
+    """The first 16 hexadecimal digits of a file's SHA-256."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]

@@ -22,6 +22,7 @@ def die_once(folder: Path, number: int) -> int:
 
 
 def die(number: int) -> int:
+    """A unit whose worker is killed at every try."""
     if number == 1:
         os.kill(os.getpid(), signal.SIGKILL)
     return number
@@ -35,11 +36,13 @@ def hoard(number: int) -> int:
 
 
 def long_unit(folder: Path) -> None:
+    """A unit that says when it has begun, and then takes a minute."""
     (folder / "begun").touch()
     time.sleep(60)
 
 
 def folder_is_held(folder: Path) -> bool:
+    """Whether the worker of this unit holds the lock that says it is alive."""
     try:
         with FileLock(folder / f".worker-{os.getpid()}.lock", blocking=False):
             return False
@@ -48,6 +51,7 @@ def folder_is_held(folder: Path) -> bool:
 
 
 def linear_algebra_threads() -> int:
+    """How many threads the linear algebra of this unit's worker may use."""
     import numpy  # noqa: F401
 
     return max(library["num_threads"] for library in threadpool_info())
