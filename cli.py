@@ -416,6 +416,7 @@ def report(
     data: Data = DATA,
     run: Run = RUN,
     masks: Masks = None,
+    images_csv: ImagesCsv = None,
     workers: Workers = 0,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -423,7 +424,8 @@ def report(
     """Write report.html, a self-contained page with scores, importances and labels to check."""
     import pipeline
 
-    _print_outcome(pipeline.report(pipeline.Job(run, data, workers=workers, quiet=quiet), masks=masks), quiet, as_json)
+    job = pipeline.Job(run, data, workers=workers, quiet=quiet)
+    _print_outcome(pipeline.report(job, masks=masks, images=images_csv), quiet, as_json)
 
 
 @command("review", "review --data demo/data --run demo/run")
@@ -438,6 +440,7 @@ def review(
         bool, typer.Option("--no-browser", metavar="", help="Print the address; open no browser.")
     ] = False,
     masks: Masks = None,
+    images_csv: ImagesCsv = None,
     workers: Workers = 0,
     quiet: Quiet = False,
 ) -> None:
@@ -449,7 +452,7 @@ def review(
     import pipeline
 
     job = pipeline.Job(run, data, workers=workers, quiet=quiet)
-    pipeline.review(job, port=port, browser=not no_browser, masks=masks)
+    pipeline.review(job, port=port, browser=not no_browser, masks=masks, images=images_csv)
 
 
 @command("export cells.h5ad", "export fields.csv --level fields --split train")

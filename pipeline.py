@@ -138,18 +138,20 @@ def submit(job: Job, *, prior_shift: str = "none") -> Outcome:
     return submission.outcome(job, calls, wanted, n_without, prior_shift)
 
 
-def report(job: Job, *, masks: Path | None = None) -> Outcome:
+def report(job: Job, *, masks: Path | None = None, images: Path | None = None) -> Outcome:
     """Everything in the run folder -> one page for people."""
     fitted = finished_fit(job.folder, job.data)
     with job.at_work() as workers:
-        page = reporting.report_run(job.folder, fitted, job.data, masks, workers, job.quiet)
+        page = reporting.report_run(job.folder, fitted, job.data, masks, workers, job.quiet, images)
     return reporting.outcome(job, page)
 
 
-def review(job: Job, *, port: int | None = None, browser: bool = True, masks: Path | None = None) -> NoReturn:
+def review(
+    job: Job, *, port: int | None = None, browser: bool = True, masks: Path | None = None, images: Path | None = None
+) -> NoReturn:
     """The run and the images -> a local page, until it is interrupted; what it corrects, `fit` learns."""
     quiet = replace(job, quiet=True)
-    options = reviewing.ReviewOptions(port, browser, masks)
+    options = reviewing.ReviewOptions(port, browser, masks, images)
     reviewing.show(job, options, refit=lambda: fit(quiet, like_before=reviewing.comparable(quiet)))
 
 

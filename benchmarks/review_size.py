@@ -1,24 +1,31 @@
 """`review` at full size: 31,072 training fields and 800,000 cells in generated tables.
 
-    python -m benchmarks.review_size /tmp/large
+    python -m benchmarks.review_size /tmp/large --images data/train
 
-Writes a run with every 40th feature, random values and Kaggle's class shares, fits a linear model, starts the page and
-measures it as a browser would ask. Without images: pictures take the same time for any number of fields.
+Writes a run with all default features (9 GB), random values and Kaggle's class shares, fits a linear model, starts the
+page and measures it as a browser would ask. The images of a folder in Kaggle's layout are given to the first fields, as
+often as needed for a page of pictures.
 """
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
 from pathlib import Path
+from typing import IO, cast
+from urllib.parse import urlencode
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 import pipeline
+from commands.new_fields import choose_network
 from features.extraction.batches import cell_columns
 from features.extraction.field_level import field_columns
 from features.extraction.settings import ExtractSettings
@@ -26,42 +33,75 @@ from store.channels import CHANNELS
 from store.columns import columns_frame, write_column_table
 from store.matrix import matrix_columns, write_matrix
 from store.run_folder import RunFolder
-from store.schema import CELLS, METADATA_ERROR, METADATA_HASH, METADATA_ID
+from store.schema import CELLS, METADATA_HASH, METADATA_ID, PLACE
+from store.schema import FIELDS as FIELDS_TABLE
 from store.shards import Shard, cut_ids, write_shard_table
 
-FIELDS, CELLS_A_FIELD = 31_072, 800_000 / 31_072
+FIELDS, CELLS_A_FIELD, PAGE = 31_072, 800_000 / 31_072, 60
+IDS = tuple(f"{k:08x}-bba0-11e8-b2b9-ac1f6b6435d0" for k in range(FIELDS))
 
 
 def write_run(root: Path) -> None:
     """Tables of cells, fields and the matrix, and train.csv."""
     rng = np.random.default_rng(0)
-    folder, columns = RunFolder(root / "run"), cell_columns(ExtractSettings(masks=None, device="cpu"))
-    of_cell, of_field = columns[::40], field_columns()
+    folder, of_field = RunFolder(root / "run"), field_columns()
+    of_cell = cell_columns(ExtractSettings(masks=None, device="cpu", network=choose_network()))
+    pool = rng.standard_normal((len(of_cell), 2**13), np.float32)  # parts of it are the values of a shard
     frame = columns_frame((*of_cell, *of_field))
     write_column_table(folder.columns, frame)
-    ids = tuple(f"{k:08x}-bba0-11e8-b2b9-ac1f6b6435d0" for k in range(FIELDS))
-    for number, piece in enumerate(cut_ids(ids)):
+    for number, piece in enumerate(cut_ids(IDS)):
         shard = Shard("train", number, piece, f"generated {number}", folder.features)
         counts = rng.poisson(CELLS_A_FIELD, len(piece)).clip(1)
         n = int(counts.sum())
         cells = [number for count in counts for number in range(1, count + 1)]
         place = rng.uniform(0, 512, (n, 2)).astype(np.float32)
-        metadata = [np.repeat(piece, counts), ["train"] * n, np.array(cells, np.int32), *place.T, rng.random(n) < 0.2]
-        values = rng.normal(size=(len(of_cell), n)).astype(np.float32)
+        nowhere = [pa.nulls(n, pa.string())] * (len(PLACE) - 1)
+        metadata = [
+            np.repeat(piece, counts),
+            *nowhere,
+            ["train"] * n,
+            np.array(cells, np.int32),
+            *place.T,
+            rng.random(n) < 0.2,
+        ]
+        values = np.take(pool, range(first := int(rng.integers(2**13)), first + n), axis=1, mode="wrap")
         table = dict(zip(CELLS, metadata, strict=True)) | dict(zip((c.name for c in of_cell), values, strict=True))
         write_shard_table(shard.cells_path, pa.table(table), shard.stamp)
-        fields = pa.table({METADATA_ID: list(piece), METADATA_ERROR: [None] * len(piece)})
+        empty = dict.fromkeys(FIELDS_TABLE, pa.nulls(len(piece), pa.string()))
+        fields = pa.table(empty | {METADATA_ID: list(piece)})
         write_shard_table(shard.fields_path, fields, shard.stamp)
     hashes = {f"{METADATA_HASH}{channel.name}": rng.integers(2**62, size=FIELDS) for channel in CHANNELS}
-    matrix = rng.normal(size=(FIELDS, len(matrix_columns(frame)))).astype(np.float32)
-    write_matrix(folder.matrix("train"), [(pd.DataFrame({METADATA_ID: ids} | hashes), matrix)], frame, "generated")
+    matrix = rng.standard_normal((FIELDS, len(matrix_columns(frame))), np.float32)
+    write_matrix(folder.matrix("train"), [(pd.DataFrame({METADATA_ID: IDS} | hashes), matrix)], frame, "generated")
     shares = np.geomspace(0.4, 0.002, 28)
     limits = np.quantile(1.8 * rng.normal(size=10**5), 1 - shares)
     labels = matrix[:, :28] + 1.5 * rng.normal(size=(FIELDS, 28)) > limits
     labels[~labels.any(1), 0] = True
-    rows = (f"{field},{' '.join(map(str, np.flatnonzero(row)))}" for field, row in zip(ids, labels, strict=True))
+    rows = (f"{field},{' '.join(map(str, np.flatnonzero(row)))}" for field, row in zip(IDS, labels, strict=True))
     (root / "data").mkdir(exist_ok=True)
     (root / "data/train.csv").write_text("\n".join(["Id,Target", *rows]) + "\n")
+
+
+def give_images(images: Path, data: Path) -> None:
+    """Copy the images of a folder under the ids of the first page of fields."""
+    (data / "train").mkdir(exist_ok=True)
+    given = sorted(path.name.removesuffix("_green.png") for path in images.glob("*_green.png"))
+    for field, own in zip(IDS[:PAGE], cycle(given), strict=False):
+        for colour in ("red", "green", "blue", "yellow"):
+            shutil.copy(images / f"{own}_{colour}.png", data / "train" / f"{field}_{colour}.png")
+
+
+def look_at(address: str, pictures: list[str]) -> float:
+    """Seconds until all pictures of a page are there; six at a time, as a browser asks."""
+
+    def fetch(path: str) -> None:
+        with urllib.request.urlopen(f"{address}picture/{path}") as answer:
+            answer.read()
+
+    begun = time.monotonic()
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(fetch, pictures))
+    return time.monotonic() - begun
 
 
 def ask(address: str, path: str, content: dict | None = None) -> tuple[float, dict]:
@@ -82,47 +122,72 @@ def wait_for(address: str, path: str, content: dict | None = None) -> float:
     return time.monotonic() - begun
 
 
+def measure(address: str, pictures: bool) -> None:
+    """Print how long each request takes."""
+    page = {"size": PAGE}
+    first = sum(ask(address, path, content)[0] for path, content in (("run", None), ("fields", page)))
+    print(f"first page, while tables are still read: {first:.2f} s")
+    print(f"places of all fields ready after {wait_for(address, 'map?level=fields&colour=label&name='):.1f} s")
+    print(f"cells ready after {wait_for(address, 'cells', page):.1f} s more")
+    print(f"map of cells prepared in {wait_for(address, 'map?level=cells&colour=label&name='):.1f} s, once")
+    by_score = page | {"sort": "score", "score": "Cytosol"}
+    print(f"cells of 100 fields scored in {wait_for(address, 'cells', by_score):.1f} s, once")
+    note = {"entry": str(time.time_ns()), "id": IDS[0], "action": "note", "value": "x"}
+    feature = ask(address, "features")[1]["cells"][0][0]
+    questions = {
+        "gallery page": ("fields", page | {"start": 15_000}),
+        "gallery page, most uncertain first": ("fields", page | {"sort": "uncertainty"}),
+        "gallery page, a class and a text": ("fields", page | {"label": "Cytosol", "text": "0a"}),
+        "page of cells": ("cells", page | {"start": 500_000}),
+        "page of cells of one class": ("cells", page | {"label": "Cytosol"}),
+        "page of cells by their score for a class": ("cells", by_score),
+        "page of cells by a feature": ("cells", page | {"sort": "feature", "feature": feature}),
+        "map of fields": ("map?level=fields&colour=label&name=", None),
+        "map of cells": ("map?level=cells&colour=label&name=", None),
+        "what to label next": ("fields", page | {"sort": "most useful"}),
+        "one label saved": ("corrections", {"entries": [note]}),
+        "status": ("status?since=1", None),
+    }
+    for name, (path, content) in questions.items():
+        times = [ask(address, path, content)[0] for _ in range(3)]
+        print(f"{name}: {times[0]:.2f} s, again {min(times):.2f} s")
+    if pictures:
+        shown = {
+            "fields": [f"field?{urlencode({'id': field})}" for field in IDS[:PAGE]],
+            "fields with outlines": [f"field?{urlencode({'id': field, 'outlines': 1})}" for field in IDS[:PAGE]],
+            "cells": [f"cell?index={k}" for k in range(PAGE)],
+        }
+        for name, paths in shown.items():
+            print(f"{PAGE} pictures of {name}: {look_at(address, paths):.1f} s, again {look_at(address, paths):.1f} s")
+
+
 def main() -> None:
     """Make the run once, then ask its page and print the times."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("root", type=Path)
-    root = parser.parse_args().root
-    job = pipeline.Job(root / "run", root / "data", workers=1)
+    parser.add_argument("--images", type=Path, help="folder with <Id>_green.png and the other colours")
+    given = parser.parse_args()
+    job = pipeline.Job(given.root / "run", given.root / "data", workers=1)
     if not job.folder.matrix("train").is_file():
-        write_run(root)
-    (root / "fit.toml").write_text("resamples = 2\nrandom_folds = 0\n")
-    pipeline.fit(job, n_folds=3, members=("linear",), settings_file=root / "fit.toml")
+        write_run(given.root)
+    if given.images:
+        give_images(given.images, job.data)
+    if not job.folder.fit.fit_file.is_file():
+        (given.root / "fit.toml").write_text("resamples = 2\nrandom_folds = 0\n")
+        pipeline.fit(job, n_folds=3, members=("linear",), settings_file=given.root / "fit.toml")
     command = [sys.executable, "cli.py", "review", "--run", str(job.run), "--data", str(job.data), "--no-browser"]
     begun = time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        address = server.stdout.readline().split()[-1]
-        print(f"command to address: {time.monotonic() - begun:.2f} s")
-        first = sum(ask(address, path, content)[0] for path, content in (("run", None), ("fields", {"size": 60})))
-        print(f"first page, while tables are still read: {first:.2f} s")
-        print(f"places of all fields ready after {wait_for(address, 'map?level=fields&colour=label&name='):.1f} s")
-        print(f"cells ready after {wait_for(address, 'cells', {'size': 60}):.1f} s more")
-        print(f"map of cells prepared in {wait_for(address, 'map?level=cells&colour=label&name='):.1f} s, once")
-        field = "00000000-bba0-11e8-b2b9-ac1f6b6435d0"
-        note = {"entry": str(time.time_ns()), "id": field, "action": "note", "value": "x"}
-        questions = {
-            "gallery page": ("fields", {"size": 60, "start": 15_000}),
-            "gallery page, most uncertain first": ("fields", {"size": 60, "sort": "uncertainty"}),
-            "gallery page, a class and a text": ("fields", {"size": 60, "label": "Cytosol", "text": "0a"}),
-            "page of cells": ("cells", {"size": 60, "start": 500_000}),
-            "page of cells of one class": ("cells", {"size": 60, "label": "Cytosol"}),
-            "map of fields": ("map?level=fields&colour=label&name=", None),
-            "map of cells": ("map?level=cells&colour=label&name=", None),
-            "what to label next": ("fields", {"size": 60, "sort": "most useful"}),
-            "one label saved": ("corrections", {"entries": [note]}),
-        }
-        for name, (path, content) in questions.items():
-            times = [ask(address, path, content)[0] for _ in range(3)]
-            print(f"{name}: {times[0]:.2f} s, again {min(times):.2f} s")
-        status = Path(f"/proc/{server.pid}/status").read_text()
-        print(next(line for line in status.splitlines() if line.startswith("VmHWM")))
-        cpu = sum(map(int, Path(f"/proc/{server.pid}/stat").read_text().split()[13:15])) / 100
-        print(f"CPU of the server in all: {cpu:.0f} s")
-        server.kill()
+        try:
+            address = cast("IO[str]", server.stdout).readline().split()[-1]
+            print(f"command to address: {time.monotonic() - begun:.2f} s")
+            measure(address, bool(given.images))
+            status = Path(f"/proc/{server.pid}/status").read_text()
+            print(next(line for line in status.splitlines() if line.startswith("VmHWM")))
+            cpu = sum(map(int, Path(f"/proc/{server.pid}/stat").read_text().split()[13:15])) / 100
+            print(f"CPU of the server in all: {cpu:.0f} s")
+        finally:
+            server.kill()
 
 
 if __name__ == "__main__":

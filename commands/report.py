@@ -24,7 +24,10 @@ from store.schema import METADATA_ID
 from store.untrusted_input import read_numbers
 
 
-def report_run(folder: RunFolder, fitted: Fitted, data: Path, masks: Path | None, workers: int, quiet: bool) -> Path:
+def report_run(
+    folder: RunFolder, fitted: Fitted, data: Path, masks: Path | None, workers: int, quiet: bool,
+    images: Path | None = None,
+) -> Path:  # fmt: skip
     """Write report.html.
 
     Parameters
@@ -40,6 +43,8 @@ def report_run(folder: RunFolder, fitted: Fitted, data: Path, masks: Path | None
         Number of processes.
     quiet : bool
         Show no progress.
+    images : Path or None
+        The csv that lists the images, if they were listed in one.
 
     Returns
     -------
@@ -74,7 +79,7 @@ def report_run(folder: RunFolder, fitted: Fitted, data: Path, masks: Path | None
         cells=cells,
         failures=failures,
         wells=_wells(folder, data, fitted.ids),
-        pictures=take_pictures(folder, data, masks, fitted, reasons, workers, quiet),
+        pictures=take_pictures(folder, data, masks, fitted, reasons, workers, quiet, images),
         reasons=reasons,
     )
     return write_report(folder.report, content)

@@ -34,11 +34,14 @@ class ReviewOptions:
         Open the page in a browser.
     masks : Path or None
         Folder of label images, for outlines, if the fields were measured with masks.
+    images : Path or None
+        The csv that lists the images, if they were listed in one.
     """
 
     port: int | None = None
     browser: bool = True
     masks: Path | None = None
+    images: Path | None = None
 
 
 def comparable(job: Job) -> bool:
@@ -64,7 +67,7 @@ def show(job: Job, options: ReviewOptions, refit: Callable[[], object]) -> NoRet
         places = read_places(job.data, job.folder.measured(split), ids)
         return new_scales(job, fitted, places, ids, values)
 
-    review = Review(job.folder, job.data, options.masks, refit, scales_of)
+    review = Review(job.folder, job.data, options.masks, refit, scales_of, options.images)
     review.begin()
     sys.stdout.write(f"review of {job.run}: {gate.address}\n")
     sys.stdout.flush()

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -59,6 +59,7 @@ def take_pictures(
     reasons: Mapping[int, LeadingReason],
     workers: int,
     quiet: bool,
+    images: Path | None = None,
 ) -> dict[int, tuple[Picture, ...]]:
     """Pictures of the surest hits and worst errors of each organelle.
 
@@ -74,6 +75,8 @@ def take_pictures(
         By organelle; in its hits the cells that show the reason most are outlined in yellow.
     workers : int
     quiet : bool
+    images : Path or None
+        As in `find_pictured`.
 
     Returns
     -------
@@ -81,9 +84,10 @@ def take_pictures(
         By organelle.
     """
     try:
-        source = find_pictured(folder, data, masks).get(TRAIN)
-    except HpaError:
-        source = None
+        source = find_pictured(folder, data, masks, images).get(TRAIN)
+    except HpaError as error:
+        _log.warning("report without pictures: %s", error)
+        return {}
     ids, labels = fitted.ids, fitted.labels
     if source is None or set(source.ids).isdisjoint(ids):
         _log.warning("report without pictures: %s holds no images of these fields; name their folder with --data", data)
@@ -215,21 +219,37 @@ def _recorded(folder: RunFolder) -> Recorded:
     return read_recorded(folder) if settings_path(folder).is_file() else UNRECORDED
 
 
-def find_pictured(folder: RunFolder, data: Path, masks: Path | None) -> dict[str, FieldSource]:
+def find_pictured(
+    folder: RunFolder, data: Path, masks: Path | None, images: Path | None = None
+) -> dict[str, FieldSource]:
     """The images of a run's fields in a data folder, read as they were when they were measured.
 
-    `masks` is the folder of label images that the user names now. The path in the run folder is never followed: a run
-    from someone else could name any path.
+    Paths in the run folder are never followed: a run from someone else could name any. So the user names again where
+    label images are, and the csv that listed the images.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    data : Path
+    masks : Path or None
+        Folder of label images.
+    images : Path or None
+        The csv for CellProfiler's LoadData, if the images were listed in one.
 
     Raises
     ------
     HpaError
-        If there are none, or they were listed in a csv, whose path in the run folder is not followed.
+        If there are none, or a csv is missing or needless.
     """
     known = _recorded(folder)
-    if known.by_csv:
-        raise InputError(f"{folder.root}: its images were listed in a csv, which is not followed. Look at them there.")
-    sources = scaled(find_splits(data, known.reading), known.acquisition.scale)
+    if known.by_csv and images is None:
+        raise InputError(
+            f"the images of {folder.root} were listed in a csv, whose path in the run is not followed. Name it with "
+            "--images FILE.csv."
+        )
+    if images is not None and not known.by_csv:
+        raise InputError(f"the images of {folder.root} were not listed in a csv. Leave --images out.")
+    sources = scaled(find_splits(data, replace(known.reading, images=images)), known.acquisition.scale)
     return with_masks(sources, masks) if masks else sources
 
 

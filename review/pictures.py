@@ -50,15 +50,15 @@ class Kept:
 
 
 class Pictures:
-    """The images of a data folder.
+    """The images of a data folder, or those that a csv lists which the user names.
 
-    Nothing outside the folder is read: a field is looked up by its id among the files that were listed, and a file that
-    is a link to somewhere else is refused.
+    Nothing else is read: a field is looked up by its id among the files that were listed, and a file that is a link to
+    somewhere else is refused.
     """
 
-    def __init__(self, folder: RunFolder, data: Path, masks: Path | None) -> None:
+    def __init__(self, folder: RunFolder, data: Path, masks: Path | None, images: Path | None = None) -> None:
         self.data = data
-        self._folder, self._masks = folder, masks
+        self._folder, self._masks, self._images = folder, masks, images
         self._kept = Kept(_KEPT)
         self._pixel_size: dict[str, float | None] = {}
         self._guard = threading.Lock()
@@ -69,7 +69,7 @@ class Pictures:
             if self._listed is None:
                 settings = picture_settings(self._folder, self._masks)
                 try:
-                    self._listed = (find_pictured(self._folder, self.data, self._masks), settings, "")
+                    self._listed = (find_pictured(self._folder, self.data, self._masks, self._images), settings, "")
                 except HpaError as error:
                     self._listed = ({}, settings, str(error))
             return self._listed

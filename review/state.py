@@ -54,11 +54,13 @@ class Review:
     scales_of : callable, optional
         Given a fit, a split, its ids and values in the fit's columns, returns the scales of their plates, or None if
         the fit does not normalise by plates.
+    images : Path or None
+        The csv that lists the images, if they were listed in one.
     """
 
     def __init__(
         self, folder: RunFolder, data: Path, masks: Path | None, refit: Callable[[], object],
-        scales_of: ScalesOf = lambda fitted, split, ids, values: None,
+        scales_of: ScalesOf = lambda fitted, split, ids, values: None, images: Path | None = None,
     ) -> None:  # fmt: skip
         self._scales_of = scales_of
         self.folder, self.data, self.by = folder, data, user_name()
@@ -69,7 +71,7 @@ class Review:
         self._features: dict[str, np.ndarray] = {}
         self._background: tuple[Fitted, Background, dict[str, Counterparts]] | None = None
         self._asked: tuple[object, np.ndarray] = ((), np.empty(0, np.int64))
-        self.pictures = Pictures(folder, data, masks)
+        self.pictures = Pictures(folder, data, masks, images)
         self.fits = 0  # made from the page
         self._open()
 

@@ -1,10 +1,15 @@
 """Pictures of fields: scale bars of a known length, in µm where the files state the size of a pixel."""
 
+import json
+
 import cv2
 import numpy as np
 import pytest
 from review_run import SIDE, state_pixel_size, write_images
 
+from engine.errors import InputError
+from features.extraction.recorded import UNRECORDED, acquisition_record
+from report.galleries import find_pictured
 from review.pictures import Pictures
 from store.run_folder import RunFolder
 
@@ -37,3 +42,27 @@ def test_a_scale_bar_is_in_px_where_the_size_of_a_pixel_is_not_known_and_else_in
     zoom = 128 / 40  # of a cell's picture
     cells = {field: bar(pictures.cell(field, 1, 10, 80, 40, "colour", False)) for field in ("plain", "sized")}
     assert cells == {"plain": pytest.approx(10 * zoom, abs=2), "sized": pytest.approx(2 / SIZE * zoom, abs=2)}
+
+
+def test_images_that_a_csv_listed_are_pictured_when_it_is_named_again_and_never_by_the_path_in_the_run(tmp_path):
+    data, folder, table = tmp_path / "data", RunFolder(tmp_path / "run"), tmp_path / "load_data.csv"
+    (data / "anywhere").mkdir(parents=True)
+    write_images(data / "anywhere", "img", np.random.default_rng(0))
+    table.write_text("FileName_DNA,FileName_GFP,Metadata_Id\nimg_blue.png,img_green.png,field-1\n")
+    table.with_name("moved.csv").write_text(table.read_text().replace("img_", "anywhere/img_"))
+    folder.features.mkdir(parents=True)
+    settings = {
+        "masks": None, "network": None, "device": "cpu", "code": "x", "images": str(table), "layout": "",
+        "stains": "nucleus=DNA,protein=GFP", "acquisition": acquisition_record(UNRECORDED.acquisition),
+    }  # fmt: skip
+    (folder.features / "settings.json").write_text(json.dumps(settings))
+    with pytest.raises(InputError, match="Name it with --images"):
+        find_pictured(folder, data, None)
+    assert "--images" in Pictures(folder, data, None).missing
+    pictures = Pictures(folder, data, None, table.with_name("moved.csv"))
+    assert pictures.missing == ""
+    assert pictures.scale("field-1") == ((SIDE, SIDE), None)
+    assert bar(pictures.field("field-1", "protein", False)) == pytest.approx(20, abs=1)
+    (folder.features / "settings.json").write_text(json.dumps(settings | {"images": None, "stains": ""}))
+    with pytest.raises(InputError, match="were not listed in a csv"):
+        find_pictured(folder, data, None, table)
