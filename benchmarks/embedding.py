@@ -30,12 +30,13 @@ from features.extraction.settings import ExtractSettings
 from features.reading.source import FieldSource
 from models.data.trainability import trainable
 from models.data.training_set import TrainingSet, read_training_set
+from models.design import column_sets
 from models.evaluation.metrics import macro_ap
 from models.first_level.class_weights import row_weights
 from models.first_level.defaults import default_parameters
 from models.first_level.fold_model import Rows
 from models.first_level.members import COLUMN_SETS, column_sets_of, kind_of, member
-from models.fit import column_sets, fit
+from models.fit import fit
 from models.folds import make_folds
 from models.settings import FitSettings
 from report.galleries import find_pictured

@@ -22,11 +22,12 @@ from features.core.device import device_names
 from models.data.duplicates import join
 from models.data.trainability import reason_lines, why_not_trainable
 from models.data.training_set import TrainingSet, read_training_set
-from models.fit import Design, fit, make_design, settings_for
+from models.design import Design, make_design
+from models.fit import fit, settings_for
 from models.fit_file import read_fit_file
 from models.fitted import Fitted, PlatesOfFit, load
 from models.folds import NEW
-from models.plates_left_out import LeftOut
+from models.other_folds import LeftOut
 from models.settings import FitSettings
 from models.settings_file import read_settings_file, settings_text
 from store.run_folder import RunFolder, read_config

@@ -12,7 +12,7 @@ from engine.errors import InputError, UsageError
 from models.data.plate_normalisation import LEAST_FIELDS, FieldScales, plate_scales
 from models.data.training_set import TrainingSet
 from models.fitted import Fitted, PlatesOfFit
-from models.plates_left_out import LeftOut
+from models.other_folds import LeftOut
 from store.matrix import read_fields
 from store.places import Places
 

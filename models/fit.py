@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,53 +11,22 @@ import pandas as pd
 from engine.counted import counted
 from engine.errors import InputError
 from engine.running.progress import Progress, progress
-from models.data.trainability import trainable
+from models.design import Design, make_design
 from models.ensemble import conclude, ensemble_scores, widen
 from models.evaluation.leaderboard import Leaderboard, add_intervals, assemble, organelle_rows
-from models.evaluation.leaderboard_rows import leak_rows, member_row, split_row, step_rows
+from models.evaluation.leaderboard_rows import split_row, step_rows
 from models.first_level.fold_model import Training
 from models.first_level.members import BOOSTERS, COLUMN_SETS, kind_of
 from models.first_level.training import INPUTS, fold_model_stamps, train_first_level
 from models.fitted import Fitted, PlatesOfFit, load
-from models.folds import HELD_OUT, keep_folds, make_folds, split_off
-from models.plates_left_out import LeftOut
+from models.other_folds import LeftOut, left_out_rows, random_fold_rows, tries_random_folds
 from models.second_level.second_level import CrossFitted, cross_fit_second_level, fit_second_level
 from models.second_level.standardisation import fit_standardisation
 from models.settings import FEWEST_FOLDS, FitSettings
-from store.channels import PROTEIN
 from store.fit_folder import FitFolder
-from store.matrix import EMBEDDING
 from store.stamp import array_hash, code_of, stamp, stamp_of
 
-LEAST_GROUPS_TO_HOLD_OUT = 200
 _SECOND_LEVEL_STEPS = 2
-
-
-@dataclass(frozen=True)
-class Design:
-    """Which fields are used for training, in which fold, and which organelles are trainable.
-
-    Attributes
-    ----------
-    training : Training
-    kind : str
-        "grouped" if groups were given, even if each has one field; otherwise "random".
-    trainable : ndarray of bool, shape (n_classes,)
-    """
-
-    training: Training
-    kind: str
-    trainable: np.ndarray
-
-    @property
-    def in_folds(self) -> np.ndarray:
-        """The fields that are not held out."""
-        return self.training.fold >= 0
-
-    @property
-    def organelles(self) -> list[int]:
-        """The trainable ones."""
-        return np.flatnonzero(self.trainable).tolist()
 
 
 def fit(
@@ -135,9 +104,9 @@ def fit(
     with _shown(design, settings, quiet, plate_folds) as shown:
         every, models = range(settings.n_folds), results.models
         first = train_first_level(design.training, design.organelles, every, settings, models, shown)
-        leak = _leak(design, first, settings, models, shown)
+        leak = random_fold_rows(design, first, settings, models, shown)
         if left_out is not None and plate_folds is not None:
-            leak += _without_plates(design, first, left_out, plate_folds, settings, models, shown)
+            leak += left_out_rows(design, first, left_out, plate_folds, settings, models, shown)
         fitted = _conclude(design, first, leak, ids, tuple(columns["name"]), settings, results, shown, mark)
     fitted = replace(fitted, plates=plates)
     fitted.save(simulated)
@@ -149,36 +118,6 @@ def is_up_to_date(results: FitFolder, mark: str, members: Sequence[str]) -> bool
     return stamp_of(results.fit_file) == mark and all(path.is_file() for path in results.tables(members))
 
 
-def make_design(
-    matrix: np.ndarray, columns: pd.DataFrame, labels: np.ndarray, groups: np.ndarray, settings: FitSettings,
-    named: bool = True, earlier: np.ndarray | None = None,
-) -> Design:  # fmt: skip
-    """Hold out whole groups, divide the rest into folds (or keep an earlier fit's), and find the trainable organelles.
-
-    Parameters are those of `fit`; `earlier` is its `fold`.
-    """
-    if earlier is None:
-        fold = np.full(len(labels), HELD_OUT, np.int8)
-        kept = np.ones(len(labels), bool)
-        if settings.held_out > 0 and len(np.unique(groups)) >= LEAST_GROUPS_TO_HOLD_OUT:
-            kept = ~split_off(labels, groups, settings.held_out, settings.seed)
-        fold[kept] = make_folds(labels[kept], groups[kept], settings.n_folds, settings.seed).fold
-    else:
-        fold = keep_folds(earlier, np.asarray(groups), settings.n_folds)
-    values, sets = np.ascontiguousarray(matrix, np.float32), column_sets(columns)
-    training = Training(values, labels, np.asarray(groups, np.int64), fold, sets, columns["name"].to_numpy(str))
-    return Design(training, "grouped" if named else "random", trainable(labels, groups, fold))
-
-
-def column_sets(columns: pd.DataFrame) -> np.ndarray:
-    """The number of each column's set in `COLUMN_SETS`, int8; -1 for all without a description of the columns."""
-    if not {"family", "channels"} <= set(columns):
-        return np.full(len(columns), -1, np.int8)
-    of_protein = np.array([PROTEIN.name in channels for channels in columns["channels"]], bool)
-    sets = np.where(of_protein, COLUMN_SETS.index("protein"), COLUMN_SETS.index("landmarks"))
-    return np.where(columns["family"] == EMBEDDING, COLUMN_SETS.index("embedding"), sets).astype(np.int8)
-
-
 def settings_for(training: Training, settings: FitSettings) -> FitSettings:
     """The settings with the members and parameters for this table; raises InputError if they cannot be."""
     sets = tuple(name for number, name in enumerate(COLUMN_SETS) if (training.column_set == number).any())
@@ -186,47 +125,6 @@ def settings_for(training: Training, settings: FitSettings) -> FitSettings:
         return settings.for_table(int((training.fold >= 0).sum()), training.values.shape[1], sets)
     except ValueError as error:
         raise InputError(f"settings of the fit: {error}.") from error
-
-
-def _leak(
-    design: Design, first: np.ndarray, settings: FitSettings, models: Path, shown: Progress
-) -> list[pd.DataFrame]:
-    """Leaderboard rows of the first member trained again on random folds, which split groups (a leak)."""
-    if not _tries_random_folds(design, settings):
-        return []
-    training = design.training
-    random_fold = np.full(len(training.fold), -1, np.int8)
-    mine = design.in_folds
-    alone = np.arange(int(mine.sum()))
-    random_fold[mine] = make_folds(training.labels[mine], alone, settings.n_folds, settings.seed).fold
-    random_training = replace(training, groups=np.arange(len(mine)), fold=random_fold)
-    tried = range(settings.random_folds)
-    only = replace(settings, members=settings.members[:1])
-    random = train_first_level(random_training, design.organelles, tried, only, models / "random_folds", shown)
-    grouped = np.where(np.isin(training.fold, tried)[:, None], first[:, :, 0], np.nan)
-    able = design.trainable
-    return leak_rows(
-        settings.members[0], grouped[:, able], random[:, able, 0], training.labels[:, able], training.fold, random_fold
-    )
-
-
-def _without_plates(
-    design: Design, first: np.ndarray, left_out: LeftOut, plate_folds: np.ndarray, settings: FitSettings,
-    models: Path, shown: Progress,
-) -> list[pd.DataFrame]:  # fmt: skip
-    """Leaderboard rows of the first member, trained again without whole plates and scored on them."""
-    training, member = design.training, settings.members[0]
-    codes = np.unique(left_out.names, return_inverse=True)[1]
-    without = replace(training, groups=codes, fold=plate_folds)
-    known = design.trainable & left_out.comparable(training.labels, plate_folds)
-    folds, only = np.unique(plate_folds[plate_folds >= 0]), replace(settings, members=(member,))
-    where = models / "plates_left_out"
-    scores = train_first_level(without, np.flatnonzero(known).tolist(), folds.tolist(), only, where, shown)
-    rows = ((f"{design.kind} folds", first, training.fold), (f"{left_out.what}s left out", scores, plate_folds))
-    return [
-        member_row(f"{name}, {member} alone, all folds", of_way[:, known, 0], training.labels[:, known], fold)
-        for name, of_way, fold in rows
-    ]
 
 
 def _conclude(
@@ -290,18 +188,12 @@ def _with_thresholds(board: Leaderboard, threshold: np.ndarray) -> Leaderboard:
     return Leaderboard(table, board.folds)
 
 
-def _tries_random_folds(design: Design, settings: FitSettings) -> bool:
-    groups = design.training.groups[design.in_folds]
-    some_shared = len(np.unique(groups)) < len(groups)
-    return design.kind == "grouped" and some_shared and settings.random_folds > 0
-
-
 def _shown(
     design: Design, settings: FitSettings, quiet: bool, plate_folds: np.ndarray | None = None
 ) -> AbstractContextManager[Progress]:
     boosters = [name for name in settings.members if kind_of(name) in BOOSTERS]
     fits = settings.n_folds * len(boosters)
-    fits += settings.random_folds * len(boosters[:1]) if _tries_random_folds(design, settings) else 0
+    fits += settings.random_folds * len(boosters[:1]) if tries_random_folds(design, settings) else 0
     n_plates = 0 if plate_folds is None else len(np.unique(plate_folds[plate_folds >= 0]))
     fits += n_plates * len(boosters[:1])
     return progress("fit", fits * len(design.organelles) + _SECOND_LEVEL_STEPS, "boosters and steps", quiet)

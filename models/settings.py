@@ -27,7 +27,7 @@ class FitSettings:
         Parameters of members that differ from the defaults for the table's shape.
     held_out : float
         Share of the fields, in whole groups, kept out of training and of every choice; 0 for none. Not used with few
-        groups (see `models.fit.LEAST_GROUPS_TO_HOLD_OUT`).
+        groups (see `models.design.LEAST_GROUPS_TO_HOLD_OUT`).
     random_folds : int
         Number of random folds (which split groups) to train as well, to show how much a leak would inflate the scores.
     n_resamples : int

@@ -14,7 +14,8 @@ from field_ids import field_ids
 from commands.fit import clear_earlier_fit
 from engine.errors import InputError
 from models.data.labels import read_labels
-from models.fit import fit, make_design
+from models.design import make_design
+from models.fit import fit
 from models.fitted import load
 from models.settings import FitSettings
 from store.classes import ORGANELLES

@@ -7,7 +7,7 @@ from engine.errors import InputError, UsageError
 from models.data.plate_normalisation import FieldScales, normalise, plate_scales
 from models.data.training_set import find_groups
 from models.first_level.fold_model import Training
-from models.plates_left_out import LeftOut
+from models.other_folds import LeftOut
 from models.settings import FitSettings
 from store.places import read_places
 
