@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -136,10 +137,11 @@ class Browser:
         shot = self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=self._whole_page())
         path.write_bytes(base64.b64decode(shot["data"]))
 
-    def print(self, path: Path) -> None:
-        """The page as PDF on A4."""
+    def print(self, path: Path) -> int:
+        """The page as PDF on A4; returns the number of its pages."""
         pdf = self.ask("Page.printToPDF", printBackground=True, paperWidth=8.27, paperHeight=11.69)
         path.write_bytes(base64.b64decode(pdf["data"]))
+        return len(re.findall(rb"/Type\s*/Page\b", path.read_bytes()))
 
     def _whole_page(self) -> dict[str, float]:
         size = self.ask("Page.getLayoutMetrics")["cssContentSize"]
