@@ -19,6 +19,8 @@ PAIRS = 2
 Score = Callable[[np.ndarray], np.ndarray]
 """Values (n, n_columns) -> scores (n,)."""
 
+_AT_ONCE = 2**22  # values that are scored in one call: 16 MB
+
 
 def group_shapley(
     score: Score,
@@ -27,6 +29,7 @@ def group_shapley(
     members: np.ndarray,
     pairs: int,
     rng: np.random.Generator,
+    alike: bool = False,
 ) -> np.ndarray:
     """Shapley value of each group for each field, against one background field for each pair of orders.
 
@@ -41,6 +44,8 @@ def group_shapley(
     pairs : int
         Pairs of orders.
     rng : Generator
+    alike : bool
+        Compare all fields with the same background field, so that the values of one do not depend on the others.
 
     Returns
     -------
@@ -51,7 +56,8 @@ def group_shapley(
     n_groups = members.shape[1]
     total = np.zeros((len(values), n_groups))
     for _ in range(pairs):
-        absent = background[rng.integers(len(background), size=len(values))]
+        absent = background[rng.integers(len(background), size=1 if alike else len(values))]
+        absent = np.broadcast_to(absent, values.shape)
         order = rng.permutation(n_groups)
         for one in (order, order[::-1]):
             total[:, one] += np.diff(_scores_as_known(score, values, absent, members[:, one]), axis=0).T
@@ -62,5 +68,10 @@ def _scores_as_known(score: Score, values: np.ndarray, absent: np.ndarray, membe
     """Scores while the groups become known one after the other: float64, shape (n_groups + 1, n_fields)."""
     n_groups = members.shape[1]
     last = np.where(members, np.arange(1, n_groups + 1), 0).max(1)  # a column is known from this step on
-    rows = np.concatenate([np.where(last <= step, values, absent) for step in range(n_groups + 1)])
-    return np.asarray(score(rows), np.float64).reshape(n_groups + 1, len(values))
+    known = last <= np.arange(n_groups + 1)[:, None, None]
+    scores, together = np.empty((n_groups + 1, len(values))), max(_AT_ONCE // known.size, 1)
+    for start in range(0, len(values), together):
+        some = slice(start, start + together)
+        rows = np.where(known, values[some], absent[some])
+        scores[:, some] = score(rows.reshape(-1, values.shape[1])).reshape(rows.shape[:2])
+    return scores

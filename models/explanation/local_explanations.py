@@ -97,9 +97,8 @@ def explain(
         fold = stacked.load(k, values.shape[1])
         score += fold.scores(values)[0] / n_folds
         single += fold.contributions(values) / n_folds
-        for i in range(len(values)):  # each with the same orders and background, so that none depends on the others
-            rng = np.random.default_rng([_SEED, k])
-            added[i] += fold.group_contributions(values[i : i + 1], absent, members, rng, PAIRS)[0] / n_folds
+        rng = np.random.default_rng([_SEED, k])
+        added += fold.group_contributions(values, absent, members, rng, PAIRS, alike=True) / n_folds
     added *= _steepness(fitted.second_level.calibration, int(fitted.trainable[:organelle].sum()), score, added)
     return Explanation(tuple(names.tolist()), added, _leading(single, added, of_column))
 

@@ -69,7 +69,7 @@ def part_of(model: TrainedModel, columns: np.ndarray, values: np.ndarray) -> np.
 
 def group_contributions(
     model: TrainedModel, values: np.ndarray, background: np.ndarray, members: np.ndarray, rng: np.random.Generator,
-    pairs: int,
+    pairs: int, alike: bool = False,
 ) -> np.ndarray:  # fmt: skip
     """How far each group of columns as a whole moved each field's score from that of the background.
 
@@ -80,7 +80,7 @@ def group_contributions(
     ----------
     model : TrainedModel
         Of any member.
-    values, background, members, rng, pairs
+    values, background, members, rng, pairs, alike
         As in `group_shapley`.
 
     Returns
@@ -94,7 +94,7 @@ def group_contributions(
         return np.stack([term @ (used / np.maximum(used.sum(1, keepdims=True), 1)) for term in terms])
     total, players = np.zeros((len(values), members.shape[1])), used.any(0)
     score = partial(member(model.member).score, model.model)
-    total[:, players] = group_shapley(score, mine, absent, used[:, players], pairs, rng)
+    total[:, players] = group_shapley(score, mine, absent, used[:, players], pairs, rng, alike)
     return total
 
 

@@ -58,13 +58,13 @@ class StackedModels:
 
     def group_contributions(
         self, values: np.ndarray, background: np.ndarray, members: np.ndarray, rng: np.random.Generator,
-        pairs: int,
+        pairs: int, alike: bool = False,
     ) -> np.ndarray:  # fmt: skip
         """What each group of columns as a whole adds to the first organelle's stacked score.
 
         Parameters
         ----------
-        values, background, members, rng, pairs
+        values, background, members, rng, pairs, alike
             As in `group_shapley`.
 
         Returns
@@ -73,7 +73,7 @@ class StackedModels:
         """
         total = np.zeros((len(values), members.shape[1]))
         for models, weight in zip(self.models, self.weight[0], strict=True):
-            total += weight * group_contributions(models[0], values, background, members, rng, pairs)
+            total += weight * group_contributions(models[0], values, background, members, rng, pairs, alike)
         return total
 
     def boosters(self, i: int) -> list[TrainedModel]:
