@@ -15,7 +15,7 @@ FOLDER = Path(features.__file__).parent
 CPU, GPU = FOLDER / "kernels" / "cpu", FOLDER / "kernels" / "gpu"
 MODULES = sorted(path.stem for path in CPU.glob("[a-z]*.py"))
 ON_THE_HOST = {"pooling.py"}  # pools the tables of cells: there is nothing to do on a GPU
-NUMBA_DECORATORS = ("kernel", "njit", "jit", "vectorize", "guvectorize")
+NUMBA_DECORATORS = ("kernel", "helper", "sum_helper", "njit", "njit_helper", "jit", "vectorize", "guvectorize")
 
 
 def kernels_of(module):
@@ -46,15 +46,24 @@ def twin_differences(cpu, gpu, only_cpu=()):
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_kernels_are_documented_and_cached(name):
+def test_kernels_are_cached_and_helpers_have_no_wrapper(name):
+    """A helper is compiled into the kernels of its module, and Python cannot call it."""
+    for kernel_name, kernel in kernels_of(import_module(f"features.kernels.cpu.{name}")).items():
+        is_helper = kernel.targetoptions.get("no_cpython_wrapper", False)
+        is_cached = not isinstance(kernel._cache, NullCache)
+        assert is_cached != is_helper, f"{name}.{kernel_name} is compiled anew in every process"
+        assert not is_helper or kernel_name.startswith("_"), f"{name}.{kernel_name} is a helper, so nobody can call it"
+        assert kernel.py_func.__qualname__ == kernel_name, f"{name}.{kernel_name} is not at module level"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_public_functions_of_kernels_name_their_parameters(name):
     module = import_module(f"features.kernels.cpu.{name}")
-    for kernel_name, kernel in kernels_of(module).items():
-        python = kernel.py_func
-        assert not isinstance(kernel._cache, NullCache), f"{name}.{kernel_name} is compiled anew in every process"
-        assert python.__qualname__ == python.__name__, f"{name}.{kernel_name} is not at module level"
-        if not kernel_name.startswith("_"):
+    for function_name, function in vars(module).items():
+        python = getattr(function, "py_func", function)
+        if inspect.isfunction(python) and python.__module__ == module.__name__ and not function_name.startswith("_"):
             says = inspect.getdoc(python) or ""
-            assert "Parameters\n----------" in says, f"{name}.{kernel_name} does not name its parameters"
+            assert "Parameters\n----------" in says, f"{name}.{function_name} does not name its parameters"
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.py")), ids=lambda p: p.relative_to(FOLDER).as_posix())
@@ -87,7 +96,7 @@ def test_kernels_call_no_kernel_of_another_module(name):
     }
     shared = {f"features.kernels.cpu.{module}" for module in ("_jit", "_logs")}
     assert {module for module in imported if module.startswith("features")} <= shared
-    assert "@kernel" not in (CPU / "_logs.py").read_text()
+    assert not any(f"@{word}" in (CPU / "_logs.py").read_text() for word in NUMBA_DECORATORS)
 
 
 def test_twins_have_the_same_face():

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from features.kernels.cpu._jit import kernel
+from features.kernels.cpu._jit import helper, kernel
 
 
-@kernel
 def crossings(
     planes: np.ndarray,
     labels: np.ndarray,
@@ -48,7 +47,18 @@ def crossings(
     n, n_planes = len(field), planes.shape[1]
     thickness, levels = np.full(n, np.nan), np.full((n, n_planes, 4), np.nan)
     found = np.empty((n_planes, 2))
-    for i in range(n):
+    _crossings(planes, labels, field, boxes, centres, partner, width, step, found, thickness, levels)
+    return thickness, levels
+
+
+@kernel
+def _crossings(
+    planes: np.ndarray, labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, centres: np.ndarray,
+    partner: np.ndarray, width: np.ndarray, step: np.ndarray, found: np.ndarray, thickness: np.ndarray,
+    levels: np.ndarray,
+) -> None:  # fmt: skip
+    n_planes = planes.shape[1]
+    for i in range(len(field)):
         j = partner[i]
         if j < 0 or not width[i] >= 1:
             continue
@@ -60,14 +70,17 @@ def crossings(
         dy, dx = dy / length, dx / length
         stack, image = planes[field[i]], labels[field[i]]
         half = int(length / 4 / step[i])
-        levels[i, :, 0], levels[i, :, 1:], thinnest = np.inf, 0, np.inf
+        for plane in range(n_planes):
+            levels[i, plane, 0] = np.inf
+            levels[i, plane, 1] = levels[i, plane, 2] = levels[i, plane, 3] = 0
+        thinnest = np.inf
         for k in range(2 * half + 1):
             along = length / 2 + step[i] * ((k + 1) // 2 if k % 2 else -(k // 2))
             y, x = centres[i, 0] + along * dy, centres[i, 1] + along * dx
             reach = int(width[i] / 2 / step[i])
             inside = _cross(stack, image, boxes[i], y, x, -dx, dy, reach, step[i], i + 1, j + 1, found)
             for plane in range(n_planes):
-                brightest, mean = found[plane]
+                brightest, mean = found[plane, 0], found[plane, 1]
                 levels[i, plane, 0] = min(levels[i, plane, 0], brightest)
                 levels[i, plane, 1] = max(levels[i, plane, 1], brightest)
                 if inside < thinnest:
@@ -75,10 +88,9 @@ def crossings(
                 levels[i, plane, 3] += (brightest / mean if mean > 0 else 1.0) / (2 * half + 1)
             thinnest = min(thinnest, inside)
         thickness[i] = thinnest * step[i]
-    return thickness, levels
 
 
-@kernel
+@helper
 def _cross(
     planes: np.ndarray,
     labels: np.ndarray,
@@ -99,7 +111,8 @@ def _cross(
     """
     n_planes, height, width = planes.shape
     around = max(1, step // 2)
-    found[:] = 0
+    for plane in range(n_planes):
+        found[plane, 0] = found[plane, 1] = 0
     inside = 0
     for k in range(-half, half + 1):
         row = box[0] + int(np.floor(y + k * step * across_y + 0.5))
@@ -112,7 +125,7 @@ def _cross(
             for v in range(max(0, row - around), min(height, row + around + 1)):
                 for u in range(max(0, column - around), min(width, column + around + 1)):
                     total += planes[plane, v, u]
-            level = total / (2 * around + 1) ** 2
+            level = total / ((2 * around + 1) * (2 * around + 1))
             found[plane, 0] = max(found[plane, 0], level)
             found[plane, 1] += level / (2 * half + 1)
     return inside

@@ -2,13 +2,12 @@
 
 import numpy as np
 
-from features.kernels.cpu._jit import Int, kernel
+from features.kernels.cpu._jit import Int, helper, kernel
 
 STRAIGHT, DIAGONAL, KNIGHT = 5, 7, 11  # lengths of steps: 5 units a px
 FURTHEST = 8191
 
 
-@kernel
 def distances(masks: np.ndarray) -> np.ndarray:
     """Distance of each masked pixel to the nearest one that is not, by steps of 5, 7 and 11 (Borgefors 1986).
 
@@ -22,9 +21,16 @@ def distances(masks: np.ndarray) -> np.ndarray:
     ndarray of uint16, shape (n_fields, H, W)
         In fifths of a px, at most 8191; within 2 % of the Euclidean distance.
     """
-    n_fields, height, width = masks.shape
+    _, height, width = masks.shape
     out = np.empty(masks.shape, np.uint16)
     far = np.full((height + 4, width + 4), FURTHEST, np.int32)  # two pixels of frame, so that no step leaves the image
+    _distances(masks, far, out)
+    return out
+
+
+@kernel
+def _distances(masks: np.ndarray, far: np.ndarray, out: np.ndarray) -> None:
+    n_fields, height, width = masks.shape
     for f in range(n_fields):
         for y in range(height):
             row = far[y + 2, 2:-2]
@@ -43,10 +49,9 @@ def distances(masks: np.ndarray) -> np.ndarray:
                 nearest = min(row[x], np.int32(nearest + STRAIGHT))
                 row[x] = nearest
                 out[f, y, x] = nearest
-    return out
 
 
-@kernel
+@helper
 def _step_down(second: np.ndarray, first: np.ndarray, row: np.ndarray) -> None:
     """Replace the distances of a row by those over the two framed rows beside it, where these are less."""
     west, middle, east = first[1:], first[2:], first[3:]
@@ -58,7 +63,6 @@ def _step_down(second: np.ndarray, first: np.ndarray, row: np.ndarray) -> None:
         row[x] = min(row[x], min(near, np.int32(knights + KNIGHT)))
 
 
-@kernel
 def typical_radius(masks: np.ndarray) -> np.ndarray:
     """The radius of the blob at which half of all area is reached, from the smallest blob up.
 
@@ -73,19 +77,24 @@ def typical_radius(masks: np.ndarray) -> np.ndarray:
     ndarray of float64, shape (n_fields,)
         In px; at least 2, also where there is no blob.
     """
-    halved = _halved(masks)
-    distance = distances(halved)
-    out = np.empty(len(masks))
-    for f in range(len(masks)):
-        out[f] = 2 * max(_median_peak(distance[f]), STRAIGHT) / STRAIGHT
-    return out
+    n_fields, height, width = masks.shape
+    halved = np.empty((n_fields, (height + 1) // 2, (width + 1) // 2), bool)
+    _halve(masks, halved)
+    peaks = np.empty(n_fields, np.int64)
+    _median_peaks(distances(halved), np.empty(FURTHEST + 1, np.int64), peaks)
+    return 2 * np.maximum(peaks, STRAIGHT) / STRAIGHT
 
 
 @kernel
-def _halved(masks: np.ndarray) -> np.ndarray:
+def _median_peaks(distance: np.ndarray, squares: np.ndarray, out: np.ndarray) -> None:
+    for f in range(len(out)):
+        out[f] = _median_peak(distance[f], squares)
+
+
+@kernel
+def _halve(masks: np.ndarray, out: np.ndarray) -> None:
     """Masks at half the size: where two of four pixels or more are masked."""
     n_fields, height, width = masks.shape
-    out = np.empty((n_fields, (height + 1) // 2, (width + 1) // 2), np.bool_)
     for f in range(n_fields):
         for y in range(out.shape[1]):
             for x in range(out.shape[2]):
@@ -94,13 +103,13 @@ def _halved(masks: np.ndarray) -> np.ndarray:
                     for u in range(2 * x, min(2 * x + 2, width)):
                         count += masks[f, v, u]
                 out[f, y, x] = count >= 2
-    return out
 
 
-@kernel
-def _median_peak(distance: np.ndarray) -> Int:
+@helper
+def _median_peak(distance: np.ndarray, squares: np.ndarray) -> Int:
     """The peak at which half of all squares is reached; the greatest distance if no peak exceeds 1 px."""
-    squares = np.zeros(FURTHEST + 1, np.int64)
+    for level in range(squares.size):
+        squares[level] = 0
     greatest, total = 0, 0
     for y in range(distance.shape[0]):
         for x in range(distance.shape[1]):
@@ -118,7 +127,7 @@ def _median_peak(distance: np.ndarray) -> Int:
     return level
 
 
-@kernel
+@helper
 def _is_peak(distance: np.ndarray, y: int, x: int) -> bool:
     """Whether no pixel in the 5 x 5 around one exceeds it."""
     for v in range(max(y - 2, 0), min(y + 3, distance.shape[0])):

@@ -6,8 +6,7 @@ Values and ranks are whole numbers. They are added up in floating point in block
 
 import numpy as np
 
-from engine.running.compiled import njit
-from features.kernels.cpu._jit import kernel
+from features.kernels.cpu._jit import helper, kernel, sum_helper
 
 _PAIRS = ((1, 0), (1, 2), (1, 3), (0, 2), (0, 3), (2, 3))  # the protein's three first
 _PROTEIN_PAIRS = 3
@@ -15,10 +14,7 @@ _BLOCK = 256  # 256 products of two 8-bit values stay below 2^24
 _LEVELS = 8
 _CENTRED, _RANK = 24, 8  # where these begin in a 64-bit entry of the table, above the level
 
-_exact_sum_kernel = njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 
-
-@kernel
 def pair_sums(
     values: tuple[np.ndarray, ...], offsets: np.ndarray, share: float, adder: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -46,35 +42,45 @@ def pair_sums(
     information : ndarray of float64, shape (n, 3)
         Of the protein's pairs: mutual information over the mean entropy, between channels in 8 levels of equal counts.
     """
-    n = offsets.size - 1
+    n, top = offsets.size - 1, max(int(channel.max(initial=0)) for channel in values)
     channels, pairs = np.zeros((n, 4, 6)), np.zeros((n, 6, 9))
     information = np.full((n, _PROTEIN_PAIRS), np.nan)
-    top = 0
-    for channel in values:
-        top = max(top, np.int64(channel.max())) if channel.size else top
     histogram, table = np.zeros((2, top + 1), np.int64), np.empty((4, top + 1), np.int64)
-    block = np.empty((4, 5, _BLOCK), adder.dtype)
-    packed, bins = np.empty(_BLOCK, np.int64), np.empty((4, _BLOCK), np.int32)
-    joint = np.zeros((_PROTEIN_PAIRS, 2, _LEVELS * _LEVELS), np.int64)
-    for i in range(n):
+    block, packed = np.empty((4, 5, _BLOCK), adder.dtype), np.empty(_BLOCK, np.int64)
+    bins, joint = np.empty((4, _BLOCK), np.int32), np.empty((_PROTEIN_PAIRS, 2, _LEVELS * _LEVELS), np.int64)
+    scratch = (histogram, table, block, packed, bins, joint)
+    _pair_sums(values, offsets, share, *scratch, channels, pairs, information)
+    return channels, pairs, information
+
+
+@kernel
+def _pair_sums(
+    values: tuple[np.ndarray, ...], offsets: np.ndarray, share: float, histogram: np.ndarray, table: np.ndarray,
+    block: np.ndarray, packed: np.ndarray, bins: np.ndarray, joint: np.ndarray, channels: np.ndarray,
+    pairs: np.ndarray, information: np.ndarray,
+) -> None:  # fmt: skip
+    for i in range(offsets.size - 1):
         if offsets[i] == offsets[i + 1]:
             continue
         for c in range(4):
             _rank(values[c][offsets[i] : offsets[i + 1]], share, histogram, table[c], channels[i, c])
-        joint[:] = 0
+        for p in range(_PROTEIN_PAIRS):
+            for k in range(_LEVELS * _LEVELS):
+                joint[p, 0, k] = joint[p, 1, k] = 0
         for start in range(offsets[i], offsets[i + 1], _BLOCK):
             stop = min(start + _BLOCK, offsets[i + 1])
             for c in range(4):
                 _fill(values[c][start:stop], np.ceil(share * channels[i, c, 0]), table[c], packed, block[c], bins[c])
             _add_block(block, stop - start, pairs[i])
             for p in range(_PROTEIN_PAIRS):
-                _count_block(bins[_PAIRS[p][0]], bins[_PAIRS[p][1]], stop - start, joint[p])
+                _count_block(bins[_PAIRS[p][0]], bins[_PAIRS[p][1]], stop - start, joint[p, 0], joint[p, 1])
         for p in range(_PROTEIN_PAIRS):
-            information[i, p] = _information(joint[p, 0] + joint[p, 1])
-    return channels, pairs, information
+            for k in range(_LEVELS * _LEVELS):
+                joint[p, 0, k] += joint[p, 1, k]
+            information[i, p] = _information(joint[p, 0])
 
 
-@kernel
+@helper
 def _rank(values: np.ndarray, share: float, histogram: np.ndarray, table: np.ndarray, sums: np.ndarray) -> None:
     """The channel's sums, and a look-up table from value to centred middle rank (doubled), dense rank and level.
 
@@ -87,7 +93,9 @@ def _rank(values: np.ndarray, share: float, histogram: np.ndarray, table: np.nda
         odd[np.uint64(values[j + 1])] += 1
     if size % 2:
         even[np.uint64(values[size - 1])] += 1
-    top = np.int64(values.max())
+    top = np.int64(0)
+    for j in range(size):
+        top = max(top, np.int64(values[j]))
     before, rank, level = 0, 0, 0
     total, squares, above = 0, 0, 0
     ranks_squared = 0.0
@@ -101,7 +109,8 @@ def _rank(values: np.ndarray, share: float, histogram: np.ndarray, table: np.nda
         while _LEVELS * middle >= 2 * size * (level + 1):
             level += 1
         table[value] = ((middle - size) << _CENTRED) + (rank << _RANK) + level
-        ranks_squared += count * float(middle - size) ** 2
+        centred = float(middle - size)
+        ranks_squared += count * (centred * centred)
         total += count * value
         squares += count * value * value
         above += count * value if value >= lit else 0
@@ -110,7 +119,7 @@ def _rank(values: np.ndarray, share: float, histogram: np.ndarray, table: np.nda
     sums[0], sums[1], sums[2], sums[3], sums[4], sums[5] = top, total, squares, above, rank, ranks_squared
 
 
-@kernel
+@helper
 def _fill(
     values: np.ndarray, lit: float, table: np.ndarray, packed: np.ndarray, block: np.ndarray, bins: np.ndarray
 ) -> None:
@@ -128,7 +137,7 @@ def _fill(
         bins[j] = np.int32(packed[j]) & 0xFF
 
 
-@_exact_sum_kernel
+@sum_helper
 def _add_block(block: np.ndarray, n: int, sums: np.ndarray) -> None:
     """Add one block to the sums of each pair."""
     zero = block.dtype.type(0)
@@ -158,10 +167,9 @@ def _add_block(block: np.ndarray, n: int, sums: np.ndarray) -> None:
         sums[p, 8] += ranks
 
 
-@kernel
-def _count_block(first: np.ndarray, second: np.ndarray, n: int, joint: np.ndarray) -> None:
+@helper
+def _count_block(first: np.ndarray, second: np.ndarray, n: int, even: np.ndarray, odd: np.ndarray) -> None:
     """Count pairs of levels, in two tables in turn: neighbours are often equal, and waiting for a count costs time."""
-    even, odd = joint
     for j in range(0, n - 1, 2):
         even[np.uint64(first[j] * _LEVELS + second[j])] += 1
         odd[np.uint64(first[j + 1] * _LEVELS + second[j + 1])] += 1
@@ -169,18 +177,20 @@ def _count_block(first: np.ndarray, second: np.ndarray, n: int, joint: np.ndarra
         even[np.uint64(first[n - 1] * _LEVELS + second[n - 1])] += 1
 
 
-@kernel
-def _information(joint: np.ndarray) -> float:
+@helper
+def _information(table: np.ndarray) -> float:
     """Mutual information over the mean of both entropies; NaN where both channels have one level only."""
-    table = joint.reshape(_LEVELS, _LEVELS)
-    n = joint.sum()
+    n = 0
+    for k in range(_LEVELS * _LEVELS):
+        n += table[k]
     both, first, second = 0.0, 0.0, 0.0
     for a in range(_LEVELS):
         row, column = 0, 0
         for b in range(_LEVELS):
-            both += table[a, b] * np.log(table[a, b]) if table[a, b] else 0.0
-            row += table[a, b]
-            column += table[b, a]
+            count = table[a * _LEVELS + b]
+            both += count * np.log(count) if count else 0.0
+            row += count
+            column += table[b * _LEVELS + a]
         first += row * np.log(row) if row else 0.0
         second += column * np.log(column) if column else 0.0
     entropies = 2 * n * np.log(n) - first - second

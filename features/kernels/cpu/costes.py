@@ -8,12 +8,12 @@ them is CellProfiler's bisection (mode "Faster").
 
 import numpy as np
 
-from features.kernels.cpu._jit import kernel
+from features.kernels.cpu._jit import helper, kernel
 
 _TOP = 255
+_EPSILON = float(np.finfo(np.float64).eps)
 
 
-@kernel
 def costes(x: np.ndarray, y: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Share of each channel's foreground mass that lies in the foreground of both.
 
@@ -28,27 +28,34 @@ def costes(x: np.ndarray, y: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     ndarray of float64, shape (n, 2)
         Of x, of y. NaN where the line does not rise, or the search or a denominator is undefined.
     """
-    n = offsets.size - 1
-    out = np.full((n, 2), np.nan)
-    largest = np.diff(offsets).max() if n else 0
-    last = np.empty(largest, np.int32)
-    moments = np.empty((_TOP + 2, 6))
-    for i in range(n):
+    out = np.full((len(offsets) - 1, 2), np.nan)
+    last = np.empty(np.diff(offsets).max(initial=0), np.int32)
+    _costes(x, y, offsets, last, np.empty((_TOP + 2, 6)), out)
+    return out
+
+
+@kernel
+def _costes(
+    x: np.ndarray, y: np.ndarray, offsets: np.ndarray, last: np.ndarray, moments: np.ndarray, out: np.ndarray
+) -> None:
+    for i in range(len(out)):
         first, second = x[offsets[i] : offsets[i + 1]], y[offsets[i] : offsets[i + 1]]
         if first.size < 3:
             continue
         slope, intercept = _line(first, second)
         if np.isnan(slope):
             continue
-        unit = max(np.float64(first.max()), np.float64(second.max())) / _TOP
+        largest = np.int64(0)
+        for j in range(first.size):
+            largest = max(largest, max(np.int64(first[j]), np.int64(second[j])))
+        unit = largest / _TOP
         _tabulate(first, second, slope, intercept, unit, last, moments)
         step = _bisect(moments)
         if step >= 0:
             out[i, 0], out[i, 1] = _shares(first, second, step * unit, slope * step * unit + intercept)
-    return out
 
 
-@kernel
+@helper
 def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """Slope and intercept of the orthogonal regression over the pixels not black in both; NaN if it does not rise."""
     n, sx, sy, sxx, syy, sxy = 0, 0, 0, 0, 0, 0
@@ -65,14 +72,14 @@ def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     var_x, var_y = sxx - float(sx) * sx / n, syy - float(sy) * sy / n
     covariance = sxy - float(sx) * sy / n
     flat = min(var_x / max(sxx, 1), var_y / max(syy, 1)) <= 1e-13
-    if flat or covariance <= 8 * np.finfo(np.float64).eps * max(var_x, var_y):
+    if flat or covariance <= 8 * _EPSILON * max(var_x, var_y):
         return np.nan, np.nan
     difference = var_y - var_x
     slope = (difference + np.sqrt(difference * difference + 4 * covariance * covariance)) / (2 * covariance)
     return slope, sy / n - slope * sx / n
 
 
-@kernel
+@helper
 def _tabulate(
     x: np.ndarray, y: np.ndarray, slope: float, intercept: float, unit: float, last: np.ndarray, moments: np.ndarray
 ) -> None:
@@ -81,7 +88,9 @@ def _tabulate(
     for j in range(x.size):
         bound = min(np.float64(x[j]) / unit, (np.float64(y[j]) - intercept) * per_step)
         last[j] = np.int32(np.floor(min(max(bound, -1.0), float(_TOP)) + 1e-10))
-    moments[:] = 0
+    for t in range(_TOP + 2):
+        for k in range(6):
+            moments[t, k] = 0
     for j in range(x.size):
         t, a, b = np.uint64(last[j] + 1), np.float64(x[j]), np.float64(y[j])
         moments[t, 0] += 1
@@ -95,7 +104,7 @@ def _tabulate(
             moments[t + 1, k] += moments[t, k]
 
 
-@kernel
+@helper
 def _correlation(row: np.ndarray) -> float:
     """Pearson's correlation from moments; NaN for fewer than three pixels or a constant channel."""
     n = row[0]
@@ -105,7 +114,7 @@ def _correlation(row: np.ndarray) -> float:
     return (n * row[5] - row[1] * row[2]) / np.sqrt(var_x * var_y)
 
 
-@kernel
+@helper
 def _bisect(moments: np.ndarray) -> int:
     """The candidate that CellProfiler's shrinking window ends at, or -1."""
     left, right = 1.0, float(_TOP)
@@ -127,7 +136,7 @@ def _bisect(moments: np.ndarray) -> int:
     return valid - 1
 
 
-@kernel
+@helper
 def _shares(x: np.ndarray, y: np.ndarray, above_x: float, above_y: float) -> tuple[float, float]:
     both_x, both_y, all_x, all_y = 0, 0, 0, 0
     for j in range(x.size):

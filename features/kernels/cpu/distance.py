@@ -13,14 +13,14 @@ Felzenszwalb and Huttenlocher 2012, "Distance transforms of sampled functions", 
 
 import numpy as np
 
-from features.kernels.cpu._jit import Int, kernel
+from features.kernels.cpu._jit import Int, helper, kernel
 
 _FAR = np.float32(1e6)  # further than any pixel of a cell
 _ONE = np.float32(1)
 _NEAR = 24  # up to here comparing is faster than the envelope
 
 
-@kernel
+@helper
 def _compare_along_row(columns: np.ndarray, bound: int, own: np.ndarray, squares: np.ndarray) -> None:
     """Lower `squares` to the least of columns[u]^2 + (x - u)^2 over |x - u| <= bound; float32, shape (n,)."""
     n = columns.size
@@ -39,7 +39,7 @@ def _compare_along_row(columns: np.ndarray, bound: int, own: np.ndarray, squares
             from_right[x] = square if square < from_right[x] else from_right[x]
 
 
-@kernel
+@helper
 def _run_to_ends(columns: np.ndarray, own: np.ndarray, squares: np.ndarray, out: np.ndarray) -> None:
     """Distances in one run of equal labels in a row, whose both ends are borders."""
     n = columns.size
@@ -53,7 +53,6 @@ def _run_to_ends(columns: np.ndarray, own: np.ndarray, squares: np.ndarray, out:
         out[x] = np.sqrt(squares[x])
 
 
-@kernel
 def to_border(labels: np.ndarray) -> np.ndarray:
     """Distance of each labelled pixel to the nearest pixel of another label (background and outside included).
 
@@ -67,10 +66,16 @@ def to_border(labels: np.ndarray) -> np.ndarray:
     ndarray of float32, shape (n_fields, H, W)
         In px: 1 in the outermost pixels of a region; 0 in the background.
     """
-    n_fields, height, width = labels.shape
+    _, height, width = labels.shape
     out = np.zeros(labels.shape, np.float32)
-    columns = np.empty((height, width), np.float32)
     own, squares = np.empty(width, np.float32), np.empty(width, np.float32)
+    _to_border(labels, np.empty((height, width), np.float32), own, squares, out)
+    return out
+
+
+@kernel
+def _to_border(labels: np.ndarray, columns: np.ndarray, own: np.ndarray, squares: np.ndarray, out: np.ndarray) -> None:
+    n_fields, height, width = labels.shape
     for f in range(n_fields):
         _columns_to_border(labels[f], columns)
         for y in range(height):
@@ -83,19 +88,20 @@ def to_border(labels: np.ndarray) -> np.ndarray:
                 if row[start]:
                     _run_to_ends(columns[y, start:stop], own, squares, out[f, y, start:stop])
                 start = stop
-    return out
 
 
-@kernel
+@helper
 def _columns_to_border(labels: np.ndarray, columns: np.ndarray) -> None:
     """Distance to the nearest other label within each column; float32, shape (H, W)."""
     height, width = labels.shape
-    columns[0] = _ONE
+    for x in range(width):
+        columns[0, x] = _ONE
     for y in range(1, height):
         here, above, before, now = labels[y], labels[y - 1], columns[y - 1], columns[y]
         for x in range(width):
             now[x] = before[x] + _ONE if here[x] == above[x] else _ONE
-    columns[height - 1] = 1
+    for x in range(width):
+        columns[height - 1, x] = _ONE
     for y in range(height - 2, -1, -1):
         here, below, before, now = labels[y], labels[y + 1], columns[y + 1], columns[y]
         for x in range(width):
@@ -103,7 +109,6 @@ def _columns_to_border(labels: np.ndarray, columns: np.ndarray) -> None:
             now[x] = other if other < now[x] else now[x]
 
 
-@kernel
 def to_sources(
     sources: np.ndarray, labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, reach: np.ndarray
 ) -> np.ndarray:
@@ -126,24 +131,29 @@ def to_sources(
         without any source.
     """
     out = np.zeros(labels.shape, np.float32)
-    width = labels.shape[2]
-    scratch = np.empty((3, width), np.float32)
-    for i in range(field.size):
-        top, left, bottom, right = boxes[i]
-        window = labels[field[i], top:bottom, left:right]
-        target = out[field[i], top:bottom, left:right]
-        columns, any_source = _columns_to_sources(sources[field[i], top:bottom, left:right], i + 1)
-        if any_source:
-            for y in range(bottom - top):
-                _row_to_sources(columns[y], window[y], i + 1, reach[i], scratch, target[y])
+    columns, scratch = np.empty(labels.shape[1:], np.float32), np.empty((3, labels.shape[2]), np.float32)
+    _to_sources(sources, labels, field, boxes, reach, columns, scratch, out)
     return out
 
 
 @kernel
-def _columns_to_sources(sources: np.ndarray, label: Int) -> tuple[np.ndarray, bool]:
-    """Distance to the nearest source within each column; float32, shape (h, w), at least _FAR where there is none."""
+def _to_sources(
+    sources: np.ndarray, labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, reach: np.ndarray,
+    columns: np.ndarray, scratch: np.ndarray, out: np.ndarray,
+) -> None:  # fmt: skip
+    for i in range(field.size):
+        top, left, bottom, right = boxes[i]
+        window = labels[field[i], top:bottom, left:right]
+        target = out[field[i], top:bottom, left:right]
+        if _columns_to_sources(sources[field[i], top:bottom, left:right], i + 1, columns):
+            for y in range(bottom - top):
+                _row_to_sources(columns[y, : right - left], window[y], i + 1, reach[i], scratch, target[y])
+
+
+@helper
+def _columns_to_sources(sources: np.ndarray, label: Int, columns: np.ndarray) -> bool:
+    """Distance to the nearest source within each column, at least _FAR where there is none; whether there is any."""
     height, width = sources.shape
-    columns = np.empty((height, width), np.float32)
     label = np.int32(label)
     found = False
     for x in range(width):
@@ -159,10 +169,10 @@ def _columns_to_sources(sources: np.ndarray, label: Int) -> tuple[np.ndarray, bo
         for x in range(width):
             below = before[x] + _ONE
             now[x] = below if below < now[x] else now[x]
-    return columns, found
+    return found
 
 
-@kernel
+@helper
 def _envelope(columns: np.ndarray, at: np.ndarray, height: np.ndarray, start: np.ndarray) -> int:
     """The lower envelope of the parabolas height + (x - at)^2 of a row; parabola j is lowest from start[j] on.
 
@@ -187,7 +197,7 @@ def _envelope(columns: np.ndarray, at: np.ndarray, height: np.ndarray, start: np
     return n + 1
 
 
-@kernel
+@helper
 def _row_to_sources(
     columns: np.ndarray, row: np.ndarray, label: int, reach: float, scratch: np.ndarray, out: np.ndarray
 ) -> None:
@@ -198,15 +208,16 @@ def _row_to_sources(
         bound = mine if mine > bound else bound
     bound = min(bound, reach)
     if bound <= _NEAR:
-        own, squares = scratch[0][: row.size], scratch[1][: row.size]
-        squares[:] = _FAR
+        own, squares = scratch[0, : row.size], scratch[1, : row.size]
+        for x in range(row.size):
+            squares[x] = _FAR
         _compare_along_row(columns, int(bound), own, squares)
         for x in range(row.size):
             distance = np.sqrt(squares[x])
             distance = distance if distance < reach else reach
             out[x] = distance if row[x] == label else out[x]
         return
-    at, height, start = scratch
+    at, height, start = scratch[0], scratch[1], scratch[2]
     n = _envelope(columns, at, height, start)
     j = 0
     for x in range(row.size):

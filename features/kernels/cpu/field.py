@@ -34,7 +34,6 @@ def laplacian_sums(plane: np.ndarray) -> tuple[float, float]:
     return total, squares
 
 
-@kernel
 def octave_sums(plane: np.ndarray, n_octaves: int) -> tuple[float, np.ndarray]:
     """Sum of a plane, and the sums of squares of its blocks' sums; blocks of 1 x 1, 2 x 2, 4 x 4 ... pixels.
 
@@ -52,6 +51,11 @@ def octave_sums(plane: np.ndarray, n_octaves: int) -> tuple[float, np.ndarray]:
     """
     squares = np.zeros(n_octaves + 1)
     sums = np.empty((plane.shape[0] // 2, plane.shape[1] // 2), np.int32)
+    return _octave_sums(plane, n_octaves, sums, squares), squares
+
+
+@kernel
+def _octave_sums(plane: np.ndarray, n_octaves: int, sums: np.ndarray, squares: np.ndarray) -> float:
     total = 0.0
     for y in range(sums.shape[0]):
         upper, lower, out = plane[2 * y], plane[2 * y + 1], sums[y]
@@ -77,4 +81,4 @@ def octave_sums(plane: np.ndarray, n_octaves: int) -> tuple[float, np.ndarray]:
             upper, lower, out = sums[2 * y], sums[2 * y + 1], sums[y]
             for x in range(width):
                 out[x] = upper[2 * x] + upper[2 * x + 1] + lower[2 * x] + lower[2 * x + 1]
-    return total, squares
+    return total

@@ -6,8 +6,7 @@ by the B3 spline of the a-trous wavelet: taps 1 4 6 4 1 (/ 16), which lie 1, 2, 
 
 import numpy as np
 
-from engine.running.compiled import njit
-from features.kernels.cpu._jit import Int, kernel
+from features.kernels.cpu._jit import Int, helper, kernel, sum_helper
 
 N_LEVELS = 4
 N_BAND_SUMS = N_LEVELS + 3
@@ -16,18 +15,14 @@ N_CURVATURE_SUMS = 7
 ORIENTATION_LEVELS = 2
 N_SECTORS = 8
 N_ORIENTATION_SUMS = 5 + N_SECTORS
-_N_PLANES = 2 * N_LEVELS + 6
 _PAD = 2 << (N_LEVELS - 1)  # px that the widest smoothing reaches
 _JOINED, _LONGEST = 48, 1024  # px: between rows that are summed in one stretch, and of a stretch
 _BLOCK = 8  # px at the first level, twice as many at the next
 _OUTER, _INNER, _MIDDLE = np.float32(1 / 16), np.float32(4 / 16), np.float32(6 / 16)
 _ZERO, _HALF, _TWO, _TINY = np.float32(0), np.float32(0.5), np.float32(2), np.float32(1e-30)
 
-# Sums of a row may be taken in any order here (vector lanes); NaN and infinities keep their meaning.
-_sum_kernel = njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 
-
-@kernel
+@helper
 def _smooth(
     flat: np.ndarray, start: int, stride: int, spacing: int, weights: np.ndarray, down: np.ndarray, out: np.ndarray
 ) -> None:
@@ -48,27 +43,28 @@ def _smooth(
         out[x] = sum_ * weights[x]
 
 
-@kernel
+@helper
 def _mask_weights(
     flat: np.ndarray, start: int, stride: int, inside: np.ndarray, down: np.ndarray, out: np.ndarray
 ) -> None:
     """Fill out[j] with 1 / (smoothed mask) of each level inside the mask, the plane that starts there; 0 outside."""
     for j in range(N_LEVELS):
-        weight = out[j]
+        weight = out[j, : inside.size]
         _smooth(flat, start, stride, 1 << j, inside, down, weight)
         for x in range(weight.size):
             weight[x] = inside[x] / max(weight[x], _TINY)
 
 
-@kernel
+@helper
 def _inner(mask: np.ndarray, stride: int, down: np.ndarray, out: np.ndarray) -> None:
     """1 at the pixels whose 3 x 3 neighbourhood lies in the mask, otherwise 0; flat, the last column must be 0."""
     across = down[_PAD : _PAD + mask.size]
     before, here, after, target = mask[:-2], mask[1:-1], mask[2:], across[1:-1]
     for x in range(target.size):
         target[x] = before[x] * here[x] * after[x]
-    across[0] = across[-1] = 0
-    out[:] = 0
+    across[0] = across[mask.size - 1] = 0
+    for x in range(out.size):
+        out[x] = 0
     above, middle, below, target = (
         across[: -2 * stride],
         across[stride:-stride],
@@ -79,7 +75,7 @@ def _inner(mask: np.ndarray, stride: int, down: np.ndarray, out: np.ndarray) -> 
         target[x] = above[x] * middle[x] * below[x]
 
 
-@kernel
+@helper
 def _stretches(spans: np.ndarray, stride: int, out: np.ndarray) -> int:
     """Stretches of a flat crop that hold all rows' spans: begin and end, into `out`; returns their number.
 
@@ -99,7 +95,7 @@ def _stretches(spans: np.ndarray, stride: int, out: np.ndarray) -> int:
     return n
 
 
-@_sum_kernel
+@sum_helper
 def _add_bands(
     flat: np.ndarray, start: int, step: int, mask: np.ndarray, stretches: np.ndarray, out: np.ndarray
 ) -> None:
@@ -108,7 +104,7 @@ def _add_bands(
     The levels start there in the flat planes, `step` apart.
     """
     for k in range(len(stretches)):
-        first, last = stretches[k]
+        first, last = stretches[k, 0], stretches[k, 1]
         inside, l0, l1 = mask[first:last], flat[start + first :], flat[start + step + first :]
         l2, l3 = flat[start + 2 * step + first :], flat[start + 3 * step + first :]
         smoothest = flat[start + N_LEVELS * step + first :]
@@ -122,11 +118,15 @@ def _add_bands(
             e3 += w * (d - rest) * (d - rest)
             total += w * rest
             squares += w * rest * rest
-        for j, value in enumerate((e0, e1, e2, e3, total, squares)):
-            out[j] += value
+        out[0] += e0
+        out[1] += e1
+        out[2] += e2
+        out[3] += e3
+        out[4] += total
+        out[5] += squares
 
 
-@_sum_kernel
+@sum_helper
 def _add_curvature(
     flat: np.ndarray, start: int, stride: int, inner: np.ndarray, stretches: np.ndarray, out: np.ndarray
 ) -> None:  # fmt: skip
@@ -137,7 +137,7 @@ def _add_curvature(
     starts there in the flat planes, with zeros around it.
     """
     for k in range(len(stretches)):
-        first, last = stretches[k]
+        first, last = stretches[k, 0], stretches[k, 1]
         at = start + first
         weight, here, left, right = inner[first:last], flat[at:], flat[at - 1 :], flat[at + 1 :]
         up, up_left, up_right = flat[at - stride :], flat[at - stride - 1 :], flat[at - stride + 1 :]
@@ -155,15 +155,20 @@ def _add_curvature(
             hole += w * max(_ZERO, trace - root)
             size += w * max(root, abs(trace))
             squares += w * trace * trace
-        for j, value in enumerate((n, ridge, valley, blob, hole, size, squares)):
-            out[j] += value
+        out[0] += n
+        out[1] += ridge
+        out[2] += valley
+        out[3] += blob
+        out[4] += hole
+        out[5] += size
+        out[6] += squares
 
 
-@kernel
-def _add_blocks(tensor: np.ndarray, block: int, out: np.ndarray) -> None:
+@helper
+def _add_blocks(tensor: np.ndarray, width: int, block: int, out: np.ndarray) -> None:
     """Add the structure tensors of a row of blocks: trace, coherent part, double-angle sums, sectors of direction."""
-    for first in range(0, tensor.shape[1], block):
-        last = min(first + block, tensor.shape[1])
+    for first in range(0, width, block):
+        last = min(first + block, width)
         xx, yy, xy = 0.0, 0.0, 0.0
         for x in range(first, last):
             xx += tensor[0, x]
@@ -182,18 +187,24 @@ def _add_blocks(tensor: np.ndarray, block: int, out: np.ndarray) -> None:
         a, b = (cosine, sine) if upper else (-cosine, -sine)
         sector = 4 * int(upper) + (int(b >= a) if a > 0 else 2 + int(b <= -a))
         out[5 + sector] += coherent
-    tensor[:] = 0
+    for x in range(width):
+        tensor[0, x] = tensor[1, x] = tensor[2, x] = 0
 
 
-@_sum_kernel
-def _add_orientation(level: np.ndarray, inner: np.ndarray, spans: np.ndarray, block: int, out: np.ndarray) -> None:
-    """Add gradient magnitudes and the structure tensors of square blocks, counted from the crop's corner."""
-    height, width = len(spans), level.shape[1]
-    tensor = np.zeros((3, width), np.float32)
+@sum_helper
+def _add_orientation(
+    level: np.ndarray, inner: np.ndarray, width: int, spans: np.ndarray, block: int, tensor: np.ndarray, out: np.ndarray
+) -> None:
+    """Add gradient magnitudes and the structure tensors of square blocks, counted from the crop's corner.
+
+    The level and the mask are flat, rows `width` px apart; `tensor` is scratch, zeros before and afterwards.
+    """
+    height = len(spans)
     for y in range(1, height - 1):
         first, last = max(spans[y, 0], 1), min(spans[y, 1], width - 1)
-        up, down, left, right = level[y - 1, first:], level[y + 1, first:], level[y, first - 1 :], level[y, first + 1 :]
-        weight, xx, yy, xy = inner[y, first:], tensor[0, first:], tensor[1, first:], tensor[2, first:]
+        at = y * width + first
+        up, down, left, right = level[at - width :], level[at + width :], level[at - 1 :], level[at + 1 :]
+        weight, xx, yy, xy = inner[at:], tensor[0, first:], tensor[1, first:], tensor[2, first:]
         magnitude = _ZERO
         for x in range(last - first):
             w = weight[x] * _HALF
@@ -204,20 +215,23 @@ def _add_orientation(level: np.ndarray, inner: np.ndarray, spans: np.ndarray, bl
             magnitude += np.sqrt(gx * gx + gy * gy)
         out[0] += magnitude
         if y % block == block - 1 or y == height - 2:
-            _add_blocks(tensor, block, out)
+            _add_blocks(tensor, width, block, out)
 
 
-@_sum_kernel
-def _fill_mask(labels: np.ndarray, label: Int, box: np.ndarray, out: np.ndarray, spans: np.ndarray) -> int:
+@sum_helper
+def _fill_mask(
+    labels: np.ndarray, label: Int, box: np.ndarray, out: np.ndarray, stride: int, spans: np.ndarray
+) -> int:  # fmt: skip
     """1 in the region, 0 outside it; spans[y]: its first column and the one after the last. Return its pixels."""
     n, label = 0, np.int32(label)
-    for y in range(out.shape[0]):
-        row, target, in_row = labels[box[0] + y, box[1] : box[3]], out[y], _ZERO
+    for y in range(len(spans)):
+        row, target, in_row = labels[box[0] + y, box[1] : box[3]], out[y * stride : (y + 1) * stride], _ZERO
         for x in range(row.size):
             inside = np.float32(row[x] == label)
             target[x] = inside
             in_row += inside
-        target[row.size :] = 0
+        for x in range(row.size, stride):
+            target[x] = 0
         first, last = 0, row.size
         while first < last and target[first] == 0:
             first += 1
@@ -228,42 +242,43 @@ def _fill_mask(labels: np.ndarray, label: Int, box: np.ndarray, out: np.ndarray,
     return n
 
 
-@kernel
-def _level_sum(pixels: np.ndarray, box: np.ndarray, mask: np.ndarray, spans: np.ndarray) -> Int:
+@helper
+def _level_sum(pixels: np.ndarray, box: np.ndarray, mask: np.ndarray, stride: int, spans: np.ndarray) -> Int:
     """The sum of the levels in the mask, exact."""
     total = 0
     for y in range(len(spans)):
-        first, last = spans[y]
-        row, inside = pixels[box[0] + y, box[1] + first : box[1] + last], mask[y, first:last]
+        first, last = spans[y, 0], spans[y, 1]
+        row, inside = pixels[box[0] + y, box[1] + first : box[1] + last], mask[y * stride + first : y * stride + last]
         for x in range(row.size):
             total += np.int64(row[x]) * np.int64(inside[x])
     return total
 
 
-@kernel
-def _center(pixels: np.ndarray, box: np.ndarray, mask: np.ndarray, mean: float, out: np.ndarray) -> None:
+@helper
+def _center(
+    pixels: np.ndarray, box: np.ndarray, mask: np.ndarray, stride: int, mean: float, out: np.ndarray
+) -> None:  # fmt: skip
     """The levels less their mean, 0 outside the mask: exactly 0 everywhere if the region is flat."""
-    for y in range(mask.shape[0]):
-        row, inside, target = pixels[box[0] + y, box[1] : box[3]], mask[y], out[y]
+    for y in range(box[2] - box[0]):
+        row, inside, target = pixels[box[0] + y, box[1] : box[3]], mask[y * stride :], out[y * stride :]
         for x in range(row.size):
             target[x] = np.float32(row[x] - mean) * inside[x]
-        target[row.size :] = 0
+        for x in range(row.size, stride):
+            target[x] = 0
 
 
-@kernel
-def _split(scratch: np.ndarray, down: np.ndarray, crop: tuple[int, int]) -> tuple[np.ndarray, int, np.ndarray]:
-    """Lay out a crop's planes, zeros between them: mask and levels in a row, where the mask starts, and 7 more."""
-    (height, stride), step = crop, (crop[0] + _PAD) * crop[1]
-    start, size = _PAD * stride, height * stride
-    flat = scratch[: start + (N_LEVELS + 2) * step]
-    flat[:start] = 0
+@helper
+def _clear_between(flat: np.ndarray, down: np.ndarray, start: int, step: int, size: int) -> None:
+    """Set to 0 what lies between the planes: above the first, which starts there, and between it and those below."""
+    for x in range(start):
+        flat[x] = 0
     for k in range(N_LEVELS + 2):
-        flat[start + k * step + size : start + (k + 1) * step] = 0
-    down[_PAD + size : size + 2 * _PAD] = 0
-    return flat, start, scratch[flat.size : flat.size + (N_LEVELS + 3) * size].reshape((N_LEVELS + 3, size))
+        for x in range(start + k * step + size, start + (k + 1) * step):
+            flat[x] = 0
+    for x in range(_PAD + size, size + 2 * _PAD):
+        down[x] = 0
 
 
-@kernel
 def derivative_sums(
     pixels: np.ndarray, measured: np.ndarray, cell_labels: np.ndarray, nucleus_labels: np.ndarray,
     field: np.ndarray, boxes: np.ndarray,
@@ -294,36 +309,54 @@ def derivative_sums(
     bands = np.zeros((n, n_measured, N_BAND_SUMS))
     curvature = np.zeros((n, n_measured, CURVATURE_LEVELS, N_CURVATURE_SUMS))
     orientation = np.zeros((n, n_measured, ORIENTATION_LEVELS, N_ORIENTATION_SUMS))
-    largest = ((boxes[:, 2] - boxes[:, 0] + _PAD) * (boxes[:, 3] - boxes[:, 1] + _PAD)).max() if n else 0
-    scratch, down = np.empty(_N_PLANES * largest, np.float32), np.zeros(largest + 2 * _PAD, np.float32)
-    for i in range(n):
-        crop = (boxes[i, 2] - boxes[i, 0], boxes[i, 3] - boxes[i, 1] + _PAD)
-        flat, start, rest = _split(scratch, down, crop)
-        step, smoothed = (crop[0] + _PAD) * crop[1], -1
-        masks, weights, inner = (flat[start : start + rest.shape[1]], rest[0]), rest[1:-2], rest[-2:]
-        levels = flat[start:].reshape((N_LEVELS + 2, crop[0] + _PAD, crop[1]))[1:]
-        spans, n_pixels = np.empty((2, crop[0], 2), np.int64), np.empty(2, np.int64)
-        all_stretches, n_stretches = np.empty((2, crop[0], 2), np.int64), np.empty(2, np.int64)
-        for k, labels in enumerate((cell_labels, nucleus_labels)):
-            n_pixels[k] = _fill_mask(labels[field[i]], i + 1, boxes[i], masks[k].reshape(crop), spans[k])
-            _inner(masks[k], crop[1], down, inner[k])
-            n_stretches[k] = _stretches(spans[k], crop[1], all_stretches[k])
-        _mask_weights(flat, start, crop[1], masks[0], down, weights)
-        for m in range(n_measured):
-            channel, k = measured[m]
-            plane, mask = pixels[field[i], channel], masks[k].reshape(crop)
-            bands[i, m, N_LEVELS + 2] = total = _level_sum(plane, boxes[i], mask, spans[k])
+    sides = (boxes[:, 2:] - boxes[:, :2]).astype(np.int64)
+    largest = int((sides + _PAD).prod(axis=1).max(initial=0))
+    height, width = sides.max(axis=0, initial=0).tolist()
+    flat = np.empty((N_LEVELS + 2) * largest + _PAD * (width + _PAD), np.float32)  # mask and levels, zeros between them
+    planes = np.empty((N_LEVELS + 3, largest), np.float32)  # weights of the levels, mask of the nucleus, inner pixels
+    down, tensor = np.zeros(largest + 2 * _PAD, np.float32), np.zeros((3, width + _PAD), np.float32)
+    spans, stretches = np.empty((2, height, 2), np.int64), np.empty((2, height, 2), np.int64)
+    scratch = (flat, planes, down, spans, stretches, np.empty((2, 2), np.int64), tensor)
+    images = (pixels, measured, cell_labels, nucleus_labels)
+    _derivative_sums(*images, field, boxes, *scratch, bands, curvature, orientation)
+    return bands, curvature, orientation
+
+
+@kernel
+def _derivative_sums(
+    pixels: np.ndarray, measured: np.ndarray, cell_labels: np.ndarray, nucleus_labels: np.ndarray,
+    field: np.ndarray, boxes: np.ndarray, flat: np.ndarray, planes: np.ndarray, down: np.ndarray, spans: np.ndarray,
+    stretches: np.ndarray, counts: np.ndarray, tensor: np.ndarray, bands: np.ndarray, curvature: np.ndarray,
+    orientation: np.ndarray,
+) -> None:  # fmt: skip
+    n_pixels, n_stretches = counts[0], counts[1]
+    for i in range(len(field)):
+        height, stride = boxes[i, 2] - boxes[i, 0], boxes[i, 3] - boxes[i, 1] + _PAD
+        start, size, step, smoothed = _PAD * stride, height * stride, (height + _PAD) * stride, -1
+        _clear_between(flat, down, start, step, size)
+        whole = flat[start : start + size]
+        for k in range(2):
+            labels, mask = (cell_labels, whole) if k == 0 else (nucleus_labels, planes[N_LEVELS, :size])
+            n_pixels[k] = _fill_mask(labels[field[i]], i + 1, boxes[i], mask, stride, spans[k, :height])
+            _inner(mask, stride, down, planes[N_LEVELS + 1 + k, :size])
+            n_stretches[k] = _stretches(spans[k, :height], stride, stretches[k])
+        _mask_weights(flat, start, stride, whole, down, planes)
+        for m in range(len(measured)):
+            channel, k = measured[m, 0], measured[m, 1]
+            plane, mask = pixels[field[i], channel], whole if k == 0 else planes[N_LEVELS, :size]
+            inner, mine, rows = planes[N_LEVELS + 1 + k, :size], stretches[k, : n_stretches[k]], spans[k, :height]
+            bands[i, m, N_LEVELS + 2] = total = _level_sum(plane, boxes[i], mask, stride, rows)
             if channel != smoothed:
-                whole = total if k == 0 else _level_sum(plane, boxes[i], masks[0].reshape(crop), spans[0])
-                _center(plane, boxes[i], masks[0].reshape(crop), whole / n_pixels[0], levels[0])
+                if k == 1:
+                    total = _level_sum(plane, boxes[i], whole, stride, spans[0, :height])
+                _center(plane, boxes[i], whole, stride, total / n_pixels[0], flat[start + step :])
                 for j in range(N_LEVELS):
                     here, there = start + (j + 1) * step, flat[start + (j + 2) * step :]
-                    _smooth(flat, here, crop[1], 1 << j, weights[j], down, there)
+                    _smooth(flat, here, stride, 1 << j, planes[j, :size], down, there)
                 smoothed = channel
-            stretches = all_stretches[k, : n_stretches[k]]
-            _add_bands(flat, start + step, step, masks[k], stretches, bands[i, m])
+            _add_bands(flat, start + step, step, mask, mine, bands[i, m])
             for j in range(CURVATURE_LEVELS):
-                _add_curvature(flat, start + (j + 2) * step, crop[1], inner[k], stretches, curvature[i, m, j])
+                _add_curvature(flat, start + (j + 2) * step, stride, inner, mine, curvature[i, m, j])
             for j in range(ORIENTATION_LEVELS):
-                _add_orientation(levels[j + 1], inner[k].reshape(crop), spans[k], _BLOCK << j, orientation[i, m, j])
-    return bands, curvature, orientation
+                level, block = flat[start + (j + 2) * step :], _BLOCK << j
+                _add_orientation(level, inner, stride, rows, block, tensor, orientation[i, m, j])

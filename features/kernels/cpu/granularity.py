@@ -6,13 +6,12 @@ over the region's box as one flat array, which the compiler turns into vector in
 
 import numpy as np
 
-from features.kernels.cpu._jit import Int, kernel
+from features.kernels.cpu._jit import Int, helper, kernel
 
 BLOCK = 128  # pixels of a block: steps run over whole blocks, because the rest of one would not be vectorised
 CHUNK = 16384  # 16-bit values whose sum fits 32 bits, which takes half the time of 64
 
 
-@kernel
 def opened_sums(
     pixels: np.ndarray, channels: np.ndarray, labels: np.ndarray, field: np.ndarray, boxes: np.ndarray,
     radii: np.ndarray,
@@ -39,32 +38,44 @@ def opened_sums(
     ndarray of int64, shape (n, n_measured, len(radii) + 1)
     """
     out = np.zeros((len(field), len(channels), len(radii) + 1), np.int64)
+    height, width = (boxes[:, 2:] - boxes[:, :2]).max(axis=0, initial=0).tolist()
+    scratch = np.zeros((4, (height + 2) * (width + 1) + BLOCK + 2), pixels.dtype)
+    _opened_sums(pixels, channels, labels, field, boxes, radii, scratch, out)
+    return out
+
+
+@kernel
+def _opened_sums(
+    pixels: np.ndarray, channels: np.ndarray, labels: np.ndarray, field: np.ndarray, boxes: np.ndarray,
+    radii: np.ndarray, scratch: np.ndarray, out: np.ndarray,
+) -> None:  # fmt: skip
     for i in range(len(field)):
         top, left, bottom, right = boxes[i]
         stride = right - left + 1  # one pixel of frame, shared by the end of a row and the start of the next
-        n = ((bottom - top) * stride + BLOCK - 1) // BLOCK * BLOCK
-        values = np.zeros(n + 2 * stride + 2, pixels.dtype)
-        inside = np.zeros_like(values)  # all bits set in the region
+        n = ((bottom - top) * stride + BLOCK - 1) // BLOCK * BLOCK + 2 * stride + 2
+        values, inside, complement, spare = scratch[0, :n], scratch[1, :n], scratch[2, :n], scratch[3, :n]
+        for k in range(n):
+            inside[k] = complement[k] = spare[k] = 0
         for m in range(len(channels)):
-            values[:] = 0
+            for k in range(n):
+                values[k] = 0
             for y in range(top, bottom):
                 start = (y - top + 1) * stride + 1
                 row = pixels[field[i], channels[m], y, left:right]
                 _copy_row(row, labels[field[i], y, left:right], i + 1, values[start:], inside[start:])
             out[i, m, 0] = _total(values)
-            _open(values, inside, stride, radii, out[i, m, 1:])
-    return out
+            _open(values, inside, complement, spare, stride, radii, out[i, m, 1:])
 
 
-@kernel
+@helper
 def _copy_row(row: np.ndarray, labels: np.ndarray, label: int, values: np.ndarray, inside: np.ndarray) -> None:
     for x in range(len(row)):
         mine = labels[x] == label
-        inside[x] = -mine
+        inside[x] = -mine  # all bits set in the region
         values[x] = row[x] if mine else 0
 
 
-@kernel
+@helper
 def _total(values: np.ndarray) -> Int:
     total = 0
     for start in range(0, len(values), CHUNK):
@@ -75,10 +86,14 @@ def _total(values: np.ndarray) -> Int:
     return total
 
 
-@kernel
-def _open(values: np.ndarray, inside: np.ndarray, stride: int, radii: np.ndarray, sums: np.ndarray) -> None:
-    """The sums after each opening. `values` is 0 outside, and is overwritten."""
-    complement, spare = values ^ inside, np.zeros_like(values)
+@helper
+def _open(
+    values: np.ndarray, inside: np.ndarray, complement: np.ndarray, spare: np.ndarray, stride: int, radii: np.ndarray,
+    sums: np.ndarray,
+) -> None:  # fmt: skip
+    """The sums after each opening. `values` is 0 outside, and is overwritten, as are the two scratch arrays."""
+    for j in range(len(values)):
+        complement[j] = values[j] ^ inside[j]
     radius = 0
     for k in range(len(radii)):
         while radius < radii[k]:
@@ -93,7 +108,7 @@ def _open(values: np.ndarray, inside: np.ndarray, stride: int, radii: np.ndarray
         sums[k] = _total(values)
 
 
-@kernel
+@helper
 def _dilate(image: np.ndarray, inside: np.ndarray, stride: int, step: int, out: np.ndarray) -> None:
     """One step: the maximum over the cross (odd steps) or the square (even steps), 0 outside the region."""
     n = len(image) - 2 * stride - 2

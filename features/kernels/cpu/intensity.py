@@ -6,7 +6,7 @@ statistic is read from it, so 16-bit values are as exact as 8-bit ones.
 
 import numpy as np
 
-from features.kernels.cpu._jit import Int, kernel
+from features.kernels.cpu._jit import Int, helper, kernel
 from features.kernels.cpu._logs import log_table
 
 N_STATISTICS = 10  # besides the quantiles
@@ -37,52 +37,53 @@ def summaries(
         Cells, Nuclei, Cytoplasm; pixels, mean, sd, min, max, MAD, skewness, excess kurtosis, entropy, Gini, quantiles;
         in grey values. NaN where undefined; an empty compartment has 0 pixels and the rest NaN.
     """
-    return _summaries(pixels, field, nuclei, cytoplasm, percents, log_table())
-
-
-@kernel
-def _summaries(
-    pixels: np.ndarray, field: np.ndarray, nuclei: tuple[np.ndarray, np.ndarray],
-    cytoplasm: tuple[np.ndarray, np.ndarray], percents: np.ndarray, logs: np.ndarray,
-) -> np.ndarray:  # fmt: skip
     n_fields, n_channels, height, width = pixels.shape
     planes = pixels.reshape(n_fields * n_channels, height * width)
     n_levels = 256 if pixels.itemsize == 1 else 65536
-    counts = np.zeros((3, n_levels), np.int64)
-    below = np.empty(n_levels + 1, np.int64)
+    counts, below = np.zeros((3, n_levels), np.int64), np.empty(n_levels + 1, np.int64)
     out = np.full((len(field), 3, n_channels, N_STATISTICS + len(percents)), np.nan)
-    for i in range(len(field)):
-        nuclear = nuclei[1][nuclei[0][i] : nuclei[0][i + 1]]
-        around = cytoplasm[1][cytoplasm[0][i] : cytoplasm[0][i + 1]]
-        start = np.int64(field[i]) * height * width
-        for channel in range(n_channels):
-            plane = planes[field[i] * n_channels + channel]
-            nuclear_range = _count(plane, nuclear, start, counts[1])
-            around_range = _count(plane, around, start, counts[2])
-            lowest = min(nuclear_range[0], around_range[0])
-            bins = counts[:, lowest : max(nuclear_range[1], around_range[1]) + 1]
-            bins[0] = bins[1] + bins[2]
-            for compartment in range(3):
-                _describe(
-                    bins[compartment], lowest, n_levels // 256, percents, logs, below, out[i, compartment, channel]
-                )
-            bins[:] = 0
+    _summaries(planes, n_channels, field, *nuclei, *cytoplasm, percents, log_table(), counts, below, out)
     return out
 
 
 @kernel
+def _summaries(
+    planes: np.ndarray, n_channels: int, field: np.ndarray, nuclear_offsets: np.ndarray, nuclear: np.ndarray,
+    around_offsets: np.ndarray, around: np.ndarray, percents: np.ndarray, logs: np.ndarray, counts: np.ndarray,
+    below: np.ndarray, out: np.ndarray,
+) -> None:  # fmt: skip
+    n_levels = counts.shape[1]
+    for i in range(len(field)):
+        in_nucleus = nuclear[nuclear_offsets[i] : nuclear_offsets[i + 1]]
+        in_cytoplasm = around[around_offsets[i] : around_offsets[i + 1]]
+        start = np.int64(field[i]) * planes.shape[1]
+        for channel in range(n_channels):
+            plane = planes[field[i] * n_channels + channel]
+            nuclear_range = _count(plane, in_nucleus, start, counts[1])
+            around_range = _count(plane, in_cytoplasm, start, counts[2])
+            lowest, end = min(nuclear_range[0], around_range[0]), max(nuclear_range[1], around_range[1]) + 1
+            for level in range(lowest, end):
+                counts[0, level] = counts[1, level] + counts[2, level]
+            for compartment in range(3):
+                bins = counts[compartment, lowest:end]
+                _describe(bins, lowest, n_levels // 256, percents, logs, below, out[i, compartment, channel])
+            for level in range(lowest, end):
+                counts[0, level] = counts[1, level] = counts[2, level] = 0
+
+
+@helper
 def _count(plane: np.ndarray, positions: np.ndarray, start: int, counts: np.ndarray) -> tuple[Int, Int]:
     """Add the values at these positions to a histogram; their range (65536, -1 where there are none)."""
     lowest, highest = 65536, -1
-    for position in positions:
-        value = np.int64(plane[np.uint64(position - start)])
+    for k in range(positions.size):
+        value = np.int64(plane[np.uint64(positions[k] - start)])
         counts[np.uint64(value)] += 1
         lowest = min(lowest, value)
         highest = max(highest, value)
     return lowest, highest
 
 
-@kernel
+@helper
 def _describe(
     counts: np.ndarray, lowest: Int, coarse: int, percents: np.ndarray, logs: np.ndarray, below: np.ndarray,
     out: np.ndarray,
@@ -104,7 +105,7 @@ def _describe(
     out : ndarray of float64
     """
     below[0] = 0
-    total = 0
+    total, smallest = 0, np.int64(0)
     for j in range(len(counts)):
         below[j + 1] = below[j] + counts[j]
         total += counts[j] * (lowest + j)
@@ -116,7 +117,7 @@ def _describe(
     below = below[: len(counts) + 1]
     median = (_ranked(below, (n - 1) // 2) + _ranked(below, n // 2)) / 2
     out[1] = mean
-    out[3] = lowest + _ranked(below, 0)
+    out[3] = lowest + _ranked(below, smallest)
     out[4] = lowest + _ranked(below, n - 1)
     out[5] = (_ranked_deviation(below, median, (n - 1) // 2) + _ranked_deviation(below, median, n // 2)) / 2
     out[2], out[6], out[7] = _moments(counts, lowest, mean, n)
@@ -130,8 +131,8 @@ def _describe(
         out[N_STATISTICS + k] = lowest + value + step * (rank - floor)
 
 
-@kernel
-def _ranked(below: np.ndarray, rank: int) -> int:
+@helper
+def _ranked(below: np.ndarray, rank: Int) -> int:
     """Bin of the value with this rank (0 is the smallest); `below[j]` values lie under bin j."""
     low, high = 0, len(below) - 2
     while low < high:
@@ -143,7 +144,7 @@ def _ranked(below: np.ndarray, rank: int) -> int:
     return low
 
 
-@kernel
+@helper
 def _ranked_deviation(below: np.ndarray, centre: float, rank: int) -> float:
     """Absolute deviation from `centre` (in bins, whole or half) with this rank."""
     doubled = int(2 * centre)
@@ -160,7 +161,7 @@ def _ranked_deviation(below: np.ndarray, centre: float, rank: int) -> float:
     return low + parity / 2
 
 
-@kernel
+@helper
 def _moments(counts: np.ndarray, lowest: Int, mean: float, n: int) -> tuple[float, float, float]:
     """Standard deviation (of the population), skewness and excess kurtosis, as in scipy.stats; NaN for one value."""
     second = third = fourth = 0.0
@@ -174,7 +175,7 @@ def _moments(counts: np.ndarray, lowest: Int, mean: float, n: int) -> tuple[floa
     return np.sqrt(second), third / second**1.5, fourth / second**2 - 3
 
 
-@kernel
+@helper
 def _entropy(counts: np.ndarray, lowest: Int, coarse: int, n: int, logs: np.ndarray) -> float:
     """Shannon entropy in bits of the grey values, 256 bins over the full scale."""
     weighted = 0.0
@@ -187,12 +188,12 @@ def _entropy(counts: np.ndarray, lowest: Int, coarse: int, n: int, logs: np.ndar
     return (_c_log_c(n, logs) - weighted) / n
 
 
-@kernel
+@helper
 def _c_log_c(count: Int, logs: np.ndarray) -> float:
     return logs[np.uint64(count)] if count < len(logs) else count * np.log2(count)
 
 
-@kernel
+@helper
 def _gini(counts: np.ndarray, below: np.ndarray, lowest: Int, total: int) -> float:
     """Gini's coefficient: 0 if the signal is spread evenly, towards 1 if few pixels hold it all; NaN without signal."""
     if total == 0:
@@ -204,7 +205,6 @@ def _gini(counts: np.ndarray, below: np.ndarray, lowest: Int, total: int) -> flo
     return weighted / (n * total)
 
 
-@kernel
 def chosen_sums(
     pixels: np.ndarray, field: np.ndarray, region: tuple[np.ndarray, np.ndarray], chosen: np.ndarray
 ) -> np.ndarray:
@@ -222,18 +222,24 @@ def chosen_sums(
     -------
     ndarray of int64, shape (n, n_channels, 3)
     """
-    n_channels = pixels.shape[1]
-    size = pixels.shape[2] * pixels.shape[3]
-    flat, flags = pixels.ravel(), chosen.ravel()
-    offsets, positions = region
-    out = np.zeros((len(field), n_channels, 3), np.int64)
+    out = np.zeros((len(field), pixels.shape[1], 3), np.int64)
+    _chosen_sums(pixels.ravel(), pixels.shape[2] * pixels.shape[3], field, *region, chosen.ravel(), out)
+    return out
+
+
+@kernel
+def _chosen_sums(
+    flat: np.ndarray, size: int, field: np.ndarray, offsets: np.ndarray, positions: np.ndarray, flags: np.ndarray,
+    out: np.ndarray,
+) -> None:  # fmt: skip
+    n_channels = out.shape[1]
     for i in range(len(field)):
         shift = np.int64(field[i]) * (n_channels - 1) * size
-        for position in positions[offsets[i] : offsets[i + 1]]:
+        for k in range(offsets[i], offsets[i + 1]):
+            position = positions[k]
             if flags[position]:
                 for channel in range(n_channels):
                     value = np.int64(flat[position + shift + channel * size])
                     out[i, channel, 0] += 1
                     out[i, channel, 1] += value
                     out[i, channel, 2] += value * value
-    return out

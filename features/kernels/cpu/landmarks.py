@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from features.kernels.cpu._jit import Int, kernel
+from features.kernels.cpu._jit import Int, helper, kernel
 
 
-@kernel
 def bright_sums(
     planes: np.ndarray, landmark: int, share: float, field: np.ndarray, boxes: np.ndarray, labels: np.ndarray,
     edges: np.ndarray, reach: np.ndarray,
@@ -38,17 +37,30 @@ def bright_sums(
         Sums of the same times the distance in px.
     """
     n, n_edges = edges.shape
+    farthest = int(reach.max(initial=0)) + 1
+    height, width = (boxes[:, 2:] - boxes[:, :2]).max(axis=0, initial=0).tolist()
+    narrow = np.int16 if farthest <= 121 else np.int32  # a sum of two squared distances fits in 16 bits
+    columns, squares = np.empty((height, width + 2 * farthest), narrow), np.empty(width, narrow)
+    histogram, sums = np.zeros(int(planes.max(initial=0)) + 1, np.int64), np.empty((farthest**2 + 1, 4), np.int64)
     out, weighted = np.zeros((n, n_edges + 1, 4)), np.zeros((n, 4))
-    histogram = np.zeros(np.int64(planes.max()) + 1 if planes.size else 1, np.int64)
-    for i in range(n):
+    scratch = (histogram, columns, squares, sums)
+    _bright_sums(planes, landmark, share, field, boxes, labels, edges, reach, *scratch, out, weighted)
+    return out, weighted
+
+
+@kernel
+def _bright_sums(
+    planes: np.ndarray, landmark: int, share: float, field: np.ndarray, boxes: np.ndarray, labels: np.ndarray,
+    edges: np.ndarray, reach: np.ndarray, histogram: np.ndarray, columns: np.ndarray, squares: np.ndarray,
+    sums: np.ndarray, out: np.ndarray, weighted: np.ndarray,
+) -> None:  # fmt: skip
+    n_edges = edges.shape[1]
+    for i in range(len(field)):
         stack, image, label = planes[field[i]], labels[field[i]], np.int32(i + 1)
         level = _bright_level(stack[landmark], image, boxes[i], label, share, histogram)
         far = np.int64(reach[i]) + 1
-        sums = np.zeros((far * far + 1, 4), np.int64)
-        if far <= 121:  # a sum of two squared distances fits in 16 bits
-            _add_by_distance(stack, landmark, image, boxes[i], label, level, np.int16(far), sums)
-        else:
-            _add_by_distance(stack, landmark, image, boxes[i], label, level, np.int32(far), sums)
+        _columns_to_bright(stack[landmark], image, boxes[i], label, level, far, columns)
+        _add_by_square(stack, image, boxes[i], label, columns, far, squares, sums)
         band = 0
         for square in range(far * far + 1):
             distance = min(np.float32(np.sqrt(square)), reach[i])
@@ -57,20 +69,9 @@ def bright_sums(
             for c in range(4):
                 out[i, band, c] += sums[square, c]
                 weighted[i, c] += np.float64(distance) * sums[square, c]
-    return out, weighted
 
 
-@kernel
-def _add_by_distance(
-    planes: np.ndarray, landmark: int, labels: np.ndarray, box: np.ndarray, label: Int, level: Int, far: Int,
-    sums: np.ndarray,
-) -> None:  # fmt: skip
-    """Add the channels of a cell to the row of their squared distance; the type of `far` is the one it is found in."""
-    columns = _columns_to_bright(planes[landmark], labels, box, label, level, far)
-    _add_by_square(planes, labels, box, label, columns, np.int64(far), sums)
-
-
-@kernel
+@helper
 def _bright_level(
     plane: np.ndarray, labels: np.ndarray, box: np.ndarray, label: Int, share: float, histogram: np.ndarray
 ) -> int:
@@ -90,45 +91,50 @@ def _bright_level(
     return level
 
 
-@kernel
+@helper
 def _columns_to_bright(
-    plane: np.ndarray, labels: np.ndarray, box: np.ndarray, label: Int, level: Int, far: Int
-) -> np.ndarray:
-    """Squared distance to the nearest bright pixel within each column, at most far^2, `far` columns of it at each side.
+    plane: np.ndarray, labels: np.ndarray, box: np.ndarray, label: Int, level: Int, far: Int, columns: np.ndarray
+) -> None:
+    """Fill in squared distances to the nearest bright pixel within each column, at most far^2, and that at each side.
 
-    Every step is written in the type of `far`: 16 bits are added up twice as fast as 32.
+    The first rows of `columns` are filled, the crop with `far` columns on either side. Every step is written in their
+    type: 16 bits are added up twice as fast as 32.
     """
     top, left, bottom, right = box
     height, width = bottom - top, right - left
-    columns = np.full((height, width + 2 * np.int64(far)), far)
-    nothing, one, above = type(far)(0), type(far)(1), plane.dtype.type(level)
+    nothing, one, above = columns.dtype.type(0), columns.dtype.type(1), plane.dtype.type(level)
+    limit = columns.dtype.type(far)
+    for y in range(height):
+        columns[y, : width + 2 * far] = limit
     for y in range(height):
         here, row, mine = columns[y, far : far + width], plane[top + y, left:right], labels[top + y, left:right]
         before = columns[max(y - 1, 0), far : far + width]
         for x in range(width):
-            away = min(type(far)(before[x] + one), far)
+            away = min(columns.dtype.type(before[x] + one), limit)
             here[x] = nothing if (mine[x] == label) & (row[x] > above) else away
     for y in range(height - 2, -1, -1):
         here, before = columns[y, far : far + width], columns[y + 1, far : far + width]
         for x in range(width):
-            here[x] = min(here[x], type(far)(before[x] + one))
-    flat = columns.ravel()
-    for j in range(flat.size):
-        flat[j] = flat[j] * flat[j]
-    return columns
+            here[x] = min(here[x], columns.dtype.type(before[x] + one))
+    for y in range(height):
+        row = columns[y, : width + 2 * far]
+        for x in range(row.size):
+            row[x] = row[x] * row[x]
 
 
-@kernel
+@helper
 def _add_by_square(
-    planes: np.ndarray, labels: np.ndarray, box: np.ndarray, label: Int, columns: np.ndarray, far: Int, sums: np.ndarray
-) -> None:
-    """Add the channels, and 1, of each pixel of the region to the row of its squared distance, at most far^2."""
+    planes: np.ndarray, labels: np.ndarray, box: np.ndarray, label: Int, columns: np.ndarray, far: Int,
+    squares: np.ndarray, sums: np.ndarray,
+) -> None:  # fmt: skip
+    """Add up the channels, and 1, of each pixel of the region in the row of its squared distance, at most far^2."""
     top, left, bottom, right = box
     width = right - left
-    squares = np.empty(width, columns.dtype)
+    sums[: far * far + 1] = 0
     for y in range(top, bottom):
         own, mine = columns[y - top], labels[y, left:right]
-        squares[:] = own[far : far + width]
+        for x in range(width):
+            squares[x] = own[far + x]
         for k in range(1, far):
             before, after = own[far - k : far - k + width], own[far + k : far + k + width]
             square = columns.dtype.type(k * k)

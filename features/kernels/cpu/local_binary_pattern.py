@@ -6,7 +6,7 @@ These come as runs along rows: long enough to keep the vector units busy, and of
 
 import numpy as np
 
-from features.kernels.cpu._jit import kernel
+from features.kernels.cpu._jit import Int, helper, kernel
 
 N_BINS = 10
 _GAP = 64  # px
@@ -27,11 +27,10 @@ def _uniform_bins() -> np.ndarray:
     return np.where(changes <= 2, codes.sum(axis=1), N_BINS - 1).astype(np.uint8)
 
 
-@kernel
-def _inner_once(labels: np.ndarray, out: np.ndarray) -> None:
+@helper
+def _inner_once(labels: np.ndarray, along: np.ndarray, out: np.ndarray) -> None:
     """Mark the pixels of one field whose 3 x 3 square has one label; `out` has a frame of zeros already."""
-    height, width = labels.shape
-    along = np.zeros((height, max(0, width - 2)), np.uint8)
+    height = len(labels)
     for y in range(height):
         left, row, right, kept = labels[y, :-2], labels[y, 1:-1], labels[y, 2:], along[y]
         for x in range(kept.size):
@@ -43,11 +42,10 @@ def _inner_once(labels: np.ndarray, out: np.ndarray) -> None:
             kept[x] = np.uint8(above[x] == row[x]) & np.uint8(below[x] == row[x]) & over[x] & mine[x] & under[x]
 
 
-@kernel
-def _erode(mask: np.ndarray, out: np.ndarray) -> None:
+@helper
+def _erode(mask: np.ndarray, along: np.ndarray, out: np.ndarray) -> None:
     """Keep the pixels whose 3 x 3 square lies in the mask; `out` has a frame of zeros already."""
-    height, width = mask.shape
-    along = np.zeros((height, max(0, width - 2)), np.uint8)
+    height = len(mask)
     for y in range(height):
         left, row, right, kept = mask[y, :-2], mask[y, 1:-1], mask[y, 2:], along[y]
         for x in range(kept.size):
@@ -58,8 +56,8 @@ def _erode(mask: np.ndarray, out: np.ndarray) -> None:
             kept[x] = over[x] & mine[x] & under[x]
 
 
-@kernel
-def _find_runs(mask: np.ndarray, labels: np.ndarray, field: int, runs: np.ndarray, n: int) -> int:
+@helper
+def _find_runs(mask: np.ndarray, labels: np.ndarray, field: int, runs: np.ndarray, n: Int) -> Int:
     """Append the runs of a field's mask to `runs` from the n-th on; return their new number."""
     height, width = mask.shape
     for y in range(height):
@@ -76,7 +74,6 @@ def _find_runs(mask: np.ndarray, labels: np.ndarray, field: int, runs: np.ndarra
     return n
 
 
-@kernel
 def _inner_runs(labels: np.ndarray, radius: int) -> np.ndarray:
     """Find the pixels whose square of (2 * radius + 1) px has one label and lies in the image, as runs along rows.
 
@@ -94,18 +91,26 @@ def _inner_runs(labels: np.ndarray, radius: int) -> np.ndarray:
         two regions never touch, so a run has one label.
     """
     n_fields, height, width = labels.shape
-    runs, n = np.empty((n_fields * height * (width // 2 + 1), 5), np.int32), 0
-    mask, smaller = np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint8)
-    for f in range(n_fields):
-        _inner_once(labels[f], mask)
-        for _ in range(radius - 1):
-            _erode(mask, smaller)
-            mask, smaller = smaller, mask
-        n = _find_runs(mask, labels[f], f, runs, n)
-    return runs[:n].copy()
+    runs = np.empty((n_fields * height * (width // 2 + 1), 5), np.int32)
+    masks, along = np.zeros((2, height, width), np.uint8), np.empty((height, max(0, width - 2)), np.uint8)
+    return runs[: _find_all_runs(labels, radius, masks[0], masks[1], along, runs)].copy()
 
 
 @kernel
+def _find_all_runs(
+    labels: np.ndarray, radius: int, mask: np.ndarray, smaller: np.ndarray, along: np.ndarray, runs: np.ndarray
+) -> Int:
+    n = np.int64(0)
+    for f in range(len(labels)):
+        _inner_once(labels[f], along, mask)
+        for _ in range(radius - 1):
+            _erode(mask, along, smaller)
+            mask, smaller = smaller, mask
+        n = _find_runs(mask, labels[f], f, runs, n)
+    return n
+
+
+@helper
 def _code_stretch(
     levels: np.ndarray,
     start: int,
@@ -147,24 +152,28 @@ def _code_stretch(
 
 
 @kernel
-def _codes(planes: np.ndarray, runs: np.ndarray, radius: int, step: int, weights: np.ndarray, out: np.ndarray) -> None:
+def _codes(
+    levels: np.ndarray, shape: tuple[int, int], runs: np.ndarray, radius: int, step: int, weights: np.ndarray,
+    codes: np.ndarray,
+) -> None:  # fmt: skip
     """Fill in the pattern of each pixel of the runs, 8 bits; what lies between runs is overwritten too.
 
     Parameters
     ----------
-    planes : ndarray of float32 (levels up to 255) or float64 (up to 65535), shape (n_fields, H, W)
+    levels : ndarray of float32 (up to 255) or float64 (up to 65535), flat
+    shape : tuple of int
+        Height and width of a field.
     runs : ndarray of int32, shape (n_runs, 5)
         `_inner_runs(labels, radius)`.
     radius : int
         Radius of the circle in px.
     step : int
         The diagonal points lie between `step` and `step + 1` px away.
-    weights : ndarray like `planes`, shape (4,)
+    weights : ndarray like `levels`, shape (4,)
         near, edge and far of the pixels around a diagonal point, and what they add up to.
-    out : ndarray of uint8, shape (n_fields, H, W)
+    codes : ndarray of uint8, flat
     """
-    height, width = planes.shape[1:]
-    levels, flat = planes.reshape(-1), out.reshape(-1)
+    height, width = shape
     k = 0
     while k < len(runs):
         f, y, first, last = runs[k, 0], runs[k, 1], runs[k, 2], runs[k, 3]
@@ -174,10 +183,9 @@ def _codes(planes: np.ndarray, runs: np.ndarray, radius: int, step: int, weights
             last = runs[k, 3]
             k += 1
         start = (f * height + y) * width + first
-        _code_stretch(levels, start, last - first, width, radius, step, weights, flat)
+        _code_stretch(levels, start, last - first, width, radius, step, weights, codes)
 
 
-@kernel
 def _histograms(codes: np.ndarray, runs: np.ndarray, n: int, bins: np.ndarray) -> np.ndarray:
     """Histograms of the rotation-invariant uniform patterns of each region.
 
@@ -196,13 +204,18 @@ def _histograms(codes: np.ndarray, runs: np.ndarray, n: int, bins: np.ndarray) -
     -------
     ndarray of int64, shape (n, 10)
     """
-    counts = np.zeros((n, _TURNS * _PADDED), np.int32)
+    counts = np.zeros((n, int(_TURNS * _PADDED)), np.int32)
+    _count_codes(codes, runs, bins, counts)
+    return counts.reshape(n, int(_TURNS), int(_PADDED))[:, :, :N_BINS].sum(axis=1, dtype=np.int64)
+
+
+@kernel
+def _count_codes(codes: np.ndarray, runs: np.ndarray, bins: np.ndarray, counts: np.ndarray) -> None:
     for k in range(len(runs)):
         row, mine = codes[runs[k, 0], runs[k, 1], runs[k, 2] : runs[k, 3]], counts[runs[k, 4]]
         for x in range(row.size):
             # neighbours are often alike: counters taken in turns need not wait for one another
             mine[(_UNSIGNED(x) % _TURNS) * _PADDED + bins[row[x]]] += np.int32(1)
-    return counts.reshape(n, _TURNS, _PADDED)[:, :, :N_BINS].sum(axis=1).astype(np.int64)
 
 
 def pattern_counts(
@@ -242,7 +255,7 @@ def pattern_counts(
         if (channel, c) != last:
             # a nucleus lies in its cell, so that what counts in it has been coded with the cell
             weights = np.array([near, edge, far, near + 2 * edge + far], exact)
-            _codes(planes, runs[0, radius], radius, step, weights, codes)
+            _codes(planes.ravel(), planes.shape[1:], runs[0, radius], radius, step, weights, codes.ravel())
         out[:, m] = _histograms(codes, runs[k, radius], n, bins)
         last = (channel, c)
     return out

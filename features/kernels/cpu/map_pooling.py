@@ -5,7 +5,6 @@ import numpy as np
 from features.kernels.cpu._jit import kernel
 
 
-@kernel
 def pool_maps(
     maps: np.ndarray,
     weights: np.ndarray,
@@ -42,12 +41,22 @@ def pool_maps(
     ndarray of float32, shape (n, 2, n_channels)
         Means, then standard deviations.
     """
-    n_channels, width = maps.shape[1], maps.shape[3]
-    packed = np.zeros(n_packed, np.int64)
-    out = np.empty((field.size, 2, n_channels), np.float32)
-    places = np.empty(maps.shape[2] * width, np.int64)
-    of_place = np.empty(places.size, np.float64)
-    for i in range(field.size):
+    n_fields, n_channels, height, width = maps.shape
+    out = np.empty((len(field), 2, n_channels), np.float32)
+    scratch = (np.zeros(n_packed, np.int64), np.empty(height * width, np.int64), np.empty(height * width))
+    flat = maps.reshape(n_fields, n_channels, height * width)
+    _pool_maps(flat, width, weights, labels, ids, field, boxes, starts, rows, columns, *scratch, out)
+    return out
+
+
+@kernel
+def _pool_maps(
+    maps: np.ndarray, width: int, weights: np.ndarray, labels: np.ndarray, ids: np.ndarray, field: np.ndarray,
+    boxes: np.ndarray, starts: np.ndarray, rows: np.ndarray, columns: np.ndarray, packed: np.ndarray,
+    places: np.ndarray, of_place: np.ndarray, out: np.ndarray,
+) -> None:  # fmt: skip
+    n_channels = maps.shape[1]
+    for i in range(len(field)):
         top, left, bottom, right = boxes[i]
         first_row, first_column = rows[top], columns[left]
         across = columns[right - 1] - first_column + 1
@@ -65,7 +74,7 @@ def pool_maps(
                 total += sums[k]
                 n += 1
         for c in range(n_channels):
-            plane = maps[field[i], c].ravel()
+            plane = maps[field[i], c]
             mean, square = 0.0, 0.0
             for k in range(n):
                 value = np.float64(plane[places[k]])
@@ -74,4 +83,3 @@ def pool_maps(
             mean /= total
             out[i, 0, c] = mean
             out[i, 1, c] = np.sqrt(max(square / total - mean * mean, 0.0))
-    return out

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from features.kernels.cpu._jit import Int, kernel
+from features.kernels.cpu._jit import Int, helper, kernel
 
 
-@kernel
 def centres(cell_labels: np.ndarray, nucleus_labels: np.ndarray, field: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Centroid of each cell's nucleus, or of the cell where it has none, in pixels from the corner of the cell's box.
 
@@ -22,15 +21,22 @@ def centres(cell_labels: np.ndarray, nucleus_labels: np.ndarray, field: np.ndarr
         y, x.
     """
     out = np.empty((len(field), 2))
+    _centres(cell_labels, nucleus_labels, field, boxes, out)
+    return out
+
+
+@kernel
+def _centres(
+    cell_labels: np.ndarray, nucleus_labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, out: np.ndarray
+) -> None:
     for i in range(len(field)):
         sums = _coordinate_sums(nucleus_labels[field[i]], boxes[i], i + 1)
         if sums[0] == 0:
             sums = _coordinate_sums(cell_labels[field[i]], boxes[i], i + 1)
         out[i, 0], out[i, 1] = sums[1] / sums[0], sums[2] / sums[0]
-    return out
 
 
-@kernel
+@helper
 def _coordinate_sums(labels: np.ndarray, box: np.ndarray, label: int) -> tuple[Int, Int, Int]:
     top, left, bottom, right = box
     n, sum_y, sum_x = 0, 0, 0
@@ -46,7 +52,6 @@ def _coordinate_sums(labels: np.ndarray, box: np.ndarray, label: int) -> tuple[I
     return n, sum_y, sum_x
 
 
-@kernel
 def nearest(
     field: np.ndarray, boxes: np.ndarray, centres: np.ndarray, reach: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -68,8 +73,15 @@ def nearest(
     within : ndarray of int64, shape (n, n_reaches)
         Cells at most that far away.
     """
-    index = np.full((len(field), 2), -1, np.int64)
-    within = np.zeros(reach.shape, np.int64)
+    index, within = np.full((len(field), 2), -1, np.int64), np.zeros(reach.shape, np.int64)
+    _nearest(field, boxes, centres, reach, index, within)
+    return index, within
+
+
+@kernel
+def _nearest(
+    field: np.ndarray, boxes: np.ndarray, centres: np.ndarray, reach: np.ndarray, index: np.ndarray, within: np.ndarray
+) -> None:
     for i in range(len(field)):
         first, second = np.inf, np.inf
         for j in range(len(field)):
@@ -85,16 +97,14 @@ def nearest(
                 first, index[i, 0] = distance, j
             elif distance < second or (distance == second and _is_before(boxes, centres, j, index[i, 1])):
                 second, index[i, 1] = distance, j
-    return index, within
 
 
-@kernel
+@helper
 def _is_before(boxes: np.ndarray, centres: np.ndarray, a: int, b: int) -> bool:
     ya, yb = boxes[a, 0] + centres[a, 0], boxes[b, 0] + centres[b, 0]
     return ya < yb or (ya == yb and boxes[a, 1] + centres[a, 1] < boxes[b, 1] + centres[b, 1])
 
 
-@kernel
 def segment_sums(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Exact sum of values[offsets[i]:offsets[i + 1]] for each i, int64.
 
@@ -104,13 +114,18 @@ def segment_sums(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     offsets : ndarray of int64, shape (n + 1,)
     """
     sums = np.zeros(len(offsets) - 1, np.int64)
-    for i in range(len(sums)):
-        for value in values[offsets[i] : offsets[i + 1]]:
-            sums[i] += value
+    _segment_sums(values, offsets, sums)
     return sums
 
 
 @kernel
+def _segment_sums(values: np.ndarray, offsets: np.ndarray, sums: np.ndarray) -> None:
+    for i in range(len(sums)):
+        mine = values[offsets[i] : offsets[i + 1]]
+        for k in range(mine.size):
+            sums[i] += mine[k]
+
+
 def borders(
     planes: np.ndarray, labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, gap: np.ndarray, depth: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -141,10 +156,21 @@ def borders(
     n, n_planes = len(field), planes.shape[1]
     counts, sizes = np.zeros((n, 5), np.int64), np.zeros((n, 2), np.int64)
     sums, peaks = np.zeros((n, 2, n_planes), np.int64), np.full((n, 2, n_planes), np.nan)
-    touched = np.zeros(n + 1, np.int64)
-    window = np.empty(n_planes + 1, np.int64)
+    scratch = (np.empty(n + 1, np.int64), np.empty(n_planes + 1, np.int64))
+    _borders(planes, labels, field, boxes, gap, depth, *scratch, counts, sums, sizes, peaks)
+    return counts, sums, sizes, peaks
+
+
+@kernel
+def _borders(
+    planes: np.ndarray, labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, gap: np.ndarray, depth: np.ndarray,
+    touched: np.ndarray, window: np.ndarray, counts: np.ndarray, sums: np.ndarray, sizes: np.ndarray,
+    peaks: np.ndarray,
+) -> None:  # fmt: skip
+    n, n_planes = len(field), planes.shape[1]
     for i in range(n):
-        touched[:] = 0
+        for other in range(n + 1):
+            touched[other] = 0
         image, stack = labels[field[i]], planes[field[i]]
         for y in range(boxes[i, 0], boxes[i, 2]):
             for x in range(boxes[i, 1], boxes[i, 3]):
@@ -164,12 +190,12 @@ def borders(
                     level = window[plane] / window[n_planes]
                     if not peaks[i, kind, plane] >= level:
                         peaks[i, kind, plane] = level
-        counts[i, 3] = np.count_nonzero(touched[1:])
-        counts[i, 4] = touched[1:].max()
-    return counts, sums, sizes, peaks
+        for k in range(1, n + 1):
+            counts[i, 3] += touched[k] > 0
+            counts[i, 4] = max(counts[i, 4], touched[k])
 
 
-@kernel
+@helper
 def _is_inside(labels: np.ndarray, y: int, x: int) -> bool:
     """Whether all four neighbours are of the same cell."""
     if y == 0 or x == 0 or y == labels.shape[0] - 1 or x == labels.shape[1] - 1:
@@ -179,7 +205,7 @@ def _is_inside(labels: np.ndarray, y: int, x: int) -> bool:
     return inside and labels[y, x - 1] == label and labels[y, x + 1] == label
 
 
-@kernel
+@helper
 def _closest_label(labels: np.ndarray, y: int, x: int, gap: int) -> int:
     """The other cell with the pixel closest to this one, at most `gap` px away; 0 if there is none.
 
@@ -193,17 +219,18 @@ def _closest_label(labels: np.ndarray, y: int, x: int, gap: int) -> int:
     for v in range(max(0, y - gap), min(height, y + gap + 1)):
         for u in range(max(0, x - gap), min(width, x + gap + 1)):
             other = labels[v, u]
-            distance = (v - y) ** 2 + (u - x) ** 2
+            distance = (v - y) * (v - y) + (u - x) * (u - x)
             if other > 0 and other != labels[y, x] and distance < closest:
                 found, closest = other, distance
     return found
 
 
-@kernel
+@helper
 def _sum_window(planes: np.ndarray, labels: np.ndarray, y: int, x: int, depth: int, window: np.ndarray) -> None:
     """Sums of each plane over the cell's own pixels around one, and their number."""
     n_planes, height, width = planes.shape
-    window[:] = 0
+    for k in range(n_planes + 1):
+        window[k] = 0
     for v in range(max(0, y - depth), min(height, y + depth + 1)):
         for u in range(max(0, x - depth), min(width, x + depth + 1)):
             if labels[v, u] == labels[y, x]:

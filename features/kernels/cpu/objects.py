@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from features.kernels.cpu._jit import Float, kernel
+from features.kernels.cpu._jit import Float, Int, helper, kernel
 
 BINS = 256
 
 
-@kernel
 def thresholds(values: np.ndarray, parts: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Otsu's threshold of each cell's values (Otsu 1979), in 256 bins from the smallest to the largest.
 
@@ -26,29 +25,36 @@ def thresholds(values: np.ndarray, parts: np.ndarray, starts: np.ndarray) -> np.
         cell nothing lies above the threshold, and nothing is explained.
     """
     out = np.full((4, len(starts) - 1, 4), np.nan)
+    _thresholds(values, parts, starts, np.empty((5, 4)), np.empty((4, BINS), np.int64), out)
+    return out
+
+
+@kernel
+def _thresholds(
+    values: np.ndarray, parts: np.ndarray, starts: np.ndarray, extremes: np.ndarray, histograms: np.ndarray,
+    out: np.ndarray,
+) -> None:  # fmt: skip
+    n, total, low, high, scale = extremes[0], extremes[1], extremes[2], extremes[3], extremes[4]
     for i in range(len(starts) - 1):
         value, part = values[starts[i] : starts[i + 1]], parts[starts[i] : starts[i + 1]]
-        n, total, low, high = _extremes(value, part)
-        scale = np.zeros(4)
+        _extremes(value, part, n, total, low, high)
         for k in range(1, 4):
-            if high[k] - low[k] > 1e-5 * abs(high[k]):
-                scale[k] = BINS / (high[k] - low[k])
-        histograms = _histograms(value, part, low, scale)
+            scale[k] = BINS / (high[k] - low[k]) if high[k] - low[k] > 1e-5 * abs(high[k]) else 0.0
+        _histograms(value, part, low, scale, histograms)
         for k in range(1, 4):
             if n[k] == 0:
                 continue
             out[k, i, 0], out[k, i, 2], out[k, i, 3] = high[k], total[k] / n[k], high[k]
             if scale[k] > 0:
-                level, out[k, i, 1] = _otsu(histograms[k], n[k])
+                level, out[k, i, 1] = _otsu(histograms[k], np.int64(n[k]))
                 out[k, i, 0] = low[k] + (level + 1) * (high[k] - low[k]) / BINS
-    return out
 
 
-@kernel
-def _extremes(value: np.ndarray, part: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+@helper
+def _extremes(
+    value: np.ndarray, part: np.ndarray, n: np.ndarray, total: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> None:
     """Number, sum, smallest and largest of a cell's values by part; 3 is 1 and 2 together."""
-    n, total = np.zeros(4, np.int64), np.zeros(4)
-    low, high = np.full(4, np.inf), np.full(4, -np.inf)
     for k in range(1, 3):
         count, mass = 0, 0.0
         least, most = np.float32(np.inf), np.float32(-np.inf)
@@ -59,23 +65,23 @@ def _extremes(value: np.ndarray, part: np.ndarray) -> tuple[np.ndarray, np.ndarr
                 count += 1
         n[k], total[k], low[k], high[k] = count, mass, least, most
     n[3], total[3], low[3], high[3] = n[1] + n[2], total[1] + total[2], min(low[1], low[2]), max(high[1], high[2])
-    return n, total, low, high
 
 
-@kernel
-def _histograms(value: np.ndarray, part: np.ndarray, low: np.ndarray, scale: np.ndarray) -> np.ndarray:
+@helper
+def _histograms(value: np.ndarray, part: np.ndarray, low: np.ndarray, scale: np.ndarray, out: np.ndarray) -> None:
     """Counts of a cell's values by part, (4, BINS); 3 is 1 and 2 together."""
-    out = np.zeros((4, BINS), np.int64)
+    for k in range(4):
+        for level in range(BINS):
+            out[k, level] = 0
     for at in range(len(value)):
         k = part[at]
         if k > 0:
             out[k, min(BINS - 1, int((value[at] - low[k]) * scale[k]))] += 1
             out[3, min(BINS - 1, int((value[at] - low[3]) * scale[3]))] += 1
-    return out
 
 
-@kernel
-def _otsu(histogram: np.ndarray, n: int) -> tuple[int, float]:
+@helper
+def _otsu(histogram: np.ndarray, n: Int) -> tuple[int, float]:
     """The last bin of the lower class, and the explained share of the variance."""
     total, squares = 0, 0
     for level in range(BINS):
@@ -90,13 +96,13 @@ def _otsu(histogram: np.ndarray, n: int) -> tuple[int, float]:
         moment += histogram[level] * level
         if below == n:
             break
-        between = (mean * below - moment) ** 2 / (float(below) * (n - below))
+        apart = mean * below - moment
+        between = apart * apart / (float(below) * (n - below))
         if between > best:
             best, at = between, level
     return at, best / (squares / n - mean * mean)
 
 
-@kernel
 def find_objects(
     values: np.ndarray,
     parts: np.ndarray,
@@ -136,27 +142,36 @@ def find_objects(
     sums : ndarray of float64, shape (n_objects, 9)
         Sums of 1, y, x, yy, yx, xx (from the corner of the box), of the values, and of both distances.
     """
-    n = len(boxes)
-    capacity, largest = 0, 0
-    for i in range(n):
-        height, width = boxes[i, 2] - boxes[i, 0], boxes[i, 3] - boxes[i, 1]
-        largest = max(largest, (height + 2) * (width + 2))
-        capacity += int(height * width / max(1, smallest[i]))
-    capacity *= len(wanted)
+    sides = (boxes[:, 2:] - boxes[:, :2]).astype(np.int64)
+    largest = int((sides + 2).prod(axis=1).max(initial=0))
+    capacity = len(wanted) * int((sides.prod(axis=1) / np.maximum(1, smallest)).astype(np.int64).sum())
     owner, euler, sums = np.empty(capacity, np.int64), np.empty(capacity, np.int64), np.empty((capacity, 9))
-    mark, stack = np.empty(largest + 8, np.uint8), np.empty(largest, np.int32)
-    found, offsets = 0, np.zeros(len(wanted) * n + 1, np.int64)
+    mark, stack = np.empty((largest + 7) // 8 * 8, np.uint8), np.empty(largest, np.int32)
+    offsets = np.zeros(len(wanted) * len(boxes) + 1, np.int64)
+    scratch = (mark, mark.view(np.uint64), stack)
+    images = (field, boxes, wanted, level, smallest, outside, inside)
+    _find_objects(values, parts, starts, *images, *scratch, owner, offsets, euler, sums)
+    n = offsets[-1]
+    return owner[:n].copy(), offsets, euler[:n].copy(), sums[:n].copy()
+
+
+@kernel
+def _find_objects(
+    values: np.ndarray, parts: np.ndarray, starts: np.ndarray, field: np.ndarray, boxes: np.ndarray,
+    wanted: np.ndarray, level: np.ndarray, smallest: np.ndarray, outside: np.ndarray, inside: np.ndarray,
+    mark: np.ndarray, words: np.ndarray, stack: np.ndarray, owner: np.ndarray, offsets: np.ndarray, euler: np.ndarray,
+    sums: np.ndarray,
+) -> None:  # fmt: skip
+    n, found = len(boxes), 0
     for k in range(len(wanted)):
         for i in range(n):
             height, width = boxes[i, 2] - boxes[i, 0], boxes[i, 3] - boxes[i, 1]
-            shape, stride = (height, width), width + 2
-            value, part = values[starts[i] : starts[i + 1]].reshape(shape), parts[starts[i] : starts[i + 1]]
+            value, stride = values[starts[i] : starts[i + 1]], width + 2
             away = outside[field[i], boxes[i, 0] : boxes[i, 2], boxes[i, 1] : boxes[i, 3]]
             deep = inside[field[i], boxes[i, 0] : boxes[i, 2], boxes[i, 1] : boxes[i, 3]]
             length = (stride * (height + 2) + 7) // 8 * 8
-            _mark_above(value, part.reshape(shape), wanted[k], np.float32(level[k, i]), mark[:length])
-            words = mark[:length].view(np.uint64)  # eight pixels at a time: most have none left
-            for word in range(len(words)):
+            _mark_above(value, parts[starts[i] :], height, width, wanted[k], np.float32(level[k, i]), mark[:length])
+            for word in range(length // 8):  # eight pixels at a time: most have none left
                 while words[word] & 0x0101010101010101:
                     at = 8 * word
                     while mark[at] != 1:
@@ -167,21 +182,22 @@ def find_objects(
                         _add_up(stack[:size], stride, value, away, deep, sums[found])
                         found += 1
             offsets[k * n + i + 1] = found
-    return owner[:found].copy(), offsets, euler[:found].copy(), sums[:found].copy()
 
 
-@kernel
-def _mark_above(value: np.ndarray, part: np.ndarray, wanted: int, least: Float, mark: np.ndarray) -> None:
+@helper
+def _mark_above(
+    value: np.ndarray, part: np.ndarray, height: int, width: int, wanted: int, least: Float, mark: np.ndarray
+) -> None:
     """1 where a wanted pixel lies above the level, with a frame of 0 around the crop."""
-    height, width = value.shape
-    mark[:] = 0
+    for k in range(mark.size):
+        mark[k] = 0
     for y in range(height):
-        row, which, target = value[y], part[y], mark[(y + 1) * (width + 2) + 1 :]
+        row, which, target = value[y * width :], part[y * width :], mark[(y + 1) * (width + 2) + 1 :]
         for x in range(width):
             target[x] = np.uint8((row[x] > least) & ((which[x] & wanted) != 0))
 
 
-@kernel
+@helper
 def _flood(mark: np.ndarray, first: int, stride: int, stack: np.ndarray) -> tuple[int, int]:
     """Turn the part of 1 around a pixel into 2; its pixels are left in the stack. Returns their number and Euler's.
 
@@ -207,7 +223,7 @@ def _flood(mark: np.ndarray, first: int, stride: int, stack: np.ndarray) -> tupl
     return size, euler
 
 
-@kernel
+@helper
 def _add_up(
     pixels: np.ndarray, stride: int, value: np.ndarray, outside: np.ndarray, inside: np.ndarray, sums: np.ndarray
 ) -> None:
@@ -223,7 +239,7 @@ def _add_up(
         n_yy += y * y
         n_yx += y * x
         n_xx += x * x
-        mass += value[y, x]
+        mass += value[y * (stride - 2) + x]
         away += outside[y, x]
         deep += inside[y, x]
     sums[0], sums[1], sums[2] = len(pixels), n_y, n_x

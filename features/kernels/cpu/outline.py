@@ -6,7 +6,7 @@ Everything is whole numbers, so that a GPU gives the same. Parameters of masks a
 import cv2
 import numpy as np
 
-from features.kernels.cpu._jit import kernel
+from features.kernels.cpu._jit import helper, kernel
 
 SOFT = (2, 53, 146, 53, 2)  # a Gaussian of 0.7 px, in 1 / 256
 OPEN = 1 << 32  # pixels that background at the border counts as: more than any hole has
@@ -53,7 +53,6 @@ def opened(masks: np.ndarray, radii: np.ndarray) -> np.ndarray:
     return out
 
 
-@kernel
 def fill_holes(masks: np.ndarray, largest: np.ndarray) -> np.ndarray:
     """Fill holes: background (4 neighbours) that does not reach the image border.
 
@@ -67,16 +66,25 @@ def fill_holes(masks: np.ndarray, largest: np.ndarray) -> np.ndarray:
     -------
     ndarray of bool, shape (n_fields, H, W)
     """
-    n_fields, height, width = masks.shape
-    out = masks.copy()
-    firsts = np.empty(height + 1, np.int64)
+    _, height, width = masks.shape
+    out, firsts = masks.copy(), np.empty(height + 1, np.int64)
     runs = np.empty((height * (width // 2 + 1), 2), np.int32)  # first pixel and the one after the last
-    parent, area = np.empty(len(runs), np.int32), np.empty(len(runs), np.int64)
+    _fill_holes(masks, largest, firsts, runs, np.empty(len(runs), np.int32), np.empty(len(runs), np.int64), out)
+    return out
+
+
+@kernel
+def _fill_holes(
+    masks: np.ndarray, largest: np.ndarray, firsts: np.ndarray, runs: np.ndarray, parent: np.ndarray, area: np.ndarray,
+    out: np.ndarray,
+) -> None:  # fmt: skip
+    n_fields, height, width = masks.shape
     for f in range(n_fields):
         _list_runs(masks[f], firsts, runs)
         n = firsts[height]
         _join_runs(firsts, runs, parent)
-        area[:n] = 0
+        for k in range(n):
+            area[k] = 0
         for y in range(height):
             for k in range(firsts[y], firsts[y + 1]):
                 open_to_border = y == 0 or y == height - 1 or runs[k, 0] == 0 or runs[k, 1] == width
@@ -84,11 +92,11 @@ def fill_holes(masks: np.ndarray, largest: np.ndarray) -> np.ndarray:
         for y in range(height):
             for k in range(firsts[y], firsts[y + 1]):
                 if area[_root(parent, k)] <= largest[f]:
-                    out[f, y, runs[k, 0] : runs[k, 1]] = True
-    return out
+                    for x in range(runs[k, 0], runs[k, 1]):
+                        out[f, y, x] = True
 
 
-@kernel
+@helper
 def _list_runs(mask: np.ndarray, firsts: np.ndarray, runs: np.ndarray) -> None:
     """Runs of background along the rows; those of row y are firsts[y]:firsts[y + 1]."""
     n = 0
@@ -109,7 +117,7 @@ def _list_runs(mask: np.ndarray, firsts: np.ndarray, runs: np.ndarray) -> None:
     firsts[len(mask)] = n
 
 
-@kernel
+@helper
 def _join_runs(firsts: np.ndarray, runs: np.ndarray, parent: np.ndarray) -> None:
     """Let each run know one earlier run of its part, the first of them all itself."""
     for k in range(firsts[-1]):
@@ -126,7 +134,7 @@ def _join_runs(firsts: np.ndarray, runs: np.ndarray, parent: np.ndarray) -> None
                 here += 1
 
 
-@kernel
+@helper
 def _root(parent: np.ndarray, k: int) -> int:
     while parent[k] != k:
         parent[k] = parent[parent[k]]
@@ -134,7 +142,6 @@ def _root(parent: np.ndarray, k: int) -> int:
     return k
 
 
-@kernel
 def enlarge(labels: np.ndarray, times: int, height: int, width: int) -> np.ndarray:
     """Label images a whole number of times larger, with smooth outlines instead of steps.
 
@@ -152,9 +159,15 @@ def enlarge(labels: np.ndarray, times: int, height: int, width: int) -> np.ndarr
     -------
     ndarray of int32, shape (n_fields, height, width)
     """
-    n_fields, last_v, last_u = len(labels), labels.shape[1] - 1, labels.shape[2] - 1
-    out = np.empty((n_fields, height, width), np.int32)
-    weights = _taps(times)
+    out = np.empty((len(labels), height, width), np.int32)
+    _enlarge(labels, times, _taps(times), np.empty((2, 36), np.int64), out)
+    return out
+
+
+@kernel
+def _enlarge(labels: np.ndarray, times: int, weights: np.ndarray, scratch: np.ndarray, out: np.ndarray) -> None:
+    n_fields, height, width = out.shape
+    last_v, last_u = labels.shape[1] - 1, labels.shape[2] - 1
     for f in range(n_fields):
         small = labels[f]
         for y in range(height):
@@ -165,12 +178,10 @@ def enlarge(labels: np.ndarray, times: int, height: int, width: int) -> np.ndarr
                 left, next_one = max(u, 0), min(u + 1, last_u)
                 mine = upper[left]
                 if mine != upper[next_one] or mine != lower[left] or mine != lower[next_one]:
-                    mine = _largest_share(small, v - 2, u - 2, weights[below], weights[right])
+                    mine = _largest_share(small, v - 2, u - 2, weights[below], weights[right], scratch)
                 out[f, y, x] = mine  # four that agree have at least 60 %
-    return out
 
 
-@kernel
 def _taps(times: int) -> np.ndarray:
     """The smooth interpolation's six weights at each of 2 * times distances from a small pixel's middle."""
     out = np.zeros((2 * times, len(SOFT) + 1), np.int64)
@@ -181,11 +192,13 @@ def _taps(times: int) -> np.ndarray:
     return out
 
 
-@kernel
-def _largest_share(labels: np.ndarray, top: int, left: int, down: np.ndarray, along: np.ndarray) -> int:
+@helper
+def _largest_share(
+    labels: np.ndarray, top: int, left: int, down: np.ndarray, along: np.ndarray, scratch: np.ndarray
+) -> int:
     """The label with the largest weight among 6 x 6, those at the border repeated."""
     height, width = labels.shape
-    found, shares, n = np.empty(36, np.int32), np.zeros(36, np.int64), 0
+    found, shares, n = scratch[0], scratch[1], 0
     for j in range(down.size):
         row = labels[min(max(top + j, 0), height - 1)]
         for i in range(along.size):
@@ -194,7 +207,7 @@ def _largest_share(labels: np.ndarray, top: int, left: int, down: np.ndarray, al
             while k < n and found[k] != label:
                 k += 1
             if k == n:
-                found[n] = label
+                found[n], shares[n] = label, 0
                 n += 1
             shares[k] += down[j] * along[i]
     best = 0

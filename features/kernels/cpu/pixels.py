@@ -5,7 +5,6 @@ import numpy as np
 from features.kernels.cpu._jit import kernel
 
 
-@kernel
 def group_pixels(labels: np.ndarray, field: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The pixels of each region, in row-major order.
 
@@ -24,12 +23,19 @@ def group_pixels(labels: np.ndarray, field: np.ndarray, boxes: np.ndarray) -> tu
     positions : ndarray of int64
         Flat pixel positions.
     """
-    _, height, width = labels.shape
-    n = len(field)
     found = np.empty(labels.size + 1, np.int64)  # one more: a place is written before it is known to count
-    offsets = np.zeros(n + 1, np.int64)
+    offsets = np.zeros(len(field) + 1, np.int64)
+    _group_pixels(labels, field, boxes, found, offsets)
+    return offsets, found[: offsets[-1]].copy()
+
+
+@kernel
+def _group_pixels(
+    labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, found: np.ndarray, offsets: np.ndarray
+) -> None:
+    height, width = labels.shape[1], labels.shape[2]
     k = 0
-    for i in range(n):
+    for i in range(len(field)):
         top, left, bottom, right = boxes[i]
         for y in range(top, bottom):
             row = labels[field[i], y, left:right]
@@ -38,10 +44,8 @@ def group_pixels(labels: np.ndarray, field: np.ndarray, boxes: np.ndarray) -> tu
                 found[k] = first + x
                 k += row[x] == i + 1
         offsets[i + 1] = k
-    return offsets, found[:k].copy()
 
 
-@kernel
 def bounding_boxes(labels: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Field and bounding box of each label.
 
@@ -57,9 +61,14 @@ def bounding_boxes(labels: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     boxes : ndarray of int32, shape (n, 4)
         top, left, bottom, right; bottom and right are exclusive.
     """
+    field, boxes = np.full(n, -1, np.int32), np.zeros((n, 4), np.int32)
+    _bounding_boxes(labels, field, boxes)
+    return field, boxes
+
+
+@kernel
+def _bounding_boxes(labels: np.ndarray, field: np.ndarray, boxes: np.ndarray) -> None:
     n_fields, height, width = labels.shape
-    field = np.full(n, -1, np.int32)
-    boxes = np.zeros((n, 4), np.int32)
     for f in range(n_fields):
         for y in range(height):
             row, x = labels[f, y], 0
@@ -77,10 +86,8 @@ def bounding_boxes(labels: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
                 boxes[i, 1] = min(boxes[i, 1], first)
                 boxes[i, 3] = max(boxes[i, 3], x)
                 boxes[i, 2] = y + 1
-    return field, boxes
 
 
-@kernel
 def centroids(offsets: np.ndarray, positions: np.ndarray, height: int, width: int) -> np.ndarray:
     """Centroid of each region in its field.
 
@@ -96,20 +103,23 @@ def centroids(offsets: np.ndarray, positions: np.ndarray, height: int, width: in
     ndarray of float64, shape (n, 2)
         y, x in px; NaN where a region has no pixel.
     """
-    n = len(offsets) - 1
-    out = np.full((n, 2), np.nan)
-    for i in range(n):
-        mine = positions[offsets[i] : offsets[i + 1]]
-        sum_y, sum_x = 0, 0
-        for position in mine:
-            sum_y += position // width % height
-            sum_x += position % width
-        if mine.size:
-            out[i, 0], out[i, 1] = sum_y / mine.size, sum_x / mine.size
+    out = np.full((len(offsets) - 1, 2), np.nan)
+    _centroids(offsets, positions, height, width, out)
     return out
 
 
 @kernel
+def _centroids(offsets: np.ndarray, positions: np.ndarray, height: int, width: int, out: np.ndarray) -> None:
+    for i in range(len(out)):
+        mine = positions[offsets[i] : offsets[i + 1]]
+        sum_y, sum_x = 0, 0
+        for k in range(mine.size):
+            sum_y += mine[k] // width % height
+            sum_x += mine[k] % width
+        if mine.size:
+            out[i, 0], out[i, 1] = sum_y / mine.size, sum_x / mine.size
+
+
 def value_ranges(plane: np.ndarray, offsets: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Darkest and brightest value of each region, int64, shape (n,) each.
 
@@ -119,13 +129,20 @@ def value_ranges(plane: np.ndarray, offsets: np.ndarray, positions: np.ndarray) 
     offsets, positions : ndarray of int64
         As in `Region`.
     """
-    flat = plane.ravel()
     n = len(offsets) - 1
     darkest, brightest = np.empty(n, np.int64), np.empty(n, np.int64)
-    for i in range(n):
+    _value_ranges(plane.ravel(), offsets, positions, darkest, brightest)
+    return darkest, brightest
+
+
+@kernel
+def _value_ranges(
+    flat: np.ndarray, offsets: np.ndarray, positions: np.ndarray, darkest: np.ndarray, brightest: np.ndarray
+) -> None:
+    for i in range(len(darkest)):
+        mine = positions[offsets[i] : offsets[i + 1]]
         low, high = 65535, 0
-        for position in positions[offsets[i] : offsets[i + 1]]:
-            value = np.int64(flat[np.uint64(position)])
+        for k in range(mine.size):
+            value = np.int64(flat[np.uint64(mine[k])])
             low, high = min(low, value), max(high, value)
         darkest[i], brightest[i] = low, high
-    return darkest, brightest

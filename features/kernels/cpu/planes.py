@@ -7,7 +7,7 @@ are arrays on the host, shape (n_fields,).
 import cv2
 import numpy as np
 
-from features.kernels.cpu._jit import kernel
+from features.kernels.cpu._jit import helper, kernel
 
 LEVELS = 256
 _TURNS = 4
@@ -59,7 +59,6 @@ def _histogram(plane: np.ndarray, n_levels: int, mask: np.ndarray | None = None)
     return cv2.calcHist([plane], [0], mask, [n_levels], [0, n_levels]).ravel().astype(np.int64)
 
 
-@kernel
 def shrink(planes: np.ndarray, times: int) -> np.ndarray:
     """Means of blocks, rounded; blocks that reach over the lower or right border repeat its pixels.
 
@@ -75,6 +74,13 @@ def shrink(planes: np.ndarray, times: int) -> np.ndarray:
     """
     n_fields, height, width = planes.shape
     out = np.empty((n_fields, -(-height // times), -(-width // times)), planes.dtype)
+    _shrink(planes, times, out)
+    return out
+
+
+@kernel
+def _shrink(planes: np.ndarray, times: int, out: np.ndarray) -> None:
+    n_fields, height, width = planes.shape
     half = times * times // 2
     for f in range(n_fields):
         for y in range(out.shape[1]):
@@ -84,15 +90,22 @@ def shrink(planes: np.ndarray, times: int) -> np.ndarray:
                     for u in range(x * times, (x + 1) * times):
                         total += planes[f, min(v, height - 1), min(u, width - 1)]
                 out[f, y, x] = total // (times * times)
-    return out
 
 
 def mean_of_nine(planes: np.ndarray) -> np.ndarray:
-    """Mean of each pixel and its 8 neighbours, rounded, mirrored at the border; uint8, shape (n_fields, H, W)."""
+    """Mean of each pixel and its 8 neighbours, rounded, mirrored at the border.
+
+    Parameters
+    ----------
+    planes : ndarray of uint8, shape (n_fields, H, W)
+
+    Returns
+    -------
+    ndarray like planes
+    """
     return np.stack([cv2.blur(plane, (3, 3)) for plane in planes])
 
 
-@kernel
 def otsu(planes: np.ndarray, above: int, fewest: int) -> np.ndarray:
     """Otsu's threshold (Otsu 1979) of the pixels brighter than `above`.
 
@@ -109,20 +122,31 @@ def otsu(planes: np.ndarray, above: int, fewest: int) -> np.ndarray:
         The last level of the lower class; 255 where there is no threshold.
     """
     out = np.full(len(planes), LEVELS - 1, np.int64)
-    in_turn = np.empty((_TURNS, LEVELS), np.int64)
-    for f in range(len(planes)):
-        plane, counts = planes[f].reshape(planes[f].size), in_turn.reshape(in_turn.size)
-        in_turn[:] = 0
-        for k in range(plane.size):  # neighbours are often alike: counters in turns need not wait for one another
-            counts[np.uint64((k % _TURNS) * LEVELS + plane[np.uint64(k)])] += 1
-        histogram = in_turn.sum(axis=0)
-        histogram[: above + 1] = 0
-        if histogram.sum() >= fewest:
-            out[f] = _split(histogram)
+    flat = planes.reshape(len(planes), planes.shape[1] * planes.shape[2])
+    _otsu(flat, above, fewest, np.empty(_TURNS * LEVELS, np.int64), out)
     return out
 
 
 @kernel
+def _otsu(planes: np.ndarray, above: int, fewest: int, in_turn: np.ndarray, out: np.ndarray) -> None:
+    for f in range(len(planes)):
+        plane = planes[f]
+        for level in range(in_turn.size):
+            in_turn[level] = 0
+        for k in range(plane.size):  # neighbours are often alike: counters in turns need not wait for one another
+            in_turn[np.uint64((k % _TURNS) * LEVELS + plane[np.uint64(k)])] += 1
+        histogram, n = in_turn[:LEVELS], 0
+        for level in range(LEVELS):
+            for turn in range(1, _TURNS):
+                histogram[level] += in_turn[turn * LEVELS + level]
+            if level <= above:
+                histogram[level] = 0
+            n += histogram[level]
+        if n >= fewest:
+            out[f] = _split(histogram)
+
+
+@helper
 def _split(histogram: np.ndarray) -> int:
     """The last level of the lower class; the first if several divide equally well."""
     n, total = 0, 0

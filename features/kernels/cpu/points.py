@@ -8,7 +8,6 @@ import numpy as np
 from features.kernels.cpu._jit import kernel
 
 
-@kernel
 def sums(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Sum of several values over the points of each cell.
 
@@ -22,14 +21,18 @@ def sums(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     ndarray of float64, shape (n_values, n)
     """
     out = np.zeros((len(values), len(offsets) - 1))
-    for k in range(len(values)):
-        for i in range(len(offsets) - 1):
-            for point in range(offsets[i], offsets[i + 1]):
-                out[k, i] += values[k, point]
+    _sums(np.ascontiguousarray(values), offsets, out)
     return out
 
 
 @kernel
+def _sums(values: np.ndarray, offsets: np.ndarray, out: np.ndarray) -> None:
+    for k in range(len(values)):
+        for i in range(len(offsets) - 1):
+            for point in range(offsets[i], offsets[i + 1]):
+                out[k, i] += values[k, point]
+
+
 def two_highest(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """The two points of each cell with the largest values; of equal ones the first comes first.
 
@@ -44,6 +47,12 @@ def two_highest(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
         -1 where there is none.
     """
     out = np.full((2, len(offsets) - 1), -1, np.int64)
+    _two_highest(np.ascontiguousarray(values), offsets, out)
+    return out
+
+
+@kernel
+def _two_highest(values: np.ndarray, offsets: np.ndarray, out: np.ndarray) -> None:
     for i in range(len(offsets) - 1):
         first, second = -1, -1
         for point in range(offsets[i], offsets[i + 1]):
@@ -52,10 +61,8 @@ def two_highest(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
             elif second < 0 or values[point] > values[second]:
                 second = point
         out[0, i], out[1, i] = first, second
-    return out
 
 
-@kernel
 def nearest_distances(y: np.ndarray, x: np.ndarray, kept: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Distance of each kept point to the nearest other kept one of its cell.
 
@@ -71,19 +78,28 @@ def nearest_distances(y: np.ndarray, x: np.ndarray, kept: np.ndarray, offsets: n
         NaN where a point is alone or not kept.
     """
     out = np.full(len(y), np.nan)
-    mine = np.empty(len(y), np.int64)
+    y, x, kept = np.ascontiguousarray(y), np.ascontiguousarray(x), np.ascontiguousarray(kept)
+    _nearest_distances(y, x, kept, offsets, np.empty(len(y), np.int64), out)
+    return out
+
+
+@kernel
+def _nearest_distances(
+    y: np.ndarray, x: np.ndarray, kept: np.ndarray, offsets: np.ndarray, mine: np.ndarray, out: np.ndarray
+) -> None:
     for i in range(len(offsets) - 1):
         n = 0
         for point in range(offsets[i], offsets[i + 1]):
             if kept[point]:
                 mine[n] = point
                 n += 1
-        for a in mine[:n]:
-            closest = np.inf
-            for b in mine[:n]:
-                distance = (y[a] - y[b]) ** 2 + (x[a] - x[b]) ** 2
+        for j in range(n):
+            a, closest = mine[j], np.inf
+            for k in range(n):
+                b = mine[k]
+                dy, dx = y[a] - y[b], x[a] - x[b]
+                distance = dy * dy + dx * dx
                 if a != b and distance < closest:
                     closest = distance
             if closest < np.inf:
                 out[a] = np.sqrt(closest)
-    return out

@@ -2,16 +2,12 @@
 
 import numpy as np
 
-from engine.running.compiled import njit
-from features.kernels.cpu._jit import kernel
+from features.kernels.cpu._jit import helper, kernel, sum_helper
 
 _BLOCK = 256  # 256 8-bit values stay below 2^24
 _WAYS = np.array([(0, 1), (0, 2), (1, 2)])  # protein and microtubules, protein and ER, microtubules and ER
 
-_sum_kernel = njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 
-
-@kernel
 def band_sums(
     values: tuple[np.ndarray, ...],
     offsets: np.ndarray,
@@ -42,8 +38,17 @@ def band_sums(
     """
     n, n_edges = edges.shape
     sums = np.zeros((n, n_edges + 1, 4))
-    block, away = np.empty((3, _BLOCK), adder.dtype), np.empty(_BLOCK, np.float32)
-    beyond = np.zeros((n_edges + 2, 4))
+    block, away, beyond = np.empty((3, _BLOCK), adder.dtype), np.empty(_BLOCK, np.float32), np.zeros((n_edges + 2, 4))
+    _band_sums(values, offsets, positions, distances, edges, block, away, beyond, sums)
+    return sums
+
+
+@kernel
+def _band_sums(
+    values: tuple[np.ndarray, ...], offsets: np.ndarray, positions: np.ndarray, distances: np.ndarray,
+    edges: np.ndarray, block: np.ndarray, away: np.ndarray, beyond: np.ndarray, sums: np.ndarray,
+) -> None:  # fmt: skip
+    n, n_edges = edges.shape
     for i in range(n):
         for start in range(offsets[i], offsets[i + 1], _BLOCK):
             size = min(_BLOCK, offsets[i + 1] - start)
@@ -58,10 +63,9 @@ def band_sums(
             for k in range(n_edges + 1):
                 for c in range(4):
                     sums[i, k, c] += beyond[k, c] - beyond[k + 1, c]
-    return sums
 
 
-@_sum_kernel
+@sum_helper
 def _sum_beyond(block: np.ndarray, distances: np.ndarray, size: int, edges: np.ndarray, beyond: np.ndarray) -> None:
     """Sums of three channels and of pixels at and beyond each edge, the first row of all; the last stays 0."""
     nothing, one = block.dtype.type(0), block.dtype.type(1)
@@ -77,7 +81,6 @@ def _sum_beyond(block: np.ndarray, distances: np.ndarray, size: int, edges: np.n
         beyond[k, 0], beyond[k, 1], beyond[k, 2], beyond[k, 3] = first, second, third, pixels
 
 
-@kernel
 def brightest(plane: np.ndarray, offsets: np.ndarray, positions: np.ndarray, to_border: np.ndarray) -> np.ndarray:
     """The brightest pixel of each cell; among equals the one in the brightest 3 x 3 pixels, then the first.
 
@@ -95,27 +98,31 @@ def brightest(plane: np.ndarray, offsets: np.ndarray, positions: np.ndarray, to_
     ndarray of int64, shape (n,)
         Flat position.
     """
-    width = plane.shape[1]
-    flat = plane.ravel()
-    out = np.empty(offsets.size - 1, np.int64)
-    for i in range(out.size):
-        top, top_around = -1, -1
-        for p in positions[offsets[i] : offsets[i + 1]]:
-            value = np.int64(flat[p])
-            if value < top:
-                continue
-            y, x = p // width, p % width
-            around = 0
-            if to_border[p] > 1.5:
-                for dy in range(-1, 2):
-                    for dx in range(-1, 2):
-                        around += np.int64(plane[y + dy, x + dx])
-            if value > top or around > top_around:
-                top, top_around, out[i] = value, around, p
+    out = np.empty(len(offsets) - 1, np.int64)
+    _brightest(plane.ravel(), plane.shape[1], offsets, positions, to_border, out)
     return out
 
 
 @kernel
+def _brightest(
+    flat: np.ndarray, width: int, offsets: np.ndarray, positions: np.ndarray, to_border: np.ndarray, out: np.ndarray
+) -> None:
+    for i in range(out.size):
+        top, top_around = -1, -1
+        for k in range(offsets[i], offsets[i + 1]):
+            p = positions[k]
+            value = np.int64(flat[p])
+            if value < top:
+                continue
+            around = 0
+            if to_border[p] > 1.5:
+                for dy in range(-1, 2):
+                    for dx in range(-1, 2):
+                        around += np.int64(flat[p + dy * width + dx])
+            if value > top or around > top_around:
+                top, top_around, out[i] = value, around, p
+
+
 def alignments(
     planes: np.ndarray, field: np.ndarray, boxes: np.ndarray, labels: np.ndarray, to_border: np.ndarray,
     centres: np.ndarray, sides: np.ndarray,
@@ -144,18 +151,32 @@ def alignments(
         Of the pairs (0, 1), (0, 2), (1, 2), then of each channel with the direction of the nucleus: 1 parallel, -1 at
         right angles; NaN without any gradient.
     """
-    out = np.full((field.size, 6), np.nan)
-    height, width = labels.shape[1:]
+    out = np.full((len(field), 6), np.nan)
+    height, width = (boxes[:, 2:] - boxes[:, :2]).max(axis=0, initial=1).tolist()
+    least = int(sides.min(initial=height + width))
+    blocks = np.empty((-(-height // least), -(-width // least), 3, 2))
+    inside, tensors = np.zeros(width, np.float32), np.empty((3, 2, width), np.float32)
+    sums = np.empty((3, 6))
+    _alignments(planes, field, boxes, labels, to_border, centres, sides, blocks, inside, tensors, sums, out)
+    return out
+
+
+@kernel
+def _alignments(
+    planes: np.ndarray, field: np.ndarray, boxes: np.ndarray, labels: np.ndarray, to_border: np.ndarray,
+    centres: np.ndarray, sides: np.ndarray, blocks: np.ndarray, inside: np.ndarray, tensors: np.ndarray,
+    sums: np.ndarray, out: np.ndarray,
+) -> None:  # fmt: skip
+    height, width = labels.shape[1], labels.shape[2]
     for i in range(field.size):
         side, f = sides[i], field[i]
         top, left, bottom, right = boxes[i]
         n_y, n_x = (bottom - top + side - 1) // side, (right - left + side - 1) // side
-        blocks = np.zeros((n_y, n_x, 3, 2))
-        inside = np.zeros(right - left, np.float32)
-        tensors = np.zeros((3, 2, right - left), np.float32)
         first, last = max(left, 1), min(right, width - 1)
         for b in range(n_y):
-            tensors[:] = 0
+            for c in range(3):
+                for x in range(right - left):
+                    tensors[c, 0, x] = tensors[c, 1, x] = 0
             for y in range(max(top + b * side, 1), min(top + (b + 1) * side, bottom, height - 1)):
                 mine, away, counts = labels[f, y, first:last], to_border[f, y, first:last], inside[: last - first]
                 for x in range(last - first):
@@ -168,14 +189,14 @@ def alignments(
                     )  # fmt: skip
             for k in range(n_x):
                 for c in range(3):
+                    blocks[b, k, c, 0] = blocks[b, k, c, 1] = 0
                     for x in range(k * side, min((k + 1) * side, right - left)):
                         blocks[b, k, c, 0] += tensors[c, 0, x]
                         blocks[b, k, c, 1] += tensors[c, 1, x]
-        _align(blocks, centres[i, 0] / side, centres[i, 1] / side, out[i])
-    return out
+        _align(blocks, n_y, n_x, centres[i, 0] / side, centres[i, 1] / side, sums, out[i])
 
 
-@kernel
+@helper
 def _add_tensors(
     above: np.ndarray, row: np.ndarray, below: np.ndarray, inside: np.ndarray, across: np.ndarray, slant: np.ndarray
 ) -> None:
@@ -190,16 +211,20 @@ def _add_tensors(
         slant[x] += np.float32(2) * dx * dy
 
 
-@kernel
-def _align(blocks: np.ndarray, centre_y: float, centre_x: float, out: np.ndarray) -> None:
-    inner, lengths = np.zeros(6), np.zeros(6)
-    for y in range(blocks.shape[0]):
-        for x in range(blocks.shape[1]):
-            length = np.empty(3)
+@helper
+def _align(
+    blocks: np.ndarray, n_y: int, n_x: int, centre_y: float, centre_x: float, sums: np.ndarray, out: np.ndarray
+) -> None:
+    inner, lengths, length = sums[0], sums[1], sums[2]
+    for p in range(6):
+        inner[p] = lengths[p] = 0
+    for y in range(n_y):
+        for x in range(n_x):
             for c in range(3):
-                length[c] = np.sqrt(blocks[y, x, c, 0] ** 2 + blocks[y, x, c, 1] ** 2)
+                across, slant = blocks[y, x, c, 0], blocks[y, x, c, 1]
+                length[c] = np.sqrt(across * across + slant * slant)
             for p in range(3):
-                a, b = _WAYS[p]
+                a, b = _WAYS[p, 0], _WAYS[p, 1]
                 inner[p] += blocks[y, x, a, 0] * blocks[y, x, b, 0] + blocks[y, x, a, 1] * blocks[y, x, b, 1]
                 lengths[p] += length[a] * length[b]
             dy, dx = y + 0.5 - centre_y, x + 0.5 - centre_x

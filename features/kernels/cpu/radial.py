@@ -6,7 +6,7 @@ wherever it lies in the field.
 
 import numpy as np
 
-from features.kernels.cpu._jit import Int, kernel
+from features.kernels.cpu._jit import Float, Int, helper, kernel
 
 _RINGS = 4  # of each of: nucleus centre to cell border, nucleus centre to its border, nuclear border to cell border
 _WEDGES = 8
@@ -16,7 +16,6 @@ _BAND_OF_STEP = np.array([0, 1, 2, 3, 4, 5, 5, 6, 6, 6, 6, 7])
 _BANDS = 8
 
 
-@kernel
 def ring_sums(
     pixels: np.ndarray,
     field: np.ndarray,
@@ -55,33 +54,41 @@ def ring_sums(
     nuclei : ndarray of int64, shape (n, 3)
         Pixels of each nucleus, sums of their rows and columns; a cell without has zeros everywhere.
     """
-    n = field.size
-    n_pixels = pixels.shape[2]
-    sums = np.zeros((n, 3 * _RINGS + _BANDS, _WEDGES, 5), np.int64)
-    moments = np.zeros((n, 2, 4, 3), np.int64)
+    n, largest = len(field), int(np.diff(offsets).max(initial=0))
+    sums, moments = np.zeros((n, 3 * _RINGS + _BANDS, _WEDGES, 5), np.int64), np.zeros((n, 2, 4, 3), np.int64)
     nuclei = np.zeros((n, 3), np.int64)
-    largest = np.diff(offsets).max() if n else 0
-    distances = np.empty((3, largest), np.float32)
-    places = np.empty((2, largest), np.int32)
-    zones = np.empty(largest, np.int32)
-    running = np.zeros((largest + 1, 8), np.int64)
-    for i in range(n):
-        mine = positions[offsets[i] : offsets[i + 1]]
-        _place(mine, width, boxes[i], places)
-        _gather(mine, to_border, inside, outside, distances)
-        nuclei[i] = _nucleus_moments(places[:, : mine.size], distances[1])
-        if nuclei[i, 0]:
-            centre = (nuclei[i, 1:] / nuclei[i, 0]).astype(np.float32)
-            _find_zones(places, centre, distances, 0.1 * unit[i], zones[: mine.size])
-            _run_up(pixels[field[i]], mine, field[i] * n_pixels, places[1], running)
-            _add_up(running, zones[: mine.size], places[0], sums[i], moments[i])
+    distances, places = np.empty((3, largest), np.float32), np.empty((2, largest), np.int32)
+    scratch = (distances, places, np.empty(largest, np.int32), np.zeros((largest + 1, 8), np.int64))
+    lengths = (to_border, inside, outside, unit)
+    _ring_sums(pixels, field, boxes, offsets, positions, width, *lengths, *scratch, sums, moments, nuclei)
     return sums, moments, nuclei
 
 
 @kernel
+def _ring_sums(
+    pixels: np.ndarray, field: np.ndarray, boxes: np.ndarray, offsets: np.ndarray, positions: np.ndarray, width: int,
+    to_border: np.ndarray, inside: np.ndarray, outside: np.ndarray, unit: np.ndarray, distances: np.ndarray,
+    places: np.ndarray, zones: np.ndarray, running: np.ndarray, sums: np.ndarray, moments: np.ndarray,
+    nuclei: np.ndarray,
+) -> None:  # fmt: skip
+    n_pixels = pixels.shape[2]
+    for i in range(len(field)):
+        mine = positions[offsets[i] : offsets[i + 1]]
+        _place(mine, width, boxes[i], places)
+        _gather(mine, to_border, inside, outside, distances)
+        count, sum_y, sum_x = _nucleus_moments(places, distances[1, : mine.size])
+        nuclei[i, 0], nuclei[i, 1], nuclei[i, 2] = count, sum_y, sum_x
+        if count:
+            centre_y, centre_x = np.float32(sum_y / count), np.float32(sum_x / count)
+            _find_zones(places, centre_y, centre_x, distances, 0.1 * unit[i], zones[: mine.size])
+            _run_up(pixels[field[i]], mine, field[i] * n_pixels, places[1], running)
+            _add_up(running, zones[: mine.size], places[0], sums[i], moments[i])
+
+
+@helper
 def _place(mine: np.ndarray, width: int, box: np.ndarray, places: np.ndarray) -> None:
     """Rows and columns of a cell's pixels from the top left of its box; int32, shape (2, at least its pixels)."""
-    ys, xs = places
+    ys, xs = places[0], places[1]
     y = 0
     start = mine[0] // width * width + box[1]
     for j in range(mine.size):
@@ -91,24 +98,24 @@ def _place(mine: np.ndarray, width: int, box: np.ndarray, places: np.ndarray) ->
         ys[j], xs[j] = y, mine[j] - start
 
 
-@kernel
+@helper
 def _gather(
     mine: np.ndarray, to_border: np.ndarray, inside: np.ndarray, outside: np.ndarray, distances: np.ndarray
 ) -> None:
     """The three distances of a cell's pixels, side by side."""
-    border, inner, outer = distances
+    border, inner, outer = distances[0], distances[1], distances[2]
     for j in range(mine.size):
         border[j] = to_border[mine[j]]
         inner[j] = inside[mine[j]]
         outer[j] = outside[mine[j]]
 
 
-@kernel
+@helper
 def _nucleus_moments(places: np.ndarray, inside: np.ndarray) -> tuple[int, int, int]:
     """Pixels of the nucleus, and the sums of their rows and columns."""
-    ys, xs = places
+    ys, xs = places[0], places[1]
     count, sum_y, sum_x = 0, 0, 0
-    for j in range(ys.size):
+    for j in range(inside.size):
         is_nucleus = inside[j] > 0
         count += is_nucleus
         sum_y += ys[j] if is_nucleus else 0
@@ -116,12 +123,13 @@ def _nucleus_moments(places: np.ndarray, inside: np.ndarray) -> tuple[int, int, 
     return count, sum_y, sum_x
 
 
-@kernel
-def _find_zones(places: np.ndarray, centre: np.ndarray, distances: np.ndarray, step: float, zones: np.ndarray) -> None:
+@helper
+def _find_zones(
+    places: np.ndarray, centre_y: Float, centre_x: Float, distances: np.ndarray, step: float, zones: np.ndarray
+) -> None:
     """A cell's zones, packed: wedge, ring in the cell, ring in nucleus or cytoplasm, steps from the rim."""
-    ys, xs = places
-    border, inside, outside = distances
-    centre_y, centre_x = centre
+    ys, xs = places[0], places[1]
+    border, inside, outside = distances[0], distances[1], distances[2]
     half, per_step, zero = np.float32(0.5), np.float32(1 / step), np.int32(0)
     for j in range(zones.size):
         y, x = np.float32(ys[j]) - centre_y, np.float32(xs[j]) - centre_x
@@ -137,13 +145,13 @@ def _find_zones(places: np.ndarray, centre: np.ndarray, distances: np.ndarray, s
         zones[j] = south | east | steep | rings | part | np.int32(steps) << np.int32(8)
 
 
-@kernel
+@helper
 def _ring(inner: float, outer: float) -> Int:
     """Ring of the relative position between an inner landmark and an outer border (CellProfiler's 0.001 included)."""
     return np.int32(np.float32(_RINGS) * inner / (inner + outer + np.float32(0.001)))
 
 
-@kernel
+@helper
 def _run_up(planes: np.ndarray, mine: np.ndarray, first: int, xs: np.ndarray, running: np.ndarray) -> None:
     """Running sums over a cell's pixels of the four channels, and of the channels times the column."""
     for j in range(mine.size):
@@ -153,7 +161,7 @@ def _run_up(planes: np.ndarray, mine: np.ndarray, first: int, xs: np.ndarray, ru
             running[j + 1, 4 + c] = running[j, 4 + c] + value * xs[j]
 
 
-@kernel
+@helper
 def _add_up(running: np.ndarray, zones: np.ndarray, ys: np.ndarray, sums: np.ndarray, moments: np.ndarray) -> None:
     """Add a cell's pixels to its sums and moments, as many neighbours of equal zones at a time as there are."""
     j = 0

@@ -2,42 +2,51 @@
 
 import numpy as np
 
-from features.kernels.cpu._jit import kernel
+from features.kernels.cpu._jit import helper, kernel
 
 
-@kernel
-def _pixels_from_the_top(heights: np.ndarray) -> np.ndarray:
-    """Flat positions of the pixels above 0, highest first, row-major among equals (counting sort)."""
-    starts = np.zeros(int(heights.max()) + 1, np.int64)
-    for value in heights:
-        starts[value] += 1
+def _flat(images: np.ndarray) -> np.ndarray:
+    """Images whose rows lie one after the other, (n_fields, H * W)."""
+    return images.reshape(len(images), images.shape[1] * images.shape[2])
+
+
+@helper
+def _pixels_from_the_top(heights: np.ndarray, starts: np.ndarray, order: np.ndarray) -> int:
+    """Flat positions of the pixels above 0, highest first, row-major among equals (counting sort); their number."""
+    for value in range(starts.size):
+        starts[value] = 0
+    for i in range(heights.size):
+        starts[heights[i]] += 1
     position = 0
     for value in range(starts.size - 1, 0, -1):
         count = starts[value]
         starts[value] = position
         position += count
-    order = np.empty(position, np.int64)
     for i in range(heights.size):
         value = heights[i]
         if value:
             order[starts[value]] = i
             starts[value] += 1
-    return order
+    return position
 
 
-@kernel
-def _number_basins(basins: np.ndarray, parent: np.ndarray, order: np.ndarray, smallest: int) -> None:
+@helper
+def _number_basins(
+    basins: np.ndarray, parent: np.ndarray, order: np.ndarray, smallest: int, areas: np.ndarray, ids: np.ndarray
+) -> None:
     """Replace each basin by the number 1..n of the basin it was joined to, in the order given; 0 if it is too small."""
-    areas = np.zeros(parent.size, np.int32)
-    for i in order:
-        basin = basins[i]
-        while parent[basin] != basin:
-            basin = parent[basin]
+    for basin in range(parent.size):
+        areas[basin] = ids[basin] = 0
+    for k in range(order.size):
+        i = order[k]
+        basin = np.int64(basins[i])
+        while np.int64(parent[basin]) != basin:
+            basin = np.int64(parent[basin])
         basins[i] = basin
         areas[basin] += 1
-    ids = np.zeros(parent.size, np.int32)
     n = 0
-    for i in order:
+    for k in range(order.size):
+        i = order[k]
         basin = basins[i]
         if areas[basin] < smallest:
             basins[i] = 0
@@ -48,7 +57,6 @@ def _number_basins(basins: np.ndarray, parent: np.ndarray, order: np.ndarray, sm
         basins[i] = ids[basin]
 
 
-@kernel
 def split_by_depth(height: np.ndarray, neck: float, smallest: np.ndarray) -> np.ndarray:
     """Divide blobs at their necks: a watershed from the top down that joins two basins unless the saddle is deep.
 
@@ -67,20 +75,37 @@ def split_by_depth(height: np.ndarray, neck: float, smallest: np.ndarray) -> np.
         8-connected lobes, in each field 1..n, those with the highest peak first; 0 is background.
     """
     lobes = np.zeros(height.shape, np.int32)
-    for field in range(len(height)):
-        _split_field(height[field].ravel(), height.shape[2], neck, smallest[field], lobes[field].ravel())
+    starts = np.empty(int(height.max(initial=0)) + 1, np.int64)
+    order = np.empty(np.count_nonzero(height), np.int64)
+    parent = np.empty(len(order) + 1, np.uint64)
+    peak, areas, ids = (np.empty(len(parent), np.int32) for _ in range(3))
+    scratch = (starts, order, parent, peak, areas, ids)
+    _split_fields(_flat(height), height.shape[2], neck, smallest, *scratch, _flat(lobes))
     return lobes
 
 
 @kernel
-def _split_field(flat: np.ndarray, width: int, neck: float, smallest: int, basins: np.ndarray) -> None:
-    """Write the lobes of one field into `basins`, where all is 0."""
-    order = _pixels_from_the_top(flat)
-    parent = np.zeros(order.size + 1, np.uint64)
-    peak = np.zeros(order.size + 1, np.int32)
+def _split_fields(
+    height: np.ndarray, width: int, neck: float, smallest: np.ndarray, starts: np.ndarray, order: np.ndarray,
+    parent: np.ndarray, peak: np.ndarray, areas: np.ndarray, ids: np.ndarray, lobes: np.ndarray,
+) -> None:  # fmt: skip
+    for field in range(len(height)):
+        n = _pixels_from_the_top(height[field], starts, order)
+        n_basins = _split_field(height[field], width, neck, order[:n], parent, peak, lobes[field])
+        _number_basins(lobes[field], parent[: n_basins + 1], order[:n], smallest[field], areas, ids)
+
+
+@helper
+def _split_field(
+    flat: np.ndarray, width: int, neck: float, order: np.ndarray, parent: np.ndarray, peak: np.ndarray,
+    basins: np.ndarray,
+) -> int:  # fmt: skip
+    """Write the basins of one field, where all is 0, and what each was joined to; returns their number."""
+    parent[0] = 0
     steps = (-width, -1, 1, width, -width - 1, -width + 1, width - 1, width + 1)
     n_basins = 0
-    for i in order:
+    for k in range(order.size):
+        i = order[k]
         mine = np.uint64(0)
         best = 0
         for step in steps:
@@ -104,10 +129,9 @@ def _split_field(flat: np.ndarray, width: int, neck: float, smallest: int, basin
             parent[mine] = mine
             peak[mine] = flat[i]
         basins[i] = mine
-    _number_basins(basins, parent[: n_basins + 1].astype(np.int32), order, smallest)
+    return n_basins
 
 
-@kernel
 def flood(seeds: np.ndarray, relief: np.ndarray) -> np.ndarray:
     """Flood a relief from seeds, lowest ground first; the waters of two seeds meet on the ridges (Meyer 1991).
 
@@ -123,22 +147,34 @@ def flood(seeds: np.ndarray, relief: np.ndarray) -> np.ndarray:
         The seeds and what they flooded (4-connected); 0 where it is dry or unreached.
     """
     labels = np.empty(seeds.shape, np.int32)
-    for field in range(len(seeds)):
-        _flood_field(seeds[field].ravel(), relief[field].ravel(), seeds.shape[2], labels[field].ravel())
+    first, last = np.empty((2, int(relief.max(initial=0)) + 1), np.int32)  # of the queue of each level: two pixels,
+    following = np.empty(seeds[0].size if len(seeds) else 0, np.int32)  # and the pixel after each, -1 after the last
+    _flood_fields(_flat(seeds), _flat(relief), seeds.shape[2], first, last, following, _flat(labels))
     return labels
 
 
 @kernel
-def _flood_field(seeds: np.ndarray, relief: np.ndarray, width: int, state: np.ndarray) -> None:
+def _flood_fields(
+    seeds: np.ndarray, relief: np.ndarray, width: int, first: np.ndarray, last: np.ndarray, following: np.ndarray,
+    labels: np.ndarray,
+) -> None:  # fmt: skip
+    for field in range(len(seeds)):
+        _flood_field(seeds[field], relief[field], width, first, last, following, labels[field])
+
+
+@helper
+def _flood_field(
+    seeds: np.ndarray, relief: np.ndarray, width: int, first: np.ndarray, last: np.ndarray, following: np.ndarray,
+    state: np.ndarray,
+) -> None:  # fmt: skip
     """Write the flooded labels of one field into `state`; meanwhile it is minus the label, or the ground.
 
     So one look at a neighbour tells both.
     """
     for i in range(seeds.size):
         state[i] = -seeds[i] if seeds[i] else relief[i]
-    first = np.full(int(relief.max()) + 1, -1, np.int32)  # a queue per level: its first and last pixel,
-    last = np.full(first.size, -1, np.int32)
-    following = np.empty(state.size, np.int32)  # and the pixel after each pixel, -1 after the last
+    for level in range(first.size):
+        first[level] = -1
     for i in range(width, state.size - width):
         if state[i] < 0 and (state[i - 1] > 0 or state[i + 1] > 0 or state[i - width] > 0 or state[i + width] > 0):
             if first[0] < 0:

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from features.kernels.cpu._jit import Int, kernel
+from features.kernels.cpu._jit import Int, helper, kernel
 
 
-@kernel
 def region_moments(labels: np.ndarray, field: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Geometric moments of each region up to degree 3, in pixels from the corner of its box; exact.
 
@@ -23,6 +22,12 @@ def region_moments(labels: np.ndarray, field: np.ndarray, boxes: np.ndarray) -> 
         Sums of 1, y, x, yy, yx, xx, yyy, yyx, yxx, xxx.
     """
     sums = np.zeros((len(field), 10), np.int64)
+    _region_moments(labels, field, boxes, sums)
+    return sums
+
+
+@kernel
+def _region_moments(labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, sums: np.ndarray) -> None:
     for i in range(len(field)):
         if field[i] < 0:
             continue
@@ -46,10 +51,8 @@ def region_moments(labels: np.ndarray, field: np.ndarray, boxes: np.ndarray) -> 
             sums[i, 7] += y * y * x1
             sums[i, 8] += y * x2
             sums[i, 9] += x3
-    return sums
 
 
-@kernel
 def outlines(labels: np.ndarray, field: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Count the steps of each region's outline, and find its Euler number.
 
@@ -67,29 +70,39 @@ def outlines(labels: np.ndarray, field: np.ndarray, boxes: np.ndarray) -> np.nda
         Straight, diagonal and mixed outline pixels, and the Euler number (8-connected parts minus 4-connected holes).
     """
     counts = np.zeros((len(field), 4), np.int64)
+    sides = (boxes[:, 2:] - boxes[:, :2]).max(axis=0, initial=0)
+    mask, edge = np.zeros((2, *(sides + 4)), np.uint8)
+    _outlines(labels, field, boxes, mask, edge, counts)
+    return counts
+
+
+@kernel
+def _outlines(
+    labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, mask: np.ndarray, edge: np.ndarray, counts: np.ndarray
+) -> None:
     for i in range(len(field)):
         if field[i] < 0:
             continue
         top, left, bottom, right = boxes[i]
         height, width = bottom - top, right - left
-        mask = np.zeros((height + 4, width + 4), np.uint8)
+        for y in range(height + 4):
+            for x in range(width + 4):
+                mask[y, x] = edge[y, x] = 0
         for y in range(height):
             for x in range(width):
                 mask[y + 2, x + 2] = labels[field[i], top + y, left + x] == i + 1
-        edge = np.zeros_like(mask)
         for y in range(2, height + 2):
             for x in range(2, width + 2):
                 inner = mask[y - 1, x] & mask[y + 1, x] & mask[y, x - 1] & mask[y, x + 1]
                 edge[y, x] = mask[y, x] & (1 - inner)
-        _count_steps(edge, counts[i])
-        counts[i, 3] = _euler_number(mask)
-    return counts
+        _count_steps(edge, height + 4, width + 4, counts[i])
+        counts[i, 3] = _euler_number(mask, height + 4, width + 4)
 
 
-@kernel
-def _count_steps(edge: np.ndarray, counts: np.ndarray) -> None:
-    for y in range(1, edge.shape[0] - 1):
-        for x in range(1, edge.shape[1] - 1):
+@helper
+def _count_steps(edge: np.ndarray, height: int, width: int, counts: np.ndarray) -> None:
+    for y in range(1, height - 1):
+        for x in range(1, width - 1):
             if edge[y, x] == 0:
                 continue
             beside = edge[y - 1, x] + edge[y + 1, x] + edge[y, x - 1] + edge[y, x + 1]
@@ -102,19 +115,18 @@ def _count_steps(edge: np.ndarray, counts: np.ndarray) -> None:
                 counts[2] += 1
 
 
-@kernel
-def _euler_number(mask: np.ndarray) -> Int:
+@helper
+def _euler_number(mask: np.ndarray, height: int, width: int) -> Int:
     """Euler number from the 2 x 2 quads (Gray 1971), 8-connected."""
     quads = 0
-    for y in range(1, mask.shape[0] - 1):
-        for x in range(1, mask.shape[1] - 1):
+    for y in range(1, height - 1):
+        for x in range(1, width - 1):
             a, b, c, d = mask[y, x], mask[y, x + 1], mask[y + 1, x], mask[y + 1, x + 1]
             total = a + b + c + d
             quads += np.int64(total == 1) - np.int64(total == 3) - 2 * np.int64(total == 2 and a == d)
     return quads // 4
 
 
-@kernel
 def hulls(labels: np.ndarray, field: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Convex area and Feret diameters of each region.
 
@@ -132,23 +144,38 @@ def hulls(labels: np.ndarray, field: np.ndarray, boxes: np.ndarray) -> np.ndarra
         Convex area, largest and smallest Feret diameter in px; NaN where a region has no pixel.
     """
     out = np.full((len(field), 3), np.nan)
-    for i in range(len(field)):
-        if field[i] < 0:
-            continue
-        top, left, bottom, right = boxes[i]
-        spans = _row_spans(labels[field[i], top:bottom, left:right], i + 1)
-        a, b = _chain(spans, 0, 1), _chain(spans, 1, -1)
-        out[i, 0] = _lattice_points(a, b, bottom - top)
-        corners = np.concatenate((a, b[::-1]))
-        out[i, 1], out[i, 2] = _feret(corners)
+    rows = 2 * int((boxes[:, 2] - boxes[:, 0]).max(initial=0)) + 1
+    _hulls(labels, field, boxes, np.empty((rows, 2), np.int64), np.empty((3, 2 * rows, 2), np.int64), out)
     return out
 
 
 @kernel
-def _row_spans(window: np.ndarray, label: int) -> np.ndarray:
+def _hulls(
+    labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, spans: np.ndarray, chains: np.ndarray, out: np.ndarray
+) -> None:
+    right_side, downwards, left_side, upwards = np.int64(1), np.int64(1), np.int64(0), np.int64(-1)
+    a, b, corners = chains[0], chains[1], chains[2]
+    for i in range(len(field)):
+        if field[i] < 0:
+            continue
+        top, left, bottom, right = boxes[i]
+        rows = spans[: 2 * (bottom - top) + 1]
+        _row_spans(labels[field[i], top:bottom, left:right], i + 1, rows)
+        n, m = _chain(rows, left_side, downwards, a), _chain(rows, right_side, upwards, b)
+        out[i, 0] = _lattice_points(a, b, bottom - top)
+        for k in range(n):
+            corners[k, 0], corners[k, 1] = a[k, 0], a[k, 1]
+        for k in range(m):
+            corners[n + k, 0], corners[n + k, 1] = b[m - 1 - k, 0], b[m - 1 - k, 1]
+        out[i, 1], out[i, 2] = _feret(corners[: n + m])
+
+
+@helper
+def _row_spans(window: np.ndarray, label: int, spans: np.ndarray) -> None:
     """First and last midpoint of each half row, in half pixels; -1 where there is none; shape (2 h + 1, 2)."""
     height, width = window.shape
-    spans = np.full((2 * height + 1, 2), -1, np.int64)
+    for half in range(len(spans)):
+        spans[half, 0] = spans[half, 1] = -1
     for y in range(height):
         first, last = -1, -1
         for x in range(width):
@@ -159,17 +186,15 @@ def _row_spans(window: np.ndarray, label: int) -> np.ndarray:
         if first < 0:
             continue
         spans[2 * y + 1, 0], spans[2 * y + 1, 1] = 2 * first, 2 * last + 2
-        for half in (2 * y, 2 * y + 2):
+        for half in range(2 * y, 2 * y + 3, 2):
             if spans[half, 0] < 0 or 2 * first + 1 < spans[half, 0]:
                 spans[half, 0] = 2 * first + 1
             spans[half, 1] = max(spans[half, 1], 2 * last + 1)
-    return spans
 
 
-@kernel
-def _chain(spans: np.ndarray, side: int, sign: int) -> np.ndarray:
-    """The left (side 0, sign 1) or right (side 1, sign -1) convex chain from top to bottom (Andrew 1979); (m, 2)."""
-    chain = np.empty((len(spans), 2), np.int64)
+@helper
+def _chain(spans: np.ndarray, side: Int, sign: Int, chain: np.ndarray) -> int:
+    """Fill in the left (side 0, sign 1) or right (side 1, sign -1) convex chain from top to bottom (Andrew 1979)."""
     m = 0
     for y in range(len(spans)):
         x = spans[y, side]
@@ -183,10 +208,10 @@ def _chain(spans: np.ndarray, side: int, sign: int) -> np.ndarray:
             m -= 1
         chain[m, 0], chain[m, 1] = y, x
         m += 1
-    return chain[:m].copy()
+    return m
 
 
-@kernel
+@helper
 def _lattice_points(a: np.ndarray, b: np.ndarray, height: int) -> int:
     """Pixel centres between the left and the right chain, borders included; exact."""
     count, p, q = 0, 0, 0
@@ -205,13 +230,13 @@ def _lattice_points(a: np.ndarray, b: np.ndarray, height: int) -> int:
     return count
 
 
-@kernel
+@helper
 def _feret(corners: np.ndarray) -> tuple[float, float]:
     """Largest distance of two corners, and smallest width over the directions of the sides, in px."""
     longest, narrowest = 0, np.inf
     for j in range(len(corners)):
-        y, x = corners[j]
-        dy, dx = corners[(j + 1) % len(corners)] - corners[j]
+        y, x, after = corners[j, 0], corners[j, 1], (j + 1) % len(corners)
+        dy, dx = corners[after, 0] - y, corners[after, 1] - x
         widest = 0
         for k in range(len(corners)):
             v, u = corners[k, 0] - y, corners[k, 1] - x
@@ -222,7 +247,6 @@ def _feret(corners: np.ndarray) -> tuple[float, float]:
     return np.sqrt(longest) / 2, narrowest / 2
 
 
-@kernel
 def inscribed_radii(distance: np.ndarray, offsets: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """Largest and mean distance to the border over the pixels of each region.
 
@@ -239,13 +263,18 @@ def inscribed_radii(distance: np.ndarray, offsets: np.ndarray, positions: np.nda
         NaN where a region has no pixel.
     """
     out = np.full((len(offsets) - 1, 2), np.nan)
+    _inscribed_radii(distance, offsets, positions, out)
+    return out
+
+
+@kernel
+def _inscribed_radii(distance: np.ndarray, offsets: np.ndarray, positions: np.ndarray, out: np.ndarray) -> None:
     for i in range(len(offsets) - 1):
         mine = positions[offsets[i] : offsets[i + 1]]
         if len(mine) == 0:
             continue
         largest, total = 0.0, 0.0
-        for position in mine:
-            largest = max(largest, distance[position])
-            total += distance[position]
+        for k in range(mine.size):
+            largest = max(largest, distance[mine[k]])
+            total += distance[mine[k]]
         out[i, 0], out[i, 1] = largest, total / len(mine)
-    return out

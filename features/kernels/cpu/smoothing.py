@@ -5,12 +5,11 @@ Everything is whole numbers, so that a GPU gives the same. Parameters of planes 
 
 import numpy as np
 
-from features.kernels.cpu._jit import Int, kernel
+from features.kernels.cpu._jit import Int, helper, kernel
 
 BLOCK = 4  # side of the blocks of local means
 
 
-@kernel
 def gaussian(planes: np.ndarray, weights: np.ndarray, reaches: np.ndarray) -> np.ndarray:
     """Planes smoothed along rows and columns, mirrored at the border, rounded.
 
@@ -26,14 +25,22 @@ def gaussian(planes: np.ndarray, weights: np.ndarray, reaches: np.ndarray) -> np
     -------
     ndarray like planes
     """
-    n_fields, height, width = planes.shape
-    out = np.empty(planes.shape, planes.dtype)
+    _, height, width = planes.shape
+    out, along = np.empty(planes.shape, planes.dtype), np.empty((height, width), np.uint16)
+    padded = np.empty(width + 2 * int(reaches.max(initial=0)), np.uint32)
+    _gaussian(planes, weights, reaches, along, np.empty(width, np.uint32), padded, out)
+    return out
+
+
+@kernel
+def _gaussian(
+    planes: np.ndarray, weights: np.ndarray, reaches: np.ndarray, along: np.ndarray, total: np.ndarray,
+    padded: np.ndarray, out: np.ndarray,
+) -> None:  # fmt: skip
+    n_fields, height, _ = planes.shape
     bits = 8 * planes.itemsize
-    along = np.empty((height, width), np.uint16)
-    total = np.empty(width, np.uint32)
     for f in range(n_fields):
         reach = reaches[f]
-        padded = np.empty(width + 2 * reach, np.uint32)
         for y in range(height):
             _pad(planes[f, y], reach, padded)
             _weigh_row(padded, weights[f], reach, total)
@@ -41,10 +48,9 @@ def gaussian(planes: np.ndarray, weights: np.ndarray, reaches: np.ndarray) -> np
         for y in range(height):
             _weigh_rows(along, y, weights[f], reach, total)
             _round(total, 32 - bits, out[f, y])
-    return out
 
 
-@kernel
+@helper
 def _round(total: np.ndarray, bits: Int, out: np.ndarray) -> None:
     """Divide by 2^bits, rounding halves up."""
     half, bits = np.uint32(1 << (bits - 1)), np.uint32(bits)
@@ -52,7 +58,7 @@ def _round(total: np.ndarray, bits: Int, out: np.ndarray) -> None:
         out[x] = (total[x] + half) >> bits
 
 
-@kernel
+@helper
 def _pad(row: np.ndarray, reach: int, padded: np.ndarray) -> None:
     """A row with `reach` mirrored pixels on either side."""
     n = row.size
@@ -64,7 +70,7 @@ def _pad(row: np.ndarray, reach: int, padded: np.ndarray) -> None:
         padded[reach + n + k] = row[_mirrored(n + k, n)]
 
 
-@kernel
+@helper
 def _mirrored(x: int, n: int) -> int:
     """A place within 0..n-1: mirrored at the ends, which are not repeated."""
     if n == 1:
@@ -73,7 +79,7 @@ def _mirrored(x: int, n: int) -> int:
     return min(x, 2 * n - 2 - x)
 
 
-@kernel
+@helper
 def _weigh_row(padded: np.ndarray, weights: np.ndarray, reach: int, total: np.ndarray) -> None:
     centre, here = weights[0], padded[reach:]
     for x in range(total.size):
@@ -85,7 +91,7 @@ def _weigh_row(padded: np.ndarray, weights: np.ndarray, reach: int, total: np.nd
             total[x] += weight * (left[x] + right[x])
 
 
-@kernel
+@helper
 def _weigh_rows(along: np.ndarray, y: int, weights: np.ndarray, reach: int, total: np.ndarray) -> None:
     height = len(along)
     centre, here = weights[0], along[y]
@@ -98,7 +104,6 @@ def _weigh_rows(along: np.ndarray, y: int, weights: np.ndarray, reach: int, tota
             total[x] += weight * (np.uint32(above[x]) + np.uint32(below[x]))
 
 
-@kernel
 def local_mean(planes: np.ndarray, masks: np.ndarray, reaches: np.ndarray) -> np.ndarray:
     """Mean of the masked pixels in a square around each pixel, found on blocks of 4 x 4 px and interpolated.
 
@@ -114,28 +119,42 @@ def local_mean(planes: np.ndarray, masks: np.ndarray, reaches: np.ndarray) -> np
     ndarray of uint8, shape (n_fields, H, W)
         0 where no pixel near is masked.
     """
-    n_fields = len(planes)
+    _, height, width = planes.shape
+    shape = (-(-height // BLOCK), -(-width // BLOCK))
+    blocks, upto = np.empty((2, *shape), np.int32), np.zeros((shape[0] + 1, shape[1] + 1), np.int32)
+    rows, means, along = np.empty((2, width), np.int32), np.empty(shape, np.uint16), np.empty(shape[1], np.uint16)
     out = np.empty(planes.shape, np.uint8)
-    for f in range(n_fields):
-        total, count = _sums_of_blocks(planes[f], masks[f])
-        total, count = _sums_of_squares(total, reaches[f]), _sums_of_squares(count, reaches[f])
-        means = np.empty(total.shape, np.uint16)
-        for v in range(total.shape[0]):
-            for u in range(total.shape[1]):
-                means[v, u] = total[v, u] // max(count[v, u], 1)
-        _interpolate(means, out[f])
+    _local_mean(planes, masks, reaches, blocks, upto, rows, means, along, out)
     return out
 
 
 @kernel
-def _sums_of_blocks(plane: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _local_mean(
+    planes: np.ndarray, masks: np.ndarray, reaches: np.ndarray, blocks: np.ndarray, upto: np.ndarray, rows: np.ndarray,
+    means: np.ndarray, along: np.ndarray, out: np.ndarray,
+) -> None:  # fmt: skip
+    total, count = blocks[0], blocks[1]
+    for f in range(len(planes)):
+        _sums_of_blocks(planes[f], masks[f], total, count, rows[0], rows[1])
+        _sums_of_squares(total, reaches[f], upto)
+        _sums_of_squares(count, reaches[f], upto)
+        for v in range(total.shape[0]):
+            for u in range(total.shape[1]):
+                means[v, u] = total[v, u] // max(count[v, u], 1)
+        _interpolate(means, along, out[f])
+
+
+@helper
+def _sums_of_blocks(
+    plane: np.ndarray, mask: np.ndarray, total: np.ndarray, count: np.ndarray, sums: np.ndarray, numbers: np.ndarray
+) -> None:
     """Sum and number of the masked pixels of each block."""
     height, width = plane.shape
-    shape = (height + BLOCK - 1) // BLOCK, (width + BLOCK - 1) // BLOCK
-    total, count = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
-    sums, numbers = np.empty(width, np.int32), np.empty(width, np.int32)
-    for v in range(shape[0]):
-        sums[:], numbers[:] = 0, 0
+    for v in range(total.shape[0]):
+        for u in range(total.shape[1]):
+            total[v, u] = count[v, u] = 0
+        for x in range(width):
+            sums[x] = numbers[x] = 0
         for y in range(v * BLOCK, min(v * BLOCK + BLOCK, height)):
             row, kept = plane[y], mask[y]
             for x in range(width):
@@ -144,33 +163,28 @@ def _sums_of_blocks(plane: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np
         for x in range(width):
             total[v, x // BLOCK] += sums[x]
             count[v, x // BLOCK] += numbers[x]
-    return total, count
 
 
-@kernel
-def _sums_of_squares(blocks: np.ndarray, reach: int) -> np.ndarray:
-    """Sums over the blocks up to `reach` away along both axes."""
+@helper
+def _sums_of_squares(blocks: np.ndarray, reach: int, upto: np.ndarray) -> None:
+    """Replace blocks by the sums over those up to `reach` away along both axes; `upto` begins with zeros."""
     height, width = blocks.shape
-    upto = np.zeros((height + 1, width + 1), np.int32)
     for v in range(height):
         along = 0
         for u in range(width):
             along += blocks[v, u]
             upto[v + 1, u + 1] = upto[v, u + 1] + along
-    out = np.empty(blocks.shape, np.int32)
     for v in range(height):
         above, below = upto[max(v - reach, 0)], upto[min(v + reach + 1, height)]
         for u in range(width):
             left, right = max(u - reach, 0), min(u + reach + 1, width)
-            out[v, u] = below[right] - below[left] - above[right] + above[left]
-    return out
+            blocks[v, u] = below[right] - below[left] - above[right] + above[left]
 
 
-@kernel
-def _interpolate(means: np.ndarray, out: np.ndarray) -> None:
+@helper
+def _interpolate(means: np.ndarray, along: np.ndarray, out: np.ndarray) -> None:
     """Pixels between the middles of blocks, by eighths of a block in either direction."""
     height, width = means.shape
-    along = np.empty(width, np.uint16)
     for y in range(out.shape[0]):
         first = (2 * y + 1 - BLOCK) // (2 * BLOCK)
         share = (2 * y + 1 - BLOCK) % (2 * BLOCK)

@@ -5,10 +5,9 @@ Crops are packed: cell i owns starts[i]:starts[i + 1] of a flat array, the rows 
 
 import numpy as np
 
-from features.kernels.cpu._jit import kernel
+from features.kernels.cpu._jit import helper, kernel
 
 
-@kernel
 def pack_parts(
     cell_labels: np.ndarray, nucleus_labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, starts: np.ndarray,
     n_pixels: int,
@@ -32,17 +31,24 @@ def pack_parts(
         0 outside the cell, 1 in the cytoplasm, 2 in the nucleus.
     """
     parts = np.empty(n_pixels, np.uint8)
-    for i in range(len(field)):
-        top, left, bottom, right = boxes[i]
-        crop = parts[starts[i] : starts[i + 1]].reshape(bottom - top, right - left)
-        for y in range(bottom - top):
-            cell, nucleus = cell_labels[field[i], top + y, left:right], nucleus_labels[field[i], top + y, left:right]
-            for x in range(right - left):
-                crop[y, x] = np.uint8(cell[x] == i + 1) + np.uint8(nucleus[x] == i + 1)
+    _pack_parts(cell_labels, nucleus_labels, field, boxes, starts, parts)
     return parts
 
 
 @kernel
+def _pack_parts(
+    cell_labels: np.ndarray, nucleus_labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, starts: np.ndarray,
+    parts: np.ndarray,
+) -> None:  # fmt: skip
+    for i in range(len(field)):
+        top, left, bottom, right = boxes[i]
+        for y in range(bottom - top):
+            target = parts[starts[i] + y * (right - left) :]
+            cell, nucleus = cell_labels[field[i], top + y, left:right], nucleus_labels[field[i], top + y, left:right]
+            for x in range(right - left):
+                target[x] = np.uint8(cell[x] == i + 1) + np.uint8(nucleus[x] == i + 1)
+
+
 def local_means(
     planes: np.ndarray,
     parts: np.ndarray,
@@ -75,69 +81,65 @@ def local_means(
         0 outside the cell; undefined at scales that are not wanted.
     """
     out = np.empty((planes.shape[1], reach.shape[1], len(parts)), np.float32)
-    brightest = 256 ** float(planes.itemsize)
-    for i in range(len(boxes)):
-        shape = (boxes[i, 2] - boxes[i, 0], boxes[i, 3] - boxes[i, 1])
-        inside = parts[starts[i] : starts[i + 1]].reshape(shape)
-        crop = planes[field[i], :, boxes[i, 0] : boxes[i, 2], boxes[i, 1] : boxes[i, 3]]
-        # no sum is above the brightest value times all weights: 32 bits are twice as fast as 64 where that fits
-        if brightest * (2.0 * reach[field[i]].max() + 1) ** 4 < 2.0**31:
-            _means_of_cell(crop, inside, reach[field[i]], finest, np.empty(shape, np.int32), out, starts[i])
-        else:
-            _means_of_cell(crop, inside, reach[field[i]], finest, np.empty(shape, np.int64), out, starts[i])
+    largest, widest = int(np.diff(starts).max(initial=0)), int((boxes[:, 3] - boxes[:, 1]).max(initial=0))
+    longest = 2 * int(reach.max(initial=0)) + 1
+    # no sum is above the brightest value times all weights: 32 bits are twice as fast as 64 where that fits
+    adder = np.int32 if 256.0**planes.itemsize * float(longest) ** 4 < 2.0**31 else np.int64
+    image, inverse = np.empty(largest, adder), np.empty((reach.shape[1], largest), np.float32)
+    rows = np.zeros((4, widest + 3 * longest), adder)
+    _local_means(planes, parts, starts, field, boxes, reach, finest, image, inverse, rows, out)
     return out
 
 
 @kernel
-def _means_of_cell(
-    planes: np.ndarray,
-    inside: np.ndarray,
-    reach: np.ndarray,
-    finest: np.ndarray,
-    image: np.ndarray,
-    out: np.ndarray,
-    start: int,
+def _local_means(
+    planes: np.ndarray, parts: np.ndarray, starts: np.ndarray, field: np.ndarray, boxes: np.ndarray,
+    reach: np.ndarray, finest: np.ndarray, image: np.ndarray, inverse: np.ndarray, rows: np.ndarray, out: np.ndarray,
+) -> None:  # fmt: skip
+    n_scales = reach.shape[1]
+    for i in range(len(boxes)):
+        top, left, width = boxes[i, 0], boxes[i, 1], boxes[i, 3] - boxes[i, 1]
+        height, start = boxes[i, 2] - top, starts[i]
+        n = height * width
+        inside = parts[start : starts[i + 1]]
+        for x in range(n):
+            image[x] = inside[x] > 0
+        for scale in range(n_scales):
+            weights = inverse[scale]
+            for x in range(n):
+                weights[x] = 1
+            _weighted_tent(image, width, n, 2 * reach[field[i], scale] + 1, weights, rows, weights)
+            for x in range(n):
+                weights[x] = np.float32(inside[x] > 0) / max(weights[x], np.float32(1))
+        for plane in range(planes.shape[1]):
+            for y in range(height):
+                source, part = planes[field[i], plane, top + y, left : left + width], inside[y * width :]
+                target = image[y * width :]
+                for x in range(width):
+                    target[x] = source[x] if part[x] > 0 else 0
+            for scale in range(finest[plane], n_scales):
+                mean = out[plane, scale, start : starts[i + 1]]
+                _weighted_tent(image, width, n, 2 * reach[field[i], scale] + 1, inverse[scale], rows, mean)
+
+
+@helper
+def _weighted_tent(
+    image: np.ndarray, width: int, n: int, size: int, factor: np.ndarray, rows: np.ndarray, out: np.ndarray
 ) -> None:
-    """The means of one cell, into `out` from `start` on; `image` is scratch of the type that the sums fit in."""
-    height, width = inside.shape
-    inverse = np.empty((len(reach), height, width), np.float32)
-    for y in range(height):
-        for x in range(width):
-            image[y, x] = inside[y, x] > 0
-    for scale in range(len(reach)):
-        weights = inverse[scale]
-        weights[:] = 1
-        _weighted_tent(image, 2 * reach[scale] + 1, weights, weights)
-        for y in range(height):
-            for x in range(width):
-                weights[y, x] = np.float32(inside[y, x] > 0) / max(weights[y, x], np.float32(1))
-    for plane in range(len(planes)):
-        for y in range(height):
-            source, part, target = planes[plane, y], inside[y], image[y]
-            for x in range(width):
-                target[x] = source[x] if part[x] > 0 else 0
-        for scale in range(finest[plane], len(reach)):
-            mean = out[plane, scale, start : start + height * width].reshape(height, width)
-            _weighted_tent(image, 2 * reach[scale] + 1, inverse[scale], mean)
-
-
-@kernel
-def _weighted_tent(image: np.ndarray, size: int, factor: np.ndarray, out: np.ndarray) -> None:
     """A factor times the sums of image weighted with a tent of `size` in both directions; outside it is nothing.
 
-    The second difference of these sums is a[x + size] - 2 a[x] + a[x - size], so two running sums give them. Each
-    row of the sums down the columns goes straight into the sums along the row, while it is in the nearest cache.
+    The image, the factor and what comes out are `n` pixels, row by row. The second difference of these sums is
+    a[x + size] - 2 a[x] + a[x - size], so two running sums give them. Each row of the sums down the columns goes
+    straight into the sums along the row, while it is in the nearest cache. Four rows of zeros are scratch, and zeros
+    again afterwards.
     """
-    height, width = image.shape
-    padded = np.zeros(width + 3 * size, image.dtype)
-    slopes, sums = np.zeros(width, image.dtype), np.zeros(width, image.dtype)
+    padded, slopes, sums, nothing = rows[0], rows[1], rows[2], rows[3]
     column = padded[2 * size : 2 * size + width]
     behind, here, ahead = padded[size - 1 :], padded[2 * size - 1 :], padded[3 * size - 1 :]
-    nothing = np.zeros(width, image.dtype)
-    for y in range(-size, height - 1):
-        lower = image[y + size] if y + size < height else nothing
-        middle = image[y] if y >= 0 else nothing
-        upper = image[y - size] if y >= size else nothing
+    for y in range(-size, n // width - 1):
+        lower = image[(y + size) * width :] if (y + size) * width < n else nothing
+        middle = image[y * width :] if y >= 0 else nothing
+        upper = image[(y - size) * width :] if y >= size else nothing
         for x in range(width):
             slopes[x] += lower[x] - 2 * middle[x] + upper[x]
             column[x] += slopes[x]
@@ -151,12 +153,13 @@ def _weighted_tent(image: np.ndarray, size: int, factor: np.ndarray, out: np.nda
             slope += ahead[x] - 2 * here[x] + behind[x]
             total += slope
             sums[x] = total
-        scale, target = factor[y + 1], out[y + 1]
+        scale, target = factor[(y + 1) * width :], out[(y + 1) * width :]
         for x in range(width):
             target[x] = np.float32(sums[x]) * scale[x]
+    for x in range(width):
+        column[x] = slopes[x] = 0
 
 
-@kernel
 def peaks(
     fine: np.ndarray,
     coarse: np.ndarray,
@@ -192,36 +195,56 @@ def peaks(
     noise : ndarray of float64, shape (n, 2)
         Root mean square of the negative values in cytoplasm and nucleus; spots do not add to it. 0 without any.
     """
+    offsets, noise = np.zeros(len(boxes) + 1, np.int64), np.zeros((len(boxes), 2))
     points = np.empty((len(fine), 4), np.int64)
-    found, offsets = 0, np.zeros(len(boxes) + 1, np.int64)
-    noise = np.zeros((len(boxes), 2))
-    for i in range(len(boxes)):
-        height, width = boxes[i, 2] - boxes[i, 0], boxes[i, 3] - boxes[i, 1]
-        part = parts[starts[i] : starts[i + 1]].reshape(height, width)
-        mean = fine[starts[i] : starts[i + 1]].reshape(height, width)
-        band = np.zeros((height + 2, width + 2), np.float32)  # framed, so that no neighbour needs a check
-        _fill_band(mean, coarse[starts[i] : starts[i + 1]].reshape(height, width), part, band, noise[i])
-        highest = np.empty(width, np.bool_)
-        for y in range(height):
-            _mark_maxima(band[y], band[y + 1], band[y + 2], highest)
-            for x in range(width):
-                if highest[x] and _rise(mean, y, x, reach[i]) > prominence * band[y + 1, x + 1]:
-                    points[found, 0], points[found, 1] = i, starts[i] + y * width + x
-                    points[found, 2], points[found, 3] = y, x
-                    found += 1
-        offsets[i + 1] = found
-    return points[:found].copy(), offsets, noise
+    height, width = (boxes[:, 2:] - boxes[:, :2]).max(axis=0, initial=0).tolist()
+    band, highest = np.zeros((height + 2, width + 2), np.float32), np.empty(width, bool)
+    squares, counts = np.empty((2, width)), np.empty((2, width), np.int32)
+    found = (points, offsets, noise)
+    _peaks(fine, coarse, parts, starts, boxes, reach, prominence, band, highest, squares, counts, *found)
+    return points[: offsets[-1]].copy(), offsets, noise
 
 
 @kernel
-def _fill_band(fine: np.ndarray, coarse: np.ndarray, part: np.ndarray, band: np.ndarray, noise: np.ndarray) -> None:
-    """The band of a cell, and its noise. Squares add up by column, which the compiler turns into vectors."""
-    height, width = fine.shape
-    squares, n = np.zeros((2, width)), np.zeros((2, width), np.int32)
-    in_cytoplasm, in_nucleus = squares[0], squares[1]
-    n_cytoplasm, n_nucleus = n[0], n[1]
+def _peaks(
+    fine: np.ndarray, coarse: np.ndarray, parts: np.ndarray, starts: np.ndarray, boxes: np.ndarray, reach: np.ndarray,
+    prominence: float, band: np.ndarray, highest: np.ndarray, squares: np.ndarray, counts: np.ndarray,
+    points: np.ndarray, offsets: np.ndarray, noise: np.ndarray,
+) -> None:  # fmt: skip
+    found = 0
+    for i in range(len(boxes)):
+        height, width, start = boxes[i, 2] - boxes[i, 0], boxes[i, 3] - boxes[i, 1], starts[i]
+        mean = fine[start : starts[i + 1]]
+        _fill_band(mean, coarse[start:], parts[start:], height, width, band, squares, counts, noise[i])
+        marks = highest[:width]
+        for y in range(height):
+            _mark_maxima(band[y], band[y + 1], band[y + 2], marks)
+            for x in range(width):
+                if marks[x] and _rise(mean, height, width, y, x, reach[i]) > prominence * band[y + 1, x + 1]:
+                    points[found, 0], points[found, 1] = i, start + y * width + x
+                    points[found, 2], points[found, 3] = y, x
+                    found += 1
+        offsets[i + 1] = found
+
+
+@helper
+def _fill_band(
+    fine: np.ndarray, coarse: np.ndarray, part: np.ndarray, height: int, width: int, band: np.ndarray,
+    squares: np.ndarray, n: np.ndarray, noise: np.ndarray,
+) -> None:  # fmt: skip
+    """The band of a cell framed with zeros, so that no neighbour needs a check, and its noise.
+
+    Squares add up by column, which the compiler turns into vectors.
+    """
+    in_cytoplasm, in_nucleus, n_cytoplasm, n_nucleus = squares[0], squares[1], n[0], n[1]
+    for x in range(width):
+        in_cytoplasm[x] = in_nucleus[x] = 0
+        n_cytoplasm[x] = n_nucleus[x] = 0
+    for x in range(width + 2):
+        band[0, x] = band[height + 1, x] = 0
     for y in range(height):
-        above, below, which, target = fine[y], coarse[y], part[y], band[y + 1, 1:]
+        above, below, which, target = fine[y * width :], coarse[y * width :], part[y * width :], band[y + 1, 1:]
+        band[y + 1, 0] = band[y + 1, width + 1] = 0
         for x in range(width):
             value = above[x] - below[x]
             target[x] = value
@@ -232,11 +255,15 @@ def _fill_band(fine: np.ndarray, coarse: np.ndarray, part: np.ndarray, band: np.
             n_cytoplasm[x] += np.int32((dip < 0) & (which[x] == 1))
             n_nucleus[x] += np.int32((dip < 0) & (which[x] == 2))
     for k in range(2):
-        if n[k].sum() > 0:
-            noise[k] = np.sqrt(squares[k].sum() / n[k].sum())
+        total, size = 0.0, 0
+        for x in range(width):
+            total += squares[k, x]
+            size += n[k, x]
+        if size > 0:
+            noise[k] = np.sqrt(total / size)
 
 
-@kernel
+@helper
 def _mark_maxima(north: np.ndarray, row: np.ndarray, south: np.ndarray, highest: np.ndarray) -> None:
     """Which pixels of a framed row are above zero and above their neighbours; outside the cell these are 0."""
     north_east, south_east, east = north[2:], south[2:], row[2:]
@@ -247,13 +274,12 @@ def _mark_maxima(north: np.ndarray, row: np.ndarray, south: np.ndarray, highest:
         highest[x] = (here[x] > max(before, np.float32(0))) & (here[x] >= after)
 
 
-@kernel
-def _rise(mean: np.ndarray, y: int, x: int, reach: int) -> float:
+@helper
+def _rise(mean: np.ndarray, height: int, width: int, y: int, x: int, reach: int) -> float:
     """How far a pixel rises above the highest of eight around it; outside the cell these are 0."""
-    height, width = mean.shape
     highest = np.float32(0)
     for v in (y - reach, y, y + reach):
         for u in (x - reach, x, x + reach):
             if 0 <= v < height and 0 <= u < width and (v != y or u != x):
-                highest = max(highest, mean[v, u])
-    return mean[y, x] - highest
+                highest = max(highest, mean[v * width + u])
+    return mean[y * width + x] - highest

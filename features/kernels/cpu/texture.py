@@ -6,12 +6,8 @@ inner loop has no branch, and a pair counts only if both pixels are of the cell.
 
 import numpy as np
 
-from engine.running.compiled import njit
-from features.kernels.cpu._jit import Int, kernel
+from features.kernels.cpu._jit import Int, helper, kernel, sum_helper
 from features.kernels.cpu._logs import log_table
-
-# Logarithms may be summed in any order here (vector lanes).
-_sum_kernel = njit(nogil=True, error_model="numpy", fastmath={"reassoc", "nsz"})
 
 
 def haralick(
@@ -43,34 +39,31 @@ def haralick(
     ndarray of float64, shape (n, n_compartments, len(distances), 4, 13)
         Directions are right, down-right, down, down-left. NaN where no pair exists.
     """
-    sides = boxes[:, 2:] - boxes[:, :2]
+    sides = (boxes[:, 2:] - boxes[:, :2]).astype(np.int64)
+    height, width = sides.max(axis=0, initial=0).tolist()
     # no count or sum of counts in a cell is above twice its pixels: half the width is twice as fast where that fits
-    fits = 2 * sides.prod(axis=1).max(initial=0) <= np.iinfo(np.uint16).max
-    adder = np.empty(0, np.uint16 if fits else np.uint32)
+    narrow = np.uint16 if 2 * sides.prod(axis=1).max(initial=0) <= np.iinfo(np.uint16).max else np.uint32
+    n_levels, n_parts, pad = cuts.shape[1] + 1, min(n_compartments, 2), int(distances.max())
+    size = n_parts * n_levels + 1
+    codes, spans = np.empty((height + pad) * (width + pad), np.uint8), np.empty((height, 2), np.int64)
+    level_of = np.empty(256 if plane.itemsize == 1 else 65536, np.uint8)
+    counts, whole = np.empty((4, size * size), narrow), np.empty(n_levels * n_levels, narrow)
+    scratch = (codes, spans, level_of, counts.ravel(), counts, whole, np.empty(6 * n_levels, narrow))
+    out = np.empty((len(field), n_compartments, len(distances), 4, 13))
     images = (plane, cell_labels, nucleus_labels)
-    return _haralick(*images, field, boxes, cuts, distances, n_compartments, log_table(), adder)
+    _haralick(*images, field, boxes, cuts, distances, n_parts, pad, log_table(), *scratch, out)
+    return out
 
 
 @kernel
 def _haralick(
     plane: np.ndarray, cell_labels: np.ndarray, nucleus_labels: np.ndarray, field: np.ndarray, boxes: np.ndarray,
-    cuts: np.ndarray, distances: np.ndarray, n_compartments: int, logs: np.ndarray, adder: np.ndarray,
-) -> np.ndarray:  # fmt: skip
-    """What `haralick` gives, with counts of the type of `adder`."""
+    cuts: np.ndarray, distances: np.ndarray, n_parts: int, pad: int, logs: np.ndarray, codes: np.ndarray,
+    spans: np.ndarray, level_of: np.ndarray, flat: np.ndarray, counts: np.ndarray, whole: np.ndarray, sums: np.ndarray,
+    out: np.ndarray,
+) -> None:  # fmt: skip
     n_levels = cuts.shape[1] + 1
-    n_parts = 1 if n_compartments == 1 else 2
     size = n_parts * n_levels + 1
-    pad = distances.max()
-    height, width = 0, 0
-    for i in range(len(field)):
-        height = max(height, boxes[i, 2] - boxes[i, 0])
-        width = max(width, boxes[i, 3] - boxes[i, 1])
-    codes = np.empty((height + pad) * (width + pad), np.uint8)
-    spans = np.empty((height, 2), np.int64)
-    level_of = np.empty(256 if plane.itemsize == 1 else 65536, np.uint8)
-    counts = np.empty((4, size, size), adder.dtype)
-    scratch = np.empty(n_levels * (n_levels + 6), adder.dtype)
-    out = np.empty((len(field), n_compartments, len(distances), 4, 13))
     for i in range(len(field)):
         f = field[i]
         _tabulate(cuts[i], level_of)
@@ -79,13 +72,12 @@ def _haralick(
         )
         rows = spans[: boxes[i, 2] - boxes[i, 0]]
         for k in range(len(distances)):
-            _count_pairs(codes, stride, rows, distances[k], counts)
+            _count_pairs(codes, stride, rows, distances[k], size, flat)
             for direction in range(4):
-                _describe_compartments(counts[direction], logs, scratch, out[i, :, k, direction])
-    return out
+                _describe_compartments(counts[direction], size, n_levels, logs, whole, sums, out[i, :, k, direction])
 
 
-@kernel
+@helper
 def _tabulate(cuts: np.ndarray, level_of: np.ndarray) -> None:
     """The level (from 0) of every grey value."""
     value = 0
@@ -94,10 +86,11 @@ def _tabulate(cuts: np.ndarray, level_of: np.ndarray) -> None:
         while value < end:
             level_of[value] = level
             value += 1
-    level_of[value:] = len(cuts)
+    for darker in range(value, len(level_of)):
+        level_of[darker] = len(cuts)
 
 
-@kernel
+@helper
 def _encode(
     plane: np.ndarray,
     cells: np.ndarray,
@@ -118,8 +111,9 @@ def _encode(
     """
     top, left, bottom, right = box
     stride = right - left + pad
-    outside = n_parts * n_levels
-    codes[: (bottom - top + pad) * stride] = outside
+    outside = np.uint8(n_parts * n_levels)
+    for k in range((bottom - top + pad) * stride):
+        codes[k] = outside
     for y in range(bottom - top):
         start, end = right - left, 0
         for x in range(right - left):
@@ -133,8 +127,10 @@ def _encode(
     return stride
 
 
-@kernel
-def _count_pairs(codes: np.ndarray, stride: int, spans: np.ndarray, distance: int, counts: np.ndarray) -> None:
+@helper
+def _count_pairs(
+    codes: np.ndarray, stride: int, spans: np.ndarray, distance: int, n_codes: int, flat: np.ndarray
+) -> None:
     """Count pairs of codes in four directions, at [code of a pixel, code of the pixel so far right, down-right ...].
 
     Parameters
@@ -145,15 +141,15 @@ def _count_pairs(codes: np.ndarray, stride: int, spans: np.ndarray, distance: in
         Codes from one row to the next.
     spans : ndarray of int64, shape (n_rows, 2)
         First column of the cell in each row, and one past the last.
-    distance : int
-    counts : ndarray of uint16 or uint32, shape (4, size, size)
-        Overwritten. Its last row and column hold the pairs with the outside.
+    distance, n_codes : int
+    flat : ndarray of uint16 or uint32, shape (4 * n_codes * n_codes,)
+        Overwritten with four tables. Their last rows and columns hold the pairs with the outside.
     """
-    counts[:] = 0
-    size = np.uint64(counts.shape[1])
-    flat = counts.reshape(counts.size)
+    size = np.uint64(n_codes)
+    for k in range(flat.size):
+        flat[k] = 0
     second, third, fourth = size * size, np.uint64(2) * size * size, np.uint64(3) * size * size
-    across, down, one = np.uint64(distance), np.uint64(distance * stride), counts.dtype.type(1)
+    across, down, one = np.uint64(distance), np.uint64(distance * stride), flat.dtype.type(1)
     for y in range(len(spans)):
         here = np.uint64(y * stride + spans[y, 0])
         end = np.uint64(y * stride + max(spans[y, 0], spans[y, 1]))
@@ -166,38 +162,40 @@ def _count_pairs(codes: np.ndarray, stride: int, spans: np.ndarray, distance: in
             here += np.uint64(1)
 
 
-@kernel
-def _describe_compartments(counts: np.ndarray, logs: np.ndarray, scratch: np.ndarray, out: np.ndarray) -> None:
+@helper
+def _describe_compartments(
+    counts: np.ndarray, size: int, n: int, logs: np.ndarray, whole: np.ndarray, sums: np.ndarray, out: np.ndarray
+) -> None:
     """Features of the whole cell and, where `out` has rows for them, of nucleus and cytoplasm."""
-    n = (len(counts) - 1) // max(len(out) - 1, 1)
+    first = np.int64(0)
     if len(out) == 1:
-        _describe(counts, 0, n, logs, scratch, out[0])
+        _describe(counts, size, first, n, logs, sums, out[0])
         return
-    whole = scratch[: n * n].reshape(n, n)
     for i in range(n):
-        nuclear, other, total = counts[n + i], counts[i], whole[i]
+        nuclear, other, total = counts[(n + i) * size :], counts[i * size :], whole[i * n :]
         for j in range(n):
             total[j] = nuclear[j] + nuclear[n + j] + other[j] + other[n + j]
-    _describe(whole, 0, n, logs, scratch[n * n :], out[0])
-    _describe(counts, n, n, logs, scratch, out[1])
-    _describe(counts, 0, n, logs, scratch, out[2])
+    _describe(whole, n, first, n, logs, sums, out[0])
+    _describe(counts, size, n, n, logs, sums, out[1])
+    _describe(counts, size, first, n, logs, sums, out[2])
 
 
-@kernel
+@helper
 def _describe(
-    counts: np.ndarray, start: int, n: int, logs: np.ndarray, scratch: np.ndarray, out: np.ndarray
+    counts: np.ndarray, size: int, start: Int, n: int, logs: np.ndarray, sums: np.ndarray, out: np.ndarray
 ) -> None:  # fmt: skip
     """Haralick's f1 to f13 of one table of counts.
 
     Parameters
     ----------
-    counts : ndarray of uint16 or uint32, shape (size, size)
+    counts : ndarray of uint16 or uint32, shape (size * size,)
         Pairs in one direction; the co-occurrence matrix is counts + counts.T, both restricted to n codes.
-    start, n : int
-        The first code, and the number of codes.
+    size, start, n : int
+        Codes in a row of the table; the first code, and the number of codes.
     logs : ndarray of float64
         c log2 c.
-    scratch : ndarray like `counts`, shape (6 n,) or more
+    sums : ndarray like `counts`, shape (6 n,)
+        Overwritten.
     out : ndarray of float64, shape (13,)
 
     Notes
@@ -206,11 +204,11 @@ def _describe(
     of levels), base 2 logarithms, and f3 = 1, f12 = 0 for one level, as in mahotas. All sums but those of c log c are
     integers, so a variance that is 0 is exactly 0.
     """
-    sums = scratch[: 6 * n]
-    sums[:] = 0
+    for k in range(sums.size):
+        sums[k] = 0
     margin, minus, plus, apart = sums[:n], sums[n : 2 * n], sums[2 * n : 4 * n], sums[4 * n :]
     for i in range(n):
-        row, here, there = counts[start + i, start : start + n], plus[i:], apart[n - i :]
+        row, here, there = counts[(start + i) * size + start :], plus[i:], apart[n - i :]
         total = 0
         for j in range(n):
             count = row[j]
@@ -226,15 +224,20 @@ def _describe(
         plus[k] += plus[k]
     for k in range(n):
         minus[k] += minus[k]
-    if margin.sum() < len(logs):
-        squares, joint = _joint_sums(counts, start, margin, logs)
+    n_pairs = 0
+    for k in range(n):
+        n_pairs += np.int64(margin[k])
+    if n_pairs < len(logs):
+        squares, joint = _joint_sums(counts, size, start, margin, logs)
     else:
-        squares, joint = _large_joint_sums(counts, start, n, logs)
-    _formulas(margin, plus, minus, squares, joint, logs, out)
+        squares, joint = _large_joint_sums(counts, size, start, n, logs)
+    _formulas(margin, plus, minus, n_pairs, squares, joint, logs, out)
 
 
-@kernel
-def _joint_sums(counts: np.ndarray, start: int, margin: np.ndarray, logs: np.ndarray) -> tuple[Int, float]:
+@helper
+def _joint_sums(
+    flat: np.ndarray, n_codes: int, start: Int, margin: np.ndarray, logs: np.ndarray
+) -> tuple[Int, float]:  # fmt: skip
     """The sums of c^2 and of c log2 c over the symmetric matrix, where all of c log2 c is in the table.
 
     Levels that do not occur are left out; they would add 0.
@@ -242,11 +245,11 @@ def _joint_sums(counts: np.ndarray, start: int, margin: np.ndarray, logs: np.nda
     squares, joint, n = np.int64(0), 0.0, len(margin)
     while n > 0 and margin[n - 1] == 0:
         n -= 1
-    flat, size, one, two = counts.reshape(counts.size), np.uint64(counts.shape[1]), np.uint64(1), np.uint64(2)
+    size, one, two = np.uint64(n_codes), np.uint64(1), np.uint64(2)
     for i in range(n):
         if margin[i] == 0:
             continue
-        row, column = np.uint64((start + i) * size + start), np.uint64(start * size + start + i)
+        row, column = np.uint64((start + i) * n_codes + start), np.uint64(start * n_codes + start + i)
         twice = 2 * np.int64(flat[row + np.uint64(i)])
         row_squares, even, odd = np.int64(0), 0.0, 0.0
         j, end = np.uint64(i + 1), np.uint64(n)
@@ -266,32 +269,35 @@ def _joint_sums(counts: np.ndarray, start: int, margin: np.ndarray, logs: np.nda
     return squares, joint
 
 
-@kernel
-def _large_joint_sums(counts: np.ndarray, start: int, n: int, logs: np.ndarray) -> tuple[Int, float]:
+@helper
+def _large_joint_sums(
+    counts: np.ndarray, size: int, start: Int, n: int, logs: np.ndarray
+) -> tuple[Int, float]:  # fmt: skip
     """The same for counts beyond the table."""
     squares, joint = np.int64(0), 0.0
     for i in range(start, start + n):
         for j in range(start, start + n):
-            count = np.int64(counts[i, j]) + np.int64(counts[j, i])
+            count = np.int64(counts[i * size + j]) + np.int64(counts[j * size + i])
             squares += count * count
             joint += _c_log_c(count, logs)
     return squares, joint
 
 
-@kernel
+@helper
 def _formulas(
     margin: np.ndarray,
     plus: np.ndarray,
     minus: np.ndarray,
+    total: Int,
     squares: Int,
     joint: float,
     logs: np.ndarray,
     out: np.ndarray,
 ) -> None:
     """f1 to f13 from the counts of x, of x + y and of |x - y|, and the sums of c^2 and of c log2 c over the matrix."""
-    total = np.int64(margin.sum())
     if total == 0:
-        out[:] = np.nan
+        for k in range(out.size):
+            out[k] = np.nan
         return
     sum_first, sum_second = _power_sums(plus)
     difference_first, difference_second = _power_sums(minus)
@@ -318,7 +324,7 @@ def _formulas(
     out[12] = np.sqrt(max(0.0, 1 - np.exp(-2 * (2 * marginal - entropy))))
 
 
-@kernel
+@helper
 def _power_sums(counts: np.ndarray) -> tuple[Int, Int]:
     """Sum of k counts[k] and of k^2 counts[k]."""
     first = second = np.int64(0)
@@ -328,18 +334,18 @@ def _power_sums(counts: np.ndarray) -> tuple[Int, Int]:
     return first, second
 
 
-@kernel
-def _entropy(counts: np.ndarray, total: int, logs: np.ndarray) -> float:
+@helper
+def _entropy(counts: np.ndarray, total: Int, logs: np.ndarray) -> float:
     """Shannon entropy in bits; exactly 0 if one bin holds all."""
     if total < len(logs):
         return (logs[total] - _sum_of_logs(counts, logs)) / total
     weighted = 0.0
-    for count in counts:
-        weighted += _c_log_c(count, logs)
+    for k in range(len(counts)):
+        weighted += _c_log_c(np.int64(counts[k]), logs)
     return (_c_log_c(total, logs) - weighted) / total
 
 
-@_sum_kernel
+@sum_helper
 def _sum_of_logs(counts: np.ndarray, logs: np.ndarray) -> float:
     weighted = 0.0
     for k in range(len(counts)):
@@ -347,6 +353,6 @@ def _sum_of_logs(counts: np.ndarray, logs: np.ndarray) -> float:
     return weighted
 
 
-@kernel
+@helper
 def _c_log_c(count: Int, logs: np.ndarray) -> float:
     return logs[np.uint64(count)] if count < len(logs) else count * np.log2(count)

@@ -6,7 +6,7 @@ counts all of them at once (at most 9 a byte: no carry).
 
 import numpy as np
 
-from features.kernels.cpu._jit import Int, kernel
+from features.kernels.cpu._jit import Int, helper, kernel
 
 N_BANDS = 6
 N_SHARES = 9
@@ -19,19 +19,22 @@ _FIVE_BITS = np.uint64(31)
 _PAIRS = 576  # a pair of codes 0..17, five bits each
 
 
-@kernel
-def _otsu(values: np.ndarray) -> Int:
+@helper
+def _otsu(values: np.ndarray, histogram: np.ndarray) -> Int:
     """Otsu's threshold (a pixel above it is bright); the level itself if all values are equal.
 
     Exact up to a range of 256 levels; a wider range is split into 129 to 256 bins of equal width, a power of two.
     """
-    low, high = np.int64(values.min()), np.int64(values.max())
+    low, high = 65535, 0
+    for j in range(values.size):
+        low, high = min(low, np.int64(values[j])), max(high, np.int64(values[j]))
     shift = 0
     while (high - low) >> shift >= _MAX_BINS:
         shift += 1
-    histogram = np.zeros(_MAX_BINS, np.int64)
-    for value in values:
-        histogram[(np.int64(value) - low) >> shift] += 1
+    for k in range(_MAX_BINS):
+        histogram[k] = 0
+    for j in range(values.size):
+        histogram[(np.int64(values[j]) - low) >> shift] += 1
     n, total = values.size, 0
     for k in range(_MAX_BINS):
         total += k * histogram[k]
@@ -48,12 +51,13 @@ def _otsu(values: np.ndarray) -> Int:
     return low + ((best_k + 1) << shift) - 1
 
 
-@kernel
+@helper
 def _mean_and_sd(values: np.ndarray, above: Int) -> tuple[float, float]:
     """Mean and standard deviation of the values over a threshold; NaN if there are none."""
     n, total, squares = 0, 0, 0
-    for value in values:
-        bright = np.int64(value) * np.int64(value > above)
+    for j in range(values.size):
+        value = np.int64(values[j])
+        bright = value * np.int64(value > above)
         n += np.int64(value > above)
         total += bright
         squares += bright * bright
@@ -63,7 +67,6 @@ def _mean_and_sd(values: np.ndarray, above: Int) -> tuple[float, float]:
     return mean, np.sqrt(max(0.0, squares / n - mean * mean))
 
 
-@kernel
 def bands(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Grey-level bands of each region, as closed ranges of levels.
 
@@ -81,14 +84,20 @@ def bands(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
         region's Otsu threshold, then of all its pixels. First > last where a band is empty; 0 and -1 in the first
         three where all values are equal.
     """
-    n = len(offsets) - 1
-    out = np.zeros((n, N_BANDS, 2), np.int32)
+    out = np.zeros((len(offsets) - 1, N_BANDS, 2), np.int32)
     out[:, :, 1] = -1
-    for i in range(n):
+    _bands(values, offsets, np.empty(_MAX_BINS, np.int64), out)
+    return out
+
+
+@kernel
+def _bands(values: np.ndarray, offsets: np.ndarray, histogram: np.ndarray, out: np.ndarray) -> None:
+    for i in range(len(out)):
         mine = values[offsets[i] : offsets[i + 1]]
         if mine.size == 0:
             continue
-        for k, above in enumerate((_otsu(mine), -1)):
+        for k in range(2):
+            above = _otsu(mine, histogram) if k == 0 else -1
             mean, sd = _mean_and_sd(mine, above)
             if np.isnan(mean):
                 continue
@@ -99,10 +108,9 @@ def bands(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
             out[i, 3 * k + 1, 1] = 65535
             out[i, 3 * k + 2, 0] = np.floor(mean) + 1
             out[i, 3 * k + 2, 1] = 65535
-    return out
 
 
-@kernel
+@helper
 def _fill_words(words: np.ndarray, row: np.ndarray, labels: np.ndarray, label: int, band: np.ndarray) -> None:
     """One row of words: bit 0 of byte t is "in band t", of byte 6 "in the region"; 0 outside the region."""
     low0, low1, low2, low3, low4, low5 = band[0, 0], band[1, 0], band[2, 0], band[3, 0], band[4, 0], band[5, 0]
@@ -118,26 +126,30 @@ def _fill_words(words: np.ndarray, row: np.ndarray, labels: np.ndarray, label: i
         words[x] = (word | _MASK) * np.uint64(labels[x] == label)
 
 
-@kernel
-def _clear_border(crop: np.ndarray) -> None:
+@helper
+def _clear_border(crop: np.ndarray, height: int, width: int) -> None:
     """Set the outermost pixels of a crop to 0: what a former cell left there."""
-    crop[0] = crop[-1] = 0
-    crop[:, 0] = crop[:, -1] = 0
+    for x in range(width):
+        crop[0, x] = crop[height - 1, x] = 0
+    for y in range(height):
+        crop[y, 0] = crop[y, width - 1] = 0
 
 
-@kernel
-def _sum_rows(words: np.ndarray, sums: np.ndarray) -> None:
+@helper
+def _sum_rows(words: np.ndarray, height: int, width: int, sums: np.ndarray) -> None:
     """Sum each word with its left and right neighbour; the border of the crop stays 0."""
-    for y in range(1, words.shape[0] - 1):
-        before, here, after, out = words[y, :-2], words[y, 1:-1], words[y, 2:], sums[y, 1:-1]
+    for y in range(1, height - 1):
+        before, here, after, out = words[y], words[y, 1:], words[y, 2:], sums[y, 1 : width - 1]
         for x in range(out.size):
             out[x] = before[x] + here[x] + after[x]
 
 
-@kernel
-def _count_pairs(words: np.ndarray, sums: np.ndarray, pairs: np.ndarray) -> None:
-    """Add the codes of a crop to `pairs`: 0..8 neighbours in the band for a pixel in it, 9 + 0..8 out for one out."""
-    height, width = words.shape
+@helper
+def _count_pairs(words: np.ndarray, sums: np.ndarray, height: int, width: int, pairs: np.ndarray) -> None:
+    """Count the codes of a crop in `pairs`: 0..8 neighbours in the band for a pixel in it, 9 + 0..8 out for one out."""
+    for p in range(N_BANDS // 2):
+        for index in range(_PAIRS):
+            pairs[p, index] = 0
     for y in range(1, height - 1):
         for x in range(1, width - 1):
             word = words[y, x]
@@ -153,7 +165,7 @@ def _count_pairs(words: np.ndarray, sums: np.ndarray, pairs: np.ndarray) -> None
                 pairs[p, index] += np.int32(1)
 
 
-@kernel
+@helper
 def _unpack(pairs: np.ndarray, out: np.ndarray) -> None:
     """Turn counts of code pairs to counts a band: out[t] for pixels in band t, out[6 + t] for those out of it."""
     for p in range(N_BANDS // 2):
@@ -164,7 +176,6 @@ def _unpack(pairs: np.ndarray, out: np.ndarray) -> None:
                 out[2 * p + 1 + N_BANDS * (second // N_SHARES), second % N_SHARES] += count
 
 
-@kernel
 def adjacency(
     pixels: np.ndarray, channel: int, labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, band: np.ndarray
 ) -> np.ndarray:
@@ -191,25 +202,29 @@ def adjacency(
     ndarray of int64, shape (n, 12, 9)
         [i, t, k]: pixels in band t with k neighbours in it; [i, 6 + t, k]: pixels out of it with k neighbours out.
     """
-    n = len(field)
-    out = np.zeros((n, 2 * N_BANDS, N_SHARES), np.int64)
+    out = np.zeros((len(field), 2 * N_BANDS, N_SHARES), np.int64)
+    sides = (boxes[:, 2:] - boxes[:, :2]).max(axis=0, initial=0)
+    words, sums = np.zeros((2, *(sides + 2)), np.uint64)
     pairs = np.zeros((N_BANDS // 2, _PAIRS), np.int32)
-    largest = ((boxes[:, 2] - boxes[:, 0] + 2) * (boxes[:, 3] - boxes[:, 1] + 2)).max() if n else 0
-    scratch = np.zeros((2, largest), np.uint64)
-    for i in range(n):
+    _adjacency(pixels, channel, labels, field, boxes, band, pairs, words, sums, out)
+    return out
+
+
+@kernel
+def _adjacency(
+    pixels: np.ndarray, channel: int, labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, band: np.ndarray,
+    pairs: np.ndarray, words: np.ndarray, sums: np.ndarray, out: np.ndarray,
+) -> None:  # fmt: skip
+    for i in range(len(field)):
         if field[i] < 0:
             continue
         top, left, bottom, right = boxes[i]
-        shape = (bottom - top + 2, right - left + 2)
-        words = scratch[0, : shape[0] * shape[1]].reshape(shape)
-        sums = scratch[1, : shape[0] * shape[1]].reshape(shape)
-        _clear_border(words)
-        _clear_border(sums)
+        height, width = bottom - top + 2, right - left + 2
+        _clear_border(words, height, width)
+        _clear_border(sums, height, width)
         for y in range(bottom - top):
             row = pixels[field[i], channel, top + y, left:right]
-            _fill_words(words[y + 1, 1:-1], row, labels[field[i], top + y, left:right], i + 1, band[i])
-        _sum_rows(words, sums)
-        pairs[:] = 0
-        _count_pairs(words, sums, pairs)
+            _fill_words(words[y + 1, 1:], row, labels[field[i], top + y, left:right], i + 1, band[i])
+        _sum_rows(words, height, width, sums)
+        _count_pairs(words, sums, height, width, pairs)
         _unpack(pairs, out[i])
-    return out

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from features.kernels.cpu._jit import kernel
+from features.kernels.cpu._jit import helper, kernel
 
 
-@kernel
 def disc_moments(
     planes: np.ndarray, labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, degree: int
 ) -> np.ndarray:
@@ -30,8 +29,16 @@ def disc_moments(
     ndarray of float64, shape (n, n_planes + 1, (degree + 1) * (degree + 2) // 2)
         Sums of value * y**k * x**l, k = 0..degree, l = 0..degree - k; the last plane is the mask itself.
     """
+    out = np.zeros((len(field), planes.shape[1] + 1, (degree + 1) * (degree + 2) // 2))
+    _disc_moments(planes, labels, field, boxes, degree, out)
+    return out
+
+
+@kernel
+def _disc_moments(
+    planes: np.ndarray, labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, degree: int, out: np.ndarray
+) -> None:
     n_planes = planes.shape[1]
-    out = np.zeros((len(field), n_planes + 1, (degree + 1) * (degree + 2) // 2))
     for i in range(len(field)):
         if field[i] < 0:
             continue
@@ -48,10 +55,9 @@ def disc_moments(
                 for power in range(degree + 1 - k):
                     out[i, plane, at] = moments[k, power]
                     at += 1
-    return out
 
 
-@kernel
+@helper
 def _disc(window: np.ndarray, label: int) -> tuple[float, float, float]:
     """Centroid and radius of a region, in pixels from the corner of its window."""
     height, width = window.shape
@@ -67,21 +73,23 @@ def _disc(window: np.ndarray, label: int) -> tuple[float, float, float]:
     for y in range(height):
         for x in range(width):
             if window[y, x] == label:
-                furthest = max(furthest, (y - cy) ** 2 + (x - cx) ** 2)
+                dy, dx = y - cy, x - cx
+                furthest = max(furthest, dy * dy + dx * dx)
     return cy, cx, np.sqrt(furthest) + 0.5
 
 
-@kernel
+@helper
 def _powers(n: int, centre: float, radius: float, degree: int) -> np.ndarray:
     """Powers 0..degree of the disc coordinates of n pixels in line, shape (n, degree + 1)."""
-    powers = np.ones((n, degree + 1))
+    powers = np.empty((n, degree + 1))
     for x in range(n):
+        powers[x, 0] = 1
         for power in range(1, degree + 1):
             powers[x, power] = powers[x, power - 1] * ((x - centre) / radius)
     return powers
 
 
-@kernel
+@helper
 def _masked(planes: np.ndarray, window: np.ndarray, label: int) -> np.ndarray:
     """The planes, 0 outside the region, and the mask as the last; float64, shape (n_planes + 1, h, w)."""
     n_planes, height, width = planes.shape
