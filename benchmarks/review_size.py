@@ -38,18 +38,22 @@ from store.schema import FIELDS as FIELDS_TABLE
 from store.shards import Shard, cut_ids, write_shard_table
 
 FIELDS, CELLS_A_FIELD, PAGE = 31_072, 800_000 / 31_072, 60
-IDS = tuple(f"{k:08x}-bba0-11e8-b2b9-ac1f6b6435d0" for k in range(FIELDS))
 
 
-def write_run(root: Path) -> None:
+def make_ids(n: int) -> tuple[str, ...]:
+    """Ids in the form of Kaggle's."""
+    return tuple(f"{k:08x}-bba0-11e8-b2b9-ac1f6b6435d0" for k in range(n))
+
+
+def write_run(root: Path, ids: tuple[str, ...]) -> None:
     """Tables of cells, fields and the matrix, and train.csv."""
     rng = np.random.default_rng(0)
     folder, of_field = RunFolder(root / "run"), field_columns()
     of_cell = cell_columns(ExtractSettings(masks=None, device="cpu", network=choose_network()))
-    pool = rng.standard_normal((len(of_cell), 2**13), np.float32)  # parts of it are the values of a shard
+    pool = np.abs(rng.standard_normal((len(of_cell), 2**13), np.float32))  # parts of it are the values of a shard
     frame = columns_frame((*of_cell, *of_field))
     write_column_table(folder.columns, frame)
-    for number, piece in enumerate(cut_ids(IDS)):
+    for number, piece in enumerate(cut_ids(ids)):
         shard = Shard("train", number, piece, f"generated {number}", folder.features)
         counts = rng.poisson(CELLS_A_FIELD, len(piece)).clip(1)
         n = int(counts.sum())
@@ -70,23 +74,23 @@ def write_run(root: Path) -> None:
         empty = dict.fromkeys(FIELDS_TABLE, pa.nulls(len(piece), pa.string()))
         fields = pa.table(empty | {METADATA_ID: list(piece)})
         write_shard_table(shard.fields_path, fields, shard.stamp)
-    hashes = {f"{METADATA_HASH}{channel.name}": rng.integers(2**62, size=FIELDS) for channel in CHANNELS}
-    matrix = rng.standard_normal((FIELDS, len(matrix_columns(frame))), np.float32)
-    write_matrix(folder.matrix("train"), [(pd.DataFrame({METADATA_ID: IDS} | hashes), matrix)], frame, "generated")
+    hashes = {f"{METADATA_HASH}{channel.name}": rng.integers(2**62, size=len(ids)) for channel in CHANNELS}
+    matrix = rng.standard_normal((len(ids), len(matrix_columns(frame))), np.float32)
+    write_matrix(folder.matrix("train"), [(pd.DataFrame({METADATA_ID: ids} | hashes), matrix)], frame, "generated")
     shares = np.geomspace(0.4, 0.002, 28)
     limits = np.quantile(1.8 * rng.normal(size=10**5), 1 - shares)
-    labels = matrix[:, :28] + 1.5 * rng.normal(size=(FIELDS, 28)) > limits
+    labels = matrix[:, :28] + 1.5 * rng.normal(size=(len(ids), 28)) > limits
     labels[~labels.any(1), 0] = True
-    rows = (f"{field},{' '.join(map(str, np.flatnonzero(row)))}" for field, row in zip(IDS, labels, strict=True))
+    rows = (f"{field},{' '.join(map(str, np.flatnonzero(row)))}" for field, row in zip(ids, labels, strict=True))
     (root / "data").mkdir(exist_ok=True)
     (root / "data/train.csv").write_text("\n".join(["Id,Target", *rows]) + "\n")
 
 
-def give_images(images: Path, data: Path) -> None:
+def give_images(images: Path, data: Path, ids: tuple[str, ...]) -> None:
     """Copy the images of a folder under the ids of the first page of fields."""
     (data / "train").mkdir(exist_ok=True)
     given = sorted(path.name.removesuffix("_green.png") for path in images.glob("*_green.png"))
-    for field, own in zip(IDS[:PAGE], cycle(given), strict=False):
+    for field, own in zip(ids[:PAGE], cycle(given), strict=False):
         for colour in ("red", "green", "blue", "yellow"):
             shutil.copy(images / f"{own}_{colour}.png", data / "train" / f"{field}_{colour}.png")
 
@@ -122,7 +126,7 @@ def wait_for(address: str, path: str, content: dict | None = None) -> float:
     return time.monotonic() - begun
 
 
-def measure(address: str, pictures: bool) -> None:
+def measure(address: str, ids: tuple[str, ...], pictures: bool) -> None:
     """Print how long each request takes."""
     page = {"size": PAGE}
     first = sum(ask(address, path, content)[0] for path, content in (("run", None), ("fields", page)))
@@ -130,18 +134,19 @@ def measure(address: str, pictures: bool) -> None:
     print(f"places of all fields ready after {wait_for(address, 'map?level=fields&colour=label&name='):.1f} s")
     print(f"cells ready after {wait_for(address, 'cells', page):.1f} s more")
     print(f"map of cells prepared in {wait_for(address, 'map?level=cells&colour=label&name='):.1f} s, once")
+    by_feature = page | {"sort": "feature", "feature": ask(address, "features")[1]["cells"][0][0]}
+    print(f"cells sorted by a feature after {wait_for(address, 'cells', by_feature):.1f} s, once for each feature")
     by_score = page | {"sort": "score", "score": "Cytosol"}
     print(f"cells of 100 fields scored in {wait_for(address, 'cells', by_score):.1f} s, once")
-    note = {"entry": str(time.time_ns()), "id": IDS[0], "action": "note", "value": "x"}
-    feature = ask(address, "features")[1]["cells"][0][0]
+    note = {"entry": str(time.time_ns()), "id": ids[0], "action": "note", "value": "x"}
     questions = {
-        "gallery page": ("fields", page | {"start": 15_000}),
+        "gallery page": ("fields", page | {"start": len(ids) // 2}),
         "gallery page, most uncertain first": ("fields", page | {"sort": "uncertainty"}),
         "gallery page, a class and a text": ("fields", page | {"label": "Cytosol", "text": "0a"}),
-        "page of cells": ("cells", page | {"start": 500_000}),
+        "page of cells": ("cells", page | {"start": 16 * len(ids)}),
         "page of cells of one class": ("cells", page | {"label": "Cytosol"}),
         "page of cells by their score for a class": ("cells", by_score),
-        "page of cells by a feature": ("cells", page | {"sort": "feature", "feature": feature}),
+        "page of cells by a feature": ("cells", by_feature),
         "map of fields": ("map?level=fields&colour=label&name=", None),
         "map of cells": ("map?level=cells&colour=label&name=", None),
         "what to label next": ("fields", page | {"sort": "most useful"}),
@@ -153,8 +158,8 @@ def measure(address: str, pictures: bool) -> None:
         print(f"{name}: {times[0]:.2f} s, again {min(times):.2f} s")
     if pictures:
         shown = {
-            "fields": [f"field?{urlencode({'id': field})}" for field in IDS[:PAGE]],
-            "fields with outlines": [f"field?{urlencode({'id': field, 'outlines': 1})}" for field in IDS[:PAGE]],
+            "fields": [f"field?{urlencode({'id': field})}" for field in ids[:PAGE]],
+            "fields with outlines": [f"field?{urlencode({'id': field, 'outlines': 1})}" for field in ids[:PAGE]],
             "cells": [f"cell?index={k}" for k in range(PAGE)],
         }
         for name, paths in shown.items():
@@ -166,12 +171,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("root", type=Path)
     parser.add_argument("--images", type=Path, help="folder with <Id>_green.png and the other colours")
+    parser.add_argument("--fields", type=int, default=FIELDS)
     given = parser.parse_args()
+    ids = make_ids(given.fields)
     job = pipeline.Job(given.root / "run", given.root / "data", workers=1)
     if not job.folder.matrix("train").is_file():
-        write_run(given.root)
+        write_run(given.root, ids)
     if given.images:
-        give_images(given.images, job.data)
+        give_images(given.images, job.data, ids)
     if not job.folder.fit.fit_file.is_file():
         (given.root / "fit.toml").write_text("resamples = 2\nrandom_folds = 0\n")
         pipeline.fit(job, n_folds=3, members=("linear",), settings_file=given.root / "fit.toml")
@@ -181,7 +188,7 @@ def main() -> None:
         try:
             address = cast("IO[str]", server.stdout).readline().split()[-1]
             print(f"command to address: {time.monotonic() - begun:.2f} s")
-            measure(address, bool(given.images))
+            measure(address, ids, bool(given.images))
             status = Path(f"/proc/{server.pid}/status").read_text()
             print(next(line for line in status.splitlines() if line.startswith("VmHWM")))
             cpu = sum(map(int, Path(f"/proc/{server.pid}/stat").read_text().split()[13:15])) / 100

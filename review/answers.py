@@ -187,7 +187,10 @@ def points(review: Review, level: str, colour: str, name: str) -> dict[str, Any]
             return {"waiting": state.stage != "failed", "error": state.error}
         rows, keys = index.field[found.cells], found.cells
         xy, n_all = found.points, found.n_all
-        own = index.feature(name, review.catalogue.columns)[found.cells] if colour == "feature" else None
+        of_all = review.cell_feature(name) if colour == "feature" else None
+        if of_all is None and colour == "feature":
+            return {"waiting": True}
+        own = None if of_all is None else of_all[found.cells]
     else:
         space = review.space()
         if space is None:

@@ -22,7 +22,10 @@ def cells_page(review: Review, query: Mapping[str, Any]) -> dict[str, Any]:
         return _scored_page(review, index, query)
     chosen = _selected_cells(review, index, query)
     if name := query.get("feature") if query.get("sort") == "feature" else None:
-        values = index.feature(str(name), review.catalogue.columns)[chosen].astype(np.float64)
+        of_all = review.cell_feature(str(name))
+        if of_all is None:
+            return {"total": 0, "rows": [], "waiting": True}
+        values = of_all[chosen].astype(np.float64)
         keys = np.where(np.isnan(values), np.inf, -values if query.get("descending", True) else values)
         chosen = chosen[np.argsort(keys, kind="stable")]
     rows = [_cell_facts(review, index, int(k)) for k in page_of(chosen, query)]

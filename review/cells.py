@@ -1,9 +1,7 @@
-"""All cells of a run: where each lies, and single features of them, read from the shards when they are asked for."""
+"""All cells of a run: where each lies, and features of some of them, read from the shards when they are asked for."""
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from dataclasses import field as field_of
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from engine.errors import InputError, UsageError
+from engine.errors import InputError
 from engine.ids import shown
 from engine.running.progress import Progress
 from store.channels import IMAGE
@@ -19,10 +17,9 @@ from store.matrix import FieldMatrix, matrix_columns
 from store.run_folder import SPLITS, RunFolder
 from store.schema import METADATA_AT_BORDER, METADATA_CELL, METADATA_ID, METADATA_X, METADATA_Y
 
-SAMPLED = 20_000
-"""Cells of the map at most, evenly spaced over all."""
+SAMPLED, MOST_SHARDS = 20_000, 64
+"""Cells of the map at most, and shards that they are read from: both evenly spaced over all."""
 
-_FEATURES_KEPT = 6
 _WIDTHS = 1.9  # side of a cell's picture, in diameters of a disc of its area
 _USUAL = 90.0  # px, where a cell's area was not measured
 
@@ -56,39 +53,25 @@ class CellIndex:
     y: np.ndarray
     width: np.ndarray
     at_border: np.ndarray
-    _features: OrderedDict[str, np.ndarray] = field_of(default_factory=OrderedDict)
-
-    def feature(self, name: str, columns: pd.DataFrame) -> np.ndarray:
-        """A feature of all cells, float32, shape (n,); NaN where missing. The latest few are kept in memory.
-
-        Raises
-        ------
-        UsageError
-            If there is no such feature.
-        """
-        if name not in set(columns.loc[columns["compartment"] != IMAGE, "name"]):
-            raise UsageError(f"{shown(name)!r} is no feature of the cells of this run.")
-        if name not in self._features:
-            self._features[name] = np.concatenate([_numbers(path, [name])[:, 0] for path in self.paths])
-            while len(self._features) > _FEATURES_KEPT:
-                self._features.popitem(last=False)
-        return self._features[name]
 
     def sample(self, names: list[str], progress: Progress) -> tuple[np.ndarray, np.ndarray]:
-        """At most `SAMPLED` cells evenly spaced over all: their numbers, and their values of some features.
+        """At most `SAMPLED` cells evenly spaced over `MOST_SHARDS` shards: their numbers, and values of some features.
 
         Returns
         -------
         cells : ndarray of int, shape (m,)
         values : ndarray of float32, shape (m, n_names)
         """
-        known = np.flatnonzero(self.field >= 0)
+        spaced = np.linspace(0, len(self.paths) - 1, min(MOST_SHARDS, len(self.paths)))
+        chosen = spaced.round().astype(int).tolist()
+        within = [np.arange(int(self.start[k]), int(self.start[k + 1])) for k in chosen]
+        known = np.concatenate([np.empty(0, np.int64), *(cells[self.field[cells] >= 0] for cells in within)])
         cells = known[:: max(-(-len(known) // SAMPLED), 1)]
         values = np.empty((len(cells), len(names)), np.float32)
-        for k, path in enumerate(self.paths):
+        for k in chosen:
             mine = np.flatnonzero((cells >= self.start[k]) & (cells < self.start[k + 1]))
             if len(mine):
-                values[mine] = _numbers(path, names)[cells[mine] - self.start[k]]
+                values[mine] = _numbers(self.paths[k], names)[cells[mine] - self.start[k]]
             progress.advance()
         return cells, values
 
@@ -195,7 +178,11 @@ def _numbers(path: Path, names: list[str]) -> np.ndarray:
 
 def _read(path: Path, names: list[str]) -> pa.Table:
     try:
-        return pq.read_table(path, columns=names)
+        with pq.ParquetFile(path) as file:  # a fifth of the time of read_table, for one of 2,400 columns
+            table = file.read(columns=names)
+        if missing := set(names) - set(table.column_names):
+            raise KeyError(min(missing))
+        return table
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise InputError(f"{path} cannot be used ({shown(str(error), 200)}). Run extract again.") from error
 

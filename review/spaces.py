@@ -16,7 +16,7 @@ from store.run_folder import SPLITS, RunFolder
 from store.untrusted_input import read_numbers
 
 FITTED_ON = 4000
-"""Fields that the space is fitted on at most, evenly spaced; all are placed in it."""
+"""Fields or cells that a space is fitted on at most, evenly spaced; all are placed in it."""
 
 _PIECE = 2048
 
@@ -74,9 +74,7 @@ def place_fields(
     values = parts[0] if len(parts) == 1 else np.concatenate(parts)
     del parts
     values = values if first.all() else values[first]
-    sample = np.arange(0, len(values), max(-(-len(values) // FITTED_ON), 1))
-    space = fit_space(values[sample], chosen)
-    placed = np.concatenate([space.place(values[piece]) for piece in pieces(len(values), _PIECE)])
+    space, placed = _placed(values, chosen)
     space = replace(space, fields=placed)
     return FieldSpace(space, _unlike(values, space, fitted_row, groups))
 
@@ -123,8 +121,15 @@ def map_cells(index: CellIndex, columns: pd.DataFrame, progress: Progress) -> Ce
     known = int((index.field >= 0).sum())
     if not len(cells):
         return CellMap(cells, np.empty((0, 2), np.float32), known)
-    space = fit_space(values, chosen.reset_index(drop=True), directions=2)
-    return CellMap(cells, plane(space.fields), known)
+    placed = _placed(values, chosen.reset_index(drop=True), directions=2)[1]
+    return CellMap(cells, plane(placed), known)
+
+
+def _placed(values: np.ndarray, chosen: pd.DataFrame, **options: int) -> tuple[Space, np.ndarray]:
+    """A space fitted on at most `FITTED_ON` evenly spaced rows, and the places of all rows in it."""
+    sample = np.arange(0, len(values), max(-(-len(values) // FITTED_ON), 1))
+    space = fit_space(values[sample], chosen, **options)
+    return space, np.concatenate([space.place(values[piece]) for piece in pieces(len(values), _PIECE)])
 
 
 def plane(coordinates: np.ndarray) -> np.ndarray:

@@ -19,8 +19,9 @@ from models.explanation.readable import Counterparts, all_counterparts
 from models.fitted import Fitted, read_fitted_fields
 from models.trust.label_next import most_useful
 from review.catalogue import Catalogue, read_catalogue
+from review.cell_features import CellFeatures
 from review.cell_scores import CellScores, ScoredCells, Source
-from review.cells import CellIndex, count_shards, read_cells_index
+from review.cells import MOST_SHARDS, CellIndex, count_shards, read_cells_index
 from review.labels import LabelBook, class_names, user_name
 from review.pictures import Pictures
 from review.predicting import Predicted, ScalesOf, count_others, predict_others
@@ -28,6 +29,7 @@ from review.refit import Refitted, compare_fits
 from review.selection import Known
 from review.spaces import CellMap, FieldSpace, map_cells, place_fields
 from review.tasks import Tasks
+from store.channels import IMAGE
 from store.classes import plain, why_no_class
 from store.matrix import matrix_columns
 from store.run_folder import SPLITS, RunFolder, read_config
@@ -66,7 +68,7 @@ class Review:
         self.folder, self.data, self.by = folder, data, user_name()
         self._refit, self._masks = refit, masks
         self.tasks = Tasks()
-        self._cell_scores = CellScores(self.tasks)
+        self._cell_scores, self._cell_features = CellScores(self.tasks), CellFeatures(self.tasks)
         self._guard = threading.RLock()
         self._features: dict[str, np.ndarray] = {}
         self._background: tuple[Fitted, Background, dict[str, Counterparts]] | None = None
@@ -166,6 +168,21 @@ class Review:
         parts = [read_numbers(self.folder.matrix(split), names) for split in self._splits()]
         return np.concatenate(parts)[self.catalogue.kept]
 
+    def cell_feature(self, name: str) -> np.ndarray | None:
+        """A feature of all cells, float32, shape (n_cells,); None until it is read in the background.
+
+        Raises
+        ------
+        UsageError
+            If there is no such feature.
+        InputError
+            If it could not be read.
+        """
+        index, columns = self.cells(), self.catalogue.columns
+        if name not in set(columns.loc[columns["compartment"] != IMAGE, "name"]):
+            raise UsageError(f"{shown(name)!r} is no feature of the cells of this run.")
+        return None if index is None else self._cell_features.of(index, name)
+
     def cell_map(self) -> CellMap | None:
         """The map of cells; started at the first question, None until it is computed."""
         index = self.cells()
@@ -244,7 +261,7 @@ class Review:
         return read_cells_index(self.folder, self.catalogue.row, self.catalogue.columns, progress)
 
     def _map(self, index: CellIndex, progress: Progress) -> CellMap:
-        self.tasks.expect("map of cells", "reading a sample of the cells", len(index.paths))
+        self.tasks.expect("map of cells", "reading a sample of the cells", min(len(index.paths), MOST_SHARDS))
         return map_cells(index, self.catalogue.columns, progress)
 
     def _predict(self, progress: Progress) -> Predicted:

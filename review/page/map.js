@@ -54,7 +54,7 @@ export function makeMap(root, run, show) {
       data = found;
       if (held?.level === kept.level && held.key.length === data.key.length && held.key.every((key, k) => key === data.key[k])) ({ inside, lasso } = held);
       const noun = kept.level === "fields" ? "field" : "cell", n = data.key.length;
-      said.textContent = `${n < data.all ? `A sample of ${n.toLocaleString("en")} of ${counted(data.all, noun)}, evenly spaced over all` : `All ${counted(n, noun)}`}, `
+      said.textContent = `${n < data.all ? `A sample of ${n.toLocaleString("en")} of ${counted(data.all, noun)}, ${kept.level === "fields" ? "" : "from fields "}evenly spaced over all` : `All ${counted(n, noun)}`}, `
         + "placed by the two principal directions in which their protein features differ most. Draw a line around points to select them.";
       draw();
       beside();

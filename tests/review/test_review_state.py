@@ -16,6 +16,7 @@ from review import answers
 from review.cell_pages import cells_page
 from review.selection import select
 from review.state import Review
+from store.channels import IMAGE
 from store.places import read_places
 
 
@@ -112,6 +113,38 @@ def test_cells_belong_to_their_fields(review):
             time.sleep(0.02)
         assert found["all"] == len(found["x"]) == n
         assert 0 <= min(found["x"]) <= max(found["y"]) <= 10_000
+
+
+def test_the_map_samples_cells_of_evenly_spaced_tables(review, monkeypatch):
+    index = review.cells()
+    names = review.catalogue.columns.loc[review.catalogue.columns["compartment"] != IMAGE, "name"].tolist()[:3]
+    cells, values = index.sample(names, Silent())
+    assert cells.tolist() == list(range(len(index.field)))
+    monkeypatch.setattr("review.cells.MOST_SHARDS", 1)
+    few, own = index.sample(names, Silent())
+    assert few.tolist() == list(range(index.start[1])) != cells.tolist()
+    np.testing.assert_array_equal(own, values[: len(few)])
+
+
+def test_cells_by_a_feature_wait_until_it_is_read(review):
+    name = answers.features(review)["cells"][0][0]
+    assert cells_page(review, {"sort": "feature", "feature": name})["waiting"]
+    ends = time.monotonic() + 60
+    while (page := cells_page(review, {"sort": "feature", "feature": name, "size": 200}))["waiting"]:
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+    values = review.cell_feature(name)[[row["index"] for row in page["rows"]]]
+    assert page["total"] == len(review.cells().field)
+    assert (np.diff(values[~np.isnan(values)]) <= 0).all() and len(values) > 3
+    with pytest.raises(UsageError, match="no feature of the cells"):
+        cells_page(review, {"sort": "feature", "feature": "x"})
+
+
+class Silent:
+    """Progress that nobody hears of."""
+
+    def advance(self, n: int = 1, word: str = "") -> None:
+        pass
 
 
 def scored(review, query: dict) -> dict:
