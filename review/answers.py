@@ -12,7 +12,7 @@ from review.catalogue import entropies
 from review.labels import LabelTable
 from review.reasons import cell_scores, measured_cells, reasons
 from review.selection import Known, page_of, select
-from review.spaces import scaled
+from review.spaces import plane, scaled
 from review.state import Review
 from store.channels import IMAGE, PROTEIN
 from store.matrix import matrix_columns
@@ -198,7 +198,7 @@ def points(review: Review, level: str, colour: str, name: str) -> dict[str, Any]
             return {"waiting": state.stage != "failed", "error": state.error}
         n_all = len(review.catalogue.ids)
         rows = np.arange(0, n_all, max(-(-n_all // MOST_POINTS), 1))
-        keys, xy = rows, space.space.fields[rows, :2]
+        keys, xy = rows, plane(space.space.fields[rows])
         own = review.feature(name)[rows] if colour == "feature" else None
     places = scaled(xy)
     return {

@@ -51,7 +51,10 @@ class Space:
     def place(self, values: np.ndarray) -> np.ndarray:
         """Coordinates of fields: float32, shape (n, n_directions); `values` (n, n_columns), columns as fitted."""
         standard = _standardise(values[:, self.chosen], self.centre, self.spread)
-        return np.stack([row_sums(standard, axis) for axis in self.axes.T], axis=-1)
+        placed = np.empty((len(values), self.axes.shape[1]), np.float32)  # without a direction if no fields differ
+        for k, axis in enumerate(self.axes.T):
+            placed[:, k] = row_sums(standard, axis)
+        return placed
 
     def distances(self, values: np.ndarray) -> np.ndarray:
         """Distances to the training fields, shape (n, n_training_fields); two unrelated fields are about 1 apart."""

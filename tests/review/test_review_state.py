@@ -191,6 +191,17 @@ def test_only_the_most_probable_fields_have_their_cells_scored(review, monkeypat
     assert {review.catalogue.row[one["id"]] for one in page["rows"]} == set(best)
 
 
+def test_a_run_of_one_field_is_shown_too(tmp_path):
+    """No direction in which fields differ."""
+    made = make_review(tmp_path, n=1, labelled=False, images=False)
+    (made.run / "features/test.parquet").unlink()
+    review = opened(made)
+    assert answers.fields_page(review, {"sort": "most useful"})["total"] == 1
+    assert answers.one_field(review, 0)["similar"] == []
+    found = answers.points(review, "fields", "label", "")
+    assert (found["all"], len(found["x"]), len(found["y"])) == (1, 1, 1)
+
+
 def test_a_class_of_ones_own_is_offered_where_there_is_no_train_csv(tmp_path):
     made = make_review(tmp_path, labelled=False, images=False)
     review = opened(made)
