@@ -51,7 +51,7 @@ export function makeMap(root, run, show) {
       if (outdated()) return;
       if (found.waiting) { setTimeout(() => outdated() || load(), 700); return; }
       if (found.error) { said.textContent = found.error; return; }
-      data = found;
+      data = { ...found, shown: [...new Set(found.category)].filter((c) => c >= 0).sort((a, b) => a - b) };
       if (held?.level === kept.level && held.key.length === data.key.length && held.key.every((key, k) => key === data.key[k])) ({ inside, lasso } = held);
       const noun = kept.level === "fields" ? "field" : "cell", n = data.key.length;
       said.textContent = `${n < data.all ? `A sample of ${n.toLocaleString("en")} of ${counted(data.all, noun)}, ${kept.level === "fields" ? "" : "from fields "}evenly spaced over all` : `All ${counted(n, noun)}`}, `
@@ -79,8 +79,9 @@ export function makeMap(root, run, show) {
     if (data.value) return data.value[k] === null ? "#8884" : ramp(data.value[k]);
     const c = data.category[k];
     if (c < 0) return "#888c";
-    return data.names.length === 2 && c === 0 && kept.name ? "#8888" : PALETTE[c % PALETTE.length];
+    return data.names.length === 2 && c === 0 && kept.name ? "#8888" : paletteOf(c);
   };
+  const paletteOf = (c) => PALETTE[data.shown.indexOf(c) % PALETTE.length];
   const box = () => ({ w: canvas.width, h: canvas.height, pad: 14 * devicePixelRatio });
   const spot = (k) => { const { w, h, pad } = box(); return [pad + data.x[k] / 10000 * (w - 2 * pad), pad + (1 - data.y[k] / 10000) * (h - 2 * pad)]; };
   function draw() {
@@ -115,9 +116,9 @@ export function makeMap(root, run, show) {
     for (const c of data.category) counts.set(c, (counts.get(c) || 0) + 1);
     const rows = [...counts].filter(([c]) => c >= 0).sort((a, b) => b[1] - a[1]).slice(0, 30);
     const item = (colour, words, n) => { const dot = el("i"); dot.style.background = colour; return el("li", {}, dot, `${words} `, el("span", { class: "hint" }, n.toLocaleString("en"))); };
-    legend.replaceChildren(el("ul", { class: "legend" }, ...rows.map(([c, n]) => item(data.names.length === 2 && c === 0 && kept.name ? "#888" : PALETTE[c % PALETTE.length], data.names[c], n)),
+    legend.replaceChildren(el("ul", { class: "legend" }, ...rows.map(([c, n]) => item(data.names.length === 2 && c === 0 && kept.name ? "#888" : paletteOf(c), data.names[c], n)),
       ...(counts.get(-1) ? [item("#888", "none", counts.get(-1))] : [])),
-    rows.length > PALETTE.length ? el("p", { class: "hint" }, `Colours repeat after ${PALETTE.length}: choose one class to tell it from all others.`) : "");
+    data.shown.length > PALETTE.length ? el("p", { class: "hint" }, `Colours repeat after ${PALETTE.length}: choose one class to tell it from all others.`) : "");
   }
   function beside() {
     const noun = kept.level === "fields" ? "field" : "cell", test = inside.length;

@@ -188,6 +188,23 @@ def test_other_colours_keep_what_the_lasso_selected_and_other_points_do_not(tab,
     assert tab.run(said) == "Nothing selected."
 
 
+def test_up_to_twelve_classes_of_the_map_have_different_colours(tab, page):
+    """Also those whose numbers are twelve apart."""
+    tab.visit(page + "#map")
+    tab.until("!!document.querySelector('#plot')")
+    tab.run("""window.fetch = ((now) => async (address, ...rest) => {
+        const answer = await now(address, ...rest);
+        if (!address.includes('api/map')) return answer;
+        const found = await answer.json();
+        found.category = found.row.map((_, k) => [0, 12, 24, 25][k % 4]);
+        return new Response(JSON.stringify(found));
+    })(window.fetch)""")
+    choose(tab, "points are", "fields")
+    tab.until("document.querySelectorAll('.legend i').length === 4")
+    assert tab.run("new Set([...document.querySelectorAll('.legend i')].map((dot) => dot.style.background)).size") == 4
+    assert "Colours repeat" not in tab.run("document.querySelector('.mapped').textContent")
+
+
 def test_cells_are_sorted_by_their_score_for_a_class(tab, page):
     tab.visit(page + "#cells")
     tab.until(f"{CARDS} > 0", 60)
