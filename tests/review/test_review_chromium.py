@@ -248,6 +248,9 @@ def test_a_refit_from_the_page_shows_scores_before_and_after(tab, tmp_path):
             tab.press("1")
             tab.press("ArrowRight")
         on_disk(made, 4)
+        first, other = tab.tab, tab.open_tab()
+        tab.visit(address + "#refit")
+        tab.turn_to(first)
         tab.run("location.hash = 'refit'")
         tab.until("!!document.querySelector('#refit-start')")
         tab.run("document.querySelector('#refit-start').click()")
@@ -256,6 +259,10 @@ def test_a_refit_from_the_page_shows_scores_before_and_after(tab, tmp_path):
         assert "on the 24 fields in both fits, all in the same fold" in said
         assert "macro average precision, before" in said and "the same labels and scores as before" in said
         assert "4 of them corrected" in said
+        tab.turn_to(other)
+        tab.until("document.body.textContent.includes('Before and after')")  # in a tab that did not ask for it, too
+        tab.close_tab()
+        tab.turn_to(first)
     config = (made.run / "config.json").read_text()
     assert '"n_folds": 3' in config and '"linear"' in config, "the settings of the first fit"
 
