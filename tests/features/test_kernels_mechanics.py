@@ -5,17 +5,21 @@ import inspect
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 from numba.core.caching import NullCache
 from numba.core.dispatcher import Dispatcher
+from numba.core.errors import TypingError
 
 import features
+from features.kernels.cpu._jit import kernel
 
 FOLDER = Path(features.__file__).parent
 CPU, GPU = FOLDER / "kernels" / "cpu", FOLDER / "kernels" / "gpu"
 MODULES = sorted(path.stem for path in CPU.glob("[a-z]*.py"))
 ON_THE_HOST = {"pooling.py"}  # pools the tables of cells: there is nothing to do on a GPU
-NUMBA_DECORATORS = ("kernel", "helper", "sum_helper", "njit", "njit_helper", "jit", "vectorize", "guvectorize")
+KERNEL_DECORATORS = ("kernel", "helper", "sum_helper", "matrix_kernel", "matrix_helper")
+NUMBA_DECORATORS = (*KERNEL_DECORATORS, "njit", "njit_helper", "jit", "vectorize", "guvectorize")
 
 
 def kernels_of(module):
@@ -48,12 +52,25 @@ def twin_differences(cpu, gpu, only_cpu=()):
 @pytest.mark.parametrize("name", MODULES)
 def test_kernels_are_cached_and_helpers_have_no_wrapper(name):
     """A helper is compiled into the kernels of its module, and Python cannot call it."""
-    for kernel_name, kernel in kernels_of(import_module(f"features.kernels.cpu.{name}")).items():
-        is_helper = kernel.targetoptions.get("no_cpython_wrapper", False)
-        is_cached = not isinstance(kernel._cache, NullCache)
+    for kernel_name, compiled in kernels_of(import_module(f"features.kernels.cpu.{name}")).items():
+        is_helper = compiled.targetoptions.get("no_cpython_wrapper", False)
+        is_cached = not isinstance(compiled._cache, NullCache)
         assert is_cached != is_helper, f"{name}.{kernel_name} is compiled anew in every process"
         assert not is_helper or kernel_name.startswith("_"), f"{name}.{kernel_name} is a helper, so nobody can call it"
-        assert kernel.py_func.__qualname__ == kernel_name, f"{name}.{kernel_name} is not at module level"
+        assert compiled.py_func.__qualname__ == kernel_name, f"{name}.{kernel_name} is not at module level"
+
+
+def test_a_kernel_that_makes_an_array_does_not_compile():
+    """NumPy's functions compile slowly: Python makes the arrays, and kernels fill them."""
+
+    def doubled(values):
+        out = np.empty(len(values), np.int64)
+        for i in range(len(values)):
+            out[i] = 2 * values[i]
+        return out
+
+    with pytest.raises(TypingError, match="Only accept returning of array passed into the function"):
+        kernel(doubled)(np.arange(3))
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -2,8 +2,8 @@
 
 Compiling takes time once per installation. NumPy's functions are slow to compile: 60 to 300 ms for each kind of
 `zeros`, `full`, `sum(axis)`, `max`, `ravel` or sum of arrays, against 50 for a loop. So Python makes the arrays and
-kernels fill them, and what a loop can do is a loop. A number written into the call of a helper, `f(x, 0)`, is compiled
-as a case of its own; `f(x, np.int64(0))` is not.
+kernels fill them, which also saves counting references to them, and what a loop can do is a loop. A number written into
+the call of a helper, `f(x, 0)`, is compiled as a case of its own; `f(x, np.int64(0))` is not.
 """
 
 import numpy as np
@@ -14,11 +14,16 @@ Int = int | np.integer
 Float = float | np.floating
 """Numbers inside kernels: Numba makes Python's into NumPy's."""
 
-kernel = njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True)
+_ARRAYS_FROM_OUTSIDE = {"error_model": "numpy", "_nrt": False}  # a kernel that makes an array does not compile
+
+kernel = njit(nogil=True, no_cfunc_wrapper=True, **_ARRAYS_FROM_OUTSIDE)
 """Compiles a function that Python calls."""
 
-helper = njit_helper(error_model="numpy")
+helper = njit_helper(**_ARRAYS_FROM_OUTSIDE)
 """Compiles a function that only kernels of its module call: it becomes part of them, and Python cannot call it."""
 
-sum_helper = njit_helper(error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+sum_helper = njit_helper(fastmath={"reassoc", "contract", "nsz"}, **_ARRAYS_FROM_OUTSIDE)
 """The same, where sums may be taken in any order (vector lanes); NaN and infinities keep their meaning."""
+
+matrix_kernel, matrix_helper = njit(nogil=True, error_model="numpy"), njit_helper(error_model="numpy")
+"""The same for products of matrices, which make arrays."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from features.kernels.cpu._jit import helper, kernel
+from features.kernels.cpu._jit import matrix_helper, matrix_kernel
 
 
 def disc_moments(
@@ -34,7 +34,7 @@ def disc_moments(
     return out
 
 
-@kernel
+@matrix_kernel
 def _disc_moments(
     planes: np.ndarray, labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, degree: int, out: np.ndarray
 ) -> None:
@@ -57,7 +57,7 @@ def _disc_moments(
                     at += 1
 
 
-@helper
+@matrix_helper
 def _disc(window: np.ndarray, label: int) -> tuple[float, float, float]:
     """Centroid and radius of a region, in pixels from the corner of its window."""
     height, width = window.shape
@@ -78,7 +78,7 @@ def _disc(window: np.ndarray, label: int) -> tuple[float, float, float]:
     return cy, cx, np.sqrt(furthest) + 0.5
 
 
-@helper
+@matrix_helper
 def _powers(n: int, centre: float, radius: float, degree: int) -> np.ndarray:
     """Powers 0..degree of the disc coordinates of n pixels in line, shape (n, degree + 1)."""
     powers = np.empty((n, degree + 1))
@@ -89,7 +89,7 @@ def _powers(n: int, centre: float, radius: float, degree: int) -> np.ndarray:
     return powers
 
 
-@helper
+@matrix_helper
 def _masked(planes: np.ndarray, window: np.ndarray, label: int) -> np.ndarray:
     """The planes, 0 outside the region, and the mask as the last; float64, shape (n_planes + 1, h, w)."""
     n_planes, height, width = planes.shape
