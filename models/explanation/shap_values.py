@@ -1,7 +1,7 @@
 """Gain and SHAP values of a single model, computed by its library and returned in one form, over all columns.
 
 The linear kind's contributions are its terms, the kernel's are integrated gradients. Groups of columns have Shapley
-values of their own, as `group_shapley` defines them.
+values of their own: exact for boosters and linear models, drawn orders (`group_shapley`) otherwise.
 """
 
 from collections.abc import Callable
@@ -12,9 +12,13 @@ from typing import Any
 import numpy as np
 
 from models.explanation.group_shapley import group_shapley
+from models.explanation.tree_paths import TreePaths, tree_group_shapley
 from models.first_level import kernel, linear
 from models.first_level.fold_model import TrainedModel
-from models.first_level.members import kind_of, member
+from models.first_level.members import BOOSTERS, kind_of, member
+
+BACKGROUNDS_A_PAIR = 5
+"""Background fields of the exact values of boosters, for each pair of orders that other models get."""
 
 
 def gain(booster: TrainedModel) -> np.ndarray:
@@ -73,8 +77,9 @@ def group_contributions(
 ) -> np.ndarray:  # fmt: skip
     """How far each group of columns as a whole moved each field's score from that of the background.
 
-    A linear model's values have a closed form: they are exact, and against the mean of all background fields. Groups
-    without a column of the model get 0 and cost nothing.
+    A linear model's values have a closed form: they are exact, and against the mean of all background fields. Those of
+    boosters are exact for some background fields if no column is of two groups (`tree_group_shapley`). Groups without a
+    column of the model get 0 and cost nothing.
 
     Parameters
     ----------
@@ -92,6 +97,10 @@ def group_contributions(
     if kind_of(model.member) == "linear":
         terms = _contributions_linear(model.model, mine) - _contributions_linear(model.model, absent).mean(0)
         return np.stack([term @ (used / np.maximum(used.sum(1, keepdims=True), 1)) for term in terms])
+    if kind_of(model.member) in BOOSTERS and used.sum(1).max() <= 1:
+        group = np.where(used.any(1), used.argmax(1), -1)
+        chosen = rng.integers(len(absent), size=(1 if alike else len(mine), pairs * BACKGROUNDS_A_PAIR))
+        return tree_group_shapley(TreePaths.of(model), mine, absent[chosen], group, used.shape[1])
     total, players = np.zeros((len(values), members.shape[1])), used.any(0)
     score = partial(member(model.member).score, model.model)
     total[:, players] = group_shapley(score, mine, absent, used[:, players], pairs, rng, alike)
