@@ -13,6 +13,7 @@ The last line is a hash of what `fit` wrote: runs with other numbers of workers,
 """
 
 import argparse
+import contextlib
 import hashlib
 import os
 import signal
@@ -94,13 +95,12 @@ def results_hash(run: Path) -> str:
 
 
 def folder_gb(folder: Path) -> float:
-    """Size of all files in a folder."""
+    """Size of all files in a folder, but for those that are removed meanwhile."""
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size
-        except OSError:  # it was removed meanwhile
-            continue
+    for root, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += (Path(root) / name).stat().st_size
     return total / 1e9
 
 
