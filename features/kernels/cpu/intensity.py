@@ -75,8 +75,8 @@ def _summaries(
 def _count(plane: np.ndarray, positions: np.ndarray, start: int, counts: np.ndarray) -> tuple[Int, Int]:
     """Add the values at these positions to a histogram; their range (65536, -1 where there are none)."""
     lowest, highest = 65536, -1
-    for k in range(positions.size):
-        value = np.int64(plane[np.uint64(positions[k] - start)])
+    for position in positions:
+        value = np.int64(plane[np.uint64(position - start)])
         counts[np.uint64(value)] += 1
         lowest = min(lowest, value)
         highest = max(highest, value)
@@ -235,8 +235,8 @@ def _chosen_sums(
     n_channels = out.shape[1]
     for i in range(len(field)):
         shift = np.int64(field[i]) * (n_channels - 1) * size
-        for k in range(offsets[i], offsets[i + 1]):
-            position = positions[k]
+        mine = positions[offsets[i] : offsets[i + 1]]
+        for position in mine:
             if flags[position]:
                 for channel in range(n_channels):
                     value = np.int64(flat[position + shift + channel * size])

@@ -41,7 +41,7 @@ def bright_sums(
     height, width = (boxes[:, 2:] - boxes[:, :2]).max(axis=0, initial=0).tolist()
     narrow = np.int16 if farthest <= 121 else np.int32  # a sum of two squared distances fits in 16 bits
     columns, squares = np.empty((height, width + 2 * farthest), narrow), np.empty(width, narrow)
-    histogram, sums = np.zeros(int(planes.max(initial=0)) + 1, np.int64), np.empty((farthest**2 + 1, 4), np.int64)
+    histogram, sums = np.zeros(int(planes.max(initial=0)) + 1, np.int64), np.zeros((farthest**2 + 1, 4), np.int64)
     out, weighted = np.zeros((n, n_edges + 1, 4)), np.zeros((n, 4))
     scratch = (histogram, columns, squares, sums)
     _bright_sums(planes, landmark, share, field, boxes, labels, edges, reach, *scratch, out, weighted)
@@ -69,6 +69,7 @@ def _bright_sums(
             for c in range(4):
                 out[i, band, c] += sums[square, c]
                 weighted[i, c] += np.float64(distance) * sums[square, c]
+                sums[square, c] = 0  # for the next cell
 
 
 @helper
@@ -130,7 +131,6 @@ def _add_by_square(
     """Add up the channels, and 1, of each pixel of the region in the row of its squared distance, at most far^2."""
     top, left, bottom, right = box
     width = right - left
-    sums[: far * far + 1] = 0
     for y in range(top, bottom):
         own, mine = columns[y - top], labels[y, left:right]
         for x in range(width):

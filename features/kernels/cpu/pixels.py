@@ -113,9 +113,9 @@ def _centroids(offsets: np.ndarray, positions: np.ndarray, height: int, width: i
     for i in range(len(out)):
         mine = positions[offsets[i] : offsets[i + 1]]
         sum_y, sum_x = 0, 0
-        for k in range(mine.size):
-            sum_y += mine[k] // width % height
-            sum_x += mine[k] % width
+        for position in mine:
+            sum_y += position // width % height
+            sum_x += position % width
         if mine.size:
             out[i, 0], out[i, 1] = sum_y / mine.size, sum_x / mine.size
 
@@ -142,7 +142,7 @@ def _value_ranges(
     for i in range(len(darkest)):
         mine = positions[offsets[i] : offsets[i + 1]]
         low, high = 65535, 0
-        for k in range(mine.size):
-            value = np.int64(flat[np.uint64(mine[k])])
+        for position in mine:
+            value = np.int64(flat[np.uint64(position)])
             low, high = min(low, value), max(high, value)
         darkest[i], brightest[i] = low, high

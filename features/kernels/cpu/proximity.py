@@ -109,8 +109,7 @@ def _brightest(
 ) -> None:
     for i in range(out.size):
         top, top_around = -1, -1
-        for k in range(offsets[i], offsets[i + 1]):
-            p = positions[k]
+        for p in positions[offsets[i] : offsets[i + 1]]:
             value = np.int64(flat[p])
             if value < top:
                 continue

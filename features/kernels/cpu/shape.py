@@ -274,7 +274,7 @@ def _inscribed_radii(distance: np.ndarray, offsets: np.ndarray, positions: np.nd
         if len(mine) == 0:
             continue
         largest, total = 0.0, 0.0
-        for k in range(mine.size):
-            largest = max(largest, distance[mine[k]])
-            total += distance[mine[k]]
+        for position in mine:
+            largest = max(largest, distance[position])
+            total += distance[position]
         out[i, 0], out[i, 1] = largest, total / len(mine)
