@@ -4,6 +4,8 @@ Compiling takes time once per installation. NumPy's functions are slow to compil
 `zeros`, `full`, `sum(axis)`, `max`, `ravel` or sum of arrays, against 50 for a loop. So Python makes the arrays and
 kernels fill them, which also saves counting references to them, and what a loop can do is a loop. A number written into
 the call of a helper, `f(x, 0)`, is compiled as a case of its own; `f(x, np.int64(0))` is not.
+
+Numba's cache does not see a change of this file: delete `features/kernels/cpu/__pycache__` after one.
 """
 
 import numpy as np
