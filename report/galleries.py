@@ -83,14 +83,14 @@ def take_pictures(
     dict of int to tuple of Picture
         By organelle.
     """
+    ids, labels = fitted.ids, fitted.labels
+    source, missing = None, f"{data} holds no images of these fields; name their folder with --data"
     try:
         source = find_pictured(folder, data, masks, images).get(TRAIN)
     except HpaError as error:
-        _log.warning("report without pictures: %s", error)
-        return {}
-    ids, labels = fitted.ids, fitted.labels
+        missing = str(error) if images is not None or _recorded(folder).by_csv else missing
     if source is None or set(source.ids).isdisjoint(ids):
-        _log.warning("report without pictures: %s holds no images of these fields; name their folder with --data", data)
+        _log.warning("report without pictures: %s", missing)
         return {}
     rows = np.flatnonzero(fitted.fold >= 0)
     chosen = {
