@@ -20,6 +20,7 @@ def cpu_seconds() -> float:
 
 
 def main() -> None:
+    """Print CPU seconds, seconds, files and their size."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workers", type=int, default=2, help="processes (default: %(default)s)")
     workers = parser.parse_args().workers
