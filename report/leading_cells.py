@@ -97,7 +97,6 @@ def cells_that_show(
     found: dict[tuple[str, LeadingReason], frozenset[int]] = {}
     for path in sorted((folder.features / "cells").glob("train-*.parquet")) if features else ():
         table = read_table(path, kinds | dict.fromkeys([_AREA, *features], "number")).to_pandas()
-        table = table.assign(AtBorder=table[METADATA_AT_BORDER], Area=table[_AREA])
         for field, cells in table[table[METADATA_ID].isin(list(wanted))].groupby(METADATA_ID):
             for reason in wanted[str(field)]:
                 found[str(field), reason] = _most(cells, reason)
@@ -105,7 +104,8 @@ def cells_that_show(
 
 
 def _most(cells: pd.DataFrame, reason: LeadingReason) -> frozenset[int]:
-    chosen = extreme_cells(cells[reason.of_cells].to_numpy(np.float64), slivers(cells).to_numpy(bool), reason.high)
+    sliver = slivers(cells[METADATA_AT_BORDER], cells[_AREA])
+    chosen = extreme_cells(cells[reason.of_cells].to_numpy(np.float64), sliver, reason.high)
     return frozenset(map(int, cells[METADATA_CELL].iloc[chosen]))
 
 

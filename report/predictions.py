@@ -61,8 +61,9 @@ class _Cells:
     def leading(self, field: int, column: int, high: bool) -> tuple[str, ...]:
         """The numbers of the field's cells with the highest or lowest values of a column (see `extreme_cells`)."""
         mine = np.flatnonzero(self.field == field)
-        chosen = extreme_cells(self.values[mine, column], slivers(self.places.iloc[mine]).to_numpy(bool), high)
-        return tuple(map(str, self.places["Cell"].iloc[mine[chosen]]))
+        places = self.places.iloc[mine]
+        chosen = extreme_cells(self.values[mine, column], slivers(places["AtBorder"], places["Area"]), high)
+        return tuple(map(str, places["Cell"].iloc[chosen]))
 
 
 def interpret_shards(number: int, shards: Sequence[Shard], reference: ReferenceData) -> tuple[int, PredictionTables]:

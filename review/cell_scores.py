@@ -13,7 +13,7 @@ from engine.running.progress import Progress
 from models.explanation.cell_scores import above_median, stacked_score
 from models.fitted import Fitted
 from models.trust.reference_data import fitted_columns
-from review.cells import CellIndex
+from review.cells import CellIndex, Pools
 from review.tasks import Tasks
 
 MOST_FIELDS = 100
@@ -128,13 +128,8 @@ def score_cells(
         Asked after every field.
     """
     described = fitted_columns(source.fitted, source.columns)
-    pooled = described["pool"].to_numpy() != ""
-    bases = [name.removesuffix(f"_{pool}") if pool else name
-             for name, pool in zip(described["name"], described["pool"], strict=True)]  # fmt: skip
-    of_cell = list(dict.fromkeys(name for name, of in zip(bases, pooled, strict=True) if of))
-    place = {name: k for k, name in enumerate(of_cell)}
-    at = np.array([place[name] for name, of in zip(bases, pooled, strict=True) if of], np.int64)
-    whole = source.of_fields([name for name, of in zip(bases, pooled, strict=True) if not of])
+    pools = Pools.of(described)
+    whole = source.of_fields(described.loc[~pools.pooled, "name"].tolist())
     cells, values, sliver, field = [], [], [], []
     shard, read = -1, np.empty((0, 0), np.float32)
     of_rows = [(int(row), source.index.of_field(int(row))) for row in rows]
@@ -143,10 +138,8 @@ def score_cells(
             return None
         own = source.index.shard_holding(int(mine[0]))
         if own != shard:
-            shard, read = own, source.index.values_of_shard(own, of_cell)
-        wide = np.empty((len(mine), len(bases)), np.float32)
-        wide[:, pooled] = read[mine - source.index.start[shard]][:, at]
-        wide[:, ~pooled] = whole[row]
+            shard, read = own, source.index.values_of_shard(own, pools.of_cells)
+        wide = pools.each_as_field(read[mine - source.index.start[shard]], whole[row])
         values.append(source.on_scale(row, wide))
         cells.append(mine)
         sliver.append(source.index.slivers(mine))

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from engine.errors import InputError
 from engine.ids import shown
 from engine.running.progress import Progress
-from store.channels import IMAGE
 from store.matrix import FieldMatrix, matrix_columns
+from store.prediction import slivers
 from store.run_folder import SPLITS, RunFolder
 from store.schema import METADATA_AT_BORDER, METADATA_CELL, METADATA_ID, METADATA_X, METADATA_Y
 
@@ -22,6 +22,41 @@ SAMPLED, MOST_SHARDS = 20_000, 64
 
 _WIDTHS = 1.9  # side of a cell's picture, in diameters of a disc of its area
 _USUAL = 90.0  # px, where a cell's area was not measured
+
+
+@dataclass(frozen=True)
+class Pools:
+    """Which columns of a matrix are pooled from which column of cells.
+
+    Attributes
+    ----------
+    of_cells : list of str
+        The columns of cells, each once.
+    pooled : ndarray of bool, shape (n_columns,)
+        False for columns of the whole field.
+    place : ndarray of int, shape (n_pooled,)
+        Where each pooled column's is in `of_cells`.
+    """
+
+    of_cells: list[str]
+    pooled: np.ndarray
+    place: np.ndarray
+
+    @classmethod
+    def of(cls, described: pd.DataFrame) -> "Pools":
+        """From the columns of a matrix with `name` and `pool`."""
+        names = [str(name).removesuffix(f"_{pool}") if pool else ""
+                 for name, pool in zip(described["name"], described["pool"], strict=True)]  # fmt: skip
+        place = {name: k for k, name in enumerate(dict.fromkeys(filter(None, names)))}
+        found = np.array([place[name] for name in names if name], np.int64)
+        return cls(list(place), np.array([bool(name) for name in names], bool), found)
+
+    def each_as_field(self, values: np.ndarray, whole: np.ndarray) -> np.ndarray:
+        """Cells as if each were a field: (n_cells, n_columns), from `of_cells`' values and the whole field's."""
+        wide = np.empty((len(values), len(self.pooled)), np.float32)
+        wide[:, self.pooled] = values[:, self.place]
+        wide[:, ~self.pooled] = whole
+        return wide
 
 
 @dataclass(frozen=True)
@@ -89,7 +124,7 @@ class CellIndex:
 
     def slivers(self, cells: np.ndarray) -> np.ndarray:
         """Which of the cells of a field its border cuts to a sliver: bool, the shape of `cells`."""
-        return self.at_border[cells] & (self.width[cells] < np.median(self.width[cells]) / np.sqrt(2))
+        return slivers(self.at_border[cells], self.width[cells].astype(np.float64) ** 2)
 
     def as_fields(self, row: int, columns: pd.DataFrame, of_field: np.ndarray) -> tuple[np.ndarray, FieldMatrix] | None:
         """The cells of a field, each as if its field had this cell only; None where there are none.
@@ -108,13 +143,9 @@ class CellIndex:
             return None
         shard = self.shard_holding(int(mine[0]))
         described = matrix_columns(columns)
-        of_cell = columns.loc[columns["compartment"] != IMAGE, "name"].tolist()
-        values = _numbers(self.paths[shard], of_cell)[mine - self.start[shard]]
-        place = {name: k for k, name in enumerate(of_cell)}
-        wide = np.tile(of_field, (len(mine), 1))
-        for k, (name, pool) in enumerate(zip(described["name"], described["pool"], strict=True)):
-            if pool:
-                wide[:, k] = values[:, place[str(name).removesuffix(f"_{pool}")]]
+        pools = Pools.of(described)
+        values = self.values_of_shard(shard, pools.of_cells)[mine - self.start[shard]]
+        wide = pools.each_as_field(values, of_field[~pools.pooled])
         return mine, FieldMatrix(pd.DataFrame({METADATA_ID: [str(k) for k in mine]}), wide, described)
 
 

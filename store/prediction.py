@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from engine.files import whole
 from store.schema import SEPARATORS
@@ -92,9 +94,10 @@ def _joined(table: pd.DataFrame) -> pd.DataFrame:
     })  # fmt: skip
 
 
-def slivers(cells: pd.DataFrame) -> pd.Series:
-    """Which cells of one field are cut by its border to less than half of the median area."""
-    return cells["AtBorder"].astype(bool) & (cells["Area"] < cells["Area"].median() / 2)
+def slivers(at_border: ArrayLike, area: ArrayLike) -> np.ndarray:
+    """Which cells of one field are cut by its border to less than half of the median area: bool, shape (n_cells,)."""
+    areas = pd.Series(np.asarray(area, np.float64))
+    return np.asarray(at_border, bool) & (areas < areas.median() / 2).to_numpy()
 
 
 def top_cells(cells: pd.DataFrame, organelle: str, n: int) -> list[int]:
@@ -102,6 +105,6 @@ def top_cells(cells: pd.DataFrame, organelle: str, n: int) -> list[int]:
 
     Slivers at the border come after the others: little of them can be seen.
     """
-    above = cells.assign(sliver=slivers(cells))[cells[organelle] > 0]
+    above = cells.assign(sliver=slivers(cells["AtBorder"], cells["Area"]))[cells[organelle] > 0]
     above = above.sort_values(["sliver", organelle], ascending=[True, False], kind="stable")
     return [int(number) for number in above["Cell"].head(n)]

@@ -165,9 +165,9 @@ def _shap(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean absolute contribution of each column, and of each group as a whole.
 
-    Groups are players of their own (`group_shapley`): families, channels and compartments in all fields; blocks, of
-    which there are ten times as many, in every fourth field and one pair of orders. Pools are the sums of their
-    columns' contributions with their signs.
+    Groups are players of their own (`shap_values.group_contributions`): families, channels and compartments in all
+    fields; blocks, of which there are ten times as many, in every fourth field and half as precisely. Pools are the
+    sums of their columns' contributions with their signs.
     """
     single = fold.contributions(values)
     by_group = abs(single @ groups.share).mean(0)

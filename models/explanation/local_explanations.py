@@ -17,7 +17,7 @@ from models.fitted import Fitted
 from models.second_level.calibration import Calibration
 
 PAIRS = 4
-"""Pairs of orders for one field: more than for the importances, which are means over fields."""
+"""Precision for one field, as of `group_contributions`: more than for the importances, which are means over fields."""
 
 _SAMPLE = 200
 _SEED = 0

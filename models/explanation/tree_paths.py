@@ -10,6 +10,7 @@ to global understanding with explainable AI for trees", its interventional algor
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -56,27 +57,8 @@ class TreePaths:
 
     @classmethod
     def of(cls, booster: TrainedModel) -> "TreePaths":
-        """Read them from the library."""
-        roots, read = _READERS[kind_of(booster.member)](booster.model)
-        splits: list[tuple[int, float, bool]] = []
-        steps: list[tuple[int, int, bool]] = []
-        values: list[float] = []
-        todo: list[tuple[Any, tuple[tuple[int, bool], ...]]] = [(root, ()) for root in reversed(roots)]
-        while todo:
-            node, path = todo.pop()
-            found = read(node)
-            if not isinstance(found, tuple):
-                steps += [(len(values), split, left) for split, left in path]
-                values.append(found)
-                continue
-            column, threshold, nan_left, to_left, to_right = found
-            splits.append((column, threshold, nan_left))
-            todo += [(to_right, (*path, (len(splits) - 1, False))), (to_left, (*path, (len(splits) - 1, True)))]
-        of_split, of_step = np.array(splits, float).reshape(-1, 3), np.array(steps, np.int64).reshape(-1, 3)
-        return cls(
-            of_split[:, 0].astype(np.int64), of_split[:, 1], of_split[:, 2] > 0,
-            kind_of(booster.member) == "lightgbm", of_step[:, 0], of_step[:, 1], of_step[:, 2] > 0, np.array(values),
-        )  # fmt: skip
+        """Read them from the library; the latest few are kept, because several levels of groups ask for them."""
+        return _read_paths(kind_of(booster.member), booster.model)
 
     def passes(self, values: np.ndarray) -> np.ndarray:
         """Which steps of the paths each row passes: bool, shape (n_rows, n_steps)."""
@@ -120,17 +102,41 @@ def tree_group_shapley(
     def parts(rows: np.ndarray) -> np.ndarray:
         return np.logical_and.reduceat(paths.passes(rows)[:, order], starts, axis=1)
 
+    mine = of_part >= 0
     with_field = parts(values)
     shared = parts(background[0]) if len(background) == 1 else None
     for i, own in enumerate(with_field):
-        other = np.where(of_part >= 0, parts(background[i]) if shared is None else shared, own)
+        other = np.where(mine, parts(background[i]) if shared is None else shared, own)
         gains, losses = own & ~other, other & ~own
         a, b = (np.add.reduceat(one, first, axis=1, dtype=np.int64) for one in (gains, losses))
         reached = value * ~np.logical_or.reduceat(~own & ~other, first, axis=1)
         added = gains * (reached * _FIRST[a, b])[:, path] - losses * (reached * _FIRST[b, a])[:, path]
-        mine = of_part >= 0
         found[i] = np.bincount(of_part[mine], added.mean(0)[mine], n_groups)
     return found
+
+
+@lru_cache(maxsize=8)
+def _read_paths(kind: str, model: Any) -> TreePaths:
+    roots, read = _READERS[kind](model)
+    splits: list[tuple[int, float, bool]] = []
+    steps: list[tuple[int, int, bool]] = []
+    values: list[float] = []
+    todo: list[tuple[Any, tuple[tuple[int, bool], ...]]] = [(root, ()) for root in reversed(roots)]
+    while todo:
+        node, path = todo.pop()
+        found = read(node)
+        if not isinstance(found, tuple):
+            steps += [(len(values), split, left) for split, left in path]
+            values.append(found)
+            continue
+        column, threshold, nan_left, to_left, to_right = found
+        splits.append((column, threshold, nan_left))
+        todo += [(to_right, (*path, (len(splits) - 1, False))), (to_left, (*path, (len(splits) - 1, True)))]
+    of_split, of_step = np.array(splits, float).reshape(-1, 3), np.array(steps, np.int64).reshape(-1, 3)
+    return TreePaths(
+        of_split[:, 0].astype(np.int64), of_split[:, 1], of_split[:, 2] > 0, kind == "lightgbm", of_step[:, 0],
+        of_step[:, 1], of_step[:, 2] > 0, np.array(values),
+    )  # fmt: skip
 
 
 def _shares() -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Image files that people have, or that somebody made to do harm: each in place of one channel of a good field."""
+"""Damaged, unusual and malicious image files; each replaces one channel of a good field."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""A run folder with random features, made by the writers of extraction without measuring an image."""
+"""A run folder with random features, written by the functions that extraction uses; no image is measured."""
 
 from pathlib import Path
 

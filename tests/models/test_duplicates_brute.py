@@ -1,4 +1,4 @@
-"""Near-identical fields: the pairs are those of comparing every bit of every view, at all sizes and limits."""
+"""Near-identical fields: the fast search finds the pairs that comparing every bit of every view finds."""
 
 import numpy as np
 import pytest
