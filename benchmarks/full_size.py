@@ -151,13 +151,14 @@ def main() -> None:
             labels = table.matrix[np.arange(given.fields) % len(table.matrix)]
             ids = [f"field{k:07d}" for k in range(given.fields)]
             finished_extraction(folder / "run", folder / "data", labels, ids, min(given.test, len(ids)))
-        where, many = ["--run", str(folder / "run")], ["--workers", str(given.workers)]
+        where = ["--run", str(folder / "run")]
         data = ["--data", str(folder / "data")]
         groups = ["--groups", str(folder / "data/groups.csv")]
-        cluster = ["--scheduler", given.scheduler] if given.scheduler else []
+        many = ["--workers", str(given.workers)]
+        tasks = ["--scheduler", given.scheduler] if given.scheduler else many
         commands = {
-            "fit": ["fit", *where, *data, *many, *groups, *cluster, "--device", "cpu"],
-            "importances": ["importances", *where, *many, *cluster],
+            "fit": ["fit", *where, *data, *groups, *tasks, "--device", "cpu"],
+            "importances": ["importances", *where, *tasks],
             "report": ["report", *where, *data, *many],
             "submit": ["submit", *where, *data],
         }
