@@ -377,8 +377,8 @@ def predict(
     training fields.
 
     A prediction set holds the calls and the other organelles that a field could show. With coverage 0.9, sets contain
-    on average at least about 90 % of the true organelles of a new antibody's fields (approximate; not for each single
-    organelle, nor for other microscopes).
+    on average at least about 90 % of the true organelles of fields of a new antibody, well or other group (approximate;
+    not for each single organelle, nor for other microscopes).
     """
     import pipeline
 

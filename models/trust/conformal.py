@@ -7,8 +7,8 @@ each group's loss, and a group's loss the mean over its fields of the share of a
 misses.
 
 Guarantee: if the n groups and a new one are exchangeable, and their probabilities come from the same models, the
-expected loss of a new group's fields is at most 1 - coverage. Groups (antibodies), not fields, are exchangeable: the
-sets of one antibody's fields tend to miss the same organelles, so they count once.
+expected loss of a new group's fields is at most 1 - coverage. Groups (antibodies, or wells), not fields, are
+exchangeable: the sets of one antibody's fields tend to miss the same organelles, so they count once.
 
 Limits: the probabilities of training fields come from models that have not seen them, those of new fields from the mean
 over all folds' models, which is usually a little better, so the guarantee is an approximation here. It holds on average
@@ -44,7 +44,7 @@ class PredictionSets:
     n_groups : int
         Number of groups it was chosen on.
     grouped : bool
-        Whether the groups are antibodies; False if the antibodies are unknown.
+        Whether it is known which fields belong together, e.g. are of one antibody or well.
     """
 
     coverage: float
@@ -72,11 +72,11 @@ class PredictionSets:
         """The guarantee of the sets, in a sentence."""
         kept = f"sets contain on average at least about {100 * self.coverage:g} % of the true organelles of"
         if self.grouped:
-            return f"{kept} a new antibody's fields (chosen on {self.n_groups} groups of training fields)"
+            return f"{kept} fields of a new antibody, well or other group (chosen on {self.n_groups} training groups)"
         return (
             f"{kept} new fields (chosen on {self.n_groups} training fields, near-identical ones as one). "
-            "Which of them share an antibody is not known: of a new antibody's fields it may be less. Name groups with "
-            f"{command_line('fit')} --groups."
+            "Which of them share an antibody or well is not known: of a new one's fields it may be less. Name groups "
+            f"with {command_line('fit')} --groups."
         )
 
     def of(self, probabilities: np.ndarray, calls: np.ndarray) -> np.ndarray:
@@ -100,7 +100,7 @@ def fit_sets(
     coverage : float
         Between 0 and 1, both excluded.
     grouped : bool
-        Whether the groups are antibodies.
+        Whether it is known which fields belong together.
 
     Raises
     ------

@@ -102,10 +102,10 @@ def test_sets_hold_the_calls(planted):
     assert planted.ended.facts["groups"] == FIELDS // 3
 
 
-def test_a_new_antibody_is_promised_where_the_fit_knew_groups(planted):
+def test_a_new_group_is_promised_where_the_fit_knew_groups(planted):
     folder = RunFolder(planted.run)
     fitted, columns = load(folder.root), read_columns(folder)
-    for folds, said in (("grouped", "true organelles of a new antibody's fields"), ("random", "Name groups with")):
+    for folds, said in (("grouped", "fields of a new antibody, well or other group"), ("random", "Name groups")):
         known = replace(fitted, leaderboard=replace(fitted.leaderboard, folds=folds))
         assert said in gather_reference(folder, known, columns, 0.8, 2)[0].sets.promise
 
