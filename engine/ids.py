@@ -40,6 +40,8 @@ def why_unsafe(text: str, longest: int) -> str | None:
         return f"starts with {text[0]!r}, which a spreadsheet runs as a formula"
     if text != text.strip():
         return "starts or ends with a space"
+    if text.isprintable():
+        return None
     odd = next((c for c in text if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")), None)
     return None if odd is None else f"holds a character that is not printed (U+{ord(odd):04X})"
 

@@ -5,21 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import UsageError
 from report.feature_descriptions import in_words
 from report.rows import rows_of
 from review.catalogue import entropies
 from review.labels import LabelTable
 from review.reasons import cell_scores, measured_cells, reasons
 from review.selection import Known, page_of, select
-from review.spaces import plane, scaled
 from review.state import Review
 from store.channels import IMAGE, PROTEIN
 from store.matrix import matrix_columns
 
 SIMILAR = 6
-MOST_POINTS = 20_000
-"""Fields on the map at most, evenly spaced; cells are sampled in `review.cells`."""
 
 
 def run_facts(review: Review) -> dict[str, Any]:
@@ -73,8 +69,9 @@ def fields_page(review: Review, query: Mapping[str, Any]) -> dict[str, Any]:
     labels, useful = review.labels.table(), query.get("sort") == "most useful"
     known = review.known(useful)
     rows = select(query, review.catalogue, labels, known)
+    waiting = review.tasks.unfinished("fields") if useful and review.space() is None else {"waiting": False}
     return {"total": len(rows), "rows": [field_facts(review, int(i), labels, known) for i in page_of(rows, query)],
-            "waiting": useful and review.space() is None}  # fmt: skip
+            **waiting}  # fmt: skip
 
 
 def field_facts(review: Review, i: int, labels: LabelTable, known: Known) -> dict[str, Any]:
@@ -140,7 +137,7 @@ def why(review: Review, i: int, name: str) -> dict[str, Any]:
     known = review.catalogue
     if known.fitted is None or not is_trainable(review, name):
         return {"reasons": [], "cells": []}
-    j, of_field, index = known.classes.index(name), review.field_values(i), review.cells()
+    j, of_field, index = known.classes.index(name), review.values.row(i), review.cells()
 
     def on_scale(values: np.ndarray) -> np.ndarray:
         return review.on_scale(i, values)
@@ -167,74 +164,3 @@ def features(review: Review) -> dict[str, Any]:
     fields = sorted(rows_of(matrix_columns(columns)), key=lambda row: PROTEIN.name not in row["channels"])
     return {level: [[row["name"], in_words(row)] for row in rows]
             for level, rows in (("fields", fields), ("cells", protein_first))}  # fmt: skip
-
-
-def points(review: Review, level: str, colour: str, name: str) -> dict[str, Any]:
-    """The map: places from 0 to 10,000, and a colour value of each point.
-
-    Parameters
-    ----------
-    level : str
-        "fields" or "cells".
-    colour : str
-        "label", "call", "probability" (of the class `name`), "group", "plate", "split", "feature" (of that name), or
-        "none".
-    """
-    if level == "cells":
-        found, index = review.cell_map(), review.cells()
-        if found is None or index is None:
-            state = review.tasks.state("map of cells" if index is not None else "cells")
-            return {"waiting": state.stage != "failed", "error": state.error}
-        rows, keys = index.field[found.cells], found.cells
-        xy, n_all = found.points, found.n_all
-        of_all = review.cell_feature(name) if colour == "feature" else None
-        if of_all is None and colour == "feature":
-            return {"waiting": True}
-        own = None if of_all is None else of_all[found.cells]
-    else:
-        space = review.space()
-        if space is None:
-            state = review.tasks.state("fields")
-            return {"waiting": state.stage != "failed", "error": state.error}
-        n_all = len(review.catalogue.ids)
-        rows = np.arange(0, n_all, max(-(-n_all // MOST_POINTS), 1))
-        keys, xy = rows, plane(space.space.fields[rows])
-        own = review.feature(name)[rows] if colour == "feature" else None
-    places = scaled(xy)
-    return {
-        "waiting": False, "x": places[0], "y": places[1], "key": keys.tolist(), "row": rows.tolist(), "all": n_all,
-        **_colours(review, rows, colour, name, own),
-    }  # fmt: skip
-
-
-def _colours(review: Review, rows: np.ndarray, colour: str, name: str, own: np.ndarray | None) -> dict[str, Any]:
-    known, labels = review.catalogue, review.labels.table()
-    if own is not None:
-        low, high = np.nanpercentile(own, (2, 98)) if not np.isnan(own).all() else (0.0, 1.0)
-        share = (own - low) / (high - low if high > low else 1)
-        return {"value": [None if np.isnan(v) else round(float(min(max(v, 0), 1)), 3) for v in share],
-                "low": float(low), "high": float(high)}  # fmt: skip
-    if colour == "probability":
-        p = review.predicted()[0][rows, _class_number(review, name)]
-        return {"value": [None if np.isnan(v) else round(float(v), 3) for v in p], "low": 0.0, "high": 1.0}
-    if colour in ("label", "call"):
-        matrix = labels.matrix if colour == "label" else review.predicted()[1]
-        names = list(known.classes)
-        if name:
-            chosen = matrix[rows, _class_number(review, name)]
-            return {"category": chosen.astype(int).tolist(), "names": [f"not {name}", name]}
-        first = np.where(matrix.any(1), matrix.argmax(1), -1)
-        rarest = np.where(matrix, matrix.sum(0), np.iinfo(np.int64).max).argmin(1)
-        return {"category": np.where(first < 0, -1, rarest)[rows].tolist(), "names": names}
-    if colour in ("group", "plate", "split"):
-        of_all = {"group": known.group, "plate": known.plate, "split": known.split.tolist()}[colour]
-        names = list(dict.fromkeys(filter(None, of_all)))
-        at = {text: k for k, text in enumerate(names)}
-        return {"category": [at.get(of_all[i], -1) for i in rows], "names": names}
-    return {"category": [0] * len(rows), "names": ["all"]}
-
-
-def _class_number(review: Review, name: str) -> int:
-    if name not in review.catalogue.classes:
-        raise UsageError("choose a class to colour by.")
-    return review.catalogue.classes.index(name)

@@ -7,6 +7,7 @@ import numpy as np
 
 from engine.errors import UsageError
 from review.answers import is_trainable
+from review.cell_features import task_of
 from review.cell_scores import MOST_FIELDS, TASK
 from review.cells import CellIndex
 from review.selection import page_of, select
@@ -17,14 +18,14 @@ def cells_page(review: Review, query: Mapping[str, Any]) -> dict[str, Any]:
     """A page of cells: those of the fields that a query selects, or the numbers in `cells`."""
     index = review.cells()
     if index is None:
-        return {"total": 0, "rows": [], "waiting": True}
+        return {"total": 0, "rows": [], **review.tasks.unfinished("cells")}
     if query.get("sort") == "score":
         return _scored_page(review, index, query)
     chosen = _selected_cells(review, index, query)
     if name := query.get("feature") if query.get("sort") == "feature" else None:
         of_all = review.cell_feature(str(name))
         if of_all is None:
-            return {"total": 0, "rows": [], "waiting": True}
+            return {"total": 0, "rows": [], **review.tasks.unfinished(task_of(str(name)))}
         values = of_all[chosen].astype(np.float64)
         keys = np.where(np.isnan(values), np.inf, -values if query.get("descending", True) else values)
         chosen = chosen[np.argsort(keys, kind="stable")]
@@ -52,8 +53,7 @@ def _scored_page(review: Review, index: CellIndex, query: Mapping[str, Any]) -> 
     counts = {"called": len(called), "scored": len(rows)}
     found = review.scored_cells(j, rows)
     if found is None:
-        state = review.tasks.state(TASK)
-        return {"total": 0, "rows": [], "waiting": True, "done": state.done, "steps": state.total, **counts}
+        return {"total": 0, "rows": [], **review.tasks.unfinished(TASK), **counts}
     least = query.get("least")
     cells, scores = found.best(None if least is None else float(least), bool(query.get("descending", True)))
     wanted = np.zeros(len(index.field), bool)

@@ -14,7 +14,7 @@ from models.explanation.cell_scores import above_median, stacked_score
 from models.fitted import Fitted
 from models.trust.reference_data import fitted_columns
 from review.cells import CellIndex, Pools
-from review.tasks import Tasks
+from review.tasks import CELLS, Tasks
 
 MOST_FIELDS = 100
 """Fields whose cells are scored for a class at a time; reading their cells takes most of the time."""
@@ -96,11 +96,11 @@ class CellScores:
             if choice == self._wanted and failed.stage == "failed":
                 raise InputError(failed.error)
             self._wanted = choice
-        self._tasks.start(TASK, lambda progress: self._work(source, choice, progress), again=True)
+        self._tasks.start(CELLS, TASK, lambda progress: self._work(source, choice, progress), again=True)
         return None
 
     def _work(self, source: Source, choice: Choice, progress: Progress) -> None:
-        self._tasks.expect(TASK, "reading cells", len(choice.rows) + _STEPS)
+        self._tasks.expect(TASK, "scoring cells", len(choice.rows) + _STEPS)
         rows = np.array(choice.rows, np.int64)
         found = score_cells(source, choice.organelle, rows, progress, lambda: self._wanted != choice)
         if found is None:
@@ -125,28 +125,27 @@ def score_cells(
     progress : Progress
         Advanced by one for each field.
     unwanted : callable
-        Asked after every field.
+        Asked after every shard.
     """
     described = fitted_columns(source.fitted, source.columns)
     pools = Pools.of(described)
     whole = source.of_fields(described.loc[~pools.pooled, "name"].tolist())
-    cells, values, sliver, field = [], [], [], []
-    shard, read = -1, np.empty((0, 0), np.float32)
-    of_rows = [(int(row), source.index.of_field(int(row))) for row in rows]
-    for row, mine in sorted(((row, mine) for row, mine in of_rows if len(mine)), key=lambda one: one[1][0]):
+    index = source.index
+    cells = np.flatnonzero(np.isin(index.field, rows))
+    field, sliver = index.field[cells], np.zeros(len(cells), bool)
+    values, done = np.empty((len(cells), len(described)), np.float32), 0
+    for part in index.read_by_shard(cells, pools.of_cells):
         if unwanted():
             return None
-        own = source.index.shard_holding(int(mine[0]))
-        if own != shard:
-            shard, read = own, source.index.values_of_shard(own, pools.of_cells)
-        wide = pools.each_as_field(read[mine - source.index.start[shard]], whole[row])
-        values.append(source.on_scale(row, wide))
-        cells.append(mine)
-        sliver.append(source.index.slivers(mine))
-        field.append(np.full(len(mine), row))
-        progress.advance()
-    if not cells:
-        return ScoredCells(np.empty(0, np.int64), np.empty(0), np.empty(0, bool))
-    scores = stacked_score(source.fitted, organelle, np.concatenate(values))
+        of_part = field[done : done + len(part)]
+        for row in np.unique(of_part):
+            own = np.flatnonzero(of_part == row)
+            values[done + own] = source.on_scale(int(row), pools.each_as_field(part[own], whole[row]))
+            sliver[done + own] = index.slivers(cells[done + own])
+            progress.advance()
+        done += len(part)
+    if not len(cells):
+        return ScoredCells(cells, np.empty(0), sliver)
+    scores = stacked_score(source.fitted, organelle, values)
     progress.advance(_STEPS)
-    return ScoredCells(np.concatenate(cells), above_median(scores, np.concatenate(field)), np.concatenate(sliver))
+    return ScoredCells(cells, above_median(scores, field), sliver)

@@ -1,24 +1,23 @@
 """All cells of a run: where each lies, and features of some of them, read from the shards when they are asked for."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from engine.errors import InputError
-from engine.ids import shown
 from engine.running.progress import Progress
+from review.cell_tables import read_all, read_columns, read_features
 from store.matrix import FieldMatrix, matrix_columns
 from store.prediction import slivers
-from store.run_folder import SPLITS, RunFolder
 from store.schema import METADATA_AT_BORDER, METADATA_CELL, METADATA_ID, METADATA_X, METADATA_Y
 
 SAMPLED, MOST_SHARDS = 20_000, 64
 """Cells of the map at most, and shards that they are read from: both evenly spaced over all."""
+
+_SPARE = 2  # times as many cells as the map shows are in the shards that are read for it
 
 _WIDTHS = 1.9  # side of a cell's picture, in diameters of a disc of its area
 _USUAL = 90.0  # px, where a cell's area was not measured
@@ -89,38 +88,44 @@ class CellIndex:
     width: np.ndarray
     at_border: np.ndarray
 
-    def sample(self, names: list[str], progress: Progress) -> tuple[np.ndarray, np.ndarray]:
-        """At most `SAMPLED` cells evenly spaced over `MOST_SHARDS` shards: their numbers, and values of some features.
+    def sample(self) -> np.ndarray:
+        """At most `SAMPLED` cells for a map, evenly spaced in evenly spaced shards: int, rising.
 
-        Returns
-        -------
-        cells : ndarray of int, shape (m,)
-        values : ndarray of float32, shape (m, n_names)
+        The shards hold `_SPARE` times as many cells as are wanted, so that many fields have cells on the map; there are
+        at most `MOST_SHARDS`, because each takes time to read.
         """
-        spaced = np.linspace(0, len(self.paths) - 1, min(MOST_SHARDS, len(self.paths)))
-        chosen = spaced.round().astype(int).tolist()
-        within = [np.arange(int(self.start[k]), int(self.start[k + 1])) for k in chosen]
-        known = np.concatenate([np.empty(0, np.int64), *(cells[self.field[cells] >= 0] for cells in within)])
-        cells = known[:: max(-(-len(known) // SAMPLED), 1)]
-        values = np.empty((len(cells), len(names)), np.float32)
+        n = len(self.paths)
+        enough = -(-_SPARE * SAMPLED * n // max(int(self.start[-1]), 1))
+        chosen = np.linspace(0, n - 1, min(enough, MOST_SHARDS, n)).round().astype(int).tolist()
+        found = [np.empty(0, np.int64)]
         for k in chosen:
-            mine = np.flatnonzero((cells >= self.start[k]) & (cells < self.start[k + 1]))
-            if len(mine):
-                values[mine] = _numbers(self.paths[k], names)[cells[mine] - self.start[k]]
-            progress.advance()
-        return cells, values
+            known = self.start[k] + np.flatnonzero(self.field[self.start[k] : self.start[k + 1]] >= 0)
+            wanted = min(SAMPLED // len(chosen), len(known))
+            found.append(known[np.linspace(0, len(known) - 1, wanted).round().astype(int)])
+        return np.concatenate(found)
+
+    def by_shard(self, cells: np.ndarray) -> list[tuple[Path, np.ndarray]]:
+        """Cells (rising) by the shard that holds them: its table, and their rows in it."""
+        held_by, first = np.unique(np.searchsorted(self.start, cells, side="right") - 1, return_index=True)
+        parts = np.split(cells, first[1:]) if len(cells) else []
+        return [(self.paths[k], mine - self.start[k]) for k, mine in zip(held_by, parts, strict=True)]
+
+    def read_by_shard(self, cells: np.ndarray, names: list[str]) -> Iterator[np.ndarray]:
+        """Features of cells (rising), of one shard after the other: float32, shape (n_cells_of_shard, n_names)."""
+        return read_all(self.by_shard(cells), lambda one: read_features(one[0], names, one[1]))
+
+    def read(self, cells: np.ndarray, names: list[str], advance: Callable[[], None] = lambda: None) -> np.ndarray:
+        """Features of cells (rising): float32, shape (n_cells, n_names); `advance` is called after each shard."""
+        values, filled = np.empty((len(cells), len(names)), np.float32), 0
+        for part in self.read_by_shard(cells, names):
+            values[filled : filled + len(part)] = part
+            filled += len(part)
+            advance()
+        return values
 
     def of_field(self, row: int) -> np.ndarray:
         """The cells of a field."""
         return np.flatnonzero(self.field == row)
-
-    def shard_holding(self, cell: int) -> int:
-        """The number of the shard that a cell is in."""
-        return int(np.searchsorted(self.start, cell, side="right")) - 1
-
-    def values_of_shard(self, shard: int, names: list[str]) -> np.ndarray:
-        """Features of all cells of a shard, float32, shape (n_cells, n_names)."""
-        return _numbers(self.paths[shard], names)
 
     def slivers(self, cells: np.ndarray) -> np.ndarray:
         """Which of the cells of a field its border cuts to a sliver: bool, the shape of `cells`."""
@@ -141,25 +146,21 @@ class CellIndex:
         mine = self.of_field(row)
         if not len(mine):
             return None
-        shard = self.shard_holding(int(mine[0]))
         described = matrix_columns(columns)
         pools = Pools.of(described)
-        values = self.values_of_shard(shard, pools.of_cells)[mine - self.start[shard]]
-        wide = pools.each_as_field(values, of_field[~pools.pooled])
+        wide = pools.each_as_field(self.read(mine, pools.of_cells), of_field[~pools.pooled])
         return mine, FieldMatrix(pd.DataFrame({METADATA_ID: [str(k) for k in mine]}), wide, described)
 
 
-def count_shards(folder: RunFolder) -> int:
-    """The number of tables of cells."""
-    return len(_paths(folder))
-
-
-def read_cells_index(folder: RunFolder, rows: dict[str, int], columns: pd.DataFrame, progress: Progress) -> CellIndex:
+def read_cells_index(
+    paths: tuple[Path, ...], rows: dict[str, int], columns: pd.DataFrame, progress: Progress
+) -> CellIndex:
     """Read where all cells lie.
 
     Parameters
     ----------
-    folder : RunFolder
+    paths : tuple of Path
+        The shards' tables of cells.
     rows : dict of str to int
         The catalogue's row of each id.
     columns : DataFrame
@@ -167,13 +168,12 @@ def read_cells_index(folder: RunFolder, rows: dict[str, int], columns: pd.DataFr
     progress : Progress
         Advanced by one for each shard.
     """
-    paths = _paths(folder)
     is_area = (columns["compartment"] == "Cells") & (columns["family"] == "AreaShape") & (columns["feature"] == "Area")
     area = columns.loc[is_area & (columns["parameters"].map(len) == 0), "name"].tolist()
     parts, start = [], [0]
-    for path in paths:
-        parts.append(_part(path, rows, area))
-        start.append(start[-1] + len(parts[-1][0]))
+    for part in read_all(paths, lambda path: _part(path, rows, area)):
+        parts.append(part)
+        start.append(start[-1] + len(part[0]))
         progress.advance()
     kinds = (np.int32, np.int32, np.float32, np.float32, np.int32, np.bool_)
     field, number, x, y, width, at_border = (
@@ -182,13 +182,9 @@ def read_cells_index(folder: RunFolder, rows: dict[str, int], columns: pd.DataFr
     return CellIndex(paths, np.array(start), field, number, x, y, width, at_border)
 
 
-def _paths(folder: RunFolder) -> tuple[Path, ...]:
-    return tuple(path for split in SPLITS for path in sorted((folder.features / "cells").glob(f"{split}-*.parquet")))
-
-
 def _part(path: Path, rows: dict[str, int], area: list[str]) -> tuple[np.ndarray, ...]:
     names = [METADATA_ID, METADATA_CELL, METADATA_X, METADATA_Y, METADATA_AT_BORDER, *area]
-    table = _read(path, names)
+    table = read_columns(path, names)
     ids = table.column(METADATA_ID).combine_chunks().dictionary_encode()
     ids = ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids
     known = np.array([rows.get(name, -1) for name in ids.dictionary.to_pylist()], np.int32)
@@ -197,28 +193,3 @@ def _part(path: Path, rows: dict[str, int], area: list[str]) -> tuple[np.ndarray
     size = np.sqrt(table.column(area[0]).to_numpy() * 4 / np.pi) if area else np.full(len(codes), _USUAL)
     width = (_WIDTHS * np.nan_to_num(size, nan=_USUAL)).clip(24, 4096)
     return known[codes] if len(known) else np.empty(0, np.int32), number, x, y, width, border
-
-
-def _numbers(path: Path, names: list[str]) -> np.ndarray:
-    table = _read(path, names)
-    values = np.empty((table.num_rows, len(names)), np.float32)
-    for k, name in enumerate(names):
-        values[:, k] = table.column(name).to_numpy()
-    return values
-
-
-def _read(path: Path, names: list[str]) -> pa.Table:
-    try:
-        with pq.ParquetFile(path) as file:  # a fifth of the time of read_table, for one of 2,400 columns
-            table = file.read(columns=names)
-        if missing := set(names) - set(table.column_names):
-            raise KeyError(min(missing))
-        return table
-    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path} cannot be used ({shown(str(error), 200)}). Run extract again.") from error
-
-
-def pieces(total: int, size: int) -> Iterator[slice]:
-    """Slices of at most `size` that cover `total`."""
-    for start in range(0, total, size):
-        yield slice(start, min(start + size, total))

@@ -40,28 +40,42 @@ class LabelTable:
     notes: dict[int, str]
 
 
+class GivenLabels:
+    """The labels of train.csv, read again when the file changes."""
+
+    def __init__(self, data: Path, own_classes: bool) -> None:
+        self._path, self._own = data / TRAIN, own_classes
+        self._read: tuple[tuple[int, int], Labels] | None = None
+
+    def read(self) -> Labels | None:
+        """All of them; None without that file."""
+        if not self._path.is_file():
+            return None
+        status = self._path.stat()
+        mark = (status.st_mtime_ns, status.st_size)
+        if self._read is None or self._read[0] != mark:
+            self._read = mark, read_labels(self._path, self._own)
+        return self._read[1]
+
+
 class LabelBook:
     """The labels of a data folder; every question reads what others have saved meanwhile."""
 
-    def __init__(self, data: Path, ids: Sequence[str], classes: tuple[str, ...], own_classes: bool) -> None:
-        self.data, self.classes, self._own = data, classes, own_classes
+    def __init__(self, data: Path, ids: Sequence[str], classes: tuple[str, ...], given: GivenLabels) -> None:
+        self.data, self.classes, self._given = data, classes, given
         self.ids, self.row = tuple(ids), {field: i for i, field in enumerate(ids)}
         self.journal = Journal(data / CORRECTED)
         self._guard = threading.RLock()
-        self._given: tuple[tuple[int, int], dict[str, frozenset[str]]] = ((-1, -1), {})
+        self._before: tuple[Labels | None, dict[str, frozenset[str]]] = (None, {})
         self._table: tuple[object, LabelTable] | None = None
 
     def before(self) -> dict[str, frozenset[str]]:
         """The classes of each field in train.csv; empty without that file."""
-        path = self.data / TRAIN
-        if not path.is_file():
-            return {}
-        status = path.stat()
-        mark = (status.st_mtime_ns, status.st_size)
         with self._guard:
-            if self._given[0] != mark:
-                self._given = (mark, _named(read_labels(path, self._own)))
-            return self._given[1]
+            labels = self._given.read()
+            if self._before[0] is not labels:
+                self._before = labels, _named(labels) if labels else {}
+            return self._before[1]
 
     def standing(self) -> dict[str, Standing]:
         """The corrected fields as they stand."""
@@ -133,13 +147,12 @@ class LabelBook:
         return tuple(one for one in self.journal.rows() if one.field == field)
 
 
-def class_names(data: Path, of_fit: tuple[str, ...], own_classes: bool) -> tuple[str, ...]:
-    """The classes that fields may be labelled with: of the fit, of train.csv, and of corrections.
+def class_names(data: Path, of_fit: tuple[str, ...], labels: Labels | None) -> tuple[str, ...]:
+    """The classes that fields may be labelled with: of the fit, of train.csv (`labels`), and of corrections.
 
     Without any of them, those of the Human Protein Atlas in Kaggle's order.
     """
-    path = data / TRAIN
-    given = read_labels(path, own_classes).classes.names if path.is_file() else ()
+    given = labels.classes.names if labels else ()
     corrected = {
         name for now in as_they_stand(Journal(data / CORRECTED).rows(), {}).values() for name in now.classes or ()
     }

@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from engine.errors import FieldError, HpaError, InputError
 from engine.ids import inert
-from review import answers
+from review import answers, map_points
 from review.cell_pages import cells_page
 from review.pictures import LARGEST, THUMBNAIL, VIEWS
 from review.refit import Refitted
@@ -114,7 +114,7 @@ def _tables(review: Review) -> Blueprint:
     answered("refit", lambda: _refit_state(review))
     answered(
         "map",
-        lambda: answers.points(review, *(request.args.get(name, "") for name in ("level", "colour", "name"))),
+        lambda: map_points.points(review, *(request.args.get(name, "") for name in ("level", "colour", "name"))),
     )
 
     @tables.get("/labels.csv")

@@ -1,6 +1,6 @@
 """Where fields and cells lie by their protein features: for maps, similar fields and the out-of-distribution check."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,16 +9,14 @@ import pandas as pd
 from engine.running.progress import Progress
 from models.trust.neighbours import Space, fit_space
 from models.trust.out_of_distribution import fit_ranges, is_out_of_distribution
-from review.cells import CellIndex, pieces
+from review.cells import CellIndex
 from store.channels import IMAGE, PROTEIN
 from store.matrix import matrix_columns
-from store.run_folder import SPLITS, RunFolder
-from store.untrusted_input import read_numbers
 
 FITTED_ON = 4000
 """Fields or cells that a space is fitted on at most, evenly spaced; all are placed in it."""
 
-_PIECE = 2048
+_PIECE = 512
 
 
 @dataclass(frozen=True)
@@ -52,28 +50,26 @@ def protein_columns(columns: pd.DataFrame) -> pd.DataFrame:
 
 
 def place_fields(
-    folder: RunFolder, columns: pd.DataFrame, first: np.ndarray, fitted_row: np.ndarray, groups: np.ndarray | None
+    values_of: Callable[[list[str]], np.ndarray],
+    columns: pd.DataFrame,
+    fitted_row: np.ndarray,
+    groups: np.ndarray | None,
 ) -> FieldSpace:
     """Place all fields of the catalogue.
 
     Parameters
     ----------
-    folder : RunFolder
+    values_of : callable
+        Given names of columns of the matrix, their values of all fields of the catalogue, float32, (n_fields, n_names).
     columns : DataFrame
         The structured columns of cells and fields.
-    first : ndarray of bool
-        Which rows of the splits' matrices, one after the other, are in the catalogue.
     fitted_row : ndarray of int, shape (n,)
         As in the catalogue.
     groups : ndarray of int or None
         The groups of the fit, by fitted row.
     """
     chosen = protein_columns(matrix_columns(columns))
-    names = chosen["name"].tolist()
-    parts = [read_numbers(folder.matrix(split), names) for split in SPLITS if folder.matrix(split).is_file()]
-    values = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    del parts
-    values = values if first.all() else values[first]
+    values = values_of(chosen["name"].tolist())
     space, placed = _placed(values, chosen)
     space = replace(space, fields=placed)
     return FieldSpace(space, _unlike(values, space, fitted_row, groups))
@@ -88,7 +84,7 @@ def _unlike(values: np.ndarray, space: Space, fitted_row: np.ndarray, groups: np
     training = replace(space, fields=space.fields[seen])
     ranges = fit_ranges(values[seen] if len(new) else values, space.chosen, own)
     apart = training.to_other_groups(own)
-    for piece in pieces(len(new), _PIECE):
+    for piece in _pieces(len(new)):
         rows = new[piece]
         near = training.distances(values[rows]).min(1)
         unlike[rows] = is_out_of_distribution(near, ranges.outside(values[rows]), apart, ranges.training_shares)
@@ -114,10 +110,10 @@ class CellMap:
     n_all: int
 
 
-def map_cells(index: CellIndex, columns: pd.DataFrame, progress: Progress) -> CellMap:
-    """Place a sample of the cells by their protein features; `progress` is advanced by one for each shard."""
+def map_cells(index: CellIndex, cells: np.ndarray, columns: pd.DataFrame, progress: Progress) -> CellMap:
+    """Place some cells by their protein features; `progress` is advanced by one for each shard."""
     chosen = protein_columns(columns[columns["compartment"] != IMAGE])
-    cells, values = index.sample(chosen["name"].tolist(), progress)
+    values = index.read(cells, chosen["name"].tolist(), progress.advance)
     known = int((index.field >= 0).sum())
     if not len(cells):
         return CellMap(cells, np.empty((0, 2), np.float32), known)
@@ -129,7 +125,13 @@ def _placed(values: np.ndarray, chosen: pd.DataFrame, **options: int) -> tuple[S
     """A space fitted on at most `FITTED_ON` evenly spaced rows, and the places of all rows in it."""
     sample = np.arange(0, len(values), max(-(-len(values) // FITTED_ON), 1))
     space = fit_space(values[sample], chosen, **options)
-    return space, np.concatenate([space.place(values[piece]) for piece in pieces(len(values), _PIECE)])
+    return space, np.concatenate([space.place_at_once(values[piece]) for piece in _pieces(len(values))])
+
+
+def _pieces(total: int) -> Iterator[slice]:
+    """Slices of at most `_PIECE` rows that cover `total`."""
+    for start in range(0, total, _PIECE):
+        yield slice(start, min(start + _PIECE, total))
 
 
 def plane(coordinates: np.ndarray) -> np.ndarray:

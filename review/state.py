@@ -1,13 +1,11 @@
 """What the page works on: the run, its labels and pictures, and what is computed in the background."""
 
-import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from engine.errors import InputError, UsageError
 from engine.ids import shown
@@ -17,28 +15,23 @@ from models.explanation.importance_file import measured_importance
 from models.explanation.local_explanations import Background
 from models.explanation.readable import Counterparts, all_counterparts
 from models.fitted import Fitted, read_fitted_fields
-from models.trust.label_next import most_useful
 from review.catalogue import Catalogue, read_catalogue
 from review.cell_features import CellFeatures
 from review.cell_scores import CellScores, ScoredCells, Source
-from review.cells import MOST_SHARDS, CellIndex, count_shards, read_cells_index
-from review.labels import LabelBook, class_names, user_name
+from review.cell_tables import table_paths
+from review.cells import CellIndex, read_cells_index
+from review.labels import GivenLabels, LabelBook, class_names, user_name
+from review.matrix_values import MatrixValues
+from review.next_fields import NextFields
 from review.pictures import Pictures
 from review.predicting import Predicted, ScalesOf, count_others, predict_others
 from review.refit import Refitted, compare_fits
 from review.selection import Known
 from review.spaces import CellMap, FieldSpace, map_cells, place_fields
-from review.tasks import Tasks
+from review.tasks import CELLS, FIELDS, PICTURES, Tasks
 from store.channels import IMAGE
 from store.classes import plain, why_no_class
-from store.matrix import matrix_columns
-from store.run_folder import SPLITS, RunFolder, read_config
-from store.untrusted_input import read_numbers
-
-NEXT = 100
-"""Fields that are proposed for labelling at a time."""
-
-_log = logging.getLogger(__name__)
+from store.run_folder import RunFolder, read_config
 
 
 class Review:
@@ -70,27 +63,28 @@ class Review:
         self.tasks = Tasks()
         self._cell_scores, self._cell_features = CellScores(self.tasks), CellFeatures(self.tasks)
         self._guard = threading.RLock()
-        self._features: dict[str, np.ndarray] = {}
         self._background: tuple[Fitted, Background, dict[str, Counterparts]] | None = None
-        self._asked: tuple[object, np.ndarray] = ((), np.empty(0, np.int64))
+        self._next = NextFields()
         self.pictures = Pictures(folder, data, masks, images)
         self.fits = 0  # made from the page
         self._open()
 
     def _open(self) -> None:
         own = bool(read_config(self.folder.config).get("fit", {}).get("own_classes"))
+        given = GivenLabels(self.data, own)
         self.catalogue: Catalogue = read_catalogue(
-            self.folder, self.data, lambda of_fit: class_names(self.data, of_fit, own)
+            self.folder, self.data, lambda of_fit: class_names(self.data, of_fit, given.read())
         )
-        self.labels = LabelBook(self.data, self.catalogue.ids, self.catalogue.classes, own)
+        self.values = MatrixValues(self.folder, self.catalogue.columns, self.catalogue.kept)
+        self.labels = LabelBook(self.data, self.catalogue.ids, self.catalogue.classes, given)
         self.labels.table()  # a damaged table is reported before the page opens
 
     def begin(self) -> None:
-        """Start what every view needs: predictions of new fields, places of fields, places of cells."""
-        self.tasks.start("pictures", lambda _: self.pictures.missing)
-        self.tasks.start("predictions", self._predict)
-        self.tasks.start("fields", self._place)
-        self.tasks.start("cells", self._find_cells)
+        """Start what every view needs, the quick before the slow: places of fields and cells, and their maps."""
+        self.tasks.start(PICTURES, "pictures", lambda _: self.pictures.missing)
+        self.tasks.start(FIELDS, "fields", self._place)
+        self.tasks.start(FIELDS, "predictions", self._predict)
+        self.tasks.start(CELLS, "cells", self._find_cells)
 
     @property
     def may_add_classes(self) -> bool:
@@ -137,7 +131,7 @@ class Review:
             rank[rows] = np.arange(len(rows))
         space = self.space()
         unlike = space.unlike if space else np.zeros(len(rank), bool)
-        return Known(probabilities, calls, unlike, rank, self.feature)
+        return Known(probabilities, calls, unlike, rank, self.values.column)
 
     def space(self) -> FieldSpace | None:
         """Where the fields lie; None until that is computed."""
@@ -160,13 +154,10 @@ class Review:
         fitted, index = self.catalogue.fitted, self.cells()
         if fitted is None or index is None:
             return None
-        source = Source(fitted, index, self.catalogue.columns, self._values_of, self.on_scale)
+        if fitted.plates is not None and self.tasks.state("predictions").busy:  # they find the scales of the plates
+            return None
+        source = Source(fitted, index, self.catalogue.columns, self.values.of, self.on_scale)
         return self._cell_scores.of(source, organelle, rows)
-
-    def _values_of(self, names: list[str]) -> np.ndarray:
-        """Columns of the matrix for all fields, float32, shape (n, n_names)."""
-        parts = [read_numbers(self.folder.matrix(split), names) for split in self._splits()]
-        return np.concatenate(parts)[self.catalogue.kept]
 
     def cell_feature(self, name: str) -> np.ndarray | None:
         """A feature of all cells, float32, shape (n_cells,); None until it is read in the background.
@@ -178,66 +169,30 @@ class Review:
         InputError
             If it could not be read.
         """
-        index, columns = self.cells(), self.catalogue.columns
+        self._check_cell_feature(name)
+        return None if (index := self.cells()) is None else self._cell_features.of(index, name)
+
+    def feature_of_cells(self, cells: np.ndarray, name: str) -> np.ndarray | None:
+        """A feature of some cells, numbers rising, read at once; raises as `cell_feature`."""
+        self._check_cell_feature(name)
+        return None if (index := self.cells()) is None else self._cell_features.of_some(index, cells, name)
+
+    def _check_cell_feature(self, name: str) -> None:
+        columns = self.catalogue.columns
         if name not in set(columns.loc[columns["compartment"] != IMAGE, "name"]):
             raise UsageError(f"{shown(name)!r} is no feature of the cells of this run.")
-        return None if index is None else self._cell_features.of(index, name)
 
     def cell_map(self) -> CellMap | None:
-        """The map of cells; started at the first question, None until it is computed."""
-        index = self.cells()
-        if index is None:
-            return None
-        found = self.tasks.start("map of cells", lambda progress: self._map(index, progress)).result
+        """The map of cells; None until it is computed."""
+        found = self.tasks.state("map of cells").result
         return found if isinstance(found, CellMap) else None
 
     def most_useful(self) -> np.ndarray:
-        """The most useful training fields to label, most useful first; empty until the fields are placed.
-
-        The list stays while its fields are labelled, and is made anew when most of it is done, or after a refit.
-        """
-        space, labels = self.space(), self.labels.table()
+        """The most useful training fields to label, most useful first; empty until the fields are placed."""
+        space, stage = self.space(), self.tasks.state("predictions").stage
         if space is None:
             return np.empty(0, np.int64)
-        probabilities, _ = self.predicted()
-        mark = (id(space), id(self.catalogue), self.tasks.state("predictions").stage)
-        with self._guard:
-            before, rows = self._asked
-            left = ~labels.labelled[rows] & ~labels.unusable[rows]
-            if before != mark or left.sum() < NEXT // 4:
-                rows = self._choose_next(space, probabilities, labels.labelled, labels.unusable, labels.matrix)
-                self._asked = (mark, rows)
-            return rows
-
-    def _choose_next(self, space, probabilities, labelled, unusable, matrix) -> np.ndarray:
-        open_to = (self.catalogue.split == "train") & ~labelled & ~unusable
-        prior = (matrix[labelled].sum(0) + 0.5) / (labelled.sum() + 1)
-        known = None if self.catalogue.fitted is None else probabilities
-        return most_useful(space.space.fields, labelled, open_to, known, prior, NEXT)
-
-    def feature(self, name: str) -> np.ndarray:
-        """A column of the matrix for all fields; raises UsageError if there is none of that name."""
-        described = matrix_columns(self.catalogue.columns)
-        if name not in set(described["name"]):
-            raise UsageError(f"{shown(name)!r} is no feature of the fields of this run.")
-        with self._guard:
-            if name not in self._features:
-                self._features = dict(list(self._features.items())[-8:]) | {name: self._values_of([name])[:, 0]}
-            return self._features[name]
-
-    def field_values(self, row: int) -> np.ndarray:
-        """A field's row of the matrix, all columns: float32, read from its row group alone."""
-        names = matrix_columns(self.catalogue.columns)["name"].tolist()
-        at = int(np.flatnonzero(self.catalogue.kept)[row])
-        for split in self._splits():
-            with pq.ParquetFile(self.folder.matrix(split)) as file:
-                for group in range(file.num_row_groups):
-                    n = file.metadata.row_group(group).num_rows
-                    if at < n:
-                        table = file.read_row_group(group, names).select(names).slice(at, 1)
-                        return np.array([column[0].as_py() for column in table.columns], np.float32)
-                    at -= n
-        raise InputError(f"{self.folder.features} changed while it was looked at. Start review again.")
+        return self._next.rows(self.catalogue, space, self.labels.table(), self.predicted()[0], stage)
 
     def background(self, fitted: Fitted) -> tuple[Background, dict[str, Counterparts]]:
         """What fields are compared with to find reasons, and what goes with the embedding; read once for a fit."""
@@ -248,21 +203,23 @@ class Review:
                 self._background = fitted, Background.of(fitted, matrix.named(fitted.columns)), readable
             return self._background[1:]
 
-    def _splits(self) -> list[str]:
-        return [split for split in SPLITS if self.folder.matrix(split).is_file()]
-
     def _place(self, progress: Progress) -> FieldSpace:
+        self.tasks.expect("fields", "placing all fields by their features", 0)
         known = self.catalogue
         groups = known.fitted.groups if known.fitted else None
-        return place_fields(self.folder, known.columns, known.kept, known.fitted_row, groups)
+        return place_fields(self.values.of, known.columns, known.fitted_row, groups)
 
     def _find_cells(self, progress: Progress) -> CellIndex:
-        self.tasks.expect("cells", "reading where the cells lie", count_shards(self.folder))
-        return read_cells_index(self.folder, self.catalogue.row, self.catalogue.columns, progress)
+        paths, columns = table_paths(self.folder), self.catalogue.columns
+        self.tasks.expect("cells", "reading where the cells lie", len(paths))
+        index = read_cells_index(paths, self.catalogue.row, columns, progress)
+        self.tasks.start(CELLS, "map of cells", lambda progress: self._map(index, progress))
+        return index
 
     def _map(self, index: CellIndex, progress: Progress) -> CellMap:
-        self.tasks.expect("map of cells", "reading a sample of the cells", min(len(index.paths), MOST_SHARDS))
-        return map_cells(index, self.catalogue.columns, progress)
+        cells = index.sample()
+        self.tasks.expect("map of cells", "reading a sample of the cells", len(index.by_shard(cells)))
+        return map_cells(index, cells, self.catalogue.columns, progress)
 
     def _predict(self, progress: Progress) -> Predicted:
         self.tasks.expect("predictions", "predicting fields that were not fitted on", count_others(self.catalogue))
@@ -286,7 +243,7 @@ class Review:
 
     def refit(self) -> dict[str, Any]:
         """Start a refit, unless one is running; returns its state."""
-        self.tasks.start("refit", lambda _: self._fit_again(), again=True)
+        self.tasks.start(FIELDS, "refit", lambda _: self._fit_again(), again=True)
         return self.tasks.state("refit").shown()
 
     def _fit_again(self) -> Refitted:

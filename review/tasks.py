@@ -1,4 +1,4 @@
-"""Work in the background, one task after the other, with its progress for the page."""
+"""Work in the background with its progress for the page, in lanes: one task after the other in each."""
 
 import threading
 from collections.abc import Callable
@@ -6,9 +6,14 @@ from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import Any
 
-from engine.errors import HpaError
+from engine.errors import HpaError, InputError
 from engine.machine import refusal
 from engine.running.progress import Progress, listening
+
+FIELDS, CELLS, PICTURES = "fields", "cells", "pictures"
+"""The lanes. A refit runs in that of the fields, because it replaces what is known of them."""
+
+_Lane = SimpleQueue[tuple[str, Callable[[Progress], Any]]]
 
 
 @dataclass(frozen=True)
@@ -47,13 +52,12 @@ class State:
 
 
 class Tasks:
-    """Tasks by name; each runs in one thread of this process, in the order in which they were started."""
+    """Tasks by name. A lane is a thread of this process that runs its tasks in the order in which they were started."""
 
     def __init__(self) -> None:
         self._states: dict[str, State] = {}
         self._guard = threading.Lock()
-        self._queue: SimpleQueue[tuple[str, Callable[[Progress], Any]]] = SimpleQueue()
-        threading.Thread(target=self._work, daemon=True).start()
+        self._lanes: dict[str, _Lane] = {}
 
     def state(self, name: str) -> State:
         """How far a task is."""
@@ -65,13 +69,29 @@ class Tasks:
         with self._guard:
             return {name: state.shown() for name, state in self._states.items()}
 
-    def start(self, name: str, work: Callable[[Progress], Any], again: bool = False) -> State:
+    def unfinished(self, name: str) -> dict[str, object]:
+        """What the page is told that waits for a task, for JSON.
+
+        Raises
+        ------
+        InputError
+            If it failed.
+        """
+        state = self.state(name)
+        if state.stage == "failed":
+            raise InputError(state.error)
+        return {"waiting": True, "what": state.what, "done": state.done, "steps": state.total}
+
+    def start(self, lane: str, name: str, work: Callable[[Progress], Any], again: bool = False) -> State:
         """Start a task unless it was started before; with `again` also if it has ended."""
         with self._guard:
             state = self._states.get(name, State())
             if state.stage == "absent" or (again and not state.busy):
                 state = self._states[name] = State("waiting")
-                self._queue.put((name, work))
+                if lane not in self._lanes:
+                    self._lanes[lane] = SimpleQueue()
+                    threading.Thread(target=self._work, args=(self._lanes[lane],), daemon=True).start()
+                self._lanes[lane].put((name, work))
             return state
 
     def forget(self, *names: str) -> None:
@@ -89,9 +109,9 @@ class Tasks:
         with self._guard:
             self._states[name] = replace(self._states.get(name, State()), **values)
 
-    def _work(self) -> None:
+    def _work(self, lane: _Lane) -> None:
         while True:
-            name, work = self._queue.get()
+            name, work = lane.get()
             self._change(name, stage="running")
             try:
                 with listening(lambda what, done, total, name=name: self._hear(name, what, done, total)):

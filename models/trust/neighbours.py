@@ -25,6 +25,7 @@ DIRECTIONS = 32
 LIMIT = 4.0
 MOST_FIELDS = 2000
 _SEED = 0
+_AT_ONCE = 16  # fields placed at a time: their values stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,17 @@ class Space:
 
     def place(self, values: np.ndarray) -> np.ndarray:
         """Coordinates of fields: float32, shape (n, n_directions); `values` (n, n_columns), columns as fitted."""
-        standard = _standardise(values[:, self.chosen], self.centre, self.spread)
         placed = np.empty((len(values), self.axes.shape[1]), np.float32)  # without a direction if no fields differ
-        for k, axis in enumerate(self.axes.T):
-            placed[:, k] = row_sums(standard, axis)
+        for start in range(0, len(values), _AT_ONCE):
+            some = slice(start, start + _AT_ONCE)
+            standard = _standardise(values[some, self.chosen], self.centre, self.spread)
+            for k, axis in enumerate(self.axes.T):
+                placed[some, k] = row_sums(standard, axis)
         return placed
+
+    def place_at_once(self, values: np.ndarray) -> np.ndarray:
+        """As `place`, ten times as fast; the last bits of a row depend on how many there are. For maps."""
+        return _standardise(values[:, self.chosen], self.centre, self.spread) @ self.axes
 
     def distances(self, values: np.ndarray) -> np.ndarray:
         """Distances to the training fields, shape (n, n_training_fields); two unrelated fields are about 1 apart."""
@@ -96,7 +103,8 @@ def fit_space(values: np.ndarray, columns: pd.DataFrame, directions: int = DIREC
     _, block, sizes = np.unique(block_names(columns.iloc[chosen]), return_inverse=True, return_counts=True)
     alike = np.sqrt(sizes[block])[:, None].astype(np.float32)
     standard = _standardise(values, centre, spread)
-    balanced = (standard - standard.mean(0)) / alike.T
+    balanced = standard - standard.mean(0)
+    balanced /= alike.T
     n = min(directions, *balanced.shape)
     _, singular, axes = randomized_svd(balanced, n, n_iter=4, random_state=_SEED)  # pyright: ignore[reportArgumentType]  # or an int
     kept = singular > 1e-6 * max(singular[0], 1e-30)
@@ -150,5 +158,6 @@ def _centre_and_spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _standardise(values: np.ndarray, centre: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    limit = np.float32(LIMIT)
-    return np.nan_to_num(np.clip((values - centre) / spread, -limit, limit), copy=False, nan=0.0)
+    standard, limit = values - centre, np.float32(LIMIT)
+    standard /= spread  # in place: there may be hundreds of MB
+    return np.nan_to_num(standard.clip(-limit, limit, out=standard), copy=False, nan=0.0)

@@ -19,3 +19,5 @@ export function select(label, options, value, change) {
     ...options.map(([key, words]) => el("option", { value: key, selected: key === value }, words)));
   return el("label", {}, el("span", {}, label), list);
 }
+/** What an answer says that waits for work in the background. */
+export const unfinished = ({ what, done, steps }) => `${what ? what[0].toUpperCase() + what.slice(1) : "Waiting for other work to end"}${steps ? ` (${Math.floor(100 * done / steps)} %)` : ""} …`;

@@ -1,7 +1,7 @@
 // Fields or cells in pages: filters on the left, pictures in the middle, labels of what is selected on the right.
 import { complain, get, picture, post } from "./api.js";
 import { labelKey, panel } from "./classes.js";
-import { counted, el, percent, select } from "./dom.js";
+import { counted, el, percent, select, unfinished } from "./dom.js";
 
 const SIZE = 60;
 const YES_NO = [["", "all"], ["yes", "yes"], ["no", "no"]];
@@ -113,7 +113,7 @@ export function makeGallery(root, run, level, given = {}) {
         ? `, and only in the ${page.scored} of these ${page.called.toLocaleString("en")} fields with the highest probability` : ` (${counted(page.called, "field")})`}. `
         + "The score is that of a field made of this cell alone, minus that of its field's median cell, by all models of the fit, also those that have seen the field: it ranks cells and is no probability.";
       if (page.waiting) {
-        count.textContent = page.scored === undefined ? "Reading the tables …" : `Scoring cells${page.steps ? ` (${Math.floor(100 * page.done / page.steps)} %)` : ""} …`;
+        count.textContent = unfinished(page);
         setTimeout(() => closed || load(), 700);
         return;
       }

@@ -1,6 +1,6 @@
 // The map: fields or cells in the plane of their first two principal directions; a lasso selects into the gallery.
 import { complain, get, picture } from "./api.js";
-import { counted, el, select } from "./dom.js";
+import { counted, el, select, unfinished } from "./dom.js";
 
 const PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#999999", "#7b5ea7", "#8c6d31", "#17807e", "#b03060"];
 const ramp = (t) => `hsl(${255 - 200 * t} ${45 + 35 * t}% ${35 + 25 * t}%)`;
@@ -40,17 +40,20 @@ export function makeMap(root, run, show) {
   }
   async function load() {
     if (kept.colour === "feature" && !kept.name) return;
-    const mine = ++asked, outdated = () => closed || mine !== asked; // a later choice has been asked for
+    const mine = ++asked;
     data = null; // points of the choice before can be neither hovered nor selected
     selectNone();
     drawing = false;
     hover.hidden = true;
     said.textContent = "Preparing the map …";
+    await ask(mine);
+  }
+  async function ask(mine) {
+    const outdated = () => closed || mine !== asked; // a later choice has been asked for
     try {
       const found = await get("map", kept);
       if (outdated()) return;
-      if (found.waiting) { setTimeout(() => outdated() || load(), 700); return; }
-      if (found.error) { said.textContent = found.error; return; }
+      if (found.waiting) { said.textContent = unfinished(found); setTimeout(() => outdated() || ask(mine), 500); return; }
       data = { ...found, shown: [...new Set(found.category)].filter((c) => c >= 0).sort((a, b) => a - b) };
       if (held?.level === kept.level && held.key.length === data.key.length && held.key.every((key, k) => key === data.key[k])) ({ inside, lasso } = held);
       const noun = kept.level === "fields" ? "field" : "cell", n = data.key.length;

@@ -3,6 +3,7 @@
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 from review_run import fit_quickly, make_review
 
@@ -13,9 +14,12 @@ from commands.submit import read_test_fields
 from engine.errors import UsageError
 from models.fitted import load
 from review import answers
+from review.cell_features import CellFeatures
 from review.cell_pages import cells_page
+from review.map_points import points
 from review.selection import select
 from review.state import Review
+from review.tasks import Tasks
 from store.channels import IMAGE
 from store.places import read_places
 
@@ -95,7 +99,7 @@ def test_filters_and_orders(review):
     high = select({"label": "Nucleoplasm", "low": 0.5}, catalogue, labels, known)
     assert high.tolist() == np.flatnonzero((p >= 0.5) & labels.matrix[:, 0]).tolist()
     name = answers.features(review)["fields"][0][0]
-    values = review.feature(name)[select({"sort": "feature", "feature": name}, catalogue, labels, known)]
+    values = review.values.column(name)[select({"sort": "feature", "feature": name}, catalogue, labels, known)]
     assert (np.diff(values[~np.isnan(values)]) <= 0).all()
     for bad in ({"label": "Flagellum"}, {"sort": "taste"}, {"sort": "feature", "feature": "x"}):
         with pytest.raises(UsageError):
@@ -109,21 +113,38 @@ def test_cells_belong_to_their_fields(review):
     assert {row["id"] for row in page["rows"]} == {"train-003"}
     assert [row["cell"] for row in page["rows"]] == list(range(1, page["total"] + 1))
     for level, n in (("cells", len(index.field)), ("fields", 26)):
-        while (found := answers.points(review, level, "label", "")).get("waiting"):
+        while (found := points(review, level, "label", "")).get("waiting"):
             time.sleep(0.02)
         assert found["all"] == len(found["x"]) == n
         assert 0 <= min(found["x"]) <= max(found["y"]) <= 10_000
 
 
-def test_the_map_samples_cells_of_evenly_spaced_tables(review, monkeypatch):
+def cell_columns_of(review) -> list[str]:
+    return review.catalogue.columns.loc[review.catalogue.columns["compartment"] != IMAGE, "name"].tolist()
+
+
+def test_the_map_shows_cells_evenly_spaced_in_evenly_spaced_tables(review, monkeypatch):
     index = review.cells()
-    names = review.catalogue.columns.loc[review.catalogue.columns["compartment"] != IMAGE, "name"].tolist()[:3]
-    cells, values = index.sample(names, Silent())
-    assert cells.tolist() == list(range(len(index.field)))
+    assert (len(index.paths), len(index.field)) == (7, 93)
+    assert index.sample().tolist() == list(range(93))
+    monkeypatch.setattr("review.cells.SAMPLED", 18)  # twice as many are in three of the seven tables
+    few = index.by_shard(index.sample())
+    assert [path for path, _ in few] == [index.paths[k] for k in (0, 3, 6)]
+    assert [rows.tolist() for _, rows in few] == [[0, 2, 4, 6, 8, 10], [0, 2, 4, 7, 9, 11], [0, 2, 3, 5, 6, 8]]
     monkeypatch.setattr("review.cells.MOST_SHARDS", 1)
-    few, own = index.sample(names, Silent())
-    assert few.tolist() == list(range(index.start[1])) != cells.tolist()
-    np.testing.assert_array_equal(own, values[: len(few)])
+    assert index.sample().tolist() == list(range(11))
+
+
+def test_features_of_some_cells_are_those_of_the_tables(review):
+    """Each table read by another library's reader, one after the other."""
+    index, names = review.cells(), cell_columns_of(review)[5:8]
+    expected = pd.concat([pd.read_parquet(path, columns=names) for path in index.paths]).to_numpy(np.float32)
+    for cells in (np.arange(len(expected)), np.arange(1, len(expected), 3), np.empty(0, np.int64)):
+        np.testing.assert_array_equal(index.read(cells, names), expected[cells])
+    known, kept = review.feature_of_cells(np.array([0, 4]), names[1]), CellFeatures(Tasks())
+    np.testing.assert_array_equal(known, expected[[0, 4], 1])
+    kept._read(index, names[1], Silent())
+    np.testing.assert_array_equal(kept.of_some(index, np.array([0, 4]), names[1]), expected[[0, 4], 1])
 
 
 def test_cells_by_a_feature_wait_until_it_is_read(review):
@@ -198,7 +219,7 @@ def test_a_run_of_one_field_is_shown_too(tmp_path):
     review = opened(made)
     assert answers.fields_page(review, {"sort": "most useful"})["total"] == 1
     assert answers.one_field(review, 0)["similar"] == []
-    found = answers.points(review, "fields", "label", "")
+    found = points(review, "fields", "label", "")
     assert (found["all"], len(found["x"]), len(found["y"])) == (1, 1, 1)
 
 

@@ -1,0 +1,65 @@
+"""Values of the fields, read from the matrix when they are asked for."""
+
+import threading
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from engine.errors import InputError, UsageError
+from engine.ids import shown
+from store.matrix import matrix_columns
+from store.run_folder import SPLITS, RunFolder
+from store.untrusted_input import read_numbers
+
+_KEPT = 9  # columns
+
+
+class MatrixValues:
+    """The matrix of a run.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    columns : DataFrame
+        The structured columns of the run.
+    kept : ndarray of bool
+        Which rows of the splits' matrices, one after the other, are in the catalogue.
+    """
+
+    def __init__(self, folder: RunFolder, columns: pd.DataFrame, kept: np.ndarray) -> None:
+        self._folder, self._kept = folder, kept
+        self._names = matrix_columns(columns)["name"].tolist()
+        self._paths = [folder.matrix(split) for split in SPLITS if folder.matrix(split).is_file()]
+        self._guard = threading.Lock()
+        self._columns: dict[str, np.ndarray] = {}
+
+    def of(self, names: list[str]) -> np.ndarray:
+        """Some columns for all fields of the catalogue: float32, shape (n, n_names)."""
+        parts = [read_numbers(path, names) for path in self._paths]
+        values = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        del parts  # hundreds of MB
+        return values if self._kept.all() else values[self._kept]
+
+    def column(self, name: str) -> np.ndarray:
+        """A column for all fields; the latest are kept. Raises UsageError if there is none of that name."""
+        if name not in self._names:
+            raise UsageError(f"{shown(name)!r} is no feature of the fields of this run.")
+        with self._guard:
+            if name not in self._columns:
+                latest = list(self._columns.items())[1 - _KEPT :]
+                self._columns = dict(latest) | {name: self.of([name])[:, 0]}
+            return self._columns[name]
+
+    def row(self, row: int) -> np.ndarray:
+        """All columns of a field: float32, read from its row group alone."""
+        at = int(np.flatnonzero(self._kept)[row])
+        for path in self._paths:
+            with pq.ParquetFile(path) as file:
+                for group in range(file.num_row_groups):
+                    n = file.metadata.row_group(group).num_rows
+                    if at < n:
+                        table = file.read_row_group(group, self._names).select(self._names).slice(at, 1)
+                        return np.array([column[0].as_py() for column in table.columns], np.float32)
+                    at -= n
+        raise InputError(f"{self._folder.features} changed while it was looked at. Start review again.")
