@@ -14,6 +14,8 @@ from commands import predict as prediction
 from commands import report as reporting
 from commands import review as reviewing
 from commands import submit as submission
+from commands.earlier_fit import earlier_fit
+from commands.fit_outcome import fit_outcome
 from commands.job import Job
 from commands.new_fields import choose_network
 from commands.plates import NO_PLATES, PlateOptions
@@ -77,10 +79,8 @@ def fit(
     like_before: bool = False, own_classes: bool = False, plates: PlateOptions = NO_PLATES,
 ) -> Outcome:  # fmt: skip
     """Matrix and labels -> folds -> first level -> stack -> calibration -> thresholds -> leaderboard."""
-    options = fitting.FitOptions(
-        groups, n_folds, rounds, covariates, members, settings_file, like_before, own_classes, plates
-    )
-    earlier = fitting.earlier_fit(job, options)
+    options = fitting.FitOptions(groups, n_folds, rounds, covariates, members, settings_file, own_classes, plates)
+    earlier = earlier_fit(job.folder) if like_before else None
     prepared = fitting.prepare(job, options, earlier)
     training = prepared.training
     if show:
@@ -90,7 +90,7 @@ def fit(
         quality = data_quality.write_data_quality(job.folder, fitted, training)
         noted = {"data": str(job.data), "groups": training.groups_from, "own_classes": training.own_classes}
         job.folder.note("fit", fitted.settings.of_result() | noted)
-    return fitting.outcome(job, training, fitted, quality)
+    return fit_outcome(job, training, fitted, quality)
 
 
 def importances(job: Job, organelle: str | None = None, *, plot: Path | None = None, top: int = 15) -> Outcome:

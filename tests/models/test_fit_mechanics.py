@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from field_ids import field_ids
 
-from commands.fit import clear_earlier_fit
+from commands.earlier_fit import clear_earlier_fit
 from engine.errors import InputError
 from models.data.labels import read_labels
 from models.design import make_design

@@ -1,0 +1,94 @@
+"""What becomes of a run's earlier fit: removed because it is outdated, or its settings, groups and folds kept."""
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from engine.errors import InputError
+from engine.ids import shown
+from models.data.duplicates import join
+from models.data.training_set import TrainingSet
+from models.fit_file import read_fit_file
+from models.fitted import Fitted, load
+from models.folds import NEW
+from models.settings import FitSettings
+from store.run_folder import RunFolder
+
+_log = logging.getLogger(__name__)
+
+
+def clear_earlier_fit(folder: RunFolder, columns: pd.DataFrame, settings: FitSettings) -> None:
+    """Log why the earlier fit is outdated, and remove the tables made from it.
+
+    The report and the submission are kept, and named in a warning.
+    """
+    if folder.fit.fit_file.is_file():
+        _log.warning("%s: fitting again", _why_again(folder, settings, columns))
+    made = {"report": [folder.report], "submit": [folder.submission, folder.predictions]}
+    for command, paths in made.items():
+        names = " and ".join(path.name for path in paths if path.is_file())
+        if names:
+            _log.warning("still of an earlier fit: %s; run %s again", names, folder.command(command))
+    for stale in (folder.duplicates, folder.label_errors):
+        stale.unlink(missing_ok=True)
+
+
+def _why_again(folder: RunFolder, settings: FitSettings, columns: pd.DataFrame) -> str:
+    try:
+        earlier = read_fit_file(folder.fit)
+    except InputError:
+        return "the earlier fit cannot be read"
+    before = earlier.settings.of_result() | {"features": len(earlier.columns)}
+    today = settings.of_result() | {"features": len(columns)}
+    changed = [f"{name}: {shown(str(before[name]))} -> {now}" for name, now in today.items() if before[name] != now]
+    if changed:
+        return f"settings differ from the earlier fit ({'; '.join(changed)})"
+    return "labels, groups, features or the program differ from the earlier fit's, or one of its files is missing"
+
+
+def earlier_fit(folder: RunFolder) -> Fitted | None:
+    """The run's fit, if there is one that can be read."""
+    if not folder.fit.fit_file.is_file():
+        return None
+    try:
+        return load(folder.root)
+    except InputError as error:
+        _log.warning("the earlier fit cannot be read (%s): settings and folds are chosen anew", error)
+        return None
+
+
+def like_earlier(training: TrainingSet, earlier: Fitted) -> TrainingSet:
+    """The training set with the columns and classes of an earlier fit, and its groups for the fields that it had.
+
+    Raises
+    ------
+    InputError
+        If a class is new since then.
+    """
+    matrix, before, now = training.matrix, earlier.classes.names, training.classes.names
+    if new_classes := [name for name in now if name not in before]:
+        raise InputError(
+            f"the earlier fit in {earlier.folder.root} has no class {', '.join(new_classes)}, so it cannot be compared "
+            "with a new one. Leave --like-before out."
+        )
+    labels = np.zeros((len(training.labels), len(before)), bool)
+    labels[:, [before.index(name) for name in now]] = training.labels
+    at = pd.Index(earlier.ids).get_indexer(pd.Index(matrix.ids))
+    new = training.groups + 1 + int(earlier.groups.max(initial=0))
+    groups = np.where(at >= 0, earlier.groups[at], new)
+    pairs = training.duplicates[training.duplicates[:, 1] < len(matrix.ids)]
+    kept = matrix.columns["name"].isin(set(earlier.columns)).to_numpy()
+    return replace(
+        training, matrix=matrix.select(kept), classes=earlier.classes, labels=labels, groups=join(groups, pairs),
+        groups_from="the earlier fit and near-identical fields",
+    )  # fmt: skip
+
+
+def folds_like(training: TrainingSet, earlier: Fitted | None) -> np.ndarray | None:
+    """The earlier fit's folds of the training fields, as `models.fit.fit` takes them."""
+    if earlier is None:
+        return None
+    at = pd.Index(earlier.ids).get_indexer(pd.Index(training.matrix.ids))
+    return np.where(at >= 0, earlier.fold[at], NEW)

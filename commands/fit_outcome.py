@@ -1,0 +1,78 @@
+"""What `fit` says at its end: the data, what could not be learnt, the scores, and where the tables are."""
+
+from typing import Any
+
+import numpy as np
+
+from commands.data_quality import DataQuality
+from commands.job import Job
+from engine.command_line import command_line
+from engine.counted import counted
+from engine.files import read_json
+from engine.outcome import Outcome
+from models.data.trainability import reason_lines, why_not_trainable
+from models.data.training_set import TrainingSet
+from models.fitted import Fitted
+
+
+def fit_outcome(job: Job, training: TrainingSet, fitted: Fitted, quality: DataQuality) -> Outcome:
+    """Report the data, the scores, and where the tables are."""
+    folder = job.folder
+    metrics = read_json(folder.fit.metrics)
+    macro, folds = metrics["macro"], metrics["folds"]
+    kind = f"{'simulated fields, ' if metrics['simulated'] else ''}{folds} folds"
+    lines = [
+        f"{counted(len(training.labels), 'field')} in {counted(len(np.unique(training.groups)), 'group')} "
+        f"(from {training.groups_from})",
+        *training.remarks,
+        *_unlearnt_lines(training, fitted),
+    ]
+    if fitted.plates is not None:
+        wells = f" from wells {', '.join(fitted.settings.controls)}" if fitted.settings.controls else ""
+        n_plates = len(np.unique(fitted.plates.names))
+        lines.append(f"features normalised by {fitted.settings.normalise_by}{wells}: {n_plates} of them")
+    lines += [f"{name}: average precision {ap:.3f}" for name, ap in _left_out_scores(metrics["splits"])]
+    lines += _corrections_lines(training)
+    if training.n_unmeasured:
+        unmeasured = counted(training.n_unmeasured, "labelled field")
+        lines.append(f"{unmeasured} without features (image missing or unusable)")
+    if macro["n_organelles"]:
+        lines.append(
+            f"macro over {training.classes.counted(macro['n_organelles'])} ({kind}): average precision "
+            f"{macro['ap']:.3f} (chance {macro['chance_ap']:.3f}), F1 {macro['f1']:.3f}"
+        )
+    lines += [f"leaderboard in {folder.fit.leaderboard}", *quality.lines(folder)]
+    facts = {
+        "leaderboard": str(folder.fit.leaderboard),
+        "folds": folds,
+        "simulated": metrics["simulated"],
+        "macro": macro,
+    }
+    facts |= {"corrected": training.n_corrected, "unusable": training.n_unusable, "unlabelled": training.n_unlabelled}
+    facts |= {"duplicates": str(folder.duplicates), "label_errors": str(folder.label_errors)}
+    return Outcome(tuple(lines), command_line("report", data=job.data, run=folder.root), facts)
+
+
+def _corrections_lines(training: TrainingSet) -> list[str]:
+    """How many labels were corrected, and how many fields are left out."""
+    counts = {
+        "with labels corrected in corrections.csv": training.n_corrected,
+        "marked as unusable in corrections.csv and left out": training.n_unusable,
+        "without a label left out": training.n_unlabelled,
+    }
+    return [f"{counted(n, 'field')} {what}" for what, n in counts.items() if n]
+
+
+def _unlearnt_lines(training: TrainingSet, fitted: Fitted) -> list[str]:
+    """How many classes could not be learnt, and why."""
+    reasons = why_not_trainable(training.labels, fitted.groups, fitted.fold)
+    n = sum(bool(reason) for reason in reasons)
+    head = f"not learnt: {n} of {training.classes.counted(len(training.classes.names))}"
+    return [head, *(f"  {line}" for line in reason_lines(training.classes.names, reasons))]
+
+
+def _left_out_scores(splits: dict[str, Any]) -> list[tuple[str, float]]:
+    """Name and average precision of the rows that compare whole plates left out with the usual folds."""
+    if not any("left out" in name for name in splits):
+        return []
+    return [(name, row["ap"]) for name, row in splits.items() if name.endswith("all folds") and row["ap"] is not None]
