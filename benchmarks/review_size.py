@@ -9,6 +9,7 @@ often as needed for a page of pictures.
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -31,7 +32,7 @@ from features.extraction.field_level import field_columns
 from features.extraction.settings import ExtractSettings
 from store.channels import CHANNELS
 from store.columns import columns_frame, write_column_table
-from store.matrix import matrix_columns, write_matrix
+from store.matrix import ROWS_A_GROUP, matrix_columns, write_matrix
 from store.run_folder import RunFolder
 from store.schema import CELLS, METADATA_HASH, METADATA_ID, PLACE
 from store.schema import FIELDS as FIELDS_TABLE
@@ -76,7 +77,9 @@ def write_run(root: Path, ids: tuple[str, ...]) -> None:
         write_shard_table(shard.fields_path, fields, shard.stamp)
     hashes = {f"{METADATA_HASH}{channel.name}": rng.integers(2**62, size=len(ids)) for channel in CHANNELS}
     matrix = rng.standard_normal((len(ids), len(matrix_columns(frame))), np.float32)
-    write_matrix(folder.matrix("train"), [(pd.DataFrame({METADATA_ID: ids} | hashes), matrix)], frame, "generated")
+    metadata, pieces = pd.DataFrame({METADATA_ID: ids} | hashes), range(0, len(ids), ROWS_A_GROUP)
+    parts = [(metadata[k : k + ROWS_A_GROUP], matrix[k : k + ROWS_A_GROUP]) for k in pieces]
+    write_matrix(folder.matrix("train"), parts, frame, "generated")
     shares = np.geomspace(0.4, 0.002, 28)
     limits = np.quantile(1.8 * rng.normal(size=10**5), 1 - shares)
     labels = matrix[:, :28] + 1.5 * rng.normal(size=(len(ids), 28)) > limits
@@ -118,26 +121,32 @@ def ask(address: str, path: str, content: dict | None = None) -> tuple[float, di
     return time.monotonic() - begun, found
 
 
-def wait_for(address: str, path: str, content: dict | None = None) -> float:
-    """Seconds until an answer no longer says that it waits for work in the background."""
-    begun = time.monotonic()
+def cpu_seconds(pid: int) -> float:
+    """CPU seconds of a process so far."""
+    return sum(map(int, Path(f"/proc/{pid}/stat").read_text().split()[13:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def wait_for(address: str, pid: int, path: str, content: dict | None = None) -> str:
+    """Until an answer no longer says that it waits for work in the background: seconds, and CPU seconds, in words."""
+    begun, spent = time.monotonic(), cpu_seconds(pid)
     while ask(address, path, content)[1].get("waiting"):
         time.sleep(0.1)
-    return time.monotonic() - begun
+    return f"{time.monotonic() - begun:.1f} s (CPU {cpu_seconds(pid) - spent:.1f} s)"
 
 
-def measure(address: str, ids: tuple[str, ...], pictures: bool) -> None:
-    """Print how long each request takes."""
+def measure(address: str, pid: int, ids: tuple[str, ...], pictures: bool) -> None:
+    """Print how long each request takes; the server is the process `pid`."""
     page = {"size": PAGE}
     first = sum(ask(address, path, content)[0] for path, content in (("run", None), ("fields", page)))
     print(f"first page, while tables are still read: {first:.2f} s")
-    print(f"places of all fields ready after {wait_for(address, 'map?level=fields&colour=label&name='):.1f} s")
-    print(f"cells ready after {wait_for(address, 'cells', page):.1f} s more")
-    print(f"map of cells prepared in {wait_for(address, 'map?level=cells&colour=label&name='):.1f} s, once")
-    by_feature = page | {"sort": "feature", "feature": ask(address, "features")[1]["cells"][0][0]}
-    print(f"cells sorted by a feature after {wait_for(address, 'cells', by_feature):.1f} s, once for each feature")
+    print(f"map of fields ready after {wait_for(address, pid, 'map?level=fields&colour=label&name=')}")
+    print(f"cells ready after {wait_for(address, pid, 'cells', page)} more")
+    print(f"map of cells ready after {wait_for(address, pid, 'map?level=cells&colour=label&name=')} more")
+    first, second = (name for name, _ in ask(address, "features")[1]["cells"][:2])
+    by_feature = page | {"sort": "feature", "feature": first}
+    print(f"cells sorted by a feature after {wait_for(address, pid, 'cells', by_feature)}, once for each feature")
     by_score = page | {"sort": "score", "score": "Cytosol"}
-    print(f"cells of 100 fields scored in {wait_for(address, 'cells', by_score):.1f} s, once")
+    print(f"cells of 100 fields scored in {wait_for(address, pid, 'cells', by_score)}, once for each choice")
     note = {"entry": str(time.time_ns()), "id": ids[0], "action": "note", "value": "x"}
     questions = {
         "gallery page": ("fields", page | {"start": len(ids) // 2}),
@@ -149,6 +158,7 @@ def measure(address: str, ids: tuple[str, ...], pictures: bool) -> None:
         "page of cells by a feature": ("cells", by_feature),
         "map of fields": ("map?level=fields&colour=label&name=", None),
         "map of cells": ("map?level=cells&colour=label&name=", None),
+        "map of cells by a feature": (f"map?level=cells&colour=feature&name={second}", None),
         "what to label next": ("fields", page | {"sort": "most useful"}),
         "one label saved": ("corrections", {"entries": [note]}),
         "status": ("status?since=1", None),
@@ -188,11 +198,10 @@ def main() -> None:
         try:
             address = cast("IO[str]", server.stdout).readline().split()[-1]
             print(f"command to address: {time.monotonic() - begun:.2f} s")
-            measure(address, ids, bool(given.images))
+            measure(address, server.pid, ids, bool(given.images))
             status = Path(f"/proc/{server.pid}/status").read_text()
             print(next(line for line in status.splitlines() if line.startswith("VmHWM")))
-            cpu = sum(map(int, Path(f"/proc/{server.pid}/stat").read_text().split()[13:15])) / 100
-            print(f"CPU of the server in all: {cpu:.0f} s")
+            print(f"CPU of the server in all: {cpu_seconds(server.pid):.0f} s")
         finally:
             server.kill()
 

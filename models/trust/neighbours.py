@@ -160,4 +160,6 @@ def _centre_and_spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _standardise(values: np.ndarray, centre: np.ndarray, spread: np.ndarray) -> np.ndarray:
     standard, limit = values - centre, np.float32(LIMIT)
     standard /= spread  # in place: there may be hundreds of MB
-    return np.nan_to_num(standard.clip(-limit, limit, out=standard), copy=False, nan=0.0)
+    standard.clip(-limit, limit, out=standard)
+    standard[np.isnan(standard)] = 0.0
+    return standard
