@@ -1,6 +1,6 @@
 // The list of classes beside the gallery and the field: shows the labels of what is selected, and changes them.
 import { complain, post } from "./api.js";
-import { el, percent } from "./dom.js";
+import { counted, el, percent } from "./dom.js";
 import { change } from "./labels.js";
 
 const KEYS = "1234567890abcdefghijklmnopqrstuvwxyz";
@@ -54,10 +54,10 @@ export function panel(fields, run) {
     const n = fields.filter((field) => field.labels.includes(name)).length;
     const pressed = n === 0 ? "false" : n === fields.length ? "true" : "mixed";
     const called = fields.length === 1 && fields[0].calls.some(([one]) => one === name);
-    const right = p.has(name) ? `${called ? "called " : ""}${percent(p.get(name))}` : `${(run.counts.of_class[j] ?? 0).toLocaleString("en")}`;
+    const right = p.has(name) ? `${called ? "called " : ""}${percent(p.get(name))}` : counted(run.counts.of_class[j] ?? 0, "field");
     return el("li", {}, el("button", {
       type: "button", "aria-pressed": pressed, "data-class": name, disabled: test, on: { click: () => toggle(fields, name) },
-      title: p.has(name) ? "probability" : "labelled fields",
+      title: p.has(name) ? "probability in this field" : "fields labelled so",
     }, el("kbd", {}, keyOf(j) || "·"), el("span", { class: "mark", "aria-hidden": "true" }, pressed === "true" ? "✓" : pressed === "mixed" ? "–" : ""),
     el("span", {}, name), el("span", { class: "n" }, right)));
   });
@@ -76,7 +76,7 @@ export function panel(fields, run) {
     one && one.doubts.map(([name, labelled, q]) => `${labelled ? "Perhaps wrong" : "Perhaps missing"}: ${name} (probability ${percent(q)})`)
       .reduce((list, words) => { list.append(el("p", { class: "warn" }, words)); return list; }, el("div")),
     one && one.unlike && el("p", { class: "warn" }, "Out of distribution: unlike all fields that were fitted on. Do not trust its calls."),
-    el("p", { class: "hint" }, "Right: probability, or else the number of labelled fields."),
+    el("p", { class: "hint" }, one && p.size ? "Right: the probability in this field; for the other classes, how many fields are labelled so." : "Right: how many fields are labelled so."),
     el("ul", { class: "classes", "aria-label": "Classes" }, ...rows),
     run.may_add && el("button", { type: "button", on: { click: () => addClass(run) } }, "Add a class"));
 }

@@ -43,8 +43,8 @@ export function makeField(root, run, id, wanted, back) {
 
   function controlsAnew() {
     controls.replaceChildren(...CHANNELS.map(([words, colour], c) => {
-      const slider = (end, value) => el("input", { type: "range", min: 0, max: 255, value: String(value), "aria-label": `${words}: ${end === "low" ? "black" : "white"} level`,
-        on: { input: (event) => { shown[end][c] = Number(event.target.value); draw(); } } });
+      const slider = (end, value) => el("label", { class: "level" }, end === "low" ? "black" : "white", el("input", { type: "range", min: 0, max: 255, value: String(value),
+        "aria-label": `${words}: ${end === "low" ? "black" : "white"} level`, on: { input: (event) => { shown[end][c] = Number(event.target.value); draw(); } } }));
       return el("div", { class: `channel ${colour}` }, el("label", {}, el("input", { type: "checkbox", checked: shown.on[c],
         on: { change: (event) => { shown.on[c] = event.target.checked; draw(); } } }), ` ${words} `, el("kbd", {}, `⇧${c + 1}`)),
       slider("low", shown.low[c]), slider("high", shown.high[c] ?? (planes[c] ? bright(planes[c]) : 255)));
@@ -157,11 +157,12 @@ export function makeField(root, run, id, wanted, back) {
       if (closed) return;
       controlsAnew();
       draw();
-      note.textContent = `${measures()} Wheel: zoom. Drag: move. Click: choose a cell.`;
+      note.textContent = `${measures()} Finding the cells …`;
       const labels = await pixels(picture("numbers", { id }));
       if (closed) return;
       numbers = new Int32Array(width * height);
       for (let i = 0; i < numbers.length; i++) numbers[i] = labels.data[4 * i] + 256 * labels.data[4 * i + 1];
+      note.textContent = `${measures()} Wheel: zoom. Drag: move. Click: choose a cell.`;
       draw();
     } catch (error) { if (!closed) note.textContent = error.message; }
   }
@@ -195,17 +196,17 @@ export function makeField(root, run, id, wanted, back) {
     if (!field) return;
     const ranked = [...field.probabilities].sort((a, b) => b[1] - a[1]);
     const calls = ranked.length && el("div", {}, el("h3", {}, "Calls and probabilities"),
-      el("p", { class: "hint" }, field.held_out ? "From models that have not seen this field." : "Predicted; this field was not fitted on."),
+      el("p", { class: "hint" }, field.held_out ? "From models that have not seen this field." : "Predicted; this field was not fitted on.", " Each class has its own threshold for a call; it is low for rare or difficult classes."),
       el("table", {}, el("tbody", {}, ...ranked.filter(([, p, called], k) => called || k < 6).map(([one, p, called]) => el("tr", { class: called ? "called" : "" },
         el("th", { scope: "row" }, el("button", { type: "button", "aria-pressed": String(one === name), on: { click: () => { name = one; reasons(); } } }, one)),
         el("td", {}, called ? "called" : field.labels.includes(one) ? "labelled, not called" : ""),
         el("td", { class: "probability" }, el("meter", { min: "0", max: "1", value: p, "aria-label": `probability of ${one}` })), el("td", { class: "number" }, percent(p)))))));
     const because = why && why.reasons.length && el("div", {}, el("h3", {}, `Reasons for and against ${name}`),
-      el("p", { class: "hint" }, "Log-odds that a block of features adds to the call or takes from it, by all models of the fit."),
+      el("p", { class: "hint" }, "Log-odds that a block of features adds to the call or takes from it, by all models of the fit; in brackets the value in this field."),
       el("table", {}, el("tbody", {}, ...why.reasons.map((one) => el("tr", {}, el("td", { class: `number ${one.log_odds > 0 ? "good" : "warn"}` }, `${one.log_odds > 0 ? "+" : "−"}${Math.abs(one.log_odds).toFixed(2)}`),
         el("td", {}, one.block, el("br"), el("span", { class: "hint", title: one.name }, `${one.feature}${!one.named ? "" : one.value === null ? ", missing" : ` (${one.value.toPrecision(3)})`}${one.cells.length ? `; see cells ${one.cells.join(", ")}` : ""}`)))))));
     const highest = why && why.cells.length && el("div", {}, el("h3", {}, `Cells that look most like ${name}`),
-      el("p", {}, ...why.cells.slice(0, 12).flatMap(({ cell, score }) => [el("button", { type: "button", title: "score above the field's median cell; not a probability",
+      el("p", { class: "hint" }, "Number of a cell, and its score above that of the field's median cell; a click marks the cell in the picture."), el("p", {}, ...why.cells.slice(0, 12).flatMap(({ cell, score }) => [el("button", { type: "button", title: "score above the field's median cell; not a probability",
         on: { click: () => { picked = cell; note.textContent = `Cell ${cell}`; draw(); } } }, `${cell}  ${score >= 0 ? "+" : "−"}${Math.abs(score).toFixed(2)}`), " "])));
     const near = field.similar.length && el("div", {}, el("h3", {}, "Most similar training fields"), el("div", { class: "similar" },
       ...field.similar.map((one) => el("a", { class: "card", href: `#field=${encodeURIComponent(one.id)}` }, el("span", { class: "frame" }, el("img", { src: picture("field", { id: one.id }), alt: `field ${one.id}`, loading: "lazy" })),

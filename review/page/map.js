@@ -3,6 +3,10 @@ import { complain, get, picture } from "./api.js";
 import { counted, el, select, unfinished } from "./dom.js";
 
 const PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#999999", "#7b5ea7", "#8c6d31", "#17807e", "#b03060"];
+// The classes behind the first twelve have the same colours again, and another shape.
+const SHAPES = ["circle", "square", "diamond"];
+const POINTS = [(c, x, y, r) => c.arc(x, y, r, 0, 7), (c, x, y, r) => c.rect(x - 0.9 * r, y - 0.9 * r, 1.8 * r, 1.8 * r),
+  (c, x, y, r) => { const d = 1.25 * r; c.moveTo(x - d, y); c.lineTo(x, y - d); c.lineTo(x + d, y); c.lineTo(x, y + d); c.closePath(); }];
 const ramp = (t) => `hsl(${255 - 200 * t} ${45 + 35 * t}% ${35 + 25 * t}%)`;
 const kept = { level: "fields", colour: "label", name: "" };
 
@@ -85,6 +89,8 @@ export function makeMap(root, run, show) {
     return data.names.length === 2 && c === 0 && kept.name ? "#8888" : paletteOf(c);
   };
   const paletteOf = (c) => PALETTE[data.shown.indexOf(c) % PALETTE.length];
+  const shapeNumber = (c) => Math.floor(data.shown.indexOf(c) / PALETTE.length) % SHAPES.length;
+  const shapeOf = (k) => (data.value || data.category[k] < 0 ? 0 : shapeNumber(data.category[k]));
   const box = () => ({ w: canvas.width, h: canvas.height, pad: 14 * devicePixelRatio });
   const spot = (k) => { const { w, h, pad } = box(); return [pad + data.x[k] / 10000 * (w - 2 * pad), pad + (1 - data.y[k] / 10000) * (h - 2 * pad)]; };
   function draw() {
@@ -97,7 +103,9 @@ export function makeMap(root, run, show) {
       const [x, y] = spot(k);
       context.fillStyle = colourOf(k);
       context.globalAlpha = inside.length && !picked.has(k) ? 0.2 : 0.85;
-      context.beginPath(); context.arc(x, y, r, 0, 7); context.fill();
+      context.beginPath();
+      POINTS[shapeOf(k)](context, x, y, r);
+      context.fill();
     }
     context.globalAlpha = 1;
     if (lasso.length > 1) {
@@ -118,10 +126,10 @@ export function makeMap(root, run, show) {
     const counts = new Map();
     for (const c of data.category) counts.set(c, (counts.get(c) || 0) + 1);
     const rows = [...counts].filter(([c]) => c >= 0).sort((a, b) => b[1] - a[1]).slice(0, 30);
-    const item = (colour, words, n) => { const dot = el("i"); dot.style.background = colour; return el("li", {}, dot, `${words} `, el("span", { class: "hint" }, n.toLocaleString("en"))); };
-    legend.replaceChildren(el("ul", { class: "legend" }, ...rows.map(([c, n]) => item(data.names.length === 2 && c === 0 && kept.name ? "#888" : paletteOf(c), data.names[c], n)),
+    const item = (colour, words, n, shape = 0) => { const dot = el("i", { class: SHAPES[shape] }); dot.style.background = colour; return el("li", {}, dot, `${words} `, el("span", { class: "hint" }, n.toLocaleString("en"))); };
+    legend.replaceChildren(el("ul", { class: "legend" }, ...rows.map(([c, n]) => item(data.names.length === 2 && c === 0 && kept.name ? "#888" : paletteOf(c), data.names[c], n, shapeNumber(c))),
       ...(counts.get(-1) ? [item("#888", "none", counts.get(-1))] : [])),
-    data.shown.length > PALETTE.length ? el("p", { class: "hint" }, `Colours repeat after ${PALETTE.length}: choose one class to tell it from all others.`) : "");
+    data.shown.length > PALETTE.length * SHAPES.length ? el("p", { class: "hint" }, `Colours and shapes repeat after ${PALETTE.length * SHAPES.length}: choose one class to tell it from all others.`) : "");
   }
   function beside() {
     const noun = kept.level === "fields" ? "field" : "cell", test = inside.length;

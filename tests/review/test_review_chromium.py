@@ -188,21 +188,41 @@ def test_other_colours_keep_what_the_lasso_selected_and_other_points_do_not(tab,
     assert tab.run(said) == "Nothing selected."
 
 
-def test_up_to_twelve_classes_of_the_map_have_different_colours(tab, page):
-    """Also those whose numbers are twelve apart."""
+def change_answers(tab, path: str, change: str) -> None:
+    """Let the page see other answers: `change` is a script that changes `found` and may use `asked`, their number."""
+    tab.run(f"""window.fetch = ((now) => async (address, ...rest) => {{
+        const answer = await now(address, ...rest);
+        if (!address.includes('{path}')) return answer;
+        const asked = window.asked = (window.asked || 0) + 1, found = await answer.json();
+        {change}
+        return new Response(JSON.stringify(found));
+    }})(window.fetch)""")
+
+
+@pytest.mark.parametrize("classes", ([0, 12, 24, 25], list(range(26))))
+def test_classes_of_the_map_differ_in_colour_or_shape(tab, page, classes):
+    """Twelve in colour, also those whose numbers are twelve apart."""
     tab.visit(page + "#map")
     tab.until("!!document.querySelector('#plot')")
-    tab.run("""window.fetch = ((now) => async (address, ...rest) => {
-        const answer = await now(address, ...rest);
-        if (!address.includes('api/map')) return answer;
-        const found = await answer.json();
-        found.category = found.row.map((_, k) => [0, 12, 24, 25][k % 4]);
-        return new Response(JSON.stringify(found));
-    })(window.fetch)""")
+    change_answers(tab, "api/map", f"found.category = found.row.map((_, k) => {classes}[k % {len(classes)}]);")
     choose(tab, "points are", "fields")
-    tab.until("document.querySelectorAll('.legend i').length === 4")
-    assert tab.run("new Set([...document.querySelectorAll('.legend i')].map((dot) => dot.style.background)).size") == 4
-    assert "Colours repeat" not in tab.run("document.querySelector('.mapped').textContent")
+    tab.until(f"document.querySelectorAll('.legend i').length === {len(classes)}")
+    looks = "[...document.querySelectorAll('.legend i')].map((dot) => `${dot.style.background} ${dot.className}`)"
+    assert tab.run(f"new Set({looks}).size") == len(classes)
+    colours = "[...document.querySelectorAll('.legend i')].map((dot) => dot.style.background)"
+    assert tab.run(f"new Set({colours}).size") == min(len(classes), 12)
+    assert "repeat" not in tab.run("document.querySelector('.mapped').textContent")
+
+
+def test_a_map_that_waits_says_for_what_and_how_far_it_is(tab, page):
+    tab.visit(page + "#fields")
+    tab.until(f"{CARDS} === 24")
+    waiting = "{waiting: true, what: 'reading where the cells lie', done: 1, steps: 4}"
+    change_answers(tab, "api/map", f"if (asked < 3) return new Response(JSON.stringify({waiting}));")
+    tab.run("location.hash = 'map'")
+    tab.until("document.querySelector('.mapped')?.textContent.includes('Reading where the cells lie (25 %) …')")
+    tab.until("document.querySelector('.mapped').textContent.includes(', placed')")
+    assert tab.run("window.asked") == 3
 
 
 def test_cells_are_sorted_by_their_score_for_a_class(tab, page):
