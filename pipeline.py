@@ -27,7 +27,7 @@ from engine.outcome import Outcome
 from features.extraction.settings import NetworkFile, noted_settings
 from features.reading.inspection import inspect_images
 from features.reading.options import FOUR_COLOURS, ReadingOptions
-from models.fitted import finished_fit
+from models.saved_fit import finished_fit
 from models.trust.prior_shift import shift
 from report.overlays import draw_all
 from store.flat_table import flat_table

@@ -26,8 +26,9 @@ from models.ensemble import member_scores
 from models.evaluation.metrics import best_f1, calibration_error, debiased_calibration_error, each, f1, macro, macro_ap
 from models.first_level.fold_model import FoldModel, load_models
 from models.fit import fit
-from models.fitted import Fitted, load
+from models.fitted import Fitted
 from models.folds import split_off
+from models.saved_fit import load
 from models.settings import FitSettings
 from store.classes import ORGANELLES
 

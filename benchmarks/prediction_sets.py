@@ -17,7 +17,7 @@ import numpy as np
 
 from models.data.training_set import TrainingSet, read_training_set
 from models.fit import fit
-from models.fitted import load
+from models.saved_fit import load
 from models.settings import FitSettings
 from models.trust.conformal import fit_sets, group_loss
 from store.run_folder import RunFolder

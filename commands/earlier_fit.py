@@ -11,8 +11,9 @@ from engine.ids import shown
 from models.data.duplicates import join
 from models.data.training_set import TrainingSet
 from models.fit_file import read_fit_file
-from models.fitted import Fitted, load
+from models.fitted import Fitted
 from models.folds import NEW
+from models.saved_fit import load
 from models.settings import FitSettings
 from store.run_folder import RunFolder
 

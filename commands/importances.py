@@ -19,7 +19,8 @@ from models.explanation.importance import (
 )
 from models.explanation.importance_file import importance_stamp, read_importance, write_importance
 from models.explanation.readable import LEAST_SHARE, counterparts
-from models.fitted import Fitted, read_fitted_fields
+from models.fitted import Fitted
+from models.saved_fit import read_fitted_fields
 from report.embedding_words import what_goes_with_it, without_embedding
 from report.feature_descriptions import (
     blocks_in_words,

@@ -12,7 +12,8 @@ from engine.errors import InputError
 from engine.files import read_json
 from engine.outcome import Outcome
 from models.explanation.importance import ImportanceSettings
-from models.fitted import Fitted, read_fitted_fields
+from models.fitted import Fitted
+from models.saved_fit import read_fitted_fields
 from report.galleries import take_pictures
 from report.leading_cells import leading_reasons
 from report.report_data import Failure, ReportData, Wells

@@ -15,7 +15,8 @@ from commands.plates import new_scales
 from engine.errors import InputError
 from models.data.corrected_labels import read_corrected_labels
 from models.data.plate_normalisation import FieldScales
-from models.fitted import Fitted, load
+from models.fitted import Fitted
+from models.saved_fit import load
 from store.places import read_places
 from store.run_folder import read_config
 

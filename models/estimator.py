@@ -19,7 +19,8 @@ from engine.errors import InputError
 from engine.files import read_json, whole, write_json
 from models.data.label_encoding import LabelEncoding, encode_labels, number_groups
 from models.fit import fit
-from models.fitted import Fitted, load
+from models.fitted import Fitted
+from models.saved_fit import load
 from models.settings import FEWEST_FOLDS, FitSettings
 from store.fit_folder import FitFolder
 

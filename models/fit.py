@@ -18,8 +18,9 @@ from models.evaluation.leaderboard_rows import split_row, step_rows
 from models.first_level.fold_model import Training
 from models.first_level.members import BOOSTERS, COLUMN_SETS, kind_of
 from models.first_level.training import INPUTS, fold_model_stamps, train_first_level
-from models.fitted import Fitted, PlatesOfFit, load
+from models.fitted import Fitted, PlatesOfFit
 from models.other_folds import LeftOut, left_out_rows, random_fold_rows, tries_random_folds
+from models.saved_fit import load, save
 from models.second_level.second_level import CrossFitted, cross_fit_second_level, fit_second_level
 from models.second_level.standardisation import fit_standardisation
 from models.settings import FEWEST_FOLDS, FitSettings
@@ -109,7 +110,7 @@ def fit(
             leak += left_out_rows(design, first, left_out, plate_folds, settings, models, shown)
         fitted = _conclude(design, first, leak, ids, tuple(columns["name"]), settings, results, shown, mark)
     fitted = replace(fitted, plates=plates)
-    fitted.save(simulated)
+    save(fitted, simulated)
     return fitted
 
 

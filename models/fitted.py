@@ -1,30 +1,23 @@
-"""A finished fit: its settings, models and results, read from plain files, and its predictions for new fields."""
+"""A finished fit: its settings, models and results, and its predictions for new fields."""
 
 import logging
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
-from engine.command_line import DATA
 from engine.errors import InputError
-from engine.files import write_json
 from models.data.plate_normalisation import PlateScale, normalise, plate_scales
 from models.ensemble import conclude, ensemble_scores, widen
 from models.evaluation.leaderboard import Leaderboard
-from models.fit_file import fit_again, read_fit_file
+from models.fit_file import fit_again
 from models.second_level.second_level import SecondLevel
 from models.second_level.standardisation import FoldStandardisation
 from models.settings import FitSettings
 from store.classes import Classes
-from store.fit_folder import FitFolder, read_class_table, write_class_table, write_table
-from store.matrix import FieldMatrix, read_fields
-from store.run_folder import RunFolder
-from store.schema import CONTROL, FOLD, FOLDS, GROUP, METADATA_ID, PLATE, PLATES
+from store.fit_folder import FitFolder
+from store.matrix import FieldMatrix
 from store.stamp import array_hash
-from store.untrusted_input import check_ids, read_table
 
 _log = logging.getLogger(__name__)
 
@@ -184,121 +177,3 @@ class Fitted:
             _log.warning("fields with features that were not fitted on, left out: %d", len(matrix.ids) - len(at))
             matrix = matrix.rows(at)
         return matrix
-
-    def save(self, simulated: bool) -> None:
-        """Write the tables, and last fit.json with its stamp.
-
-        Parameters
-        ----------
-        simulated : bool
-            Whether the fields are simulated; noted in metrics.json.
-        """
-        folder, classes = self.folder, self.settings.organelles
-        folds = dict(zip(FOLDS, (list(self.ids), self.groups, self.fold), strict=True))
-        write_table(folder.folds, pa.table(folds))
-        if self.plates is not None:
-            of_plates = (list(self.ids), self.plates.names.tolist(), self.plates.controls)
-            write_table(folder.plates, pa.table(dict(zip(PLATES, of_plates, strict=True))))
-        write_class_table(folder.labels, self.ids, classes, self.labels)
-        write_class_table(folder.probabilities, self.ids, classes, self.probabilities)
-        write_class_table(folder.calls, self.ids, classes, self.calls)
-        for m, name in enumerate(self.settings.members):
-            write_class_table(folder.scores(name), self.ids, classes, self.members[:, :, m])
-        self.leaderboard.save(folder.leaderboard)
-        written = Leaderboard.load(folder.leaderboard, self.leaderboard.folds, classes)  # the same digits in both files
-        written.save_metrics(folder.metrics, simulated)
-        content = {
-            "stamp": self.stamp,
-            "values": self.values,
-            "settings": self.settings.of_result(),
-            "folds": self.leaderboard.folds,
-            "trainable": self.trainable.tolist(),
-            "prior": self.prior.tolist(),
-            "standardisation": {name: part.tolist() for name, part in vars(self.standardisation).items()},
-            "second_level": self.second_level.to_json(),
-            "columns": list(self.columns),
-        }
-        write_json(folder.fit_file, content)
-
-
-def load(root: Path) -> Fitted:
-    """Read a finished fit.
-
-    Parameters
-    ----------
-    root : Path
-        The run folder, or the folder of an estimator.
-
-    Raises
-    ------
-    InputError
-        If there is none in the folder, or one of its files is damaged.
-    """
-    folder = FitFolder(root)
-    fit, remedy = read_fit_file(folder), _remove(folder)
-    names = fit.settings.organelles
-    ids, groups, fold = _read_folds(folder, fit.settings.n_folds)
-    labels = read_class_table(folder.labels, ids, names, "truth", remedy)
-    if (fit.trainable & ~labels[fold >= 0].any(0)).any():
-        raise InputError(f"{folder.labels} has no field with an organelle that the fit has learnt. {remedy}")
-    probabilities = read_class_table(folder.probabilities, ids, names, "number", remedy)
-    if not ((probabilities >= 0) & (probabilities <= 1)).all():
-        raise InputError(f"{folder.probabilities} holds a number that is no probability. {remedy}")
-    calls = read_class_table(folder.calls, ids, names, "truth", remedy)
-    members = [read_class_table(folder.scores(name), ids, names, "number", remedy) for name in fit.settings.members]
-    return Fitted(
-        folder, fit.settings, fit.columns, fit.trainable, fit.prior, fit.standardisation, fit.second_level, ids, labels,
-        groups, fold, np.stack(members, axis=-1), probabilities, calls,
-        Leaderboard.load(folder.leaderboard, fit.folds, names, remedy), fit.stamp, fit.values,
-        _read_plates(folder, ids) if fit.settings.normalise_by else None,
-    )  # fmt: skip
-
-
-def _remove(folder: FitFolder) -> str:
-    return f"Remove it. {fit_again(folder)}"
-
-
-def _read_folds(folder: FitFolder, n_folds: int) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
-    """Ids, groups and folds of the training fields."""
-    remedy = _remove(folder)
-    kinds = {METADATA_ID: "text", GROUP: "whole number", FOLD: "whole number"}
-    table = read_table(folder.folds, kinds, remedy)
-    ids = table.column(METADATA_ID).to_pylist()
-    check_ids(folder.folds, ids, remedy)
-    fold = table.column(FOLD).to_numpy()
-    if len(fold) and not -1 <= fold.min() <= fold.max() < n_folds:
-        raise InputError(f"{folder.folds} holds folds that the fit has not. {remedy}")
-    return tuple(ids), table.column(GROUP).to_numpy().astype(np.int64), fold.astype(np.int8)
-
-
-def _read_plates(folder: FitFolder, ids: tuple[str, ...]) -> PlatesOfFit:
-    kinds = {METADATA_ID: "text", PLATE: "text", CONTROL: "truth"}
-    table = read_table(folder.plates, kinds, _remove(folder))
-    if tuple(table.column(METADATA_ID).to_pylist()) != ids:
-        raise InputError(f"{folder.plates} does not hold the {len(ids)} fields of folds.parquet. {_remove(folder)}")
-    return PlatesOfFit(np.array(table.column(PLATE).to_pylist(), str), table.column(CONTROL).to_numpy())
-
-
-def finished_fit(folder: RunFolder, data: Path = DATA) -> Fitted:
-    """The fit of a run; `data` is the data folder named in the error message, unless the run notes its own.
-
-    Raises
-    ------
-    InputError
-        If there is none, or it was stopped before its end.
-    """
-    if not folder.fit.fit_file.is_file():
-        raise InputError(
-            f"no finished fit in {folder.root}: {folder.fit.fit_file} is missing, so fit was not run, or was stopped "
-            f"before its end. Run: {folder.command('fit', data)}"
-        )
-    return load(folder.root)
-
-
-def read_fitted_fields(folder: RunFolder, fitted: Fitted) -> FieldMatrix:
-    """The training fields of a run as they were fitted on, with all columns that were extracted."""
-    matrix = read_fields(folder, "train")
-    if fitted.plates is not None:
-        matrix = fitted.rows_of(matrix)
-        matrix = replace(matrix, values=fitted.plates.normalise(matrix.values))
-    return fitted.training_fields(matrix)

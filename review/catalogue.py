@@ -10,7 +10,8 @@ import pandas as pd
 
 from engine.errors import InputError
 from models.data.training_set import find_groups
-from models.fitted import Fitted, load
+from models.fitted import Fitted
+from models.saved_fit import load
 from models.trust.label_errors import find_label_errors
 from store.matrix import matrix_columns, read_columns, read_hashes
 from store.places import read_places

@@ -14,7 +14,8 @@ from models.data.corrected_labels import TRAIN
 from models.explanation.importance_file import measured_importance
 from models.explanation.local_explanations import Background
 from models.explanation.readable import Counterparts, all_counterparts
-from models.fitted import Fitted, read_fitted_fields
+from models.fitted import Fitted
+from models.saved_fit import read_fitted_fields
 from review.catalogue import Catalogue, read_catalogue
 from review.cell_features import CellFeatures
 from review.cell_scores import CellScores, ScoredCells, Source

@@ -11,7 +11,8 @@ from models.data.plate_normalisation import FieldScales
 from models.explanation.importance_file import measured_importance
 from models.explanation.local_explanations import Background
 from models.explanation.readable import Counterparts, all_counterparts
-from models.fitted import Fitted, read_fitted_fields
+from models.fitted import Fitted
+from models.saved_fit import read_fitted_fields
 from models.trust.conformal import PredictionSets, fit_sets
 from models.trust.neighbours import Space, fit_space
 from models.trust.out_of_distribution import TrainingRanges, fit_ranges

@@ -11,7 +11,7 @@ from random_run import make_run
 
 import cli
 from models.estimator import OrganelleClassifier
-from models.fitted import load
+from models.saved_fit import load
 from store.run_folder import RunFolder
 
 NAMES = ('<script>alert("x")</script>', "[red]a/b, $c$", "plain", "漢字 é")

@@ -11,7 +11,7 @@ import pytest
 from lab_plates import CLASSES, write_plates
 
 import cli
-from models.fitted import load
+from models.saved_fit import load
 
 DOC = Path(__file__).parents[2] / "docs" / "own_images.md"
 

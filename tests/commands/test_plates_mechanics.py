@@ -11,7 +11,7 @@ import cli
 from commands.job import Job
 from commands.plates import new_scales
 from engine.errors import InputError, UsageError
-from models.fitted import load, read_fitted_fields
+from models.saved_fit import load, read_fitted_fields
 from store.matrix import read_fields
 from store.places import Places
 

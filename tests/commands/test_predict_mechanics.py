@@ -31,7 +31,7 @@ from features.reading.scale import AS_STORED
 from features.reading.survey import Acquisition
 from models.explanation.feature_groups import block_names
 from models.explanation.local_explanations import Background, explain, percentile
-from models.fitted import load
+from models.saved_fit import load
 from models.trust.reference_data import fitted_columns, gather_reference
 from report.prediction_summary import what_drives
 from store.channels import ER

@@ -16,7 +16,7 @@ from engine.errors import InputError
 from models.data.labels import read_labels
 from models.design import make_design
 from models.fit import fit
-from models.fitted import load
+from models.saved_fit import load
 from models.settings import FitSettings
 from store.classes import ORGANELLES
 from store.matrix import FieldMatrix

@@ -17,7 +17,7 @@ from models.explanation.importance import (
 )
 from models.explanation.importance_file import read_importance, write_importance
 from models.fit import fit
-from models.fitted import load
+from models.saved_fit import load
 from models.settings import FitSettings
 from report.importance_plot import bars, plot
 from store.classes import KAGGLE, ORGANELLES

@@ -12,7 +12,7 @@ from commands.job import Job
 from commands.plates import PlateOptions, new_scales
 from commands.submit import read_test_fields
 from engine.errors import UsageError
-from models.fitted import load
+from models.saved_fit import load
 from review import answers
 from review.cell_features import CellFeatures
 from review.cell_pages import cells_page

@@ -28,7 +28,7 @@ from engine.running.workers import TRIES
 from features.reading.scale import AS_STORED
 from features.reading.survey import Acquisition
 from models.first_level import lightgbm as lgb
-from models.fitted import finished_fit
+from models.saved_fit import finished_fit
 from simulate import simulate
 from store.run_folder import RunFolder
 
@@ -283,7 +283,7 @@ def test_tables_of_two_settings_are_never_there_together(tmp_path):
 def test_tables_of_an_earlier_fit_are_not_read_with_the_models_of_a_later_one(tmp_path, monkeypatch):
     """A fit removes fit.json before it touches anything, and writes it last."""
     folder = RunFolder(tmp_path)
-    monkeypatch.setattr("models.fitted.load", lambda path: "fitted")
+    monkeypatch.setattr("models.saved_fit.load", lambda path: "fitted")
     for path in (*folder.fit.tables(["linear"]), folder.fit.fit_file):
         path.parent.mkdir(exist_ok=True)
         path.write_text("")
