@@ -94,8 +94,8 @@ export function makeGallery(root, run, level, given = {}) {
   const intro = level === "next" ? el("p", { class: "hint" }, run.fit
     ? "Unlabelled training fields, the most useful first: uncertain ones that are unlike each other, rare classes first."
     : "Unlabelled training fields, those that differ most from the labelled ones first. Once there is a fit, uncertain ones come first.") : "";
-  const legend = el("p", { class: "hint" }, !cells && run.fit ? "Solid: label. Dashed with ?: called, with its probability (each class has its own threshold). Orange: label and call differ. " : "",
-    "Double click or Enter opens a field. Scale bars are in px where the size of a pixel is not known.");
+  const legend = el("p", { class: "hint" }, !cells && run.fit ? "Solid: label. Dashed with ?: called, with its probability; thresholds differ by class. Orange: label and call differ. " : "",
+    "Double click or Enter opens a field. Scale bars: px where the size of a pixel is unknown.");
   const scored = el("p", { class: "hint", role: "status" });
   scoresAnew();
   root.replaceChildren(el("div", { class: "three" }, filters, el("section", {}, intro, bar, scored, legend, grid), side));
