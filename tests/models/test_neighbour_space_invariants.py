@@ -92,3 +92,11 @@ def test_near_identical_training_fields_are_listed_after_the_nearest_however_far
     distances = np.array([0.1, 0.9, 0.8, 0.2, 0.3, 0.4])
     near = nearest(distances[None], 2)[0]
     assert add_identical(near, identical, distances).tolist() == [0, 3, 2, 1]
+
+
+def test_fields_placed_at_once_are_where_each_alone_is(rng):
+    values = rng.normal(size=(70, 40)).astype(np.float32)
+    values[3, 5] = np.nan
+    space = fit_space(values, pd.DataFrame([("Cells", "Texture", ("Protein",), False)] * 40,
+                                           columns=["compartment", "family", "channels", "covariate"]))  # fmt: skip
+    np.testing.assert_allclose(space.place_at_once(values), space.place(values), atol=1e-4)

@@ -1,5 +1,6 @@
 """What the page shows of a run: predictions as the commands make them, filters, cells, labels as they stand."""
 
+import threading
 import time
 
 import numpy as np
@@ -19,7 +20,7 @@ from review.cell_pages import cells_page
 from review.map_points import points
 from review.selection import select
 from review.state import Review
-from review.tasks import Tasks
+from review.tasks import FIELDS, Tasks
 from store.channels import IMAGE
 from store.places import read_places
 
@@ -81,6 +82,11 @@ def test_a_fit_by_plates_is_applied_on_the_scale_of_the_plate(tmp_path):
     assert all(set(one["cells"]) <= known for one in shown)
     assert answers.run_facts(review)["plates"] == ["P2", "P1"]
     assert answers.fields_page(review, {"plate": "P1"})["total"] == 13
+    go = threading.Event()  # until the scales are known again, cells wait to be scored
+    review.tasks.start(FIELDS, "predictions", lambda _: go.wait(20), again=True)
+    assert cells_page(review, {"sort": "score", "score": name})["waiting"]
+    go.set()
+    assert review.tasks.state("cell scores").stage == "absent"
 
 
 def test_filters_and_orders(review):
@@ -104,6 +110,18 @@ def test_filters_and_orders(review):
     for bad in ({"label": "Flagellum"}, {"sort": "taste"}, {"sort": "feature", "feature": "x"}):
         with pytest.raises(UsageError):
             select(bad, catalogue, labels, known)
+
+
+def test_both_maps_are_prepared_before_anybody_asks(made):
+    review = opened(made)
+    for level in ("fields", "cells"):
+        assert not points(review, level, "label", "")["waiting"]
+
+
+def test_the_same_map_twice(made, review):
+    again = opened(made)
+    for level in ("fields", "cells"):
+        assert points(review, level, "label", "") == points(again, level, "label", "")
 
 
 def test_cells_belong_to_their_fields(review):
