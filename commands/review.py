@@ -57,6 +57,8 @@ def comparable(job: Job) -> bool:
 
 def show(job: Job, options: ReviewOptions, refit: Callable[[], object]) -> NoReturn:
     """Open the page, and answer it until the command is interrupted."""
+    from threadpoolctl import threadpool_limits
+
     from review.security import Gate
     from review.server import open_port, serve
     from review.state import Review
@@ -69,6 +71,9 @@ def show(job: Job, options: ReviewOptions, refit: Callable[[], object]) -> NoRet
         return new_scales(job, fitted, places, ids, values)
 
     review = Review(job.folder, job.data, options.masks, refit, scales_of, options.images)
+    threadpool_limits(
+        1
+    )  # until the end: several threads work already, and the maps are the same for any number of cores
     review.begin()
     sys.stdout.write(f"review of {job.run}: {gate.address}\n")
     sys.stdout.flush()
