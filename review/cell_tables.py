@@ -29,12 +29,12 @@ def table_paths(folder: RunFolder) -> tuple[Path, ...]:
     return tuple(path for split in SPLITS for path in sorted((folder.features / "cells").glob(f"{split}-*.parquet")))
 
 
-def read_all(items: Sequence[Item], read: Callable[[Item], Read]) -> Iterator[Read]:
+def read_all(items: Sequence[Item], read: Callable[[Item], Read], left: int = 0) -> Iterator[Read]:
     """`read` of each item in the order of the items, by as many threads as there are cores, at most `MOST_THREADS`.
 
-    A caller that stops early, or an error, ends the reading.
+    A caller that stops early, or an error, ends the reading. `left` cores are left to others, if there are more.
     """
-    with ThreadPoolExecutor(min(default_workers(), MOST_THREADS)) as threads:
+    with ThreadPoolExecutor(max(min(default_workers() - left, MOST_THREADS), 1)) as threads:
         waiting = [threads.submit(read, item) for item in items]
         try:
             while waiting:
