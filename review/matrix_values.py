@@ -36,10 +36,21 @@ class MatrixValues:
 
     def of(self, names: list[str]) -> np.ndarray:
         """Some columns for all fields of the catalogue: float32, shape (n, n_names)."""
-        parts = [read_numbers(path, names) for path in self._paths]
-        values = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        del parts  # hundreds of MB
-        return values if self._kept.all() else values[self._kept]
+        if len(self._paths) == 1 and self._kept.all():
+            return read_numbers(self._paths[0], names)
+        values, start, filled = np.empty((int(self._kept.sum()), len(names)), np.float32), 0, 0
+        for path in self._paths:  # hundreds of MB each: never all of them and the result at a time
+            part = read_numbers(path, names)
+            kept = self._kept[start : start + len(part)]
+            if len(kept) < len(part):
+                raise self._changed()
+            n = int(kept.sum())
+            np.compress(kept, part, axis=0, out=values[filled : filled + n])
+            start, filled = start + len(part), filled + n
+            del part
+        if start < len(self._kept):
+            raise self._changed()
+        return values
 
     def column(self, name: str) -> np.ndarray:
         """A column for all fields; the latest are kept. Raises UsageError if there is none of that name."""
@@ -62,4 +73,7 @@ class MatrixValues:
                         table = file.read_row_group(group, self._names).select(self._names).slice(at, 1)
                         return np.array([column[0].as_py() for column in table.columns], np.float32)
                     at -= n
-        raise InputError(f"{self._folder.features} changed while it was looked at. Start review again.")
+        raise self._changed()
+
+    def _changed(self) -> InputError:
+        return InputError(f"{self._folder.features} changed while it was looked at. Start review again.")

@@ -4,6 +4,7 @@ import contextlib
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,3 +87,18 @@ def page_of(made: Made, *options: str) -> Iterator[tuple[str, subprocess.Popen]]
         finally:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGKILL)
+
+
+def opened(made: Made, **options):
+    """The state of the page, once all work in the background has ended."""
+    from commands.job import Job
+    from review.state import Review
+
+    review = Review(Job(made.run, made.data).folder, made.data, None, lambda: None, **options)
+    review.begin()
+    ends = time.monotonic() + 60
+    while any(state["stage"] in ("waiting", "running") for state in review.tasks.shown().values()):
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+    assert [state["error"] for state in review.tasks.shown().values() if state["error"]] == []
+    return review

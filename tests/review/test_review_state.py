@@ -4,9 +4,8 @@ import threading
 import time
 
 import numpy as np
-import pandas as pd
 import pytest
-from review_run import fit_quickly, make_review
+from review_run import fit_quickly, make_review, opened
 
 import pipeline
 from commands.job import Job
@@ -15,25 +14,11 @@ from commands.submit import read_test_fields
 from engine.errors import UsageError
 from models.saved_fit import load
 from review import answers
-from review.cell_features import CellFeatures
 from review.cell_pages import cells_page
 from review.map_points import points
 from review.selection import select
-from review.state import Review
-from review.tasks import FIELDS, Tasks
-from store.channels import IMAGE
+from review.tasks import FIELDS
 from store.places import read_places
-
-
-def opened(made, **options) -> Review:
-    review = Review(Job(made.run, made.data).folder, made.data, None, lambda: None, **options)
-    review.begin()
-    ends = time.monotonic() + 60
-    while any(state["stage"] in ("waiting", "running") for state in review.tasks.shown().values()):
-        assert time.monotonic() < ends
-        time.sleep(0.02)
-    assert [state["error"] for state in review.tasks.shown().values() if state["error"]] == []
-    return review
 
 
 @pytest.fixture(scope="module")
@@ -137,34 +122,6 @@ def test_cells_belong_to_their_fields(review):
         assert 0 <= min(found["x"]) <= max(found["y"]) <= 10_000
 
 
-def cell_columns_of(review) -> list[str]:
-    return review.catalogue.columns.loc[review.catalogue.columns["compartment"] != IMAGE, "name"].tolist()
-
-
-def test_the_map_shows_cells_evenly_spaced_in_evenly_spaced_tables(review, monkeypatch):
-    index = review.cells()
-    assert (len(index.paths), len(index.field)) == (7, 93)
-    assert index.sample().tolist() == list(range(93))
-    monkeypatch.setattr("review.cells.SAMPLED", 18)  # twice as many are in three of the seven tables
-    few = index.by_shard(index.sample())
-    assert [path for path, _ in few] == [index.paths[k] for k in (0, 3, 6)]
-    assert [rows.tolist() for _, rows in few] == [[0, 2, 4, 6, 8, 10], [0, 2, 4, 7, 9, 11], [0, 2, 3, 5, 6, 8]]
-    monkeypatch.setattr("review.cells.MOST_SHARDS", 1)
-    assert index.sample().tolist() == list(range(11))
-
-
-def test_features_of_some_cells_are_those_of_the_tables(review):
-    """Each table read by another library's reader, one after the other."""
-    index, names = review.cells(), cell_columns_of(review)[5:8]
-    expected = pd.concat([pd.read_parquet(path, columns=names) for path in index.paths]).to_numpy(np.float32)
-    for cells in (np.arange(len(expected)), np.arange(1, len(expected), 3), np.empty(0, np.int64)):
-        np.testing.assert_array_equal(index.read(cells, names), expected[cells])
-    known, kept = review.feature_of_cells(np.array([0, 4]), names[1]), CellFeatures(Tasks())
-    np.testing.assert_array_equal(known, expected[[0, 4], 1])
-    kept._read(index, names[1], Silent())
-    np.testing.assert_array_equal(kept.of_some(index, np.array([0, 4]), names[1]), expected[[0, 4], 1])
-
-
 def test_cells_by_a_feature_wait_until_it_is_read(review):
     name = answers.features(review)["cells"][0][0]
     assert cells_page(review, {"sort": "feature", "feature": name})["waiting"]
@@ -177,13 +134,6 @@ def test_cells_by_a_feature_wait_until_it_is_read(review):
     assert (np.diff(values[~np.isnan(values)]) <= 0).all() and len(values) > 3
     with pytest.raises(UsageError, match="no feature of the cells"):
         cells_page(review, {"sort": "feature", "feature": "x"})
-
-
-class Silent:
-    """Progress that nobody hears of."""
-
-    def advance(self, n: int = 1, word: str = "") -> None:
-        pass
 
 
 def scored(review, query: dict) -> dict:
