@@ -227,8 +227,8 @@ def neighbours_map(view: View) -> np.ndarray:
 
 def network_map(view: View) -> np.ndarray:
     """The cell as the pretrained network is shown it."""
-    level = relative_levels(view.cells.pixels[:, PROTEIN.index], np)
-    shown = protein_and_nuclei(view.cells, level)[0][:, *view.window].transpose(1, 2, 0)
+    level = relative_levels(view.cells.pixels[:, PROTEIN.index], view.cells.device)
+    shown = protein_and_nuclei(view.cells, level)[0, [0, 0, 1]][:, *view.window].transpose(1, 2, 0)
     return enlarged(view, (255 * shown).astype(np.uint8))
 
 

@@ -142,7 +142,7 @@ def random_embedding(source: FieldSource, ids: list[str]) -> np.ndarray:
         if not isinstance(read, ReadField):
             raise SystemExit(f"field {field_id} can no longer be read")
         cells = cells_in([read], device)
-        level = relative_levels(cells.pixels[:, PROTEIN.index], np)
+        level = relative_levels(cells.pixels[:, PROTEIN.index], device)
         of_pixels = pixel_weights(level, np)
         vectors = pool_fields(cells, of_pixels, protein_and_nuclei(cells, level), maps)
         mass = np.bincount(cells.cell_labels.ravel(), of_pixels.ravel())[1:]

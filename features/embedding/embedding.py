@@ -70,7 +70,7 @@ def embed_cells(cells: Cells, network: NetworkFile) -> np.ndarray:
     ndarray of float32, shape (n, 1 or 1 + network.length)
     """
     device, xp = cells.device, cells.device.xp
-    level = relative_levels(cells.pixels[:, PROTEIN.index], xp)
+    level = relative_levels(cells.pixels[:, PROTEIN.index], device)
     weights = pixel_weights(level, xp)
     region = cells.regions["Cells"]
     mass = device.kernels.neighbours.segment_sums(weights.ravel()[region.positions], region.offsets)
@@ -100,7 +100,8 @@ def pool_fields(cells: Cells, weights: np.ndarray, images: np.ndarray, maps: Map
             rows, columns = (xp.asarray(map_places(n, n_map, factor * shown / n_map)) for n, n_map, shown in sides)
             starts = map_box_starts(of_cells[1], rows, columns, xp)
             packed = starts, int(starts[-1])
-            values = device.kernels.map_pooling.pool_maps(one, *pixels, *of_cells, *packed, rows, columns)
+            by_pixel = xp.ascontiguousarray(xp.moveaxis(one, 1, -1))  # the CPU's maps lie so already
+            values = device.kernels.map_pooling.pool_maps(by_pixel, *pixels, *of_cells, *packed, rows, columns)
             if m == len(pooled):
                 pooled.append(xp.empty((cells.n, *values.shape[1:]), np.float32))
             pooled[m][xp.asarray(mine)] = values
@@ -125,6 +126,6 @@ def _stains(cells: Cells, network: NetworkFile) -> np.ndarray:
     """What a user's network sees of whole fields: its stains, each relative to its brightest pixels, normalised."""
     xp = cells.device.xp
     index = [channel.index for colour in network.channels for channel in CHANNELS if channel.colour == colour]
-    levels = [relative_levels(cells.pixels[:, k], xp) for k in index]
+    levels = [relative_levels(cells.pixels[:, k], cells.device) for k in index]
     normalised = [(level - np.float32(m)) / np.float32(sd) for level, m, sd in zip(levels, network.mean, network.sd)]
     return xp.stack(normalised, axis=1)

@@ -6,6 +6,7 @@ from types import ModuleType
 import numpy as np
 
 from features.core.cells import Cells
+from features.core.device import Device
 from features.segmentation.fixed_point import gaussian_weights
 
 NUCLEUS_DIAMETER = 43.0
@@ -17,7 +18,7 @@ ONE = 10_000
 """Weights are whole numbers, so that sums do not depend on their order: this is that of the brightest pixels."""
 
 Maps = Callable[[np.ndarray], list[np.ndarray]]
-"""From images, float32 (n, 3, H, W), 0 to 1, to maps, float32 (n, channels, h, w)."""
+"""From images, float32 (n, planes, H, W), 0 to 1, to maps, float32 (n, channels, h, w)."""
 
 
 def shrink_factors(diameters: np.ndarray) -> np.ndarray:
@@ -37,39 +38,47 @@ def shrink_factors(diameters: np.ndarray) -> np.ndarray:
     return np.clip(2.0 ** np.where(abs(octaves) > 1, np.rint(octaves), 0), 0.5, _LARGEST_FACTOR)
 
 
-def relative_levels(planes: np.ndarray, xp: ModuleType) -> np.ndarray:
+def relative_levels(planes: np.ndarray, device: Device) -> np.ndarray:
     """Levels / their 99.9th percentile in the field, at most 1: the same for 8 and 16 bit.
 
     Parameters
     ----------
     planes : ndarray of uint8 or uint16, shape (n_fields, H, W)
-    xp : module
-        Their array namespace.
+    device : Device
+        Where they are.
 
     Returns
     -------
     ndarray of float32, shape (n_fields, H, W)
     """
-    flat = planes.reshape(len(planes), -1).astype(np.uint16)
-    rank = int(np.ceil(_BRIGHTEST * flat.shape[1])) - 1
-    top = xp.maximum(xp.partition(flat, rank, axis=1)[:, rank], 1).astype(np.float32)
-    return xp.minimum(planes / top[:, None, None], np.float32(1))
+    xp, size = device.xp, planes[0].size
+    brightest = device.kernels.planes.nth_brightest(planes, size - int(np.ceil(_BRIGHTEST * size)) + 1)
+    top = xp.maximum(brightest, 1).astype(np.float32)
+    level = planes / top[:, None, None]
+    return xp.minimum(level, np.float32(1), out=level)
 
 
 def pixel_weights(level: np.ndarray, xp: ModuleType) -> np.ndarray:
     """The weight of each pixel, uint16: its protein's level in 1 / 10,000, plus 1 for cells without protein."""
-    return xp.rint(level * np.float32(ONE)).astype(np.uint16) + np.uint16(1)
+    weights = level * np.float32(ONE)
+    xp.rint(weights, out=weights)
+    weights += np.float32(1)
+    return weights.astype(np.uint16)
 
 
 def protein_and_nuclei(cells: Cells, level: np.ndarray) -> np.ndarray:
-    """What the pretrained network sees: protein, protein, protein in the nuclei; float32, shape (n_fields, 3, H, W).
+    """What the pretrained network sees: the protein, and the protein in the nuclei; float32, shape (n_fields, 2, H, W).
 
-    The nuclei are their labels, blurred with sigma 1. The background is not blackened.
+    The nuclei are their labels, blurred with sigma 1. The background is not blackened. The first is the network's first
+    plane and its second.
     """
-    xp, n_fields = cells.device.xp, len(level)
+    xp, (n_fields, *sides) = cells.device.xp, level.shape
     nuclei = (cells.nucleus_labels > 0).astype(np.uint8) * np.uint8(255)
     blurred = cells.device.kernels.smoothing.gaussian(nuclei, *gaussian_weights(np.ones(n_fields)))
-    return xp.stack([level, level, level * (blurred / np.float32(255))], axis=1)
+    images = xp.empty((n_fields, 2, *sides), np.float32)
+    images[:, 0] = level
+    xp.multiply(level, blurred / np.float32(255), out=images[:, 1])
+    return images
 
 
 def resized(images: np.ndarray, factor: float, multiple: int, xp: ModuleType) -> np.ndarray:

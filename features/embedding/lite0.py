@@ -6,12 +6,14 @@ ReLU6 and no squeeze-and-excitation. Batch normalisation is folded into the conv
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-MEAN, SD = 127 / 255, 128 / 255
-"""The network was trained on (x - MEAN) / SD, x from 0 to 1."""
+MEAN = 127 / 255
+"""What is subtracted from images, whose values are 0 to 1; zeros around them then stand for this level."""
+
+_SD = 128 / 255  # the network was trained on (x - MEAN) / SD
 
 _STAGES = ((1, 3, 1), (2, 3, 2), (2, 5, 2), (3, 3, 2), (3, 5, 1))
 """Blocks, kernel size and stride of the first block of each stage, up to block 10."""
@@ -22,8 +24,8 @@ MAPS: tuple[tuple[int, int, int], ...] = ((2, 24, 4), (4, 40, 8), (7, 80, 16), (
 """The maps: the block whose output it is, channels, and stride (image pixels of a map pixel). Later blocks respond to
 ImageNet's objects rather than to textures, and were worse."""
 
-REACH = 176
-"""Pixels on each side that a map pixel depends on at most (169), in whole pixels of the coarsest map."""
+REACH, REACH_OF_FIRST = 176, 12
+"""Pixels on each side that a pixel of any map, and of the first, depends on at most (169, 9), in whole map pixels."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,15 @@ class Block:
 
 
 def make_blocks(weights: Mapping[str, np.ndarray]) -> tuple[Block, ...]:
-    """The first convolution as a block, then blocks 0 to 10, from the tensors of `read_weights`."""
-    blocks = [Block((_folded(weights, "_conv_stem", "_bn0", 2, clipped=True),), adds_input=False, kept=False)]
+    """The first convolution as a block, then blocks 0 to 10, from the tensors of `read_weights`.
+
+    The network takes three planes, of which the first two are always alike here: it is given two, minus MEAN. The first
+    convolution adds the weights of the alike ones, and divides by SD.
+    """
+    first = _folded(weights, "_conv_stem", "_bn0", 2, clipped=True)
+    alike, alike_too, other = np.moveaxis(first.weight / np.float32(_SD), 1, 0)
+    first = replace(first, weight=np.stack([alike + alike_too, other], axis=1))
+    blocks = [Block((first,), adds_input=False, kept=False)]
     for n_blocks, _, first_stride in _STAGES:
         for repeat in range(n_blocks):
             number = len(blocks) - 1

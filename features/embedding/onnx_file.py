@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from features.embedding.lite0 import MEAN, SD, Block, Convolution
+from features.embedding.lite0 import Block, Convolution
 
 IMAGES = "images"
-"""The name of the input: float32, shape (n, 3, H, W), 0 to 1."""
+"""The name of the input: float32."""
 
 _OPSET, _IR = 17, 8
 _FLOAT = 1  # the type of tensors
@@ -20,8 +20,11 @@ _INT, _INTS = 2, 7  # types of attributes
 _VARINT, _BYTES = 0, 2
 
 
-def write_onnx(blocks: Sequence[Block]) -> bytes:
-    """The network as an ONNX model: its outputs are the maps of the blocks that are kept, in order."""
+def write_onnx(blocks: Sequence[Block], *, of_maps: bool) -> bytes:
+    """Blocks as an ONNX model: its outputs are the maps of those that are kept, in order, shape (n, h, w, channels).
+
+    The input is an image, shape (n, channels, H, W), or, for blocks `of_maps`, a map as others give it.
+    """
     nodes, constants, outputs = [], [], []
 
     def constant(name: str, values: np.ndarray) -> str:
@@ -32,8 +35,7 @@ def write_onnx(blocks: Sequence[Block]) -> bytes:
         nodes.append(_node(kind, inputs, output, attributes))
         return output
 
-    centred = node("Sub", [IMAGES, constant("mean", np.array(MEAN))], "centred")
-    x = node("Div", [centred, constant("sd", np.array(SD))], "scaled")
+    x = node("Transpose", [IMAGES], "channels_first", [_integers("perm", [0, 3, 1, 2])]) if of_maps else IMAGES
     zero, six = constant("zero", np.array(0)), constant("six", np.array(6))
     for b, block in enumerate(blocks):
         before = x
@@ -43,9 +45,11 @@ def write_onnx(blocks: Sequence[Block]) -> bytes:
             x = node("Conv", given, name, _attributes(convolution))
             x = node("Clip", [x, zero, six], f"{name}.clipped") if convolution.clipped else x
         x = node("Add", [x, before], f"block{b}") if block.adds_input else x
-        outputs += [x] if block.kept else []
-    taken = _described(IMAGES, ["n", 3, "h", "w"])
-    given = [_described(name, ["n", f"c_{name}", f"h_{name}", f"w_{name}"]) for name in outputs]
+        if block.kept:
+            outputs.append(node("Transpose", [x], f"map{b}", [_integers("perm", [0, 2, 3, 1])]))
+    n_in = blocks[0].convolutions[0].weight.shape[1]
+    taken = _described(IMAGES, ["n", "h", "w", n_in] if of_maps else ["n", n_in, "h", "w"])
+    given = [_described(name, ["n", f"h_{name}", f"w_{name}", f"c_{name}"]) for name in outputs]
     graph = _all(1, nodes) + _text(2, "lite0") + _all(5, constants) + _field(11, taken) + _all(12, given)
     return _whole(1, _IR) + _field(7, graph) + _field(8, _whole(2, _OPSET))
 

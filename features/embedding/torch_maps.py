@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from features.core.device import Device
 from features.embedding.field_maps import Maps
-from features.embedding.lite0 import MEAN, SD, Block, Convolution
+from features.embedding.lite0 import MEAN, Block, Convolution
 from features.embedding.torch_device import torch_device
 
 
@@ -23,7 +23,7 @@ def open_torch(blocks: Sequence[Block], device: Device) -> Maps:
         kept = []
         exactly = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
         with torch.inference_mode(), exactly, _stream_of(device, place):
-            x = (torch.as_tensor(images, device=place) - MEAN) / SD
+            x = torch.as_tensor(images, device=place) - MEAN
             for block, convolutions in zip(blocks, on_device, strict=True):
                 before = x
                 for convolution in convolutions:

@@ -21,7 +21,7 @@ def pool_maps(
 
     Parameters
     ----------
-    maps : ndarray of float32, shape (n_fields, n_channels, h, w)
+    maps : ndarray of float32, shape (n_fields, h, w, n_channels)
     weights : ndarray of uint16, shape (n_fields, H, W)
         Of image pixels; positive.
     labels : ndarray of int32, shape (n_fields, H, W)
@@ -41,45 +41,61 @@ def pool_maps(
     ndarray of float32, shape (n, 2, n_channels)
         Means, then standard deviations.
     """
-    n_fields, n_channels, height, width = maps.shape
-    out = np.empty((len(field), 2, n_channels), np.float32)
-    scratch = (np.zeros(n_packed, np.int64), np.empty(height * width, np.int64), np.empty(height * width))
-    flat = maps.reshape(n_fields, n_channels, height * width)
-    _pool_maps(flat, width, weights, labels, ids, field, boxes, starts, rows, columns, *scratch, out)
+    n_channels = maps.shape[3]
+    sums, out = np.zeros(n_packed, np.int64), np.empty((len(field), 2, n_channels), np.float32)
+    _sum_weights(labels, ids, weights, field, boxes, starts, rows, columns, sums)
+    _pool_maps(maps, field, boxes, starts, rows, columns, sums, np.empty(n_channels), np.empty(n_channels), out)
     return out
 
 
 @kernel
-def _pool_maps(
-    maps: np.ndarray, width: int, weights: np.ndarray, labels: np.ndarray, ids: np.ndarray, field: np.ndarray,
-    boxes: np.ndarray, starts: np.ndarray, rows: np.ndarray, columns: np.ndarray, packed: np.ndarray,
-    places: np.ndarray, of_place: np.ndarray, out: np.ndarray,
+def _sum_weights(
+    labels: np.ndarray, ids: np.ndarray, weights: np.ndarray, field: np.ndarray, boxes: np.ndarray,
+    starts: np.ndarray, rows: np.ndarray, columns: np.ndarray, sums: np.ndarray,
 ) -> None:  # fmt: skip
-    n_channels = maps.shape[1]
+    """Add the weights of each cell's pixels to the map pixels that they lie in, those of a map column in a register."""
     for i in range(len(field)):
         top, left, bottom, right = boxes[i]
         first_row, first_column = rows[top], columns[left]
         across = columns[right - 1] - first_column + 1
-        sums = packed[starts[i] : starts[i + 1]]
+        own, packed, places = ids[i], sums[starts[i] : starts[i + 1]], columns[left:right]
         for y in range(top, bottom):
-            line = sums[(rows[y] - first_row) * across :]
-            for x in range(left, right):
-                if labels[field[i], y, x] == ids[i]:
-                    line[columns[x] - first_column] += weights[field[i], y, x]
-        n, total = 0, 0.0
-        for k in range(sums.size):
-            if sums[k]:
-                places[n] = (first_row + k // across) * width + first_column + k % across
-                of_place[n] = sums[k]
-                total += sums[k]
-                n += 1
+            line = packed[(rows[y] - first_row) * across :]
+            mine, weight = labels[field[i], y, left:right], weights[field[i], y, left:right]
+            at, total = np.int64(0), np.int64(0)
+            for x in range(mine.size):
+                place = np.int64(places[x]) - first_column
+                if place != at:
+                    line[at] += total
+                    at, total = place, np.int64(0)
+                total += np.int64(weight[x]) * np.int64(mine[x] == own)  # quicker than to branch
+            line[at] += total
+
+
+@kernel
+def _pool_maps(
+    maps: np.ndarray, field: np.ndarray, boxes: np.ndarray, starts: np.ndarray, rows: np.ndarray,
+    columns: np.ndarray, sums: np.ndarray, means: np.ndarray, squares: np.ndarray, out: np.ndarray,
+) -> None:  # fmt: skip
+    n_channels = maps.shape[3]
+    for i in range(len(field)):
+        top, left, bottom, right = boxes[i]
         for c in range(n_channels):
-            plane = maps[field[i], c]
-            mean, square = 0.0, 0.0
-            for k in range(n):
-                value = np.float64(plane[places[k]])
-                mean += of_place[k] * value
-                square += of_place[k] * value * value
-            mean /= total
+            means[c] = squares[c] = 0.0
+        k, total = starts[i], 0.0
+        for row in range(rows[top], rows[bottom - 1] + 1):
+            for column in range(columns[left], columns[right - 1] + 1):
+                weight = np.float64(sums[k])
+                k += 1
+                if weight == 0:
+                    continue
+                total += weight
+                values = maps[field[i], row, column]
+                for c in range(n_channels):  # side by side in memory, so that several are added at once
+                    value = np.float64(values[c])
+                    means[c] += weight * value
+                    squares[c] += weight * value * value
+        for c in range(n_channels):
+            mean = means[c] / total
             out[i, 0, c] = mean
-            out[i, 1, c] = np.sqrt(max(square / total - mean * mean, 0.0))
+            out[i, 1, c] = np.sqrt(max(squares[c] / total - mean * mean, 0.0))

@@ -59,6 +59,24 @@ def _histogram(plane: np.ndarray, n_levels: int, mask: np.ndarray | None = None)
     return cv2.calcHist([plane], [0], mask, [n_levels], [0, n_levels]).ravel().astype(np.int64)
 
 
+def nth_brightest(planes: np.ndarray, n: int) -> np.ndarray:
+    """The level of the n-th brightest pixel of each plane, from 1.
+
+    Parameters
+    ----------
+    planes : ndarray of uint8 or uint16, shape (n_fields, H, W)
+    n : int
+        At most 2^24: from there on OpenCV's histogram is not exact.
+
+    Returns
+    -------
+    ndarray like planes, shape (n_fields,)
+    """
+    full = np.iinfo(planes.dtype).max
+    from_above = [np.cumsum(_histogram(plane, full + 1)[::-1]) for plane in planes]
+    return np.array([full - np.searchsorted(counts, n) for counts in from_above], planes.dtype)
+
+
 def shrink(planes: np.ndarray, times: int) -> np.ndarray:
     """Means of blocks, rounded; blocks that reach over the lower or right border repeat its pixels.
 

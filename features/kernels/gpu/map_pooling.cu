@@ -30,20 +30,20 @@ KERNEL sum_weights(
 
 // A block a cell, a thread a channel: its mean and standard deviation over the map pixels.
 KERNEL pool_maps(
-    const float* maps, i64 n_channels, i64 map_height, i64 map_width, const int* field, const int* boxes,
+    const float* maps, i64 map_height, i64 map_width, i64 n_channels, const int* field, const int* boxes,
     const i64* starts, const int* rows, const int* columns, i64 height, i64 width, const i64* sums, float* out
 ) {
     int cell = blockIdx.x;
     Box box(boxes + 4 * cell);
     MapBox on_map(box, rows, columns);
     const i64* mine = sums + starts[cell];
+    const float* image = maps + field[cell] * map_height * map_width * n_channels;
     for (i64 channel = threadIdx.x; channel < n_channels; channel += blockDim.x) {
-        const float* plane = maps + (field[cell] * n_channels + channel) * map_height * map_width;
         double total = 0, mean = 0, square = 0;
         for (i64 k = 0; k < on_map.down * on_map.across; k++) {
             if (mine[k] == 0) continue;
             i64 row = on_map.row + k / on_map.across, column = on_map.column + k % on_map.across;
-            double weight = double(mine[k]), value = double(plane[row * map_width + column]);
+            double weight = double(mine[k]), value = double(image[(row * map_width + column) * n_channels + channel]);
             total += weight;
             mean += weight * value;
             square += weight * value * value;

@@ -24,6 +24,6 @@ def pool_maps(
     sums = xp.zeros(n_packed, np.int64)
     where = (field, boxes, starts, rows, columns, height, width)
     launch("map_pooling", "sum_weights", n, _THREADS, labels, ids, weights, *where, sums)
-    out = xp.empty((n, 2, maps.shape[1]), np.float32)
+    out = xp.empty((n, 2, maps.shape[3]), np.float32)
     launch("map_pooling", "pool_maps", n, _THREADS, maps, *maps.shape[1:], *where, sums, out)
     return out

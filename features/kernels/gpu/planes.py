@@ -19,6 +19,13 @@ def root_scale(planes: np.ndarray) -> np.ndarray:
     return launch_each("planes", "root_scale", out, planes, ends, height * width, pixel=planes.dtype)
 
 
+def nth_brightest(planes: np.ndarray, n: int) -> np.ndarray:
+    """See the CPU twin."""
+    xp, flat = namespace(planes), planes.reshape(len(planes), -1)
+    rank = flat.shape[1] - n
+    return xp.partition(flat, rank, axis=1)[:, rank]
+
+
 def shrink(planes: np.ndarray, times: int) -> np.ndarray:
     """See the CPU twin."""
     n_fields, height, width = planes.shape

@@ -16,28 +16,29 @@ from store.channels import PROTEIN
 NETWORK = pretrained_network()
 
 
-def test_levels_are_relative_to_the_brightest_thousandth(rng):
+def test_levels_are_relative_to_the_brightest_thousandth(device, rng):
     plane = rng.integers(0, 200, (2, 50, 100)).astype(np.uint8)
     plane[1] //= 4
-    level = relative_levels(plane, np)
+    level = relative_levels(plane, device)
     for k in range(2):
         top = np.percentile(plane[k], 99.9, method="inverted_cdf")
         np.testing.assert_allclose(level[k], np.clip(plane[k] / top, 0, 1), rtol=1e-6)
-    np.testing.assert_array_equal(relative_levels(plane.astype(np.uint16) * 257, np), level)
-    assert relative_levels(np.zeros((1, 4, 4), np.uint8), np).max() == 0
+    np.testing.assert_array_equal(relative_levels(plane.astype(np.uint16) * 257, device), level)
+    assert relative_levels(np.zeros((1, 4, 4), np.uint8), device).max() == 0
     weights = pixel_weights(level, np)
     assert (weights.min(), weights.max(), weights.dtype) == (1, 10_001, np.uint16)
 
 
-def test_the_third_plane_is_the_protein_in_blurred_nuclei(rng):
+def test_the_last_plane_is_the_protein_in_blurred_nuclei(rng):
     cells = paint_cells(rng)
-    level = relative_levels(cells.pixels[:, PROTEIN.index], np)
+    level = relative_levels(cells.pixels[:, PROTEIN.index], cells.device)
     image = protein_and_nuclei(cells, level)
-    np.testing.assert_array_equal(image[:, 0], image[:, 1])
+    assert image.shape == (len(level), 2, *level.shape[1:])
+    np.testing.assert_array_equal(image[:, 0], level)
     for field in range(len(level)):
         mask = (cells.nucleus_labels[field] > 0).astype(np.float32)
         blurred = cv2.GaussianBlur(mask, (7, 7), 1.0, borderType=cv2.BORDER_REFLECT_101)
-        np.testing.assert_allclose(image[field, 2], level[field] * blurred, atol=0.01)
+        np.testing.assert_allclose(image[field, 1], level[field] * blurred, atol=0.01)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_fields_of_several_scales_in_a_batch_are_measured_as_alone(emulated, rng
 
 def test_the_mass_is_the_protein_of_the_cell(rng):
     cells = paint_cells(rng)
-    level = relative_levels(cells.pixels[:, PROTEIN.index], np)
+    level = relative_levels(cells.pixels[:, PROTEIN.index], cells.device)
     expected = [level[cells.cell_labels == i + 1].sum() for i in range(cells.n)]
     np.testing.assert_allclose(embedded(cells)[:, 0], expected, rtol=2e-3)
 

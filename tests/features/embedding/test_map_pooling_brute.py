@@ -20,7 +20,7 @@ def given_for(cells, rng, step):
     """The kernel's arguments for a map of random numbers whose pixels are `step` wide."""
     n_fields, height, width = cells.cell_labels.shape
     shape = (int(np.ceil(height / step)), int(np.ceil(width / step)))
-    maps = rng.normal(3, 2, (n_fields, 5, *shape)).astype(np.float32)
+    maps = rng.normal(3, 2, (n_fields, *shape, 5)).astype(np.float32)
     weights = rng.integers(1, 10_001, cells.cell_labels.shape).astype(np.uint16)
     places = [map_places(n, n_map, step) for n, n_map in zip((height, width), shape, strict=True)]
     ids = np.arange(1, cells.n + 1, dtype=np.int32)
@@ -35,8 +35,8 @@ def test_a_map_pixel_counts_by_the_cells_pixels_in_it(painted, rng, step):
     found = painted.device.kernels.map_pooling.pool_maps(*given)
     assert found.dtype == np.float32
     for i, field in enumerate(painted.field):
-        for c in range(maps.shape[1]):
-            expected = pooled_by_pixels(maps[field, c], weights[field], labels[field] == i + 1, rows, columns)
+        for c in range(maps.shape[3]):
+            expected = pooled_by_pixels(maps[field, :, :, c], weights[field], labels[field] == i + 1, rows, columns)
             np.testing.assert_allclose(found[i, :, c], expected, rtol=1e-4, atol=1e-5)
 
 

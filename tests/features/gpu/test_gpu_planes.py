@@ -50,6 +50,8 @@ def test_planes_of_either_depth(shape, dtype, assert_twins, rng):
     )  # far from 0 the background's noise counts
     for times in (2, 3):
         assert_twins("planes", "shrink", stack, times)
+    for n in (1, stack[0].size // 3 + 1, stack[0].size):
+        assert_twins("planes", "nth_brightest", stack, n)
     weights, reaches = gaussian_weights(np.linspace(0.7, 5.3, len(stack)))
     assert_twins("smoothing", "gaussian", stack, on_host=(weights, reaches))
 

@@ -48,6 +48,17 @@ def test_shrink(times, levels):
     np.testing.assert_array_equal(planes.shrink(levels, times), np.floor(expected + 0.5))
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_nth_brightest(dtype, rng):
+    stack = rng.integers(0, np.iinfo(dtype).max, (3, 61, 83), endpoint=True).astype(dtype)
+    stack[1] //= 200  # many are equal
+    stack[2] = 0
+    for n in (1, 2, 500, 61 * 83):
+        found = planes.nth_brightest(stack, n)
+        np.testing.assert_array_equal(found, np.sort(stack.reshape(3, -1), axis=1)[:, -n])
+        assert found.dtype == dtype
+
+
 def test_mean_of_nine(levels):
     expected = ndimage.uniform_filter(levels.astype(float), (0, 3, 3), mode="mirror")
     np.testing.assert_array_equal(planes.mean_of_nine(levels), np.rint(expected))
