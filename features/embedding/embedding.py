@@ -5,7 +5,9 @@ the network sees there (up to 169 px away), so its values depend on its neighbou
 network's strides; not on the batch.
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
+from itertools import groupby
 from types import ModuleType
 from typing import Any
 
@@ -95,17 +97,24 @@ def pool_fields(cells: Cells, weights: np.ndarray, images: np.ndarray, maps: Map
         image = resized(_some(images, fields, xp), factor, _MULTIPLE, xp)
         pixels = _some(weights, fields, xp), _some(cells.cell_labels, fields, xp), xp.asarray(mine.astype(np.int32)) + 1
         of_cells = xp.asarray(np.searchsorted(fields, field[mine]).astype(np.int32)), _some(cells.boxes, mine, xp)
-        for m, one in enumerate(maps(xp.ascontiguousarray(image, np.float32))):
-            sides = zip(images.shape[2:], one.shape[2:], image.shape[2:], strict=True)
+        for m, one in enumerate(_side_by_side(maps(xp.ascontiguousarray(image, np.float32)), xp)):
+            sides = zip(images.shape[2:], one.shape[1:3], image.shape[2:], strict=True)
             rows, columns = (xp.asarray(map_places(n, n_map, factor * shown / n_map)) for n, n_map, shown in sides)
             starts = map_box_starts(of_cells[1], rows, columns, xp)
             packed = starts, int(starts[-1])
-            by_pixel = xp.ascontiguousarray(xp.moveaxis(one, 1, -1))  # the CPU's maps lie so already
-            values = device.kernels.map_pooling.pool_maps(by_pixel, *pixels, *of_cells, *packed, rows, columns)
+            values = device.kernels.map_pooling.pool_maps(one, *pixels, *of_cells, *packed, rows, columns)
             if m == len(pooled):
                 pooled.append(xp.empty((cells.n, *values.shape[1:]), np.float32))
             pooled[m][xp.asarray(mine)] = values
     return xp.concatenate([of_map[:, k] for k in (0, 1) for of_map in pooled], axis=1)
+
+
+def _side_by_side(maps: list[np.ndarray], xp: ModuleType) -> Iterator[np.ndarray]:
+    """Maps with their channels side by side in memory, (n, h, w, channels); those of one size in a row as one map."""
+    for _, alike in groupby(maps, lambda one: one.shape[2:]):
+        parts = list(alike)
+        joined = parts[0] if len(parts) == 1 else xp.concatenate(parts, axis=1)
+        yield xp.ascontiguousarray(xp.moveaxis(joined, 1, -1))
 
 
 def map_box_starts(boxes: np.ndarray, rows: np.ndarray, columns: np.ndarray, xp: ModuleType) -> np.ndarray:

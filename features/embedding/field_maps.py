@@ -77,7 +77,8 @@ def protein_and_nuclei(cells: Cells, level: np.ndarray) -> np.ndarray:
     blurred = cells.device.kernels.smoothing.gaussian(nuclei, *gaussian_weights(np.ones(n_fields)))
     images = xp.empty((n_fields, 2, *sides), np.float32)
     images[:, 0] = level
-    xp.multiply(level, blurred / np.float32(255), out=images[:, 1])
+    xp.multiply(level, blurred, out=images[:, 1])
+    images[:, 1] /= np.float32(255)
     return images
 
 
