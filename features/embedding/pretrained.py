@@ -53,9 +53,10 @@ def open_blocks(blocks: tuple[Block, ...], device: Device) -> Maps:
 
 
 def _open_on_cpu(blocks: tuple[Block, ...]) -> Maps:
-    """The network in two parts: up to its first map, which is made in small tiles, and from that map on.
+    """The network in two parts, either in tiles of its own: up to its first map, and from that map on.
 
-    Up to there, what a layer writes of a field of 512 px takes up to 25 MB; in a tile it fits a processor's cache.
+    The first part is half of the work and sees 9 px around, so its tiles are small and overlap little; those of the
+    whole network would overlap by twice 169 px.
     """
     n_first = 1 + next(b for b, block in enumerate(blocks) if block.kept)
     first = _open_onnx(write_onnx(blocks[:n_first], of_maps=False))
