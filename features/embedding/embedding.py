@@ -90,23 +90,24 @@ def pool_fields(cells: Cells, weights: np.ndarray, images: np.ndarray, maps: Map
     """
     device, xp = cells.device, cells.device.xp
     factors, field = shrink_factors(device.get(cells.nucleus_diameter)), device.get(cells.field)
-    pooled: list[Any] = []
+    pooled: Any = None
     for factor in np.unique(factors).tolist():
         fields = np.flatnonzero(factors == factor)
         mine = np.flatnonzero(factors[field] == factor)
         image = resized(_some(images, fields, xp), factor, _MULTIPLE, xp)
         pixels = _some(weights, fields, xp), _some(cells.cell_labels, fields, xp), xp.asarray(mine.astype(np.int32)) + 1
         of_cells = xp.asarray(np.searchsorted(fields, field[mine]).astype(np.int32)), _some(cells.boxes, mine, xp)
-        for m, one in enumerate(_side_by_side(maps(xp.ascontiguousarray(image, np.float32)), xp)):
+        found = []
+        for one in _side_by_side(maps(xp.ascontiguousarray(image, np.float32)), xp):
             sides = zip(images.shape[2:], one.shape[1:3], image.shape[2:], strict=True)
             rows, columns = (xp.asarray(map_places(n, n_map, factor * shown / n_map)) for n, n_map, shown in sides)
             starts = map_box_starts(of_cells[1], rows, columns, xp)
             packed = starts, int(starts[-1])
-            values = device.kernels.map_pooling.pool_maps(one, *pixels, *of_cells, *packed, rows, columns)
-            if m == len(pooled):
-                pooled.append(xp.empty((cells.n, *values.shape[1:]), np.float32))
-            pooled[m][xp.asarray(mine)] = values
-    return xp.concatenate([of_map[:, k] for k in (0, 1) for of_map in pooled], axis=1)
+            found.append(device.kernels.map_pooling.pool_maps(one, *pixels, *of_cells, *packed, rows, columns))
+        values = xp.concatenate([of_map[:, k] for k in (0, 1) for of_map in found], axis=1)
+        pooled = xp.empty((cells.n, values.shape[1]), np.float32) if pooled is None else pooled
+        pooled[xp.asarray(mine)] = values
+    return pooled
 
 
 def _side_by_side(maps: list[np.ndarray], xp: ModuleType) -> Iterator[np.ndarray]:

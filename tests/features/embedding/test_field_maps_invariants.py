@@ -7,7 +7,7 @@ from painting import paint_cells
 
 from features.core.cells import make_cells
 from features.embedding import torch_maps
-from features.embedding.embedding import embed_cells, embedding_columns
+from features.embedding.embedding import embed_cells, embedding_columns, pool_fields
 from features.embedding.field_maps import pixel_weights, protein_and_nuclei, relative_levels, resized, shrink_factors
 from features.embedding.pretrained import pretrained_network
 from features.extraction.settings import ExtractSettings
@@ -105,6 +105,17 @@ def test_fields_of_several_scales_in_a_batch_are_measured_as_alone(emulated, rng
         labels = (lut[image[field : field + 1]] for image in (cells.cell_labels, small))
         alone = embedded(make_cells(cells.pixels[field : field + 1], *labels, cells.device))
         np.testing.assert_allclose(there[mine], alone, atol=2e-3)
+
+
+def test_maps_of_one_size_are_pooled_together_and_keep_their_order(rng):
+    cells = paint_cells(rng)
+    n, sides = len(cells.pixels), cells.cell_labels.shape[1:]
+    weights = pixel_weights(relative_levels(cells.pixels[:, PROTEIN.index], cells.device), np)
+    maps = [rng.random((n, c, side, side)).astype(np.float32) for c, side in ((2, 12), (3, 12), (1, 6), (2, 12))]
+    image = np.zeros((n, 1, *sides), np.float32)
+    together = pool_fields(cells, weights, image, lambda _: maps)
+    alone = [np.split(pool_fields(cells, weights, image, lambda _, one=one: [one]), 2, axis=1) for one in maps]
+    np.testing.assert_array_equal(together, np.hstack([one[k] for k in (0, 1) for one in alone]))
 
 
 def test_the_mass_is_the_protein_of_the_cell(rng):

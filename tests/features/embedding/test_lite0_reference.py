@@ -1,5 +1,7 @@
 """The network's maps against those of another implementation; the ONNX model, and maps in tiles."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
@@ -107,6 +109,15 @@ def test_maps_in_tiles_are_those_of_the_whole_field(device, rng, most, shown):
     for one, pieced in zip(run(image), tiled(image), strict=True):
         np.testing.assert_allclose(pieced, one, atol=1e-4)
     assert sides == shown
+
+
+def test_a_large_field_is_shown_to_a_gpu_in_tiles(emulated, torch_on_cpu, rng):
+    images = emulated.put(rng.random((2, 2, 32, 1024)).astype(np.float32))
+    run = open_pretrained(emulated)
+    assert isinstance(run, InTiles)
+    for one, tiled in zip(run(images), replace(run, most=32 * 688)(images), strict=True):
+        assert type(tiled) is type(images), "the maps stay on the device"
+        np.testing.assert_allclose(emulated.get(tiled), emulated.get(one), atol=3e-4)
 
 
 def test_a_map_pixel_sees_no_further_than_the_tiles_reach(device, rng):
