@@ -4,8 +4,10 @@ Opening a table of 2,400 columns takes 10 ms, most of it for the description of 
 each question opens a table once, and as few tables as it can.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,16 +31,21 @@ def table_paths(folder: RunFolder) -> tuple[Path, ...]:
     return tuple(path for split in SPLITS for path in sorted((folder.features / "cells").glob(f"{split}-*.parquet")))
 
 
-def read_all(items: Sequence[Item], read: Callable[[Item], Read], left: int = 0) -> Iterator[Read]:
+def read_all(items: Iterable[Item], read: Callable[[Item], Read], left: int = 0) -> Iterator[Read]:
     """`read` of each item in the order of the items, by as many threads as there are cores, at most `MOST_THREADS`.
 
     A caller that stops early, or an error, ends the reading. `left` cores are left to others, if there are more.
     """
-    with ThreadPoolExecutor(max(min(default_workers() - left, MOST_THREADS), 1)) as threads:
-        waiting = [threads.submit(read, item) for item in items]
+    n = max(min(default_workers() - left, MOST_THREADS), 1)
+    with ThreadPoolExecutor(n) as threads:
+        further = iter(items)
+        # Few at a time: at the end of the process Python waits for all that were handed in.
+        waiting = deque(threads.submit(read, item) for item in islice(further, 2 * n))
         try:
             while waiting:
-                yield waiting.pop(0).result()
+                found = waiting.popleft().result()
+                waiting.extend(threads.submit(read, item) for item in islice(further, 1))
+                yield found
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
 
