@@ -73,7 +73,7 @@ export function panel(fields, run) {
       el("button", { type: "button", disabled: test, on: { click: () => markUnusable(fields) } }, bad ? "Usable again " : "Unusable ", el("kbd", {}, "Del")),
       el("button", { type: "button", disabled: test, on: { click: () => writeNote(fields) } }, "Note ", el("kbd", {}, ","))),
     one && one.note && el("p", {}, `Note: ${one.note}`),
-    one && one.doubts.map(([name, labelled, q]) => `${labelled ? "Perhaps wrong" : "Perhaps missing"}: ${name} (probability ${percent(q)})`)
+    one && one.doubts.filter(([name, labelled]) => one.labels.includes(name) === labelled).map(([name, labelled, q]) => `${labelled ? "Perhaps wrong" : "Perhaps missing"}: ${name} (probability ${percent(q)})`)
       .reduce((list, words) => { list.append(el("p", { class: "warn" }, words)); return list; }, el("div")),
     one && one.unlike && el("p", { class: "warn" }, "Out of distribution: unlike all fields that were fitted on. Do not trust its calls."),
     el("p", { class: "hint" }, one && p.size ? "Right: the probability in this field; for the other classes, how many fields are labelled so." : "Right: how many fields are labelled so."),

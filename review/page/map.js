@@ -120,7 +120,8 @@ export function makeMap(root, run, show) {
     if (data.value) {
       const bar = el("div", { class: "ramp" });
       bar.style.background = `linear-gradient(to right, ${Array.from({ length: 9 }, (_, i) => ramp(i / 8)).join(",")})`;
-      legend.replaceChildren(el("h3", {}, kept.name), bar, el("p", { class: "hint" }, `${data.low.toPrecision(3)} … ${data.high.toPrecision(3)}${kept.colour === "feature" ? " (2nd to 98th percentile); grey: missing" : ""}`));
+      const words = features?.[kept.level].find(([name]) => name === kept.name)?.[1];
+      legend.replaceChildren(el("h3", {}, kept.name), words && kept.colour === "feature" ? el("p", { class: "hint" }, words) : "", bar, el("p", { class: "hint" }, `${data.low.toPrecision(3)} … ${data.high.toPrecision(3)}${kept.colour === "feature" ? " (2nd to 98th percentile); grey: missing" : ""}`));
       return;
     }
     const counts = new Map();

@@ -225,6 +225,17 @@ def test_a_map_that_waits_says_for_what_and_how_far_it_is(tab, page):
     assert tab.run("window.asked") == 3
 
 
+def test_a_label_that_was_corrected_is_doubted_no_more(tab, page):
+    tab.visit(page + "#cells")
+    tab.until("!!document.querySelector('.grid')")
+    doubts = "[['Nucleoplasm', false, 0.9, 2], ['Cytosol', true, 0.01, 1], ['Nucleoli', false, 0.8, 1]]"
+    change_answers(tab, "api/fields", f"Object.assign(found.rows[0], {{labels: ['Nucleoplasm'], doubts: {doubts}}});")
+    tab.run("location.hash = 'fields'")
+    tab.until("document.querySelector('aside.side')?.textContent.includes('Perhaps')")
+    said = "[...document.querySelectorAll('aside.side .warn')].map((one) => one.textContent)"
+    assert tab.run(said) == ["Perhaps missing: Nucleoli (probability 80\u00a0%)"]
+
+
 def test_cells_are_sorted_by_their_score_for_a_class(tab, page):
     tab.visit(page + "#cells")
     tab.until(f"{CARDS} > 0", 60)
