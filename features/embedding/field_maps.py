@@ -69,8 +69,8 @@ def pixel_weights(level: np.ndarray, xp: ModuleType) -> np.ndarray:
 def protein_and_nuclei(cells: Cells, level: np.ndarray) -> np.ndarray:
     """What the pretrained network sees: the protein, and the protein in the nuclei; float32, shape (n_fields, 2, H, W).
 
-    The nuclei are their labels, blurred with sigma 1. The background is not blackened. The first is the network's first
-    plane and its second.
+    The nuclei are their labels, blurred with sigma 1. The background is not blackened. The network was made for three
+    planes: the first of these stands for its first and its second.
     """
     xp, (n_fields, *sides) = cells.device.xp, level.shape
     nuclei = (cells.nucleus_labels > 0).astype(np.uint8) * np.uint8(255)

@@ -43,14 +43,16 @@ class InTiles:
     xp: ModuleType
 
     def __call__(self, images: np.ndarray) -> list[np.ndarray]:
-        """The maps, each float32, shape (n, channels, H / stride, W / stride), channels side by side in memory."""
+        """The maps, each float32, shape (n, channels, H / stride, W / stride)."""
         n, _, height, width = images.shape
         step = max(stride for _, stride in self.maps)
         rows, columns = tile_parts(height, width, self.reach, step, self.least, self.most)
         if len(rows) == len(columns) == 1:
             return self.run(images)
         whole = [
-            self.xp.empty((n, height // stride, width // stride, channels), np.float32).transpose(0, 3, 1, 2)
+            self.xp.empty((n, height // stride, width // stride, channels), np.float32).transpose(
+                0, 3, 1, 2
+            )  # as pooled
             for channels, stride in self.maps
         ]
         for top, bottom in rows:
