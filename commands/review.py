@@ -71,9 +71,8 @@ def show(job: Job, options: ReviewOptions, refit: Callable[[], object]) -> NoRet
         return new_scales(job, fitted, places, ids, values)
 
     review = Review(job.folder, job.data, options.masks, refit, scales_of, options.images)
-    threadpool_limits(
-        1
-    )  # until the end: several threads work already, and the maps are the same for any number of cores
+    # For BLAS, until the end: several threads work already, and so the maps are the same for any number of cores.
+    threadpool_limits(1)
     review.begin()
     sys.stdout.write(f"review of {job.run}: {gate.address}\n")
     sys.stdout.flush()
