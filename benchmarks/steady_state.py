@@ -5,6 +5,9 @@
 Real fields are replicated: each copy is turned, flipped, shifted (its border is mirrored) and made darker or brighter,
 so that no two are alike. For each number of workers one `extract` runs on all of them; a line is printed each time a
 part of the fields is finished. CPU ms a field are those of all processes. `--options` are passed on to `extract`.
+
+Before and after each run, fields are also read and measured one after the other in this process, with the default
+options: what they need promises a rate.
 """
 
 import argparse
@@ -23,12 +26,17 @@ import pyarrow.parquet as pq
 
 from benchmarks.process_cost import family
 from benchmarks.time_families import SAMPLE
+from features.core.device import open_device
+from features.embedding.pretrained import pretrained_network
+from features.extraction.batches import ReadField, batches, fetch, launch, read_one
+from features.extraction.settings import ExtractSettings
 from features.reading.field_reading import read_field
 from features.reading.fields import find_fields
 from store.channels import CHANNELS
 
 ROOT = Path(__file__).resolve().parents[1]
 SHIFT = 32  # px, at most
+ALONE = 118  # fields: each of the sample's twice
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -49,6 +57,20 @@ def replicate(source: Path, folder: Path, n: int) -> None:
         for channel, plane in zip(CHANNELS, changed):
             path = folder / f"{k:05d}_{channel.colour}.png"
             cv2.imwrite(str(path), np.ascontiguousarray(plane), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+
+
+def alone(folder: Path, n: int) -> float:
+    """CPU seconds of a field, read and measured on one thread: the mean of the first n, after some that compile."""
+    cv2.setNumThreads(1)
+    source, device = find_fields(folder), open_device("cpu")
+    settings = ExtractSettings(None, "cpu", pretrained_network())
+    for ids in (source.ids[:2], source.ids[:n]):
+        start = time.process_time()
+        for field_id in ids:
+            read = read_one(source, field_id, settings)
+            for batch in batches([read] if isinstance(read, ReadField) else [], device):
+                fetch(launch(batch, settings, device), settings, device)
+    return (time.process_time() - start) / len(ids)
 
 
 @dataclass(frozen=True)
@@ -146,8 +168,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         replicate(given.source, Path(name) / "data" / "train", given.fields)
         for workers in given.workers:
-            run = Path(name) / f"run{workers}"
-            report(Path(name) / "data", run, given.fields, workers, given.parts, given.options)
+            data, run = Path(name) / "data", Path(name) / f"run{workers}"
+            before = alone(data / "train", ALONE)
+            report(data, run, given.fields, workers, given.parts, given.options)
+            for when, seconds in (("before", before), ("after", alone(data / "train", ALONE))):
+                promised = (
+                    f"{1000 * seconds:.0f} CPU ms a field, so {workers / seconds:.2f} fields/s of {workers} workers"
+                )
+                print(f"one by one, {when}: {promised}", flush=True)
 
 
 if __name__ == "__main__":
