@@ -19,6 +19,7 @@ from pathlib import Path
 
 import cv2
 
+from benchmarks.time_families import fresh
 from features import measure_families
 from features.core.cells import Cells
 from features.core.device import open_device
@@ -34,7 +35,7 @@ PARTS = ("embedding", "default families")
 
 
 def cells_of(fields: Path, least: int, most: int) -> Iterator[Cells]:
-    """The cells of each field that has so many."""
+    """The cells of each field that has from `least` to `most` of them."""
     device, source, settings = open_device("cpu"), find_fields(fields), ExtractSettings(None, "cpu")
     for field_id in source.ids:
         read = read_pixels(source, field_id, settings)
@@ -49,7 +50,7 @@ def measure(fields: list[Cells]) -> list[float]:
     if network is None:
         raise SystemExit("the pretrained network is not installed")
     for one in fields:
-        cells = Cells(one.pixels, one.cell_labels, one.nucleus_labels, one.field, one.boxes, one.device)
+        cells = fresh(one)
         assert cells.regions  # the pixel lists that both use
         marks = [time.process_time()]
         embed_cells(cells, network)

@@ -154,12 +154,12 @@ def main() -> None:
         where = ["--run", str(folder / "run")]
         data = ["--data", str(folder / "data")]
         groups = ["--groups", str(folder / "data/groups.csv")]
-        many = ["--workers", str(given.workers)]
-        tasks = ["--scheduler", given.scheduler] if given.scheduler else many
+        workers = ["--workers", str(given.workers)]
+        workers_or_cluster = ["--scheduler", given.scheduler] if given.scheduler else workers
         commands = {
-            "fit": ["fit", *where, *data, *groups, *tasks, "--device", "cpu"],
-            "importances": ["importances", *where, *tasks],
-            "report": ["report", *where, *data, *many],
+            "fit": ["fit", *where, *data, *groups, *workers_or_cluster, "--device", "cpu"],
+            "importances": ["importances", *where, *workers_or_cluster],
+            "report": ["report", *where, *data, *workers],
             "submit": ["submit", *where, *data],
         }
         if given.kill_after:

@@ -82,7 +82,7 @@ def _unlike(values: np.ndarray, space: Space, fitted_row: np.ndarray, groups: np
         return unlike
     own = groups[fitted_row[seen]]
     training = replace(space, fields=space.fields[seen])
-    ranges = fit_ranges(values[seen] if len(new) else values, space.chosen, own)
+    ranges = fit_ranges(values[seen], space.chosen, own)
     apart = training.to_other_groups(own)
     for piece in _pieces(len(new)):
         rows = new[piece]
@@ -125,7 +125,7 @@ def _placed(values: np.ndarray, chosen: pd.DataFrame, **options: int) -> tuple[S
     """A space fitted on at most `FITTED_ON` evenly spaced rows, and the places of all rows in it."""
     sample = np.arange(0, len(values), max(-(-len(values) // FITTED_ON), 1))
     space = fit_space(values[sample], chosen, **options)
-    return space, np.concatenate([space.place_at_once(values[piece]) for piece in _pieces(len(values))])
+    return space, np.concatenate([space.place_quickly(values[piece]) for piece in _pieces(len(values))])
 
 
 def _pieces(total: int) -> Iterator[slice]:

@@ -70,7 +70,7 @@ class Tasks:
             return {name: state.shown() for name, state in self._states.items()}
 
     def unfinished(self, name: str) -> dict[str, object]:
-        """What the page is told that waits for a task, for JSON.
+        """What a page that waits for a task shows of it, for JSON.
 
         Raises
         ------

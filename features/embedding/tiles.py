@@ -49,12 +49,9 @@ class InTiles:
         rows, columns = tile_parts(height, width, self.reach, step, self.least, self.most)
         if len(rows) == len(columns) == 1:
             return self.run(images)
-        whole = [
-            self.xp.empty((n, height // stride, width // stride, channels), np.float32).transpose(
-                0, 3, 1, 2
-            )  # as pooled
-            for channels, stride in self.maps
-        ]
+        # Channels lie side by side in memory, as they are pooled.
+        sides = [(n, height // stride, width // stride, channels) for channels, stride in self.maps]
+        whole = [self.xp.empty(shape, np.float32).transpose(0, 3, 1, 2) for shape in sides]
         for top, bottom in rows:
             for left, right in columns:
                 y, x = max(top - self.reach, 0), max(left - self.reach, 0)

@@ -59,7 +59,7 @@ class Space:
                 placed[some, k] = row_sums(standard, axis)
         return placed
 
-    def place_at_once(self, values: np.ndarray) -> np.ndarray:
+    def place_quickly(self, values: np.ndarray) -> np.ndarray:
         """As `place`, ten times as fast; the last bits of a row depend on how many there are. For maps."""
         return _standardise(values[:, self.chosen], self.centre, self.spread) @ self.axes
 

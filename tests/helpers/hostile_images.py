@@ -67,7 +67,7 @@ def raw_png(width: int, height: int, packed: bytes, depth: int = 8, colour: int 
 
 
 def zeros(n: int) -> bytes:
-    """So many zeros, deflated."""
+    """`n` zeros, deflated."""
     packer = zlib.compressobj(1)
     block = bytes(2**20)
     parts = [packer.compress(block[: min(2**20, n - k)]) for k in range(0, n, 2**20)]

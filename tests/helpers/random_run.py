@@ -24,7 +24,7 @@ FEW = cell_columns(SETTINGS)[::40]
 
 
 def make_run(root: Path, rng: np.random.Generator, fields: dict[str, int], shard_fields: int = 4) -> RunFolder:
-    """So many fields a split, of one to five cells each; every 40th feature, a twentieth of the values missing."""
+    """The given numbers of fields, one to five cells each; every 40th feature, a twentieth of the values missing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("features.extraction.tables.cell_columns", lambda settings: FEW)
         patch.setattr("commands.extract.cell_columns", lambda settings: FEW)

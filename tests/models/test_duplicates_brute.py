@@ -20,7 +20,7 @@ def random_hashes(rng, n):
 
 
 def changed(rng, words, n_bits, within):
-    """The hash with so many bits changed, in these words only."""
+    """The hash with `n_bits` of its bits changed, all of them in the words `within`."""
     bits = rng.choice([64 * w + k for w in within for k in range(64)], n_bits, replace=False)
     flips = np.zeros(256, np.uint8)
     flips[bits] = 1

@@ -99,4 +99,4 @@ def test_fields_placed_at_once_are_where_each_alone_is(rng):
     values[3, 5] = np.nan
     space = fit_space(values, pd.DataFrame([("Cells", "Texture", ("Protein",), False)] * 40,
                                            columns=["compartment", "family", "channels", "covariate"]))  # fmt: skip
-    np.testing.assert_allclose(space.place_at_once(values), space.place(values), atol=1e-4)
+    np.testing.assert_allclose(space.place_quickly(values), space.place(values), atol=1e-4)
