@@ -201,7 +201,10 @@ def extract(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Measure every cell of every field, train and test; continues where an earlier run stopped."""
+    """Measure every cell of every field, train and test; continues where an earlier run stopped.
+
+    Says how long all fields will take, as soon as each worker has measured some.
+    """
     import pipeline
 
     network = pipeline.choose_network(

@@ -14,11 +14,14 @@ from commands import predict as prediction
 from commands import report as reporting
 from commands import review as reviewing
 from commands import submit as submission
+from commands.earlier_extraction import measured_before, remember_settings
 from commands.earlier_fit import earlier_fit
+from commands.extract_outcome import collect_failures, extract_outcome
 from commands.fit_outcome import fit_outcome
 from commands.job import Job
 from commands.new_fields import choose_network
 from commands.plates import NO_PLATES, PlateOptions
+from commands.pooling import pool
 from commands.simulate import write_fields
 from commands.unused import list_unused
 from engine.command_line import command_line
@@ -61,16 +64,16 @@ def extract(
     """Fields -> cells -> features -> one pooled row a field; goes on where an earlier run stopped."""
     work, folder = extraction.prepare(job, reading, masks, network, all_columns=all_columns), job.folder
     with job.at_work(job.data, job.path(masks), work.network) as workers:
-        measured = extraction.measured_before(folder, work.sources)
+        measured = measured_before(folder, work.sources)
         work, acquisition = extraction.decide_scale(work, folder, workers, job.quiet)
-        extraction.remember_settings(folder, work.settings, acquisition)
+        remember_settings(folder, work.settings, acquisition)
         shards = extraction.plan(work, folder)
         extraction.measure(work, shards, workers, job.quiet)
-        n_columns = extraction.pool(folder, work.settings, shards, workers, job.quiet)
-        failures = extraction.collect_failures(folder.failures, shards.values())
+        n_columns = pool(folder, work.settings, shards, workers, job.quiet)
+        failures = collect_failures(folder.failures, shards.values())
         unused = list_unused(folder.unused, work.sources.values())
         folder.note("extract", noted_settings(work.settings) | {"data": str(job.data)})
-    return extraction.outcome(job, work, shards, n_columns, measured, failures, unused, acquisition)
+    return extract_outcome(job, work, shards, n_columns, measured, failures, unused, acquisition)
 
 
 def fit(
@@ -116,7 +119,7 @@ def predict(
     with job.at_work(on=out) as workers:
         work = prediction.decide_scale(job, work, workers)
         shards = prediction.measure(work, workers, job.quiet)
-        failures = extraction.collect_failures(work.files.failures, [shards])
+        failures = collect_failures(work.files.failures, [shards])
         unused = list_unused(work.files.unused, [work.source])
         tables, reference = prediction.interpret(job, work, fitted, shards, workers, fields)
         if pictures or label_images:

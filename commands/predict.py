@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from commands.brightness import brightest
-from commands.extract import choose_devices, compile_kernels, measure_missing, write_columns
 from commands.job import Job
+from commands.measuring import choose_devices, measure_missing
 from commands.new_fields import named_network, settings_like
 from commands.plates import new_scales
+from commands.pooling import write_columns
 from commands.unused import found_fields
 from engine.command_line import command_line
 from engine.errors import InputError
@@ -166,9 +167,7 @@ def decide_scale(job: Job, work: Prediction, workers: int) -> Prediction:
 def measure(work: Prediction, workers: int, quiet: bool) -> list[Shard]:
     """Measure the shards that are missing or out of date; returns all shards."""
     shards = plan_shards(SPLIT, work.source.ids, work.source.fingerprint, work.settings, work.results.features)
-    todo = reconcile_shards(shards)
-    compile_kernels(workers, quiet)
-    measure_missing(work.source, todo, work.settings, work.devices, workers, quiet)
+    measure_missing([(work.source, reconcile_shards(shards))], work.settings, work.devices, workers, quiet)
     return shards
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from commands import extract as extraction
+from commands import pooling
 from features.extraction.batches import MeasuredCells, cell_columns
 from features.extraction.field_level import field_columns, field_metadata
 from features.extraction.settings import ExtractSettings
@@ -27,19 +27,19 @@ def make_run(root: Path, rng: np.random.Generator, fields: dict[str, int], shard
     """The given numbers of fields, one to five cells each; every 40th feature, a twentieth of the values missing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("features.extraction.tables.cell_columns", lambda settings: FEW)
-        patch.setattr("commands.extract.cell_columns", lambda settings: FEW)
+        patch.setattr("commands.pooling.cell_columns", lambda settings: FEW)
         return _written(RunFolder(root), rng, fields, shard_fields)
 
 
 def _written(folder: RunFolder, rng: np.random.Generator, fields: dict[str, int], shard_fields: int) -> RunFolder:
-    columns = extraction.write_columns(folder, SETTINGS)
+    columns = pooling.write_columns(folder, SETTINGS)
     for split, n in fields.items():
         ids = [f"{split}-{i:03d}" for i in range(n)]
         chunks = [tuple(ids[i : i + shard_fields]) for i in range(0, n, shard_fields)]
         shards = [Shard(split, k, chunk, f"{split} {k}", folder.features) for k, chunk in enumerate(chunks)]
         for shard in shards:
             write_shard(shard, [], [_cells(tuple(_field_row(i, rng) for i in shard.ids), rng)], SETTINGS, None)
-        extraction.pool_split(folder, shards, columns, workers=1, quiet=True)
+        pooling.pool_split(folder, shards, columns, workers=1, quiet=True)
     folder.note("extract", {"no_er": False})
     return folder
 

@@ -18,7 +18,7 @@ import pytest
 from faulty_units import die, die_once, folder_is_held, linear_algebra_threads
 
 import cli
-from commands.extract import remember_settings
+from commands.earlier_extraction import remember_settings
 from engine.errors import InputError, MachineError
 from engine.files import remove_parts, whole, write_array
 from engine.machine import refusal

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from commands import extract as extraction
+from commands import measuring
 from features.core.device import open_device
 from features.extraction.batches import ReadField, batches
 from features.extraction.measuring import measure_shard, measure_shards
@@ -80,10 +80,10 @@ def test_an_error_in_a_thread_comes_out(images, tmp_path, monkeypatch):
 def test_several_gpus_share_the_shards(images, tmp_path, monkeypatch):
     """Each device name is opened in its worker's process; two CPUs stand for two GPUs."""
     settings = ExtractSettings(None, "cpu")
-    monkeypatch.setattr(extraction, "SHARDS_A_TASK", 1)
+    monkeypatch.setattr(measuring, "SHARDS_A_TASK", 1)
     for folder, devices in ((tmp_path / "one", ("cpu",)), (tmp_path / "two", ("cpu", "cpu"))):
         shards = plan_shards("train", images.ids, images.fingerprint, settings, folder)
-        extraction.measure_missing(images, shards, settings, devices, 2, quiet=True)
+        measuring.measure_missing([(images, shards)], settings, devices, 2, quiet=True)
         assert all(shard.finished() for shard in shards)
     for path in (tmp_path / "one").rglob("*.parquet"):
         assert path.read_bytes() == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes()
