@@ -88,6 +88,11 @@ class CellIndex:
     width: np.ndarray
     at_border: np.ndarray
 
+    @property
+    def n_known(self) -> int:
+        """How many cells belong to a field of the catalogue."""
+        return int((self.field >= 0).sum())
+
     def sample(self) -> np.ndarray:
         """At most `SAMPLED` cells for a map, evenly spaced in evenly spaced shards: int, rising.
 

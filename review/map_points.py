@@ -36,7 +36,7 @@ def points(review: Review, level: str, colour: str, name: str) -> dict[str, Any]
             return review.tasks.unfinished("fields")
         n_all = len(review.catalogue.ids)
         rows = np.arange(0, n_all, max(-(-n_all // MOST_POINTS), 1))
-        keys, xy = rows, plane(space.space.fields[rows])
+        keys, xy = rows, plane(space.placed[rows])
         own = review.values.column(name)[rows] if colour == "feature" else None
     places = scaled(xy)
     return {

@@ -51,4 +51,4 @@ def _choose(catalogue: Catalogue, space: FieldSpace, labels: LabelTable, probabi
     open_to = (catalogue.split == "train") & ~labels.labelled & ~labels.unusable
     prior = (labels.matrix[labels.labelled].sum(0) + 0.5) / (labels.labelled.sum() + 1)
     known = None if catalogue.fitted is None else probabilities
-    return most_useful(space.space.fields, labels.labelled, open_to, known, prior, NEXT)
+    return most_useful(space.placed, labels.labelled, open_to, known, prior, NEXT)

@@ -21,24 +21,24 @@ _PIECE = 512
 
 @dataclass(frozen=True)
 class FieldSpace:
-    """All fields of the catalogue by their protein features.
+    """All n fields of the catalogue by their protein features.
 
     Attributes
     ----------
-    space : Space
-        Its `fields` are all of the catalogue.
+    placed : ndarray of float32, shape (n, n_directions)
+        Coordinates.
     unlike : ndarray of bool, shape (n,)
         Out of distribution: unlike the fields fitted on. Only for fields that were not fitted on.
     """
 
-    space: Space
+    placed: np.ndarray
     unlike: np.ndarray
 
     def similar(self, row: int, among: np.ndarray, n: int) -> list[tuple[int, float]]:
         """The n most similar fields of some rows, nearest first, with their distance (about 1 for unrelated fields)."""
         others = among[among != row]
-        scale = float(np.sqrt(2 * self.space.fields.var(0, dtype=np.float64).sum())) or 1.0
-        apart = np.linalg.norm(self.space.fields[others] - self.space.fields[row], axis=1) / scale
+        scale = float(np.sqrt(2 * self.placed.var(0, dtype=np.float64).sum())) or 1.0
+        apart = np.linalg.norm(self.placed[others] - self.placed[row], axis=1) / scale
         return [(int(others[k]), float(apart[k])) for k in np.argsort(apart, kind="stable")[:n]]
 
 
@@ -71,17 +71,18 @@ def place_fields(
     chosen = protein_columns(matrix_columns(columns))
     values = values_of(chosen["name"].tolist())
     space, placed = _placed(values, chosen)
-    space = replace(space, fields=placed)
-    return FieldSpace(space, _unlike(values, space, fitted_row, groups))
+    return FieldSpace(placed, _unlike(values, space, placed, fitted_row, groups))
 
 
-def _unlike(values: np.ndarray, space: Space, fitted_row: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+def _unlike(
+    values: np.ndarray, space: Space, placed: np.ndarray, fitted_row: np.ndarray, groups: np.ndarray | None
+) -> np.ndarray:
     unlike = np.zeros(len(values), bool)
     seen, new = np.flatnonzero(fitted_row >= 0), np.flatnonzero(fitted_row < 0)
     if groups is None or not len(new) or not len(seen):
         return unlike
     own = groups[fitted_row[seen]]
-    training = replace(space, fields=space.fields[seen])
+    training = replace(space, fields=placed[seen])
     ranges = fit_ranges(values[seen], space.chosen, own)
     apart = training.to_other_groups(own)
     for piece in _pieces(len(new)):
@@ -114,11 +115,10 @@ def map_cells(index: CellIndex, cells: np.ndarray, columns: pd.DataFrame, progre
     """Place some cells by their protein features; `progress` is advanced by one for each shard."""
     chosen = protein_columns(columns[columns["compartment"] != IMAGE])
     values = index.read(cells, chosen["name"].tolist(), progress.advance)
-    known = int((index.field >= 0).sum())
     if not len(cells):
-        return CellMap(cells, np.empty((0, 2), np.float32), known)
+        return CellMap(cells, np.empty((0, 2), np.float32), index.n_known)
     placed = _placed(values, chosen.reset_index(drop=True), directions=2)[1]
-    return CellMap(cells, plane(placed), known)
+    return CellMap(cells, plane(placed), index.n_known)
 
 
 def _placed(values: np.ndarray, chosen: pd.DataFrame, **options: int) -> tuple[Space, np.ndarray]:

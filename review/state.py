@@ -21,6 +21,7 @@ from review.cell_features import CellFeatures
 from review.cell_scores import CellScores, ScoredCells, Source
 from review.cell_tables import table_paths
 from review.cells import CellIndex, read_cells_index
+from review.kept_places import KeptPlaces
 from review.labels import GivenLabels, LabelBook, class_names, user_name
 from review.matrix_values import MatrixValues
 from review.next_fields import NextFields
@@ -76,6 +77,7 @@ class Review:
         self.catalogue: Catalogue = read_catalogue(
             self.folder, self.data, lambda of_fit: class_names(self.data, of_fit, given.read())
         )
+        self._kept = KeptPlaces(self.folder, self.catalogue)
         self.values = MatrixValues(self.folder, self.catalogue.columns, self.catalogue.kept)
         self.labels = LabelBook(self.data, self.catalogue.ids, self.catalogue.classes, given)
         self.labels.table()  # a damaged table is reported before the page opens
@@ -208,19 +210,19 @@ class Review:
         self.tasks.expect("fields", "placing all fields by their features", 0)
         known = self.catalogue
         groups = known.fitted.groups if known.fitted else None
-        return place_fields(self.values.of, known.columns, known.fitted_row, groups)
+        return self._kept.fields(lambda: place_fields(self.values.of, known.columns, known.fitted_row, groups))
 
     def _find_cells(self, progress: Progress) -> CellIndex:
         paths, columns = table_paths(self.folder), self.catalogue.columns
         self.tasks.expect("cells", "reading where the cells lie", len(paths))
-        index = read_cells_index(paths, self.catalogue.row, columns, progress)
+        index = self._kept.cells(paths, lambda: read_cells_index(paths, self.catalogue.row, columns, progress))
         self.tasks.start(CELLS, "map of cells", lambda progress: self._map(index, progress))
         return index
 
     def _map(self, index: CellIndex, progress: Progress) -> CellMap:
         cells = index.sample()
         self.tasks.expect("map of cells", "reading a sample of the cells", len(index.by_shard(cells)))
-        return map_cells(index, cells, self.catalogue.columns, progress)
+        return self._kept.cell_map(index, lambda: map_cells(index, cells, self.catalogue.columns, progress))
 
     def _predict(self, progress: Progress) -> Predicted:
         self.tasks.expect("predictions", "predicting fields that were not fitted on", count_others(self.catalogue))

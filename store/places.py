@@ -110,7 +110,7 @@ def _of_images(paths: Sequence[Path], ids: Sequence[str]) -> dict[str, tuple[str
     names = (f"{METADATA}Plate", f"{METADATA}Well", f"{METADATA}Site")
     known: dict[str, dict[str, str]] = {name: {} for name in names}
     for path in paths:
-        there = [name for name in names if name in read_names(path)]
+        there = [name for name in read_names(path) if name in names]
         if not there:
             continue
         rows = pq.read_table(path, columns=[METADATA_ID, *there])

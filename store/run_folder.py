@@ -95,11 +95,16 @@ class RunFolder:
         """Predictions of new fields, unless `predict --out` names another folder."""
         return self.root / "predicted"
 
+    @property
+    def review(self) -> Path:
+        """Places of fields and cells that `review` found, for its next start."""
+        return self.root / "review"
+
     def owns(self, path: Path) -> bool:
         """Whether a path is that of one of these files, or lies in one of these folders."""
         own = (
             self.config, self.features, *self.fit.parts, self.duplicates, self.label_errors, self.importance,
-            self.predictions, self.submission, self.report, self.predicted,
+            self.predictions, self.submission, self.report, self.predicted, self.review,
         )  # fmt: skip
         return any(one in (path, *path.parents) for one in own)
 
