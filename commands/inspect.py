@@ -60,6 +60,8 @@ def _layout_in_words(name: str) -> str:
         return "Kaggle's and HPA's, <Id>_red, _green, _blue, _yellow"
     if name == "files":
         return "one file a field"
+    if name == "csv":
+        return "the files that a csv for CellProfiler's LoadData lists"
     layout = layout_named(name)
     return f"{name} ({layout.writer})" if layout else name
 

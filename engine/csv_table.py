@@ -105,7 +105,10 @@ def _check_ids(path: Path, table: CsvTable, name: str) -> None:
     seen: dict[str, int] = {}
     for line, field in zip(table.lines, table.cells[name], strict=True):
         if reason := why_no_id(field):
-            raise InputError(f"{path}, line {line}: {name} {shown(field)!r} {reason}. Give the field another id.")
+            remedy = "Give the field another id"
+            if "/" in field and field[0].isalnum():
+                remedy = f"Ids of images in subfolders are joined with _: {shown(field.replace('/', '_'))}"
+            raise InputError(f"{path}, line {line}: {name} {shown(field)!r} {reason}. {remedy}.")
         if field in seen:
             raise InputError(
                 f"{path}: {name} {field} comes more than once (lines {seen[field]}, {line}). Keep one row per field."

@@ -1,7 +1,7 @@
 """From the files of a field to its four planes, brought to the scale of the run."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from features.reading.image_file import UnreadableImageError
 from features.reading.scale import to_scale
 from features.reading.scene import NOTHING_STATED, Facts, Scene
 from features.reading.source import FieldSource, ImageFile
+from features.reading.stack import place_in_stack, planes_of_stack
 from features.reading.stains import resolve
 from store.channels import CHANNELS, ER, PROTEIN, Channel
 
@@ -102,7 +103,8 @@ def read_stored(source: FieldSource, field_id: str) -> dict[Channel, StoredPlane
             message = f"field {shown(field_id)}: its id {reason}. Rename its files."
             raise FieldError(message, field=field_id, path=located(file.member))
     if not source.channels:
-        return _from_one_file(source, field_id, files[0])
+        planes = planes_of_stack(source.options, field_id, files)
+        return _brightest([_from_one_file(source, field_id, file) for file in planes], field_id)
     stated = source.stated.get(field_id, NOTHING_STATED)
     return {
         channel: _from_files(source, field_id, of_channel, stated)
@@ -120,54 +122,38 @@ def _by_channel(source: FieldSource, field_id: str, files: Sequence[ImageFile]) 
         found = by_name.get(name, [])
         if not found:
             raise _missing(source, field_id, channel, name, [one for one in by_name if one])
-        found = _chosen(found, lambda file: file.t, source.options.t, "--t", "time points", field_id)
-        found = _chosen(found, lambda file: file.z, source.options.z, "--z", "planes", field_id)
-        if len({file.z for file in found} if source.options.z == "max" else {0}) != len(found):
-            raise FieldError(
-                f"field {field_id}: channel {channel.name} has {len(found)} files "
-                f"({' and '.join(shown(file.member.name) for file in found[:3])}; expected one). Remove all but one.",
-                field=field_id,
-                path=located(found[0].member),
-            )
-        chosen[channel] = found
+        chosen[channel] = planes_of_stack(source.options, field_id, found, f"channel {channel.name} ")
     return chosen
 
 
-def _chosen(
-    files: list[ImageFile], number_of: Callable[[ImageFile], int], wanted: str, option: str, what: str, field_id: str
-) -> list[ImageFile]:
-    """The files of the wanted plane or time point; all of them for "max"."""
-    numbers = sorted({number_of(file) for file in files})
-    if len(numbers) == 1 or wanted == "max":
-        return files
-    if not wanted:
-        raise FieldError(
-            f"field {field_id}: has {len(numbers)} {what} (expected one). Say which with {option} max, {option} middle "
-            f"or {option} N.",
-            field=field_id,
-            path=located(files[0].member),
-        )
-    number = numbers[_place(wanted, len(numbers), option, what, field_id, located(files[0].member))]
-    return [file for file in files if number_of(file) == number]
+def _brightest(planes: Sequence[dict[Channel, StoredPlane]], field_id: str) -> dict[Channel, StoredPlane]:
+    """The brightest values along the planes of a stack, each of which is a file of all channels."""
+    found = planes[0]
+    for one in planes[1:]:
+        found = {
+            channel: replace(plane, pixels=_brighter(plane.pixels, one[channel].pixels, field_id, one[channel].member))
+            for channel, plane in found.items()
+        }
+    return found
 
 
-def _place(wanted: str, n: int, option: str, what: str, field_id: str, path: str) -> int:
-    """The index of "middle" or of a number from 1."""
-    place = n // 2 if wanted == "middle" else int(wanted) - 1
-    if place >= n:
+def _brighter(plane: np.ndarray, other: np.ndarray, field_id: str, member: Member) -> np.ndarray:
+    """The brighter value of each pixel of two planes of a stack; the second is of a file."""
+    if plane.shape != other.shape or plane.dtype != other.dtype:
         raise FieldError(
-            f"field {field_id}: has {n} {what}; {option} {wanted} is beyond them. Give a smaller number, or max.",
+            f"field {field_id}: {_base(member)} is {_describe(other)} but another plane of its stack is "
+            f"{_describe(plane)}. Give all planes the same size and bit depth.",
             field=field_id,
-            path=path,
+            path=located(member),
         )
-    return place
+    return np.maximum(plane, other)
 
 
 def _from_files(source: FieldSource, field_id: str, files: list[ImageFile], stated: Facts) -> StoredPlane:
     """One channel from its file, or the brightest of the planes of a stack."""
     pixels, facts = _from_file(source, field_id, files[0])
     for file in files[1:]:
-        pixels = np.maximum(pixels, _from_file(source, field_id, file)[0])
+        pixels = _brighter(pixels, _from_file(source, field_id, file)[0], field_id, file.member)
     size, level = stated.pixel_size or facts.pixel_size, facts.level or stated.level
     return StoredPlane(pixels, Facts(size, level), files[0].member)
 
@@ -223,7 +209,7 @@ def _projected(source: FieldSource, field_id: str, scene: Scene, channel: int, m
                 f"has {n} {what} (expected one). Say which with {option} max, {option} middle or {option} N."
             )
         one = n == 1 or wanted != "max"
-        chosen.append([0 if n == 1 else _place(wanted, n, option, what, field_id, path)] if one else range(n))
+        chosen.append([0 if n == 1 else place_in_stack(wanted, n, option, what, field_id, path)] if one else range(n))
     planes = (as_pixels(scene.load(channel, z, t)) for t in chosen[1] for z in chosen[0])
     pixels = next(planes)
     for plane in planes:

@@ -10,7 +10,7 @@ from engine.counted import counted
 from engine.errors import InputError
 from engine.ids import LONGEST, shown
 from features.reading.archive import Member, Unused, list_files, located
-from features.reading.file_names import COLOURS, hpa_name, is_image, may_be_composite, why_not_named
+from features.reading.file_names import COLOURS, TABLES, hpa_name, is_image, may_be_composite, why_not_named
 from features.reading.layouts.load_data import read_load_data
 from features.reading.layouts.names import NOWHERE, Place, parser_of
 from features.reading.layouts.side_files import SideFile, is_side_file, read_side_files, side_file_of
@@ -82,7 +82,7 @@ def _fields_in(source: Path, options: ReadingOptions) -> FieldSource:
     listing = list_files(source)
     side_files = [] if options.is_hpa else read_side_files(m for m in listing.members if is_side_file(m.name))
     if options.images:
-        named, others = _listed_in_csv(source, options.images, listing.members)
+        named, others = _listed_in_csv(source, options.images, listing.members, options)
     else:
         named, others = _named(listing.members, options)
     unused = [*listing.unused, *others]
@@ -117,11 +117,15 @@ def _refuse_kaggle_names(source: Path, named: list[Named], options: ReadingOptio
 
 
 def _named(members: Iterable[Member], options: ReadingOptions) -> tuple[list[Named], list[Unused]]:
-    """The files whose names say which field they are of, and the others with the reason."""
-    parse = hpa_name if options.is_hpa else parser_of(options.kind, options.pattern)
+    """The files whose names say which field they are of, and the others with the reason; without the data's tables."""
+    parse = hpa_name if options.is_hpa else parser_of(
+        options.kind, options.pattern, [name for _, name in options.chosen_stains.wanted]
+    )  # fmt: skip
     named: list[Named] = []
     unused = []
     for member in members:
+        if member.name in TABLES:
+            continue
         wanted = is_image(member.name) and (options.is_hpa or not is_named_mask(member.name))
         said = parse(member.name) if wanted else None
         if said is not None:
@@ -131,15 +135,20 @@ def _named(members: Iterable[Member], options: ReadingOptions) -> tuple[list[Nam
     return named, unused
 
 
-def _listed_in_csv(folder: Path, table: Path, members: list[Member]) -> tuple[list[Named], list[Unused]]:
+def _listed_in_csv(
+    folder: Path, table: Path, members: list[Member], options: ReadingOptions
+) -> tuple[list[Named], list[Unused]]:
     listed = read_load_data(table, folder)
     named = [
         (ImageFile(one.name.field_id, one.name.channel, Member(one.path.parent, one.path.name)), one.name.place)
         for one in listed
     ]
-    used = {one.path.absolute() for one in listed}
-    others = [m for m in members if is_image(m.name) and (folder / m.name).absolute() not in used]
-    return named, [Unused(located(member), f"is not listed in {table.name}") for member in others]
+    used = {table.absolute(), *(one.path.absolute() for one in listed)}
+    others = [m for m in members if m.name not in TABLES and (folder / m.name).absolute() not in used]
+    unlisted = f"is not listed in {table.name}"
+    return named, [
+        Unused(located(m), unlisted if is_image(m.name) else why_not_named(m.name, options)) for m in others
+    ]  # fmt: skip
 
 
 def _composites(named: Iterable[ImageFile]) -> set[ImageFile]:

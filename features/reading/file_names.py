@@ -11,6 +11,9 @@ from store.channels import CHANNELS
 
 COLOURS = tuple(channel.colour for channel in CHANNELS)
 IMAGES = (".png", ".jpg", ".jpeg", *TIFFS, *PACKAGES)
+TABLES = ("train.csv", "fields.csv", "groups.csv", "corrections.csv", "sample_submission.csv", "simulated.json")
+"""Files of a data folder that are read as tables, not as images: no reason to call them unused."""
+
 _OF_SYSTEMS = ("thumbs.db", "desktop.ini")
 
 

@@ -1,5 +1,6 @@
 """What a folder of images holds, and the options that read it: layout, channels, stack, pixel size, bits."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,8 @@ from features.reading.field_reading import StoredPlane, read_stored
 from features.reading.fields import find_fields
 from features.reading.file_names import hpa_name, is_hidden, is_image
 from features.reading.image_file import UnreadableImageError
-from features.reading.layouts.names import FileName, parser_of
+from features.reading.layouts.load_data import Listed, lists_images_of
+from features.reading.layouts.names import FileName, parser_of, without_extension
 from features.reading.layouts.side_files import is_side_file, read_side_files, side_file_of
 from features.reading.layouts.table import LAYOUTS
 from features.reading.options import ReadingOptions
@@ -27,6 +29,7 @@ LOOKED_AT = 2_000
 
 _ENOUGH = 0.4  # share of the names that a layout fits
 _FIELDS = 3  # that are read
+_ENDING_IN_A_WORD = re.compile(r"(?:^|/)(?P<id>[^/]+)[-_. ](?P<word>[A-Za-z]\w*)$")
 
 
 @dataclass(frozen=True)
@@ -39,9 +42,9 @@ class Inspection:
     formats : dict of str to int
         Files by extension.
     layout : str
-        "hpa", "files" (one file a field), or the name of another; "" if none fits.
+        "hpa", "files" (one file a field), "csv" (a csv lists the files), or the name of another; "" if none fits.
     example : str
-        A file that it fits.
+        A file that it fits; the csv.
     channels : tuple of str
         As file names have them, or "1", "2" ... of files that hold several.
     names : dict of str to str
@@ -81,6 +84,9 @@ def inspect_images(folder: Path) -> Inspection:
         other = [suffix for suffix in formats if suffix in NOT_READ]
         what = f"{other[0]} files are not supported: export them as OME-TIFF" if other else "it holds no images"
         return replace(found, problem=what)
+    listed = lists_images_of(folder, [member.name for member in seen]) if folder.is_dir() else None
+    if listed is not None and 2 * len({one.path for one in listed[1]}) > len(images):
+        return _inspect_listed(folder, found, *listed)
     layout, named = _layout_of(images)
     if layout == "files":
         return _inspect_containers(folder, found, images)
@@ -100,6 +106,21 @@ def inspect_images(folder: Path) -> Inspection:
     return _with_stains(folder, replace(found, names=channel_names(first, known)))
 
 
+def _inspect_listed(folder: Path, found: Inspection, table: Path, listed: Sequence[Listed]) -> Inspection:
+    """Images that a csv of CellProfiler's lists, with its names of the channels."""
+    tokens = tuple(sorted({one.name.channel for one in listed}))
+    found = replace(found, layout="csv", example=table.name, channels=tokens, names={})
+    stains = guess_stains(tokens, {})
+    if stains is None:
+        return replace(found, problem=_too_few(found))
+    return _read_some(folder, replace(found, options=ReadingOptions(images=table, stains=stains.text())))
+
+
+def _too_few(found: Inspection) -> str:
+    what = channels_in_words(found.channels, found.names or {})
+    return f"the images have {what}; a nucleus and a protein are needed"
+
+
 def _layout_of(images: Sequence[Member]) -> tuple[str, list[tuple[Member, FileName]]]:
     """The layout that fits most of the names, with what it says of all; "files" if none fits enough of them."""
     step = max(len(images) // LOOKED_AT, 1)
@@ -114,7 +135,20 @@ def _layout_of(images: Sequence[Member]) -> tuple[str, list[tuple[Member, FileNa
             best, fits, parse = name, share, parser
     if parse is None:
         return "files", []
-    return best, [(member, said) for member in images if (said := parse(member.name)) is not None]
+    fitting = [(member, said) for member in images if (said := parse(member.name)) is not None]
+    return best, fitting + (_other_words(images, fitting) if best == "suffix" else [])
+
+
+def _other_words(images: Sequence[Member], fitting: Sequence[tuple[Member, FileName]]) -> list[tuple[Member, FileName]]:
+    """Files that end in a word that is no known stain, beside files of the same field that end in one."""
+    ids = {said.field_id for _, said in fitting}
+    known = {member.name for member, _ in fitting}
+    found = []
+    for member in images:
+        ended = _ENDING_IN_A_WORD.search(without_extension(member.name))
+        if ended and member.name not in known and ended["id"] in ids:
+            found.append((member, FileName(ended["id"], ended["word"])))
+    return found
 
 
 def _inspect_containers(folder: Path, found: Inspection, images: Sequence[Member]) -> Inspection:
@@ -143,8 +177,7 @@ def _with_stains(folder: Path, found: Inspection) -> Inspection:
     """With a proposal for stains and stack, and some fields read by it."""
     stains = guess_stains(found.channels, found.names or {})
     if stains is None:
-        what = channels_in_words(found.channels, found.names or {})
-        return replace(found, problem=f"the images have {what}; a nucleus and a protein are needed")
+        return replace(found, problem=_too_few(found))
     options = ReadingOptions(
         "" if found.layout == "files" else found.layout, stains=stains.text(), z="max" if found.n_z > 1 else "",
         t="1" if found.n_t > 1 else "",

@@ -37,6 +37,12 @@ def find_splits(data: Path, options: ReadingOptions = FOUR_COLOURS) -> dict[str,
     if not found:
         if parts := sorted(part for split in SPLITS for part in data.glob(f"{split}.zip.0*")):
             raise InputError(f"{parts[0]} {JOIN_PARTS.format(name=parts[0].stem)}")
+        if not data.is_dir():
+            raise InputError(
+                f"{data} is {'no folder' if data.exists() else 'missing'} (expected a folder with train/ or train.zip, "
+                f"test/ or test.zip). Check the path, name another folder with --data DIR, or run "
+                f"{command_line('simulate', 'data')}."
+            )
         raise InputError(
             f"{data} holds no images (looked for train/, train.zip, test/, test.zip). Put Kaggle's files there, name "
             f"another folder with --data DIR, ask {command_line('inspect', data)} how to read other images, or run "

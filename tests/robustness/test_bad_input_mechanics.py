@@ -156,6 +156,12 @@ def test_a_mask_gives_its_sentence(name, tmp_path):
     assert caught.value.stage == "segment"
 
 
+def test_an_id_with_a_subfolder_is_shown_as_extract_makes_it(tmp_path):
+    (tmp_path / "train.csv").write_text("Id,Target\nPlate1/A01,0\n")
+    with pytest.raises(InputError, match=r"'Plate1/A01' reads like a path .*joined with _: Plate1_A01\.$"):
+        read_csv_table(tmp_path / "train.csv", ("Id", "Target"), "expected a table")
+
+
 def test_a_nucleus_outside_of_its_cell_is_clipped_or_dropped(tmp_path):
     nuclei = np.zeros(SHAPE, np.int32)
     nuclei[20:40, 20:40], nuclei[0:3, 60:70] = 5, 6

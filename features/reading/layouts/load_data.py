@@ -1,7 +1,7 @@
 """The csv of CellProfiler's LoadData: one row a field, with a file for each channel and where on the plate it is."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
@@ -67,6 +67,25 @@ def read_load_data(table: Path, folder: Path) -> list[Listed]:
         for key, channel in channels.items()
         if row.get(key)
     ]
+
+
+def lists_images_of(folder: Path, members: Sequence[str]) -> tuple[Path, list[Listed]] | None:
+    """The csv among a folder's files that lists most of its images, and what it lists; None if there is none.
+
+    Most of what it lists must be there: people keep tables of other images beside their own.
+    """
+    best: tuple[Path, list[Listed]] | None = None
+    for name in members:
+        if not name.lower().endswith(".csv"):
+            continue
+        try:
+            listed = read_load_data(folder / name, folder)
+        except InputError:
+            continue
+        there = [one for one in listed if one.found]
+        if 2 * len(there) > len(listed) and (best is None or len(there) > len(best[1])):
+            best = folder / name, there
+    return best
 
 
 def _plain(column: str) -> str:

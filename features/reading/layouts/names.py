@@ -1,7 +1,7 @@
 """From paths to fields: what a layout's or a user's regular expression finds in the path of a file."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePosixPath
@@ -55,13 +55,20 @@ Parser = Callable[[str], FileName | None]
 """From a path with forward slashes to what it says; None for a path that does not fit."""
 
 
-def parser_of(layout: str, pattern: str) -> Parser:
+def parser_of(layout: str, pattern: str, channels: Iterable[str] = ()) -> Parser:
     """The parser of a layout or of a user's regular expression.
+
+    Parameters
+    ----------
+    layout, pattern : str
+    channels : iterable of str
+        Names of channels that the user chose; the layout `suffix` finds them at the end of names beside those that it
+        knows.
 
     Raises
     ------
     UsageError
-        If there is no such layout, or the expression is none or has no usable group.
+        If there is no such layout, or the expression is none, has no named group, or one whose name is not known.
     """
     if pattern:
         expression = _compiled(pattern)
@@ -76,7 +83,13 @@ def parser_of(layout: str, pattern: str) -> Parser:
             f"--layout {layout} is unknown; expected one of hpa, files, {known}. Use --pattern for other names."
         )
     expression = expression_of(found)
-    return lambda path: _parsed(expression.search(without_extension(path)), path)
+    chosen = _ending_in(tuple(channels)) if found.name == "suffix" else None
+
+    def parse(path: str) -> FileName | None:
+        bare = without_extension(path)
+        return _parsed((chosen and chosen.search(bare)) or expression.search(bare), path)
+
+    return parse
 
 
 @cache
@@ -85,16 +98,24 @@ def expression_of(layout: Layout) -> re.Pattern[str]:
     return re.compile(f"(?:^|/){layout.pattern}$")
 
 
+def _ending_in(channels: tuple[str, ...]) -> re.Pattern[str] | None:
+    """Names that end in one of these channels."""
+    words = "|".join(re.escape(channel) for channel in sorted(channels, key=len, reverse=True))
+    return re.compile(f"(?:^|/)(?P<Id>[^/]+)[-_. ](?P<Channel>(?i:{words}))$") if words else None
+
+
 def _compiled(pattern: str) -> re.Pattern[str]:
     try:
         expression = re.compile(pattern)
     except re.error as error:
         raise UsageError(f"--pattern is no regular expression ({error}). See --help for an example.") from error
-    usable = [name for name in expression.groupindex if name.lower() in _GROUPS]
-    if not usable:
+    unknown = [name for name in expression.groupindex if name.lower() not in _GROUPS]
+    if unknown or not expression.groupindex:
+        found = f"a group {unknown[0]!r}, whose name is not known" if unknown else "no named group"
+        others = " Leave the name of another group out: (…)." if unknown else ""
         raise UsageError(
-            "--pattern has no named group that can be used; expected some of (?P<Plate>…), (?P<Well>…), (?P<Site>…), "
-            "(?P<Channel>…), (?P<Id>…), (?P<Z>…), (?P<T>…)."
+            f"--pattern has {found}; expected some of (?P<Plate>…), (?P<Well>…) or (?P<Row>…) and (?P<Column>…), "
+            f"(?P<Site>…), (?P<Channel>…), (?P<Id>…), (?P<Z>…), (?P<T>…).{others}"
         )
     return expression
 
@@ -102,7 +123,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 def _parsed(match: re.Match[str] | None, path: str) -> FileName | None:
     if match is None:
         return None
-    said = {_GROUPS[name.lower()]: text for name, text in match.groupdict().items() if text and name.lower() in _GROUPS}
+    said = {_GROUPS[name.lower()]: text for name, text in match.groupdict().items() if text}
     place = Place(said.get("Plate", ""), _well(said), said.get("Site", ""))
     channel = said.get("Channel", "")
     field_id = said.get("Id") or "_".join(filter(None, (place.plate, place.well, place.site and f"s{place.site}")))

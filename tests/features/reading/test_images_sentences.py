@@ -15,6 +15,7 @@ from engine.errors import FieldError, InputError
 from features.reading.field_reading import read_field
 from features.reading.fields import find_fields
 from features.reading.options import ReadingOptions
+from features.reading.splits import find_splits
 
 COLOURS = ("red", "green", "blue", "yellow")
 
@@ -215,6 +216,13 @@ def test_a_file_that_vanished(folder):
     (folder / "f1_green.png").unlink()
     with pytest.raises(FieldError, match=r"f1_green.png cannot be read \(No such file"):
         read_field(source, "f1")
+
+
+def test_a_data_folder_that_is_missing_is_not_called_empty(tmp_path):
+    with pytest.raises(InputError, match=r"nowhere is missing \(expected a folder with train/"):
+        find_splits(tmp_path / "nowhere")
+    with pytest.raises(InputError, match=r"holds no images \(looked for train/, train.zip, test/, test.zip\)"):
+        find_splits(tmp_path)
 
 
 def test_folders_without_fields(tmp_path):

@@ -54,8 +54,6 @@ def test_a_pattern_as_in_cellprofiler():
     parse = parser_of("", r"^(?P<Plate>.*)_(?P<WellRow>[A-H])(?P<WellColumn>\d+)_(?P<Wavelength>w\d)")
     said = parse("x/y/P_B3_w2.tif")
     assert (said.field_id, said.channel, said.place.well) == ("P_B03", "w2", "B03")
-    with pytest.raises(UsageError, match="no named group"):
-        parser_of("", r"(?P<Mood>.*)")
 
 
 @pytest.mark.parametrize("text", ["nucleus=1", "nucleus=1,protein=2,nucleus=3", "nucleus=1,protein", "x=1,protein=2"])
@@ -165,3 +163,41 @@ def test_inspect_says_why_there_is_no_command(tmp_path, planes):
     ended = pipeline.inspect(pipeline.Job(quiet=True), tmp_path)
     assert ended.next_command == ""
     assert "cannot be read as it is" in ended.lines[-1]
+
+
+def test_a_channel_that_stains_names_ends_a_name_whatever_its_word(tmp_path, planes):
+    """The layout knew common stains only, and said that the images had no such channel."""
+    for k, name in enumerate(("DNA", "Prot", "My Tub")):
+        tifffile.imwrite(tmp_path / f"a b-{name}.tif", planes[k])
+    options = ReadingOptions("suffix", stains="nucleus=DNA,protein=prot,microtubules=My Tub")
+    source = find_fields(tmp_path, options=options)
+    assert source.ids == ("a b",)
+    np.testing.assert_array_equal(read_field(source, "a b")[:3], planes[[2, 1, 0]])
+
+
+def test_inspect_names_words_that_are_no_known_stain(tmp_path, planes):
+    for field in ("a", "b"):
+        for k, name in enumerate(("DNA", "Tub", "Prot")):
+            tifffile.imwrite(tmp_path / f"{field}-{name}.tif", planes[k])
+    ended = pipeline.inspect(pipeline.Job(quiet=True), tmp_path)
+    assert list(ended.facts["channels"]) == ["DNA", "Prot", "Tub"]
+    assert "--layout suffix --stains microtubules=Tub,protein=Prot,nucleus=DNA" in ended.next_command
+
+
+def test_inspect_finds_the_csv_that_lists_the_images(tmp_path, planes):
+    for k in range(4):
+        tifffile.imwrite(tmp_path / f"{k}.tif", planes[k])
+    head = "Image_FileName_DNA,Image_FileName_Prot,Metadata_Well"
+    (tmp_path / "load.csv").write_text(f"{head}\n0.tif,1.tif,A01\n2.tif,3.tif,A02\n")
+    (tmp_path / "elsewhere.csv").write_text(f"{head}\n8.tif,9.tif,A01\n")
+    ended = pipeline.inspect(pipeline.Job(quiet=True), tmp_path)
+    assert ended.facts["fields"] == 2
+    assert f"--images {tmp_path / 'load.csv'} --stains protein=Prot,nucleus=DNA" in ended.next_command
+
+
+def test_a_group_of_a_pattern_with_an_unknown_name_is_refused():
+    """A misspelt Channel was left out, and three files became one field."""
+    with pytest.raises(UsageError, match=r"a group 'Chanel', whose name is not known; expected some of \(\?P<Plate>"):
+        parser_of("", r"(?P<Well>[A-P]\d+)-(?P<Chanel>\w+)")
+    with pytest.raises(UsageError, match="no named group; expected"):
+        parser_of("", r"([A-P]\d+)")

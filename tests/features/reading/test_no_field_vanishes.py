@@ -2,14 +2,17 @@
 
 import os
 import zipfile
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
+import tifffile
 
-from engine.errors import InputError
+from engine.errors import FieldError, InputError
 from features.reading.field_reading import read_field
 from features.reading.fields import find_fields
+from features.reading.options import ReadingOptions
 from features.reading.splits import find_splits
 
 COLOURS = ("red", "green", "blue", "yellow")
@@ -161,3 +164,52 @@ def test_a_zip_with_a_comment_is_whole(tmp_path, png):
     with zipfile.ZipFile(path, "a") as archive:
         archive.comment = b"a comment " * 100
     assert find_splits(tmp_path)["train"].ids == ("a",)
+
+
+def test_two_files_of_one_field_are_an_error_that_names_them(tmp_path, rng):
+    """The first was read and the others vanished: a pattern without the plate, an export beside its original."""
+    pixels = rng.integers(0, 256, (2, 20, 24)).astype(np.uint8)
+    for name in ("P1_A01.tif", "P2_A01.tif", "P1_B01.tif", "P1_B01.ome.tif"):
+        tifffile.imwrite(tmp_path / name, pixels, photometric="minisblack", metadata={"axes": "CYX"})
+    stains = "nucleus=1,protein=2"
+    by_pattern = find_fields(tmp_path, options=ReadingOptions(pattern=r"_(?P<Well>[A-Z]\d+)", stains=stains))
+    with pytest.raises(FieldError, match=r"has 2 files \(P1_A01.tif and P2_A01.tif; .*let --pattern name .*P<Plate>"):
+        read_field(by_pattern, "A01")
+    one_a_field = find_fields(tmp_path, options=ReadingOptions(stains=stains))
+    assert one_a_field.ids == ("P1_A01", "P1_B01", "P2_A01")
+    read_field(one_a_field, "P1_A01")
+    with pytest.raises(FieldError, match=r"has 2 files \(P1_B01.ome.tif and P1_B01.tif; .*Remove all but one\.$"):
+        read_field(one_a_field, "P1_B01")
+
+
+@pytest.mark.parametrize("option", ["z", "t"])
+def test_a_stack_in_files_of_all_channels_is_projected(tmp_path, rng, option):
+    """Only the first file was read, whatever --z and --t said."""
+    planes = rng.integers(0, 256, (3, 2, 20, 24)).astype(np.uint8)
+    for k, plane in enumerate(planes):
+        tifffile.imwrite(tmp_path / f"f_{k}.tif", plane, photometric="minisblack", metadata={"axes": "CYX"})
+    pattern = rf"(?P<Id>f)_(?P<{option.upper()}>\d)"
+    options = ReadingOptions(pattern=pattern, stains="nucleus=1,protein=2")
+    for chosen, expected in (("max", planes.max(0)), ("2", planes[1])):
+        source = find_fields(tmp_path, options=replace(options, **{option: chosen}))
+        np.testing.assert_array_equal(read_field(source, "f")[[2, 1]], expected)
+    with pytest.raises(FieldError, match=f"Say which with --{option} max"):
+        read_field(find_fields(tmp_path, options=options), "f")
+
+
+def test_planes_of_two_sizes_are_a_sentence(tmp_path, rng):
+    for k, size in enumerate((20, 21)):
+        for channel in (1, 2):
+            pixels = rng.integers(0, 256, (size, 24)).astype(np.uint8)
+            tifffile.imwrite(tmp_path / f"f_Z00{k}_CH{channel}.tif", pixels)
+    source = find_fields(tmp_path, options=ReadingOptions("keyence", stains="nucleus=1,protein=2", z="max"))
+    with pytest.raises(FieldError, match=r"another plane of its stack is 24 x 20 .*Give all planes the same size"):
+        read_field(source, "f")
+
+
+def test_tables_of_a_data_folder_are_not_called_unused(tmp_path, png):
+    """Without a folder train, images lie beside train.csv."""
+    put(tmp_path, png, "a")
+    for name in ("train.csv", "groups.csv", "plates.csv"):
+        (tmp_path / name).write_text("Id,Target\na,1\n")
+    assert reasons(find_fields(tmp_path)) == {"plates.csv": "is no image"}
