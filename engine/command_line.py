@@ -1,6 +1,7 @@
 """Suggested commands, written so that they can be pasted into the shell."""
 
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -15,10 +16,25 @@ CLI = Path(__file__).resolve().parents[1] / "cli.py"
 
 
 def program() -> tuple[str, ...]:
-    """How this program was started: hpa-boost, or python with the path of cli.py seen from the current folder."""
-    if Path(sys.argv[0]).stem == INSTALLED:
-        return (INSTALLED,)
-    return "python", CLI.name if _in_current_folder(CLI) else str(CLI)
+    """How this program was started: hpa-boost, or python with the path of cli.py, as they are seen from here.
+
+    Outside of an activated environment `python` is another one, or none: then the path is named, as in
+    `.venv/bin/python cli.py`.
+    """
+    started = Path(sys.argv[0])
+    if started.stem == INSTALLED:
+        return (_on_path(started),)
+    python = Path(sys.executable)
+    name = _on_path(python, "python") if sys.prefix != sys.base_prefix or not shutil.which("python") else "python"
+    return name, CLI.name if _in_current_folder(CLI) else str(CLI)
+
+
+def _on_path(file: Path, name: str = INSTALLED) -> str:
+    """A name, if the shell finds this file by it; otherwise the file's path, as short as it can be pasted here."""
+    found = shutil.which(name)
+    if file.parent == Path() or (found and Path(found).parent == file.parent):
+        return name
+    return str(file.relative_to(Path.cwd())) if file.is_relative_to(Path.cwd()) else str(file)
 
 
 def _in_current_folder(path: Path) -> bool:

@@ -1,5 +1,7 @@
 """Fixtures: small fields that need no files, and the real sample where it lies beside the checkout."""
 
+import os
+import sys
 from pathlib import Path
 
 import cuda_on_cpu
@@ -12,6 +14,7 @@ from features.core.cells import Cells
 from features.core.device import open_device
 
 DEVICES = list(dict.fromkeys(["cpu", open_device("auto").name]))
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # as if activated
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

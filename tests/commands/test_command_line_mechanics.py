@@ -3,6 +3,7 @@
 import ast
 import doctest
 import inspect
+import os
 import shlex
 import subprocess
 import sys
@@ -68,10 +69,39 @@ def test_failures_in_a_sentence():
     assert failure_of(("x is black.",), 1, Path("f")) == "1 of 1 field failed (see f). The first one: x is black."
 
 
-@pytest.mark.parametrize("started", ["/usr/local/bin/hpa-boost", r"hpa-boost.exe"])
-def test_what_was_typed_is_suggested_again(monkeypatch, started):
-    monkeypatch.setattr("sys.argv", [started, "extract"])
-    assert command_line("fit", run="r") == "hpa-boost fit --run r"
+def test_what_was_typed_is_suggested_again(monkeypatch, tmp_path):
+    """In an environment that is not activated, the shell finds neither hpa-boost nor this python by name."""
+    installed = tmp_path / "my env" / "hpa-boost"
+    installed.parent.mkdir()
+    installed.touch(0o755)
+    for path, started, suggested in (
+        (installed.parent, installed, "hpa-boost"), (installed.parent, "hpa-boost.exe", "hpa-boost"),
+        (ROOT, installed, f"'{installed}'"), (ROOT, installed.relative_to(tmp_path), "'my env/hpa-boost'"),
+    ):  # fmt: skip
+        monkeypatch.setenv("PATH", str(path))
+        monkeypatch.setattr("sys.argv", [str(started), "extract"])
+        assert command_line("fit", run="r") == f"{suggested} fit --run r"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [str(installed), "extract"])
+    assert command_line("fit") == "'my env/hpa-boost' fit"
+
+
+def test_the_python_of_an_environment_that_is_not_activated_is_named(monkeypatch, tmp_path):
+    """After `make demo`, which calls .venv/bin/python, the suggested `python cli.py` was another Python, or none."""
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    python.symlink_to(sys.executable)
+    monkeypatch.setattr("sys.executable", str(tmp_path / ".venv" / "bin" / "python"))
+    monkeypatch.setattr("sys.prefix", str(tmp_path / ".venv"))
+    monkeypatch.chdir(tmp_path)
+    for path in (python.parent, tmp_path):
+        monkeypatch.setenv("PATH", str(path))
+        assert command_line("fit").startswith(".venv/bin/python ")
+    monkeypatch.chdir(ROOT)
+    assert command_line("fit") == f"{tmp_path}/.venv/bin/python cli.py fit"
+    monkeypatch.setattr("sys.prefix", sys.base_prefix)
+    monkeypatch.setenv("PATH", str(python.parent))
+    assert command_line("fit") == "python cli.py fit", "without an environment, whatever the shell calls python"
 
 
 def test_outside_of_the_checkout_the_path_of_the_program_is_named(monkeypatch, tmp_path):
@@ -87,9 +117,11 @@ def test_outside_of_the_checkout_the_path_of_the_program_is_named(monkeypatch, t
 def test_the_examples_of_help_name_the_program_as_it_was_typed(tmp_path):
     program = tmp_path / "hpa-boost"
     program.write_text("import sys; sys.path.insert(0, sys.argv.pop(1)); import cli; cli.run_program()")
+    program.chmod(0o755)
     ended = subprocess.run(
-        [sys.executable, str(program), str(ROOT), "fit", "--help"], capture_output=True, text=True, timeout=60
-    )
+        [sys.executable, str(program), str(ROOT), "fit", "--help"], capture_output=True, text=True, timeout=60,
+        env=os.environ | {"PATH": str(tmp_path)},
+    )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     assert "Usage: hpa-boost fit" in ended.stdout
     assert "\n hpa-boost fit --data my_data" in ended.stdout
