@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from pyarrow import csv
 
 from commands.h5ad import write_h5ad
+from engine.command_line import interpreter
 from engine.counted import counted
 from engine.errors import InputError, UsageError
 from engine.files import whole
@@ -101,7 +102,7 @@ def reading(path: Path) -> str:
         ".h5ad": f'import anndata; print(anndata.read_h5ad({file}, backed="r"))',
         ".parquet": f"import pandas; print(pandas.read_parquet({file}))",
     }
-    return shlex.join(["python", "-c", shown.get(ending, f"import pandas; print(pandas.read_csv({file}))")])
+    return shlex.join([interpreter(), "-c", shown.get(ending, f"import pandas; print(pandas.read_csv({file}))")])
 
 
 def write_table(path: Path, table: FlatTable, writer: Writer, quiet: bool) -> None:

@@ -16,20 +16,24 @@ CLI = Path(__file__).resolve().parents[1] / "cli.py"
 
 
 def program() -> tuple[str, ...]:
-    """How this program was started: hpa-boost, or python with the path of cli.py, as they are seen from here.
-
-    Outside of an activated environment `python` is another one, or none: then the path is named, as in
-    `.venv/bin/python cli.py`.
-    """
+    """How this program was started: hpa-boost, or python with the path of cli.py, as they are seen from here."""
     started = Path(sys.argv[0])
     if started.stem == INSTALLED:
-        return (_on_path(started),)
-    python = Path(sys.executable)
-    name = _on_path(python, "python") if sys.prefix != sys.base_prefix or not shutil.which("python") else "python"
-    return name, CLI.name if _in_current_folder(CLI) else str(CLI)
+        return (_on_path(started, INSTALLED),)
+    return interpreter(), CLI.name if _in_current_folder(CLI) else str(CLI)
 
 
-def _on_path(file: Path, name: str = INSTALLED) -> str:
+def interpreter() -> str:
+    """What to type for this Python: `python`, or its path where that is another one or none.
+
+    So it is with an environment that is not activated, as after `make demo`.
+    """
+    if sys.prefix == sys.base_prefix and shutil.which("python"):
+        return "python"  # of no environment: a version manager's, whose folder on the PATH is another
+    return _on_path(Path(sys.executable), "python")
+
+
+def _on_path(file: Path, name: str) -> str:
     """A name, if the shell finds this file by it; otherwise the file's path, as short as it can be pasted here."""
     found = shutil.which(name)
     if file.parent == Path() or (found and Path(found).parent == file.parent):

@@ -94,9 +94,11 @@ def resolve(stains: Stains, tokens: Sequence[str], names: Mapping[str, str]) -> 
         wanted = dict(stains.wanted)[channel]
         if len(matches) != 1:
             what = "is not there" if not matches else f"fits {' and '.join(matches)}; name it by its number"
+            optional = not matches and channel not in (NUCLEUS, PROTEIN)
+            remedy = f" Name one of them, or leave {channel.name.lower()} out of --stains." if optional else ""
             raise InputError(
                 f"--stains: channel {shown(wanted)} for {channel.name.lower()} {what}. The images have "
-                f"{channels_in_words(tokens, names)}."
+                f"{channels_in_words(tokens, names)}.{remedy}"
             )
     chosen = [matches[0] for matches in found.values()]
     if twice := next((token for token in chosen if chosen.count(token) > 1), None):

@@ -122,6 +122,18 @@ def test_planes_of_a_stack_in_files_and_in_a_file(tmp_path, planes):
             read_field(find_fields(folder, options=replace(options, z="4")), field)
 
 
+def test_a_stain_that_may_be_missing_can_be_left_out(tmp_path, planes):
+    """New fields without the tubulin of the run: what to do about it was not said."""
+    for k in (1, 2):
+        tifffile.imwrite(tmp_path / f"a_c{k}.tif", planes[k])
+    with pytest.raises(
+        InputError, match=r"have channels c1 and c2. Name one of them, or leave microtubules out of --st"
+    ):
+        find_fields(tmp_path, options=ReadingOptions("suffix", stains="nucleus=1,protein=2,microtubules=3"))
+    with pytest.raises(InputError, match=r"for protein is not there. The images have channels c1 and c2\.$"):
+        find_fields(tmp_path, options=ReadingOptions("suffix", stains="nucleus=1,protein=3"))
+
+
 def test_an_ome_tiff_by_the_names_of_its_channels(tmp_path, planes):
     metadata = {"axes": "CYX", "Channel": {"Name": ["ConA", "DAPI", "GFP", "GFP"]}, "PhysicalSizeX": 0.3}
     tifffile.imwrite(tmp_path / "a.ome.tif", planes, ome=True, metadata=metadata)
