@@ -5,6 +5,7 @@ docs/features.md.
 """
 
 from collections.abc import Iterable
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +20,7 @@ from store.channels import Channel
 from store.columns import Column
 
 
+@cache
 def families() -> dict[str, ModuleType]:
     """The families by name, in alphabetical order, or where a family's `SORTED_AS` puts it.
 

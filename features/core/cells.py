@@ -67,7 +67,7 @@ class Cells:
     @property
     def cytoplasm_labels(self) -> np.ndarray:
         """Label image of the cells without their nuclei, int32, shape (n_fields, H, W). Made anew each time."""
-        return self.device.xp.where(self.nucleus_labels > 0, 0, self.cell_labels)
+        return self.cell_labels - self.nucleus_labels  # a nucleus has the id of its cell
 
     def labels(self, compartment: str) -> np.ndarray:
         """Label image of a compartment ("Cells", "Nuclei", "Cytoplasm"), int32, shape (n_fields, H, W)."""
@@ -87,7 +87,7 @@ class Cells:
         """The pixel list of each compartment."""
         names = ("Cells", "Nuclei", "Cytoplasm")
         group_pixels = self.device.kernels.pixels.group_pixels
-        return {name: Region(*group_pixels(self.labels(name), self.field, self.boxes)) for name in names}
+        return {name: Region(*group_pixels(self.labels(name), *self.places(name))) for name in names}
 
     @cached_property
     def crop_starts(self) -> np.ndarray:

@@ -23,10 +23,11 @@ def group_pixels(labels: np.ndarray, field: np.ndarray, boxes: np.ndarray) -> tu
     positions : ndarray of int64
         Flat pixel positions.
     """
-    found = np.empty(labels.size + 1, np.int64)  # one more: a place is written before it is known to count
+    n = np.count_nonzero(labels)
+    found = np.empty(n + 1, np.int64)  # one more: a place is written before it is known to count
     offsets = np.zeros(len(field) + 1, np.int64)
     _group_pixels(labels, field, boxes, found, offsets)
-    return offsets, found[: offsets[-1]].copy()
+    return offsets, found[:n]
 
 
 @kernel
