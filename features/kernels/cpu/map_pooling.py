@@ -43,7 +43,8 @@ def pool_maps(
     """
     n_channels = maps.shape[3]
     sums, out = np.zeros(n_packed, np.int64), np.empty((len(field), 2, n_channels), np.float32)
-    _sum_weights(labels, ids, weights, field, boxes, starts, rows, columns, sums)
+    line = np.zeros(labels.shape[2], np.uint32)  # a map row is at most 512 image rows: it fits
+    _sum_weights(labels, ids, weights, field, boxes, starts, rows, columns, line, sums)
     _pool_maps(maps, field, boxes, starts, rows, columns, sums, np.empty(n_channels), np.empty(n_channels), out)
     return out
 
@@ -51,25 +52,23 @@ def pool_maps(
 @kernel
 def _sum_weights(
     labels: np.ndarray, ids: np.ndarray, weights: np.ndarray, field: np.ndarray, boxes: np.ndarray,
-    starts: np.ndarray, rows: np.ndarray, columns: np.ndarray, sums: np.ndarray,
+    starts: np.ndarray, rows: np.ndarray, columns: np.ndarray, line: np.ndarray, sums: np.ndarray,
 ) -> None:  # fmt: skip
-    """Add the weights of each cell's pixels to the map pixels that they lie in, those of a map column in a register."""
+    """Add the weights of each cell's pixels to the map pixels that they lie in: down the rows of a map row first."""
     for i in range(len(field)):
         top, left, bottom, right = boxes[i]
         first_row, first_column = rows[top], columns[left]
         across = columns[right - 1] - first_column + 1
         own, packed, places = ids[i], sums[starts[i] : starts[i + 1]], columns[left:right]
         for y in range(top, bottom):
-            line = packed[(rows[y] - first_row) * across :]
             mine, weight = labels[field[i], y, left:right], weights[field[i], y, left:right]
-            at, total = np.int64(0), np.int64(0)
             for x in range(mine.size):
-                place = np.int64(places[x]) - first_column
-                if place != at:
-                    line[at] += total
-                    at, total = place, np.int64(0)
-                total += np.int64(weight[x]) * np.int64(mine[x] == own)  # quicker than to branch
-            line[at] += total
+                line[x] += np.uint32(weight[x]) * np.uint32(mine[x] == own)  # quicker than to branch
+            if y == bottom - 1 or rows[y + 1] != rows[y]:
+                out = packed[(rows[y] - first_row) * across :]
+                for x in range(mine.size):
+                    out[np.uint64(places[x] - first_column)] += np.int64(line[x])
+                    line[x] = 0
 
 
 @kernel
