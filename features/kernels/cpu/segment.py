@@ -106,6 +106,16 @@ def _split_field(
     n_basins = 0
     for k in range(order.size):
         i = order[k]
+        least, most = np.uint32(0xFFFFFFFF), np.uint32(0)
+        for step in steps:
+            basin = np.uint32(basins[np.uint64(i + step)])
+            least, most = min(least, np.uint32(basin - np.uint32(1))), max(most, basin)
+        if most and least + np.uint32(1) == most:  # one basin beside it, as a rule: nothing to compare or to join
+            mine = np.uint64(most)
+            while parent[mine] != mine:
+                mine = parent[mine]
+            basins[i] = mine
+            continue
         mine = np.uint64(0)
         best = 0
         for step in steps:
@@ -149,23 +159,24 @@ def flood(seeds: np.ndarray, relief: np.ndarray) -> np.ndarray:
     labels = np.empty(seeds.shape, np.int32)
     first, last = np.empty((2, int(relief.max(initial=0)) + 1), np.int32)  # of the queue of each level: two pixels,
     following = np.empty(seeds[0].size if len(seeds) else 0, np.int32)  # and the pixel after each, -1 after the last
-    _flood_fields(_flat(seeds), _flat(relief), seeds.shape[2], first, last, following, _flat(labels))
+    scratch = (first, last, following, np.empty(4, np.uint64))
+    _flood_fields(_flat(seeds), _flat(relief), seeds.shape[2], *scratch, _flat(labels))
     return labels
 
 
 @kernel
 def _flood_fields(
     seeds: np.ndarray, relief: np.ndarray, width: int, first: np.ndarray, last: np.ndarray, following: np.ndarray,
-    labels: np.ndarray,
+    dry: np.ndarray, labels: np.ndarray,
 ) -> None:  # fmt: skip
     for field in range(len(seeds)):
-        _flood_field(seeds[field], relief[field], width, first, last, following, labels[field])
+        _flood_field(seeds[field], relief[field], width, first, last, following, dry, labels[field])
 
 
 @helper
 def _flood_field(
     seeds: np.ndarray, relief: np.ndarray, width: int, first: np.ndarray, last: np.ndarray, following: np.ndarray,
-    state: np.ndarray,
+    dry: np.ndarray, state: np.ndarray,
 ) -> None:  # fmt: skip
     """Write the flooded labels of one field into `state`; meanwhile it is minus the label, or the ground.
 
@@ -187,18 +198,22 @@ def _flood_field(
         i = np.int64(first[level])
         while i >= 0:
             mine = state[np.uint64(i)]  # unsigned places: a signed one is looked at for counting from the end
+            n = np.uint64(0)
             for step in (-width, -1, 1, width):
                 j = np.uint64(i + step)
+                dry[n] = j  # kept if it is: a branch here would be guessed wrong too often
+                n += np.uint64(state[j] > 0)
+            for k in range(n):
+                j = dry[k]
                 ground = state[j]
-                if ground > 0:
-                    state[j] = mine
-                    at = np.uint64(ground if ground > level else level)
-                    if first[at] < 0:
-                        first[at] = j
-                    else:
-                        following[np.uint64(last[at])] = j
-                    last[at] = j
-                    following[j] = -1
+                state[j] = mine
+                at = np.uint64(ground if ground > level else level)
+                if first[at] < 0:
+                    first[at] = j
+                else:
+                    following[np.uint64(last[at])] = j
+                last[at] = j
+                following[j] = -1
             i = np.int64(following[np.uint64(i)])
     for i in range(state.size):
         state[i] = -state[i] if state[i] < 0 else 0

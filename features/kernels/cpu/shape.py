@@ -84,35 +84,40 @@ def _outlines(
         if field[i] < 0:
             continue
         top, left, bottom, right = boxes[i]
-        height, width = bottom - top, right - left
-        for y in range(height + 4):
-            for x in range(width + 4):
-                mask[y, x] = edge[y, x] = 0
+        height, width = bottom - top + 4, right - left + 4
         for y in range(height):
-            for x in range(width):
-                mask[y + 2, x + 2] = labels[field[i], top + y, left + x] == i + 1
-        for y in range(2, height + 2):
-            for x in range(2, width + 2):
-                inner = mask[y - 1, x] & mask[y + 1, x] & mask[y, x - 1] & mask[y, x + 1]
-                edge[y, x] = mask[y, x] & (1 - inner)
-        _count_steps(edge, height + 4, width + 4, counts[i])
-        counts[i, 3] = _euler_number(mask, height + 4, width + 4)
+            for of_row in (mask[y, :width], edge[y, :width]):
+                of_row[:] = 0
+        for y in range(2, height - 2):
+            row, mine = labels[field[i], top + y - 2, left:right], mask[y, 2:]
+            for x in range(row.size):
+                mine[x] = row[x] == np.int32(i + 1)
+        for y in range(2, height - 2):
+            above, row, below, out = mask[y - 1, 2:], mask[y], mask[y + 1, 2:], edge[y, 2:]
+            before, here, after = row[1:], row[2:], row[3:]
+            for x in range(width - 4):
+                out[x] = here[x] & ~(above[x] & below[x] & before[x] & after[x])
+        _count_steps(edge, height, width, counts[i])
+        counts[i, 3] = _euler_number(mask, height, width)
 
 
 @helper
 def _count_steps(edge: np.ndarray, height: int, width: int, counts: np.ndarray) -> None:
     for y in range(1, height - 1):
-        for x in range(1, width - 1):
-            if edge[y, x] == 0:
-                continue
-            beside = edge[y - 1, x] + edge[y + 1, x] + edge[y, x - 1] + edge[y, x + 1]
-            diagonal = edge[y - 1, x - 1] + edge[y - 1, x + 1] + edge[y + 1, x - 1] + edge[y + 1, x + 1]
-            if (beside == 2 or beside == 3) and diagonal <= 2:
-                counts[0] += 1
-            elif (beside == 0 and diagonal == 2) or (beside == 1 and diagonal == 3):
-                counts[1] += 1
-            elif beside == 1 and (diagonal == 1 or diagonal == 2):
-                counts[2] += 1
+        north, row, south = edge[y - 1, 1:], edge[y, 1:], edge[y + 1, 1:]
+        north_west, west, south_west = edge[y - 1], edge[y], edge[y + 1]
+        north_east, east, south_east = edge[y - 1, 2:], edge[y, 2:], edge[y + 1, 2:]
+        straight, slant, mixed = np.int32(0), np.int32(0), np.int32(0)
+        for x in range(width - 2):
+            beside = np.uint8(north[x] + south[x] + west[x] + east[x])
+            diagonal = np.uint8(north_west[x] + north_east[x] + south_west[x] + south_east[x])
+            one = beside == 1
+            straight += row[x] & np.uint8(((beside == 2) | (beside == 3)) & (diagonal <= 2))
+            slant += row[x] & np.uint8((beside == 0) & (diagonal == 2) | one & (diagonal == 3))
+            mixed += row[x] & np.uint8(one & ((diagonal == 1) | (diagonal == 2)))
+        counts[0] += straight
+        counts[1] += slant
+        counts[2] += mixed
 
 
 @helper
@@ -120,10 +125,14 @@ def _euler_number(mask: np.ndarray, height: int, width: int) -> Int:
     """Euler number from the 2 x 2 quads (Gray 1971), 8-connected."""
     quads = 0
     for y in range(1, height - 1):
-        for x in range(1, width - 1):
-            a, b, c, d = mask[y, x], mask[y, x + 1], mask[y + 1, x], mask[y + 1, x + 1]
-            total = a + b + c + d
-            quads += np.int64(total == 1) - np.int64(total == 3) - 2 * np.int64(total == 2 and a == d)
+        upper, lower, in_row = mask[y, 1:], mask[y + 1, 1:], np.int32(0)
+        upper_east, lower_east = mask[y, 2:], mask[y + 1, 2:]
+        for x in range(width - 2):
+            a, b, c, d = upper[x], upper_east[x], lower[x], lower_east[x]
+            odd, crossed = a ^ b ^ c ^ d, (a ^ b) & (c ^ d) & (b ^ d)
+            three = odd & ((a & d) | (b & c))
+            in_row += np.int32(odd) - np.int32(2) * np.int32(three) - np.int32(2) * np.int32(crossed)
+        quads += in_row
     return quads // 4
 
 
@@ -177,13 +186,12 @@ def _row_spans(window: np.ndarray, label: int, spans: np.ndarray) -> None:
     for half in range(len(spans)):
         spans[half, 0] = spans[half, 1] = -1
     for y in range(height):
-        first, last = -1, -1
-        for x in range(width):
-            if window[y, x] == label:
-                if first < 0:
-                    first = x
-                last = x
-        if first < 0:
+        row, first, last = window[y], 0, width - 1
+        while first < width and row[first] != label:
+            first += 1
+        while last > first and row[last] != label:
+            last -= 1
+        if first == width:
             continue
         spans[2 * y + 1, 0], spans[2 * y + 1, 1] = 2 * first, 2 * last + 2
         for half in range(2 * y, 2 * y + 3, 2):

@@ -123,15 +123,17 @@ def local_mean(planes: np.ndarray, masks: np.ndarray, reaches: np.ndarray) -> np
     shape = (-(-height // BLOCK), -(-width // BLOCK))
     blocks, upto = np.empty((2, *shape), np.int32), np.zeros((shape[0] + 1, shape[1] + 1), np.int32)
     rows, means, along = np.empty((2, width), np.int32), np.empty(shape, np.uint16), np.empty(shape[1], np.uint16)
+    first, shares = np.divmod(2 * np.arange(width) + 1 - BLOCK, 2 * BLOCK)
+    places = np.clip([first, first + 1], 0, shape[1] - 1).astype(np.uint64)
     out = np.empty(planes.shape, np.uint8)
-    _local_mean(planes, masks, reaches, blocks, upto, rows, means, along, out)
+    _local_mean(planes, masks, reaches, blocks, upto, rows, means, along, places, shares.astype(np.uint32), out)
     return out
 
 
 @kernel
 def _local_mean(
     planes: np.ndarray, masks: np.ndarray, reaches: np.ndarray, blocks: np.ndarray, upto: np.ndarray, rows: np.ndarray,
-    means: np.ndarray, along: np.ndarray, out: np.ndarray,
+    means: np.ndarray, along: np.ndarray, places: np.ndarray, shares: np.ndarray, out: np.ndarray,
 ) -> None:  # fmt: skip
     total, count = blocks[0], blocks[1]
     for f in range(len(planes)):
@@ -141,7 +143,7 @@ def _local_mean(
         for v in range(total.shape[0]):
             for u in range(total.shape[1]):
                 means[v, u] = total[v, u] // max(count[v, u], 1)
-        _interpolate(means, along, out[f])
+        _interpolate(means, places, shares, along, out[f])
 
 
 @helper
@@ -160,9 +162,10 @@ def _sums_of_blocks(
             for x in range(width):
                 sums[x] += row[x] * kept[x]
                 numbers[x] += kept[x]
-        for x in range(width):
-            total[v, x // BLOCK] += sums[x]
-            count[v, x // BLOCK] += numbers[x]
+        for u in range(total.shape[1]):
+            for x in range(u * BLOCK, min(u * BLOCK + BLOCK, width)):
+                total[v, u] += sums[x]
+                count[v, u] += numbers[x]
 
 
 @helper
@@ -182,8 +185,13 @@ def _sums_of_squares(blocks: np.ndarray, reach: int, upto: np.ndarray) -> None:
 
 
 @helper
-def _interpolate(means: np.ndarray, along: np.ndarray, out: np.ndarray) -> None:
-    """Pixels between the middles of blocks, by eighths of a block in either direction."""
+def _interpolate(means: np.ndarray, places: np.ndarray, shares: np.ndarray, along: np.ndarray, out: np.ndarray) -> None:
+    """Pixels between the middles of blocks, by eighths of a block in either direction.
+
+    Each column lies between those of two blocks, the second of which has this share.
+    """
+    whole, half, square = np.uint32(2 * BLOCK), np.uint32(2 * BLOCK * BLOCK), np.uint32(4 * BLOCK * BLOCK)
+    left, right = places[0], places[1]
     height, width = means.shape
     for y in range(out.shape[0]):
         first = (2 * y + 1 - BLOCK) // (2 * BLOCK)
@@ -193,7 +201,5 @@ def _interpolate(means: np.ndarray, along: np.ndarray, out: np.ndarray) -> None:
             along[u] = (2 * BLOCK - share) * above[u] + share * below[u]
         row = out[y]
         for x in range(row.size):
-            u = (2 * x + 1 - BLOCK) // (2 * BLOCK)
-            share = (2 * x + 1 - BLOCK) % (2 * BLOCK)
-            left, right = along[max(u, 0)], along[min(u + 1, width - 1)]
-            row[x] = ((2 * BLOCK - share) * left + share * right + 2 * BLOCK * BLOCK) // (4 * BLOCK * BLOCK)
+            near, other = np.uint32(along[left[x]]), np.uint32(along[right[x]])
+            row[x] = (whole * near + shares[x] * (other - near) + half) // square

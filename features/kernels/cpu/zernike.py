@@ -63,18 +63,24 @@ def _disc(window: np.ndarray, label: int) -> tuple[float, float, float]:
     height, width = window.shape
     n, sum_y, sum_x = 0, 0, 0
     for y in range(height):
+        row, in_row = window[y], 0
         for x in range(width):
-            mine = np.int64(window[y, x] == label)
-            n += mine
-            sum_y += mine * y
+            mine = np.int64(row[x] == label)
+            in_row += mine
             sum_x += mine * x
+        n += in_row
+        sum_y += in_row * y
     cy, cx = sum_y / n, sum_x / n
     furthest = 0.0
-    for y in range(height):
-        for x in range(width):
-            if window[y, x] == label:
-                dy, dx = y - cy, x - cx
-                furthest = max(furthest, dy * dy + dx * dx)
+    for y in range(height):  # the furthest pixel of a row is its first or its last
+        row, first, last = window[y], 0, width - 1
+        while first < width and row[first] != label:
+            first += 1
+        while last > first and row[last] != label:
+            last -= 1
+        dy, dx = y - cy, max(cx - first, last - cx)
+        if first < width:
+            furthest = max(furthest, dy * dy + dx * dx)
     return cy, cx, np.sqrt(furthest) + 0.5
 
 
