@@ -106,7 +106,7 @@ def whole_fits(
     seen = np.arange(len(values)) if split is None else split[0]
     names = tuple(f"organelle {j}" for j in range(labels.shape[1]))
     settings = FitSettings(
-        n_folds=n_folds, seed=repeat, held_out=0.0, random_folds=0, n_resamples=1, organelles=names, at_least_one=False
+        n_folds=n_folds, seed=repeat, held_out=0.0, random_folds=0, n_resamples=1, organelles=names, per_field="any"
     )
     found, learnt = {}, np.empty(0, bool)
     for name, columns in zip(WHOLE, (sets != COLUMN_SETS.index("embedding"), np.full(len(sets), True)), strict=True):

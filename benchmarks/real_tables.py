@@ -72,7 +72,7 @@ def ours(table: Table, seen: np.ndarray, seed: int, members: tuple[str, ...] = (
     """The whole fit with its defaults, or with other members."""
     names = tuple(f"label {j}" for j in range(table.labels.shape[1]))
     settings = FitSettings(
-        seed=seed, held_out=0.0, random_folds=0, n_resamples=1, organelles=names, at_least_one=False, members=members
+        seed=seed, held_out=0.0, random_folds=0, n_resamples=1, organelles=names, per_field="any", members=members
     )
     ids = tuple(map(str, np.flatnonzero(seen)))
     with tempfile.TemporaryDirectory() as folder:

@@ -14,6 +14,7 @@ from engine.counted import counted
 from engine.errors import InputError, UsageError
 from engine.outcome import Outcome
 from features.core.device import device_names
+from models.data.labels_per_field import AT_LEAST_ONE, keeps_to, per_field_of
 from models.data.trainability import reason_lines, why_not_trainable
 from models.data.training_set import TrainingSet, read_training_set
 from models.design import Design, make_design
@@ -90,7 +91,10 @@ def _training_and_settings(job: Job, options: FitOptions, earlier: Fitted | None
         training = read_training_set(
             job.data, job.folder, options.groups, covariates=True, own_classes=own, fields_table=options.plates.table
         )
-        return like_earlier(training, earlier), earlier.settings
+        training = like_earlier(training, earlier)
+        before = earlier.settings.per_field
+        kept = training.classes.is_kaggle or keeps_to(training.labels, before)
+        return training, replace(earlier.settings, per_field=before if kept else per_field_of(training.labels))
     given = {} if options.file is None else read_settings_file(options.file)
     chosen = {"n_folds": options.n_folds, "rounds": options.rounds, "members": options.members or None}
     given |= {name: value for name, value in chosen.items() if value is not None}
@@ -102,10 +106,10 @@ def _training_and_settings(job: Job, options: FitOptions, earlier: Fitted | None
         job.data, job.folder, options.groups, options.covariates, options.own_classes, options.plates.table
     )
     _refuse_one_guessed_group(job, training, settings.n_folds)
-    at_least_one = training.classes.is_kaggle or bool(training.labels.any(1).all())
-    of_plates = {"normalise_by": options.plates.normalise_by, "controls": options.plates.controls}
+    by_labels = AT_LEAST_ONE if training.classes.is_kaggle else per_field_of(training.labels)
     return training, replace(
-        settings, organelles=training.classes.names, at_least_one=at_least_one, **of_plates
+        settings, organelles=training.classes.names, per_field=given.get("per_field", by_labels),
+        normalise_by=options.plates.normalise_by, controls=options.plates.controls,
     )  # fmt: skip
 
 

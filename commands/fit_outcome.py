@@ -10,6 +10,7 @@ from engine.command_line import command_line
 from engine.counted import counted
 from engine.files import read_json
 from engine.outcome import Outcome
+from models.data.labels_per_field import AT_MOST_ONE, ONE, keeps_to
 from models.data.trainability import reason_lines, why_not_trainable
 from models.data.training_set import TrainingSet
 from models.fitted import Fitted
@@ -25,6 +26,7 @@ def fit_outcome(job: Job, training: TrainingSet, fitted: Fitted, quality: DataQu
         f"{counted(len(training.labels), 'field')} in {counted(len(np.unique(training.groups)), 'group')} "
         f"(from {training.groups_from})",
         *training.remarks,
+        *_calls_lines(training, fitted.settings.per_field),
         *_unlearnt_lines(training, fitted),
     ]
     if fitted.plates is not None:
@@ -51,6 +53,16 @@ def fit_outcome(job: Job, training: TrainingSet, fitted: Fitted, quality: DataQu
     facts |= {"corrected": training.n_corrected, "unusable": training.n_unusable, "unlabelled": training.n_unlabelled}
     facts |= {"duplicates": str(folder.duplicates), "label_errors": str(folder.label_errors)}
     return Outcome(tuple(lines), command_line("report", data=job.data, run=folder.root), facts)
+
+
+def _calls_lines(training: TrainingSet, per_field: str) -> list[str]:
+    """That a field is called for one class at most, where it is, and why."""
+    if per_field not in (ONE, AT_MOST_ONE) or training.labels.shape[1] == 1:
+        return []
+    why = "the settings say so"
+    if keeps_to(training.labels, AT_MOST_ONE):
+        why = 'no label names two (a line calls_per_field = "any" in --settings FILE allows several)'
+    return [f"each field is called for {per_field} class: {why}"]
 
 
 def _corrections_lines(training: TrainingSet) -> list[str]:

@@ -41,7 +41,7 @@ def member_scores(models: Sequence[TrainedModel], matrix: np.ndarray) -> list[np
 
 
 def conclude(
-    probabilities: np.ndarray, threshold: np.ndarray, trainable: np.ndarray, prior: np.ndarray, at_least_one: bool
+    probabilities: np.ndarray, threshold: np.ndarray, trainable: np.ndarray, prior: np.ndarray, per_field: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities and calls of all classes from those of the trainable ones.
 
@@ -49,12 +49,12 @@ def conclude(
     ----------
     probabilities : ndarray of float64, shape (n_fields, n_trainable)
     threshold : ndarray of float64, shape (n_trainable,) or (n_fields, n_trainable)
-    at_least_one : bool
-        Whether a field without a probability above its threshold gets its most probable organelle.
+    per_field : str
+        How many classes a field can be called for, see `call`.
     """
     full = widen(probabilities, trainable, prior)
     threshold = widen(np.broadcast_to(threshold, probabilities.shape), trainable, np.nan)
-    return full.astype(np.float32), call(full, threshold, at_least_one)
+    return full.astype(np.float32), call(full, threshold, per_field)
 
 
 def widen(values: np.ndarray, trainable: np.ndarray, other: np.ndarray | float) -> np.ndarray:

@@ -218,7 +218,7 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
         return FitSettings(
             n_folds=self.n_folds, seed=seed, rounds=self.rounds, held_out=self.held_out,
             members=tuple(self.members or ()),
-            organelles=encoding.names, at_least_one=encoding.at_least_one, device=self.device,
+            organelles=encoding.names, per_field=encoding.per_field, device=self.device,
             workers=effective_n_jobs(self.n_jobs),  # pyright: ignore[reportArgumentType]  # joblib takes None too
         )  # fmt: skip
 

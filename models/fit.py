@@ -139,22 +139,22 @@ def _conclude(
     standardisation = fit_standardisation(first[inner][:, able], fold[inner], settings.n_folds)
     members = standardisation.apply(first[inner][:, able], fold[inner])
     known, inputs = labels[inner][:, able], folder.models / f"{INPUTS}cross_fitted"
-    cross_fitted = cross_fit_second_level(members, known, fold[inner], inputs, settings.workers, settings.at_least_one)
+    cross_fitted = cross_fit_second_level(members, known, fold[inner], inputs, settings.workers, settings.per_field)
     shown.advance()
-    second_level = fit_second_level(members, known, fold[inner], settings.at_least_one)
+    second_level = fit_second_level(members, known, fold[inner], settings.per_field)
     shown.advance()
     aligned = np.full_like(first, np.nan)
     aligned[np.ix_(inner, able)] = members
     probabilities, calls = np.empty(labels.shape, np.float32), np.empty(labels.shape, bool)
     probabilities[inner], calls[inner] = conclude(
-        cross_fitted.probabilities, cross_fitted.threshold, able, prior, settings.at_least_one
+        cross_fitted.probabilities, cross_fitted.threshold, able, prior, settings.per_field
     )
     if not inner.all():
         held_out = ensemble_scores(folder.models, settings, able, standardisation, design.training.values[~inner])
         aligned[np.ix_(~inner, able)] = held_out
         threshold = second_level.thresholds.threshold
         probabilities[~inner], calls[~inner] = conclude(
-            second_level.probabilities(held_out), threshold, able, prior, settings.at_least_one
+            second_level.probabilities(held_out), threshold, able, prior, settings.per_field
         )
     board = _board(design, members, cross_fitted, probabilities, calls, leak, settings)
     board = _with_thresholds(board, widen(second_level.thresholds.threshold, able, np.nan))

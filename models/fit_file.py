@@ -9,6 +9,7 @@ from engine.command_line import command_line
 from engine.errors import InputError
 from engine.files import read_json
 from engine.ids import shown
+from models.data.labels_per_field import PER_FIELD
 from models.first_level.defaults import default_parameters
 from models.first_level.members import COLUMN_SETS
 from models.second_level import calibration, stacking, thresholds
@@ -99,7 +100,7 @@ def _settings(content: dict[str, Any]) -> FitSettings:
         check_member(name, given, default_parameters(name, 0, 0), COLUMN_SETS)
     if "workers" in content or len(settings.parameters) != len(settings.members):
         raise ValueError("settings of another kind")
-    if not isinstance(settings.at_least_one, bool) or len(set(names)) != len(names) or not names:
+    if settings.per_field not in PER_FIELD or len(set(names)) != len(names) or not names:
         raise ValueError("organelles are names, each once")
     if any(shown(name, len(name) + 1) != name for name in names):
         raise ValueError("a name of an organelle holds a character that is not printed")

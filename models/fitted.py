@@ -129,7 +129,7 @@ class Fitted:
         -------
         probabilities : ndarray of float32, shape (n_fields, n_classes)
         calls : ndarray of bool, shape (n_fields, n_classes)
-            At least one a field, unless `settings.at_least_one` is False.
+            As many a field as `settings.per_field` says.
 
         Raises
         ------
@@ -144,7 +144,7 @@ class Fitted:
         scores = ensemble_scores(self.folder.models, self.settings, self.trainable, self.standardisation, matrix)
         known = self.second_level.probabilities(scores) if self.trainable.any() else np.empty((len(matrix), 0))
         threshold = self.second_level.thresholds.threshold
-        return conclude(known, threshold, self.trainable, self.prior, self.settings.at_least_one)
+        return conclude(known, threshold, self.trainable, self.prior, self.settings.per_field)
 
     def training_fields(self, matrix: FieldMatrix) -> FieldMatrix:
         """The rows of the training fields, after checking that they have the values fitted on.

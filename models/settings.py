@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
+from models.data.labels_per_field import AT_LEAST_ONE
 from models.first_level.defaults import default_members, default_parameters
 from models.first_level.members import BOOSTERS, COLUMN_SETS, KINDS, column_sets_of, is_member, kind_of
 from store.classes import ORGANELLES
@@ -38,8 +39,8 @@ class FitSettings:
         Wells that centre and scale are learnt from; empty for all fields.
     organelles : tuple of str
         Names of the label columns.
-    at_least_one : bool
-        Whether a field without a probability above its threshold gets its most probable organelle.
+    per_field : str
+        How many classes a field can be called for, see `models.second_level.thresholds.call`.
     device : str
         "cpu" or "cuda[:N]", for XGBoost.
     workers : int
@@ -57,7 +58,7 @@ class FitSettings:
     normalise_by: str = ""
     controls: tuple[str, ...] = ()
     organelles: tuple[str, ...] = ORGANELLES
-    at_least_one: bool = True
+    per_field: str = AT_LEAST_ONE
     device: str = "cpu"
     workers: int = 1
 

@@ -10,6 +10,8 @@ from scipy import sparse
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
+from models.data.labels_per_field import ANY, per_field_of
+
 
 @dataclass(frozen=True)
 class LabelEncoding:
@@ -34,9 +36,9 @@ class LabelEncoding:
         return (str(self.classes[1]),) if self.binary else tuple(str(name) for name in self.classes)
 
     @property
-    def at_least_one(self) -> bool:
-        """Whether every row has a label, so that every new row can be assumed to have one."""
-        return not self.binary and bool(self.matrix.any(1).all())
+    def per_field(self) -> str:
+        """How many labels a new row can be assumed to have: as many as the given ones have."""
+        return ANY if self.binary else per_field_of(self.matrix)
 
 
 def encode_labels(y: Any, names: Sequence[Any] | pd.Index | None) -> LabelEncoding:

@@ -35,9 +35,8 @@ def step_rows(
     calibrated = {name: macro(each(score, labels, p)) for name, score in quality.items()}
     rows.append(step_row(f"calibration: {_ways(cross_fitted, 1)}", ap=macro_ap(labels, p), **calibrated))
     for name, threshold in (("threshold 0.5", 0.5), ("one threshold", best_threshold(p.ravel(), p.ravel()))):
-        rows.append(
-            step_row(name, f1=_macro_f1(labels, call(p, np.full(p.shape[1], threshold), settings.at_least_one)))
-        )
+        called = call(p, np.full(p.shape[1], threshold), settings.per_field)
+        rows.append(step_row(name, f1=_macro_f1(labels, called)))
     rows.append(step_row(f"own thresholds: {_ways(cross_fitted, 2)}", f1=_macro_f1(labels, calls)))
     rows.append(step_row("an oracle's thresholds", f1=macro(each(best_f1, labels, p))))
     return rows

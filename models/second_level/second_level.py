@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.running.arrays import handed_over, taken
 from engine.running.parallel import run_tasks
+from models.data.labels_per_field import AT_LEAST_ONE
 from models.second_level.calibration import Calibration, choose_calibration, fit_calibration
 from models.second_level.selection import cross_fit
 from models.second_level.stacking import Stack, fit_stack, stack_way
@@ -65,7 +66,7 @@ class CrossFitted:
 
 
 def fit_second_level(
-    members: np.ndarray, labels: np.ndarray, fold: np.ndarray, at_least_one: bool = True
+    members: np.ndarray, labels: np.ndarray, fold: np.ndarray, per_field: str = AT_LEAST_ONE
 ) -> SecondLevel:
     """Fit all steps, each on the cross-fitted outputs of the step before; chooses the calibration and the thresholds.
 
@@ -76,13 +77,13 @@ def fit_second_level(
     labels : ndarray of bool, shape (n_fields, n_organelles)
     fold : ndarray of int, shape (n_fields,)
         At least two different folds.
-    at_least_one : bool
-        Whether a field without a call gets its most probable organelle.
+    per_field : str
+        How many classes a field can be called for, see `call`.
     """
     way = stack_way(members.shape[2])
     scores = cross_fit(partial(fit_stack, way), Stack.score, members, labels, fold)
     calibration_way, p = choose_calibration(scores, labels, fold)
-    threshold_way = choose_thresholds(p, labels, fold, at_least_one)
+    threshold_way = choose_thresholds(p, labels, fold, per_field)
     return SecondLevel(
         fit_stack(way, members, labels),
         fit_calibration(calibration_way, scores, labels),
@@ -91,13 +92,18 @@ def fit_second_level(
 
 
 def cross_fit_second_level(
-    members: np.ndarray, labels: np.ndarray, fold: np.ndarray, inputs: Path, workers: int = 1, at_least_one: bool = True
+    members: np.ndarray,
+    labels: np.ndarray,
+    fold: np.ndarray,
+    inputs: Path,
+    workers: int = 1,
+    per_field: str = AT_LEAST_ONE,
 ) -> CrossFitted:
     """Fit a second level without each fold in turn and apply it to that fold.
 
     Parameters
     ----------
-    members, labels, fold, at_least_one
+    members, labels, fold, per_field
         As for `fit_second_level`.
     inputs : Path
         Temporary folder that passes the arrays to the workers.
@@ -106,7 +112,7 @@ def cross_fit_second_level(
     """
     folds = np.unique(fold).tolist()
     with handed_over(inputs, members=members, labels=labels, fold=fold):
-        second_levels = dict(run_tasks(_fit_without, [(inputs, k, at_least_one) for k in folds], workers))
+        second_levels = dict(run_tasks(_fit_without, [(inputs, k, per_field) for k in folds], workers))
     mean = cross_fit(partial(fit_stack, "mean"), Stack.score, members, labels, fold)
     scores, p, threshold = (np.empty(labels.shape) for _ in range(3))
     for k in folds:
@@ -120,7 +126,7 @@ def cross_fit_second_level(
     return CrossFitted(mean, scores, p, threshold, chosen)
 
 
-def _fit_without(inputs: Path, k: int, at_least_one: bool) -> tuple[int, SecondLevel]:
+def _fit_without(inputs: Path, k: int, per_field: str) -> tuple[int, SecondLevel]:
     members, labels, fold = (taken(inputs, name) for name in ("members", "labels", "fold"))
     rest = fold != k
-    return k, fit_second_level(members[rest], labels[rest], fold[rest], at_least_one)
+    return k, fit_second_level(members[rest], labels[rest], fold[rest], per_field)

@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 from scipy.special import expit
 
+from models.data.labels_per_field import ANY, AT_LEAST_ONE, ONE
 from models.evaluation.metrics import each, f1
 from models.second_level.logistic import log_odds
 from models.second_level.selection import choose_way
@@ -72,35 +73,41 @@ def best_threshold(probabilities: np.ndarray, target: np.ndarray) -> float:
     return float(expit((log_odds(p[ends[best]]) + log_odds(below)) / 2))
 
 
-def call(probabilities: np.ndarray, threshold: np.ndarray, at_least_one: bool = True) -> np.ndarray:
-    """The organelles that each field is called for; without any, by default, its most probable one.
+def call(probabilities: np.ndarray, threshold: np.ndarray, per_field: str = AT_LEAST_ONE) -> np.ndarray:
+    """The organelles that each field is called for: those whose probabilities reach their thresholds, with exceptions.
 
     Parameters
     ----------
     probabilities : ndarray of float, shape (n_fields, n_organelles)
     threshold : ndarray of float, shape (n_organelles,)
         NaN for an organelle that has none.
-    at_least_one : bool
-        False leaves a field without a call if no probability reaches its threshold.
+    per_field : str
+        One of `models.data.labels_per_field.PER_FIELD`. "at least one": a field without any gets its most probable
+        one. "at most one": of several, only the one furthest above its threshold, in log-odds. "one": that one, or else
+        the nearest below its threshold.
 
     Returns
     -------
     ndarray of bool, shape (n_fields, n_organelles)
-        With `at_least_one`, at least one True a row.
     """
     calls = probabilities >= threshold
-    empty = np.flatnonzero(~calls.any(1))
-    if at_least_one and calls.shape[1]:
+    if not calls.shape[1] or per_field == ANY:
+        return calls
+    if per_field == AT_LEAST_ONE:
+        empty = np.flatnonzero(~calls.any(1))
         calls[empty, np.argmax(probabilities[empty], axis=1)] = True
-    return calls
+        return calls
+    above = np.nan_to_num(log_odds(probabilities) - log_odds(threshold), nan=-np.inf)
+    first = np.arange(calls.shape[1]) == np.argmax(above, axis=1)[:, None]
+    return first if per_field == ONE else first & calls
 
 
 def choose_thresholds(
-    probabilities: np.ndarray, labels: np.ndarray, fold: np.ndarray, at_least_one: bool = True
+    probabilities: np.ndarray, labels: np.ndarray, fold: np.ndarray, per_field: str = AT_LEAST_ONE
 ) -> str:
     """The way of choosing thresholds, by macro F1 of cross-fitted calls; see `choose_way`."""
 
     def calls(thresholds: Thresholds, unseen: np.ndarray) -> np.ndarray:
-        return call(unseen, thresholds.threshold, at_least_one)
+        return call(unseen, thresholds.threshold, per_field)
 
     return choose_way(WAYS, fit_thresholds, calls, partial(each, f1), probabilities, labels, fold)[0]

@@ -40,7 +40,7 @@ def test_the_fit_carries_its_classes_wherever_it_is_read(own):
     assert own.code == 0
     fitted = load(own.run)
     assert fitted.classes.names == tuple(sorted(NAMES))
-    assert not fitted.settings.at_least_one
+    assert fitted.settings.per_field == "any"
     assert OrganelleClassifier.load(own.run).classes_.tolist() == sorted(NAMES)
     assert json.loads((own.run / "config.json").read_text(encoding="utf-8"))["fit"]["organelles"] == sorted(NAMES)
     board = pd.read_csv(own.run / "leaderboard.csv", encoding="utf-8")

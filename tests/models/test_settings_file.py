@@ -33,6 +33,7 @@ def test_what_a_file_does_not_name_keeps_its_default(tmp_path):
         ("folds = 2", "folds is 2; expected a number from 3 to 20"),
         ("folds = 3.5", "folds is 3.5"),
         ("held_out = true", "held_out is True"),
+        ("calls_per_field = 1", 'calls_per_field is 1; expected one of "any", "at least one"'),
         ('members = "lightgbm"', "members is 'lightgbm'; expected a list"),
         ("lightgbm = 3", "lightgbm should be a table"),
     ],

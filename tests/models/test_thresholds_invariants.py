@@ -63,6 +63,15 @@ def test_no_field_without_a_call():
     np.testing.assert_array_equal(calls, [[0, 1, 0], [1, 0, 0], [1, 0, 0]])
 
 
+def test_classes_that_exclude_each_other_get_one_call_the_furthest_above_its_threshold():
+    """The rare second class is 0.3 above a threshold of 0.1: further, in odds, than 0.8 above one of 0.6."""
+    p = np.array([[0.8, 0.3, 0.9], [0.5, 0.05, 0.0], [0.7, 0.01, 0.2], [0.2, 0.09, 0.1]])
+    threshold = np.array([0.6, 0.1, np.nan])
+    np.testing.assert_array_equal(call(p, threshold, "one"), [[0, 1, 0], [1, 0, 0], [1, 0, 0], [0, 1, 0]])
+    np.testing.assert_array_equal(call(p, threshold, "at most one"), [[0, 1, 0], [0, 0, 0], [1, 0, 0], [0, 0, 0]])
+    np.testing.assert_array_equal(call(p, threshold, "any"), [[1, 1, 0], [0, 0, 0], [1, 0, 0], [0, 0, 0]])
+
+
 def test_thresholds_lie_between_probabilities():
     threshold = best_threshold(np.array([0.9, 0.8, 0.1, 0.05]), np.array([1.0, 1.0, 0.0, 0.0]))
     assert 0.1 < threshold < 0.8
