@@ -35,7 +35,7 @@ from report.prediction_summary import summary, what_drives
 from report.predictions import interpret_shards
 from store.matrix import EMBEDDING, FieldMatrix, matrix_columns
 from store.places import read_places
-from store.prediction import PredictionFiles, PredictionTables, write_tables
+from store.prediction import PredictionFiles, PredictionTables, with_places, write_tables
 from store.run_folder import SPLITS, RunFolder
 from store.schema import PERCENTILE
 from store.shards import Shard, plan_shards, reconcile_shards
@@ -180,6 +180,8 @@ def interpret(
     if fitted.plates is not None:
         reference = replace(reference, new_scales=_scales(job, work, fitted, shards, columns, fields))
     tables = interpret_all(shards, reference, training, workers, job.quiet)
+    paths = [shard.fields_path for shard in shards]
+    tables = with_places(tables, read_places(None, paths, tables.predictions["Id"].tolist(), fields))
     write_tables(work.files, tables)
     return tables, reference
 

@@ -1,5 +1,6 @@
 """Lines that fit the terminal, and logged messages on stderr in any encoding of it."""
 
+import codecs
 import contextlib
 import io
 import logging
@@ -11,17 +12,21 @@ from collections.abc import Iterator, Sequence
 
 from engine.command_line import program
 
+_PLAINLY = "plainly"
+_PLAIN = {"─": "-", "→": "->", "±": "+-", "µ": "u", "…": "...", "×": "x", "\N{NO-BREAK SPACE}": " "}
+
 
 @contextlib.contextmanager
 def messages_on_stderr(loggers: Sequence[str]) -> Iterator[None]:
     """Write the messages of these loggers, from level INFO on, to stderr during the block.
 
-    A character that the encoding of stdout or stderr lacks is written as ``\\u2192`` and the like, because a missing
-    arrow is no reason to fail.
+    A character that the encoding of stdout or stderr lacks is written as a plain one, or as ``\\u017c`` and the like,
+    because a missing arrow is no reason to fail.
     """
+    codecs.register_error(_PLAINLY, _plainly)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=_PLAINLY)
     handler, chosen = _Stderr(), [logging.getLogger(name) for name in loggers]
     before = [logger.level for logger in chosen]
     for logger in chosen:
@@ -48,6 +53,15 @@ def fitted(line: str) -> str:
         line.strip(), columns, initial_indent=indent, subsequent_indent=f"{indent}  ", break_long_words=False,
         break_on_hyphens=False,
     )  # fmt: skip
+
+
+def _plainly(error: UnicodeError) -> tuple[str, int]:
+    """An error handler of codecs: the characters that our lines hold, in ASCII; others as backslashreplace has them."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    plain = (_PLAIN.get(one) or one.encode("ascii", "backslashreplace").decode() for one in lacking)
+    return "".join(plain), error.end
 
 
 class _Stderr(logging.Handler):

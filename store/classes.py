@@ -11,7 +11,7 @@ import numpy as np
 from engine.counted import counted
 from engine.errors import UsageError
 from engine.ids import shown, why_unsafe
-from store.schema import CELL_SCORES, MASK_ID, METADATA, PREDICTIONS
+from store.schema import CELL_SCORES, FIELD_PLACES, MASK_ID, METADATA, PREDICTIONS
 
 ORGANELLES: tuple[str, ...] = (
     "Nucleoplasm",
@@ -92,7 +92,7 @@ HPA_2021: tuple[str, ...] = (
 LONGEST = 100  # characters of a name
 _LONGEST_FOLDER = 80
 _KNOWN_TO_HPA = frozenset((*ORGANELLES, *OTHER_LOCATIONS, *HPA_2021))
-_TAKEN = frozenset((*PREDICTIONS, *CELL_SCORES, MASK_ID))
+_TAKEN = frozenset((*PREDICTIONS, *FIELD_PLACES, *CELL_SCORES, MASK_ID))
 _BETWEEN = ("|", ";")
 
 

@@ -8,7 +8,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from engine.files import whole
-from store.schema import SEPARATORS
+from store.places import Places
+from store.schema import FIELD_PLACES, SEPARATORS
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class PredictionFiles:
 
 @dataclass(frozen=True)
 class PredictionTables:
-    """Tables about fields; rows sorted by field.
+    """Tables about fields; rows sorted by field. Plate, Well and Site follow the Id where they are known.
 
     Attributes
     ----------
@@ -75,6 +76,27 @@ class PredictionTables:
     cells: pd.DataFrame
     why: pd.DataFrame
     neighbours: pd.DataFrame
+
+
+def with_places(predicted: PredictionTables, places: Places) -> PredictionTables:
+    """The tables with the plate, well and site of each field behind its id, where they are known.
+
+    Parameters
+    ----------
+    predicted : PredictionTables
+    places : Places
+        Of the fields of `predicted.predictions`, in their order.
+    """
+    known = {name: places.columns[column] for name in FIELD_PLACES if (column := places.find(name))}
+
+    def placed(table: pd.DataFrame) -> pd.DataFrame:
+        table = table.copy()
+        for k, (name, of_fields) in enumerate(known.items(), start=1):
+            table.insert(k, name, table["Id"].map(dict(zip(predicted.predictions["Id"], of_fields, strict=True))))
+        return table
+
+    parts = {name: placed(getattr(predicted, name)) for name in PredictionTables.__dataclass_fields__}
+    return PredictionTables(**parts) if known else predicted
 
 
 def write_tables(files: PredictionFiles, predicted: PredictionTables) -> None:

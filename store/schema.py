@@ -60,6 +60,9 @@ TEST_CALLS = (METADATA_ID, METADATA_CALLED)
 """predictions.parquet: one row a test field; Called is a list of label numbers. Then the probability of each
 organelle."""
 
+FIELD_PLACES = ("Plate", "Well", "Site")
+"""Columns behind the Id in predictions.csv, cells.csv, why.csv and neighbours.csv: where a new field is, if known."""
+
 PREDICTIONS = ("Id", "Called", "Set", "OutOfDistribution", "OutOfRange")
 """predictions.csv: one row a new field; then the probability of each organelle."""
 

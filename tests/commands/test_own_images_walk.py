@@ -55,6 +55,10 @@ def test_the_new_plate_gets_calls_reasons_and_pictures(walked):
     predictions = pd.read_csv(walked.run / "predicted" / "predictions.csv")
     assert predictions["Id"].tolist() == sorted(walked.ids)
     assert set(CLASSES) <= set(predictions.columns)
+    for name in ("predictions", "cells", "why", "neighbours"):
+        table = pd.read_csv(walked.run / "predicted" / f"{name}.csv", dtype={"Site": str})
+        assert table.columns[:4].tolist() == ["Id", "Plate", "Well", "Site"], name
+        assert (table["Id"] == table["Plate"] + "_" + table["Well"] + "_s" + table["Site"]).all(), name
     why = pd.read_csv(walked.run / "predicted" / "why.csv")
     assert set(why["Organelle"]) <= set(CLASSES)
     assert len(why) > 0

@@ -14,7 +14,7 @@ from engine.terminal import fitted, messages_on_stderr
 
 ROOT = Path(__file__).resolve().parents[2]
 PRINT = "import cli, sys, pipeline; pipeline.submit = {}; sys.exit(cli.main(['submit', '--json']))"
-ARROW = "lambda *a, **k: pipeline.Outcome(('a → b',), facts={'path': 'ż'})"
+ARROW = "lambda *a, **k: pipeline.Outcome(('a → b ─ ż',), facts={'path': 'ż'})"
 
 
 def test_what_the_rooms_say_is_on_stderr_once_and_nothing_of_others(capsys):
@@ -41,7 +41,7 @@ def test_a_terminal_of_another_encoding_is_no_reason_to_fail(encoding):
         env={"PYTHONIOENCODING": encoding, "PATH": ""}, timeout=60,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout == b'a \\u2192 b\n{"path": "\\u017c"}\n'
+    assert ended.stdout == b'a -> b - \\u017c\n{"path": "\\u017c"}\n'
 
 
 def test_a_stream_that_is_no_terminal_is_left_alone(monkeypatch):
