@@ -196,7 +196,7 @@ export function makeField(root, run, id, wanted, back) {
     if (!field) return;
     const ranked = [...field.probabilities].sort((a, b) => b[1] - a[1]);
     const calls = ranked.length && el("div", {}, el("h3", {}, "Calls and probabilities"),
-      el("p", { class: "hint" }, field.held_out ? "From models that have not seen this field." : "Predicted; this field was not fitted on.", " Each class has its own threshold for a call; it is low for rare or difficult classes."),
+      el("p", { class: "hint" }, field.held_out ? "From models that have not seen this field." : "Predicted; this field was not fitted on.", " Each class has its own threshold for a call; it is low for rare or difficult classes.", run.one_call ? " A field of this run is called for one class at most: the one furthest above its threshold." : ""),
       el("table", {}, el("tbody", {}, ...ranked.filter(([, p, called], k) => called || k < 6).map(([one, p, called]) => el("tr", { class: called ? "called" : "" },
         el("th", { scope: "row" }, el("button", { type: "button", "aria-pressed": String(one === name), on: { click: () => { name = one; reasons(); } } }, one)),
         el("td", {}, called ? "called" : field.labels.includes(one) ? "labelled, not called" : ""),

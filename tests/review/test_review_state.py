@@ -66,6 +66,7 @@ def test_a_fit_by_plates_is_applied_on_the_scale_of_the_plate(tmp_path):
     known = set(review.cells().number[review.cells().of_field(0)].tolist()) if review.cells() else set()
     assert all(set(one["cells"]) <= known for one in shown)
     assert answers.run_facts(review)["plates"] == ["P2", "P1"]
+    assert not answers.run_facts(review)["one_call"]
     assert answers.fields_page(review, {"plate": "P1"})["total"] == 13
     go = threading.Event()  # until the scales are known again, cells wait to be scored
     review.tasks.start(FIELDS, "predictions", lambda _: go.wait(20), again=True)
