@@ -7,6 +7,9 @@ from random_run import make_run
 
 import cli
 from models.saved_fit import load
+from review.answers import run_facts
+from review.state import Review
+from store.run_folder import RunFolder
 
 CLASSES = ("fibre", "smooth", "spotted")
 SAID = "each field is called for one class: no label names two"
@@ -37,6 +40,8 @@ def test_each_field_is_called_for_one_class_until_a_label_names_two(lab, capsys)
     assert (fitted.calls.sum(1) == 1).all()
     new = np.random.default_rng(6).normal(size=(200, len(fitted.columns))).astype(np.float32)
     assert (fitted.predict(new)[1].sum(1) == 1).all()
+
+    assert run_facts(Review(RunFolder(lab / "run"), lab, None, lambda: None))["one_call"]
 
     (lab / "fit.toml").write_text('calls_per_field = "any"\n')
     several = fit(lab, "--settings", str(lab / "fit.toml"))
