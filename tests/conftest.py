@@ -8,10 +8,14 @@ import cuda_on_cpu
 import emulated_gpu
 import numpy as np
 import pytest
+from hypothesis import settings
 from painting import paint_cells
 
 from features.core.cells import Cells
 from features.core.device import open_device
+
+settings.register_profile("suite", deadline=None, derandomize=True, database=None)  # the same on a busy machine
+settings.load_profile("suite")
 
 DEVICES = list(dict.fromkeys(["cpu", open_device("auto").name]))
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # as if activated

@@ -30,7 +30,7 @@ from models.data.groups import read_groups
 from models.data.labels import read_labels
 
 ROOT = Path(__file__).resolve().parents[2]
-QUICK = settings(max_examples=40, deadline=None, derandomize=True, database=None)
+QUICK = settings(max_examples=40)
 READERS = {
     "Target": read_labels,
     "Group": lambda path: read_groups(path, ["f1"]),
