@@ -114,7 +114,7 @@ def predict(
     fitted = finished_fit(job.folder)
     work = prediction.prepare(
         job, images, out=out, reading=reading, masks=masks, network=network, coverage=coverage,
-        neighbours=neighbours,
+        neighbours=neighbours, fields=fields,
     )  # fmt: skip
     with job.at_work(on=out) as workers:
         work = prediction.decide_scale(job, work, workers)

@@ -6,7 +6,6 @@ import numpy as np
 
 from commands.data_quality import DataQuality
 from commands.job import Job
-from engine.command_line import command_line
 from engine.counted import counted
 from engine.files import read_json
 from engine.outcome import Outcome
@@ -52,7 +51,7 @@ def fit_outcome(job: Job, training: TrainingSet, fitted: Fitted, quality: DataQu
     }
     facts |= {"corrected": training.n_corrected, "unusable": training.n_unusable, "unlabelled": training.n_unlabelled}
     facts |= {"duplicates": str(folder.duplicates), "label_errors": str(folder.label_errors)}
-    return Outcome(tuple(lines), command_line("report", data=job.data, run=folder.root), facts)
+    return Outcome(tuple(lines), folder.command("report", job.data), facts)
 
 
 def _calls_lines(training: TrainingSet, per_field: str) -> list[str]:

@@ -16,6 +16,8 @@ from models.other_folds import LeftOut
 from store.matrix import read_fields
 from store.places import Places
 
+_SHOWN = 12  # wells in a message
+
 _log = logging.getLogger(__name__)
 
 
@@ -59,7 +61,11 @@ def plates_of_fit(places: Places, normalise_by: str, controls: Sequence[str]) ->
     names = places.of(normalise_by)
     used = np.isin(places.of("well"), list(controls)) if controls else np.ones(len(names), bool)
     if controls and not used.any():
-        raise UsageError(f"--controls: no training field is in a well {' or '.join(controls)} ({places.source}).")
+        wells = sorted(set(places.of("well")))
+        raise UsageError(
+            f"--controls: no training field is in a well {' or '.join(controls)}; those of {places.source} are "
+            f"{', '.join(wells[:_SHOWN])}{' ...' if len(wells) > _SHOWN else ''}. Name some of these, or leave it out."
+        )
     return PlatesOfFit(names, used)
 
 
@@ -104,7 +110,7 @@ def new_scales(job: Job, fitted: Fitted, places: Places, ids: Sequence[str], val
     if places.find(by) is None:
         raise UsageError(
             f"the run in {job.run} was fitted on features normalised by {by}, and the {by} of the new fields is not "
-            f"known ({places.source} does not give it). Give a table with the columns Id and {by}: --fields FILE.csv."
+            f"known (read from {places.source}). Give a table with the columns Id and {by}: --fields FILE.csv."
         )
     plates, training = places.of(by), fitted.rows_of(read_fields(job.folder, "train"))
     scales = {name: scale for name, scale in known.scales(training.named(fitted.columns)).items() if name in plates}

@@ -34,7 +34,7 @@ from models.trust.reference_data import ReferenceData, gather_reference
 from report.prediction_summary import summary, what_drives
 from report.predictions import interpret_shards
 from store.matrix import EMBEDDING, FieldMatrix, matrix_columns
-from store.places import read_places
+from store.places import check_table, read_places
 from store.prediction import PredictionFiles, PredictionTables, with_places, write_tables
 from store.run_folder import SPLITS, RunFolder
 from store.schema import PERCENTILE
@@ -127,15 +127,19 @@ class Prediction:
 
 def prepare(
     job: Job, images: Path, *, out: Path | None, reading: ReadingOptions, masks: Path | None, network: Path | None,
-    coverage: float, neighbours: int,
+    coverage: float, neighbours: int, fields: Path | None = None,
 ) -> Prediction:  # fmt: skip
     """Find the images, and choose the settings of the run for them."""
+    if fields is not None:
+        check_table(fields)
     results = results_folder(out or job.folder.predicted)
     devices = choose_devices(job.device, job.quiet)
     kind = devices[0].partition(":")[0]
     settings, run_scale = settings_like(job.folder, reading=reading, masks=masks, network=network, device=kind)
-    named = {"run": job.run, "out": out, "coverage": coverage, "neighbours": neighbours, "masks": masks,
-             "device": job.device, **reading.typed(), **named_network(settings.network, network)}  # fmt: skip
+    named = {
+        "run": job.run, "out": out, "coverage": coverage, "neighbours": neighbours, "fields": fields, "masks": masks,
+        "device": job.device, **reading.typed(), **named_network(settings.network, network),
+    }  # fmt: skip
     source = find_fields(images, options=settings.reading)
     if masks is not None:
         source = with_masks({SPLIT: source}, masks)[SPLIT]

@@ -54,14 +54,14 @@ class Places:
         if column is None:
             found = ", ".join(self.columns) or "none"
             raise UsageError(
-                f"{self.source} has no column {shown(name)!r} (found {found}). Name one of these, or write the table "
+                f"no column {shown(name)!r} in {self.source} (found {found}). Name one of these, or write the table "
                 f"{TABLES[0]} into the data folder with the columns Id and {shown(name)}."
             )
         values = self.columns[column]
         if "" in values:
             raise UsageError(
-                f"{self.source} does not give the {column} of {values.count('')} of {len(values)} fields. Fill the "
-                "column in, or leave the option out."
+                f"the {column} of {values.count('')} of {len(values)} fields is not known (read from {self.source}). "
+                "Fill the column in, or leave the option out."
             )
         return np.array(values, str)
 
@@ -88,12 +88,23 @@ def read_places(data: Path | None, measured: Sequence[Path], ids: Sequence[str],
     InputError
         If a table cannot be used, or names none of the fields.
     """
+    if table is not None:
+        check_table(table)
     beside = [data / name for name in TABLES if (data / name).is_file()] if data is not None else []
     named = [table] if table is not None else beside
     found = _of_table(named[0], ids) if named else {}
     if found:
         return Places(str(named[0]), found)
     return Places("the names of the images", _of_images(measured, ids))
+
+
+def check_table(path: Path) -> None:
+    """Raise InputError if the table that --fields names is not there."""
+    if not path.is_file():
+        raise InputError(
+            f"{path} does not exist. Name a table with the columns Id and others such as Plate, Well and Line, or "
+            "leave --fields out."
+        )
 
 
 def _of_table(path: Path, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:

@@ -12,6 +12,7 @@ from engine.files import read_json, write_json
 from engine.ids import shown
 from engine.versions import package_versions
 from store.fit_folder import FitFolder
+from store.noted_options import noted_options
 
 SPLITS = ("train", "test")
 
@@ -109,17 +110,18 @@ class RunFolder:
         return any(one in (path, *path.parents) for one in own)
 
     def command(self, name: str, data: Path = DATA) -> str:
-        """A command on this run as it is typed, with the data folder noted in config.json, or else `data`."""
-        return command_line(name, data=self._noted_data(name) or data, run=self.root)
+        """A command on this run as it is typed, with the data folder noted in config.json, or else `data`.
 
-    def _noted_data(self, command: str) -> str:
-        """The noted data folder of this command or an earlier one, made printable: the run may come from a stranger."""
+        The options that `extract` was given are repeated where they matter. What is noted is made printable: the run
+        may come from a stranger.
+        """
         try:
             config = read_config(self.config)
         except InputError:  # an unreadable config.json names no folder
             config = {}
-        noted = [config[one]["data"] for one in (command, "fit", "extract") if "data" in config.get(one, {})]
-        return shown(str(noted[0]), 300) if noted else ""
+        noted = [config[one]["data"] for one in (name, "fit", "extract") if "data" in config.get(one, {})]
+        options = noted_options(name, config.get("extract", {}))
+        return command_line(name, data=shown(str(noted[0]), 300) if noted else data, run=self.root, **options)
 
     def note(self, command: str, settings: dict[str, Any]) -> None:
         """Write a command's settings and the versions it ran with into config.json, beside the other commands'."""

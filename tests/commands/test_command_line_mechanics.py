@@ -20,6 +20,9 @@ import engine.counted
 from engine.command_line import DEFAULTS, command_line
 from engine.files import write_json
 from engine.outcome import failure_of
+from features.extraction.settings import ExtractSettings, noted_settings
+from features.reading.options import ReadingOptions
+from features.reading.scale import Scale
 from store.run_folder import RunFolder
 
 ROOT = Path(cli.__file__).parent
@@ -62,6 +65,39 @@ def test_a_command_on_a_run_names_it_and_the_data_it_was_made_from(tmp_path):
     assert parsed(folder.command("extract", Path("my data")))[1]["data"] == "other"
     folder.config.write_text("no JSON")
     assert parsed(folder.command("fit"))[1] == {"run": str(folder.root)}
+
+
+def test_a_command_on_a_run_repeats_how_its_images_were_read(tmp_path):
+    """Pasted without them, `extract` found no images or measured all anew, and `report` drew no cells."""
+    folder = RunFolder(tmp_path / "run")
+    reading = ReadingOptions("metaxpress", stains="nucleus=1,protein=2", z="max", pixel_size=0.3, camera_offset=7)
+    scale = Scale(16, 4095, True, 7, 0.3, 0.3, True)
+    settings = ExtractSettings("my masks", "cpu", None, reading, scale, all_columns=True)
+    folder.note("extract", noted_settings(settings) | {"data": "lab"})
+    typed = {"data": "lab", "run": str(folder.root), "masks": "my masks"}
+    assert parsed(folder.command("report")) == ("report", typed)
+    assert parsed(folder.command("fit")) == ("fit", {"data": "lab", "run": str(folder.root)})
+    read = {
+        "layout": "metaxpress", "stains": "protein=2,nucleus=1", "z": "max", "pixel_size": 0.3, "max_level": 4095,
+        "camera_offset": "7", "all_columns": True, "no_embedding": True,
+    }  # fmt: skip
+    assert parsed(folder.command("extract")) == ("extract", typed | read)
+
+
+def test_kaggles_way_needs_no_options_and_a_network_is_named_by_the_user(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    plain = {"data": "d", "run": str(folder.root)}
+    usual = noted_settings(ExtractSettings(None, "cpu")) | {"data": "d"}
+    folder.note("extract", usual | {"network": {"path": "", "kind": "pretrained"}})
+    assert parsed(folder.command("extract"))[1] == plain
+    folder.note("extract", usual | {"network": {"path": "/evil.pt", "mean": [0.1, 0.2], "crop": 64}, "masks": ["x"]})
+    said = parsed(folder.command("extract"))[1]
+    assert said == plain | {"backbone": "FILE", "backbone_mean": "0.1,0.2", "backbone_size": 64}
+    without_er = ReadingOptions(no_er=True)
+    folder.note("extract", noted_settings(ExtractSettings(None, "cpu", None, without_er)) | {"data": "d"})
+    assert parsed(folder.command("extract"))[1] == plain | {
+        "layout": "hpa", "stains": "microtubules=red,protein=green,nucleus=blue", "no_embedding": True,
+    }  # fmt: skip
 
 
 def test_failures_in_a_sentence():

@@ -66,10 +66,12 @@ def test_places_are_read_from_a_table_whose_columns_may_be_named_otherwise(tmp_p
     places = read_places(tmp_path, [], ["b", "a"])
     assert places.of("line").tolist() == ["HeLa", "U2OS"]
     assert places.find("Plate") == "plate"
-    with pytest.raises(UsageError, match="does not give the plate of 1 of 2 fields"):
+    with pytest.raises(UsageError, match="the plate of 1 of 2 fields is not known"):
         places.of("plate")
-    with pytest.raises(UsageError, match=r"no column 'well' \(found CellLine, plate\)"):
+    with pytest.raises(UsageError, match=r"no column 'well' in .*groups.csv \(found CellLine, plate\)"):
         places.of("well")
+    with pytest.raises(InputError, match=r"nope.csv does not exist.*or leave --fields out"):
+        read_places(tmp_path, [], ["a"], tmp_path / "nope.csv")
     (tmp_path / "fields.csv").write_text("Id,Plate\n7,p1\n")
     with pytest.raises(InputError, match=r"names none of the 1 fields.*leading zeros"):
         read_places(tmp_path, [], ["007"])
