@@ -205,11 +205,10 @@ def _row_to_sources(
     columns: np.ndarray, row: np.ndarray, label: int, reach: float, scratch: np.ndarray, out: np.ndarray
 ) -> None:
     """Distances in one row of a cell's window: by comparing where all sources are near, else by the envelope."""
-    bound = np.float32(0)
+    furthest = np.int32(0)  # the largest of whole numbers is found in vectors, of floats one after the other
     for x in range(row.size):
-        mine = columns[x] if row[x] == label else np.float32(0)
-        bound = mine if mine > bound else bound
-    bound = min(bound, reach)
+        furthest = max(furthest, np.int32(columns[x]) if row[x] == label else np.int32(0))
+    bound = min(np.float32(furthest), reach)
     if bound <= _NEAR:
         own, squares, reached = scratch[0], scratch[1], int(bound)
         for x in range(reached):

@@ -40,7 +40,7 @@ def summaries(
     n_fields, n_channels, height, width = pixels.shape
     planes = pixels.reshape(n_fields * n_channels, height * width)
     n_levels = 256 if pixels.itemsize == 1 else 65536
-    counts, below = np.zeros((3, n_levels), np.int64), np.empty(n_levels + 1, np.int64)
+    counts, below = np.zeros((5, n_levels), np.int64), np.empty(n_levels + 1, np.int64)
     out = np.full((len(field), 3, n_channels, N_STATISTICS + len(percents)), np.nan)
     _summaries(planes, n_channels, field, *nuclei, *cytoplasm, percents, log_table(), counts, below, out)
     return out
@@ -59,25 +59,26 @@ def _summaries(
         start = np.int64(field[i]) * planes.shape[1]
         for channel in range(n_channels):
             plane = planes[field[i] * n_channels + channel]
-            nuclear_range = _count(plane, in_nucleus, start, counts[1])
-            around_range = _count(plane, in_cytoplasm, start, counts[2])
+            nuclear_range = _count(plane, in_nucleus, start, counts[1:3])
+            around_range = _count(plane, in_cytoplasm, start, counts[3:5])
             lowest, end = min(nuclear_range[0], around_range[0]), max(nuclear_range[1], around_range[1]) + 1
             for level in range(lowest, end):
+                counts[1, level] += counts[2, level]
+                counts[2, level] = counts[3, level] + counts[4, level]
                 counts[0, level] = counts[1, level] + counts[2, level]
             for compartment in range(3):
                 bins = counts[compartment, lowest:end]
                 _describe(bins, lowest, n_levels // 256, percents, logs, below, out[i, compartment, channel])
-            for level in range(lowest, end):
-                counts[0, level] = counts[1, level] = counts[2, level] = 0
+            counts[:, lowest:end] = 0
 
 
 @helper
 def _count(plane: np.ndarray, positions: np.ndarray, start: int, counts: np.ndarray) -> tuple[Int, Int]:
     """Add the values at these positions to a histogram; their range (65536, -1 where there are none)."""
     lowest, highest = 65536, -1
-    for position in positions:
-        value = np.int64(plane[np.uint64(position - start)])
-        counts[np.uint64(value)] += 1
+    for k in range(positions.size):
+        value = np.int64(plane[np.uint64(positions[k] - start)])
+        counts[np.uint64(k % 2), np.uint64(value)] += 1  # in turns: neighbours are often alike, and waiting costs time
         lowest = min(lowest, value)
         highest = max(highest, value)
     return lowest, highest
@@ -237,9 +238,9 @@ def _chosen_sums(
         shift = np.int64(field[i]) * (n_channels - 1) * size
         mine = positions[offsets[i] : offsets[i + 1]]
         for position in mine:
-            if flags[position]:
+            if flags[np.uint64(position)]:
                 for channel in range(n_channels):
-                    value = np.int64(flat[position + shift + channel * size])
+                    value = np.int64(flat[np.uint64(position + shift + channel * size)])
                     out[i, channel, 0] += 1
                     out[i, channel, 1] += value
                     out[i, channel, 2] += value * value

@@ -4,6 +4,8 @@ import numpy as np
 
 from features.kernels.cpu._jit import Int, helper, kernel
 
+_STEP = 32
+
 
 def bright_sums(
     planes: np.ndarray, landmark: int, share: float, field: np.ndarray, boxes: np.ndarray, labels: np.ndarray,
@@ -40,7 +42,7 @@ def bright_sums(
     farthest = int(reach.max(initial=0)) + 1
     height, width = (boxes[:, 2:] - boxes[:, :2]).max(axis=0, initial=0).tolist()
     narrow = np.int16 if farthest <= 121 else np.int32  # a sum of two squared distances fits in 16 bits
-    columns, squares = np.empty((height, width + 2 * farthest), narrow), np.empty(width, narrow)
+    columns, squares = np.empty((height, width + 2 * farthest + _STEP), narrow), np.empty(width + _STEP, narrow)
     histogram, sums = np.zeros(int(planes.max(initial=0)) + 1, np.int64), np.zeros((farthest**2 + 1, 4), np.int64)
     out, weighted = np.zeros((n, n_edges + 1, 4)), np.zeros((n, 4))
     scratch = (histogram, columns, squares, sums)
@@ -131,14 +133,15 @@ def _add_by_square(
     """Add up the channels, and 1, of each pixel of the region in the row of its squared distance, at most far^2."""
     top, left, bottom, right = box
     width = right - left
+    whole = (width + _STEP - 1) // _STEP * _STEP  # so that the compiler's vectors leave no rest to do one by one
     for y in range(top, bottom):
         own, mine = columns[y - top], labels[y, left:right]
         for x in range(width):
             squares[x] = own[far + x]
         for k in range(1, far):
-            before, after = own[far - k : far - k + width], own[far + k : far + k + width]
+            before, after = own[far - k : far - k + whole], own[far + k : far + k + whole]
             square = columns.dtype.type(k * k)
-            for x in range(width):
+            for x in range(whole):
                 squares[x] = min(squares[x], columns.dtype.type(min(before[x], after[x]) + square))
         first, second, third = planes[0, y, left:right], planes[1, y, left:right], planes[2, y, left:right]
         for x in range(width):

@@ -76,8 +76,8 @@ def _histograms(value: np.ndarray, part: np.ndarray, low: np.ndarray, scale: np.
     for at in range(len(value)):
         k = part[at]
         if k > 0:
-            out[k, min(BINS - 1, int((value[at] - low[k]) * scale[k]))] += 1
-            out[3, min(BINS - 1, int((value[at] - low[3]) * scale[3]))] += 1
+            out[k, np.uint64(min(BINS - 1, np.int32((value[at] - low[k]) * scale[k])))] += 1
+            out[3, np.uint64(min(BINS - 1, np.int32((value[at] - low[3]) * scale[3])))] += 1
 
 
 @helper
@@ -198,7 +198,7 @@ def _mark_above(
 
 
 @helper
-def _flood(mark: np.ndarray, first: int, stride: int, stack: np.ndarray) -> tuple[int, int]:
+def _flood(mark: np.ndarray, first: int, stride: Int, stack: np.ndarray) -> tuple[Int, Int]:
     """Turn the part of 1 around a pixel into 2; its pixels are left in the stack. Returns their number and Euler's.
 
     The union of closed pixels has as many faces less edges plus vertices as its Euler number. With each edge and
@@ -206,21 +206,21 @@ def _flood(mark: np.ndarray, first: int, stride: int, stack: np.ndarray) -> tupl
     """
     stack[0] = first
     mark[first] = 2
-    done, size, euler = 0, 1, 0
+    one, stride = np.uint64(1), np.uint64(stride)  # signed places are looked at for counting from the end
+    done, size, euler = np.uint64(0), np.uint64(1), 0
     while done < size:
-        at = np.int64(stack[done])
-        done += 1
-        for row in range(-1, 2):
-            west = at + row * stride - 1
-            for k in range(west, west + 3):
-                new = mark[k] & 1
+        at = np.uint64(stack[done])
+        done += one
+        for west in (at - stride - one, at - one, at + stride - one):
+            for k in range(west, west + np.uint64(3)):
+                new = mark[k] & np.uint8(1)
                 mark[k] += new
                 stack[size] = k  # kept if new: a branch here would be guessed wrong at every other pixel
                 size += new
         if mark[at - stride] == 0:
-            euler += (mark[at - 1] == 0) & (mark[at - stride - 1] == 0)
-            euler -= mark[at - stride + 1] != 0
-    return size, euler
+            euler += (mark[at - one] == 0) & (mark[at - stride - one] == 0)
+            euler -= mark[at - stride + one] != 0
+    return np.int64(size), euler
 
 
 @helper
@@ -239,9 +239,9 @@ def _add_up(
         n_yy += y * y
         n_yx += y * x
         n_xx += x * x
-        mass += value[y * (stride - 2) + x]
-        away += outside[y, x]
-        deep += inside[y, x]
+        mass += value[np.uint64(y * (stride - 2) + x)]
+        away += outside[np.uint64(y), np.uint64(x)]
+        deep += inside[np.uint64(y), np.uint64(x)]
     sums[0], sums[1], sums[2] = len(pixels), n_y, n_x
     sums[3], sums[4], sums[5] = n_yy, n_yx, n_xx
     sums[6], sums[7], sums[8] = mass, away, deep

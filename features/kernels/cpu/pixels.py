@@ -35,7 +35,7 @@ def _group_pixels(
     labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, found: np.ndarray, offsets: np.ndarray
 ) -> None:
     height, width = labels.shape[1], labels.shape[2]
-    k = 0
+    k = np.uint64(0)
     for i in range(len(field)):
         top, left, bottom, right = boxes[i]
         for y in range(top, bottom):
@@ -43,7 +43,7 @@ def _group_pixels(
             first = (field[i] * height + y) * width + left
             for x in range(right - left):
                 found[k] = first + x
-                k += row[x] == i + 1
+                k += np.uint64(row[x] == i + 1)
         offsets[i + 1] = k
 
 

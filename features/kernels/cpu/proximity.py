@@ -58,7 +58,7 @@ def _band_sums(
                     block[c, j] = mine[j]
             places = positions[start : start + size]
             for j in range(size):
-                away[j] = distances[places[j]]
+                away[j] = distances[np.uint64(places[j])]
             _sum_beyond(block, away, size, edges[i], beyond)
             for k in range(n_edges + 1):
                 for c in range(4):
@@ -110,11 +110,11 @@ def _brightest(
     for i in range(out.size):
         top, top_around = -1, -1
         for p in positions[offsets[i] : offsets[i + 1]]:
-            value = np.int64(flat[p])
+            value = np.int64(flat[np.uint64(p)])
             if value < top:
                 continue
             around = 0
-            if to_border[p] > 1.5:
+            if to_border[np.uint64(p)] > 1.5:
                 for dy in range(-1, 2):
                     for dx in range(-1, 2):
                         around += np.int64(flat[p + dy * width + dx])

@@ -105,9 +105,8 @@ def _gather(
     """The three distances of a cell's pixels, side by side."""
     border, inner, outer = distances[0], distances[1], distances[2]
     for j in range(mine.size):
-        border[j] = to_border[mine[j]]
-        inner[j] = inside[mine[j]]
-        outer[j] = outside[mine[j]]
+        at = np.uint64(mine[j])
+        border[j], inner[j], outer[j] = to_border[at], inside[at], outside[at]
 
 
 @helper
@@ -156,7 +155,7 @@ def _run_up(planes: np.ndarray, mine: np.ndarray, first: int, xs: np.ndarray, ru
     """Running sums over a cell's pixels of the four channels, and of the channels times the column."""
     for j in range(mine.size):
         for c in range(4):
-            value = np.int64(planes[c, mine[j] - first])
+            value = np.int64(planes[c, np.uint64(mine[j] - first)])
             running[j + 1, c] = running[j, c] + value
             running[j + 1, 4 + c] = running[j, 4 + c] + value * xs[j]
 
@@ -169,16 +168,17 @@ def _add_up(running: np.ndarray, zones: np.ndarray, ys: np.ndarray, sums: np.nda
         start, zone = j, zones[j]
         while j < zones.size and zones[j] == zone and ys[j] == ys[start]:
             j += 1
-        wedge, ring, part_ring, band = zone & 7, (zone >> 3) & 3, (zone >> 5) & 7, _BAND_OF_STEP[zone >> 8]
-        part = part_ring >> 2
+        wedge, part = np.uint64(zone & 7), np.uint64(zone >> 7 & 1)
+        ring, part_ring = np.uint64(zone >> 3 & 3), np.uint64(_RINGS + (zone >> 5 & 7))
+        band = np.uint64(3 * _RINGS + _BAND_OF_STEP[np.uint64(zone >> 8)])
         for c in range(4):
             total = running[j, c] - running[start, c]
             sums[ring, wedge, c] += total
-            sums[_RINGS + part_ring, wedge, c] += total
-            sums[3 * _RINGS + band, wedge, c] += total
+            sums[part_ring, wedge, c] += total
+            sums[band, wedge, c] += total
             moments[part, c, 0] += total
             moments[part, c, 1] += total * ys[start]
             moments[part, c, 2] += running[j, 4 + c] - running[start, 4 + c]
         sums[ring, wedge, 4] += j - start
-        sums[_RINGS + part_ring, wedge, 4] += j - start
-        sums[3 * _RINGS + band, wedge, 4] += j - start
+        sums[part_ring, wedge, 4] += j - start
+        sums[band, wedge, 4] += j - start

@@ -25,7 +25,7 @@ def _pixels_from_the_top(heights: np.ndarray, starts: np.ndarray, order: np.ndar
     for i in range(heights.size):
         value = heights[i]
         if value:
-            order[starts[value]] = i
+            order[np.uint64(starts[value])] = i
             starts[value] += 1
     return position
 

@@ -283,6 +283,7 @@ def _inscribed_radii(distance: np.ndarray, offsets: np.ndarray, positions: np.nd
             continue
         largest, total = 0.0, 0.0
         for position in mine:
-            largest = max(largest, distance[position])
-            total += distance[position]
+            value = distance[np.uint64(position)]
+            largest = max(largest, value)
+            total += value
         out[i, 0], out[i, 1] = largest, total / len(mine)

@@ -153,8 +153,6 @@ def _sums_of_blocks(
     """Sum and number of the masked pixels of each block."""
     height, width = plane.shape
     for v in range(total.shape[0]):
-        for u in range(total.shape[1]):
-            total[v, u] = count[v, u] = 0
         for x in range(width):
             sums[x] = numbers[x] = 0
         for y in range(v * BLOCK, min(v * BLOCK + BLOCK, height)):
@@ -163,9 +161,11 @@ def _sums_of_blocks(
                 sums[x] += row[x] * kept[x]
                 numbers[x] += kept[x]
         for u in range(total.shape[1]):
+            in_block, n = np.int32(0), np.int32(0)
             for x in range(u * BLOCK, min(u * BLOCK + BLOCK, width)):
-                total[v, u] += sums[x]
-                count[v, u] += numbers[x]
+                in_block += sums[x]
+                n += numbers[x]
+            total[v, u], count[v, u] = in_block, n
 
 
 @helper
