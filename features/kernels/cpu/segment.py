@@ -16,7 +16,8 @@ def _pixels_from_the_top(heights: np.ndarray, starts: np.ndarray, order: np.ndar
     for value in range(starts.size):
         starts[value] = 0
     for i in range(heights.size):
-        starts[heights[i]] += 1
+        if heights[i]:  # else the many zeros wait for one another
+            starts[heights[i]] += 1
     position = 0
     for value in range(starts.size - 1, 0, -1):
         count = starts[value]
