@@ -77,28 +77,27 @@ def _features(
     sums: np.ndarray, moments: np.ndarray, nuclei: np.ndarray, unit: np.ndarray, xp: ModuleType
 ) -> np.ndarray:
     """The columns from the kernel's sums."""
-    sums = xp.ascontiguousarray(xp.moveaxis(sums, 2, 0), xp.float64)  # sums over a first axis are long loops
+    n = len(sums)
+    sums = xp.ascontiguousarray(xp.transpose(sums, (2, 3, 0, 1)), xp.float64)  # cells and zones last: long loops
     in_ring = sums.sum(axis=0)
-    n = len(in_ring)
-    totals = in_ring[:, : 3 * RINGS].reshape(n, 3, RINGS, 5).sum(axis=2)
-    totals = xp.concatenate([xp.repeat(totals, RINGS, axis=1), xp.repeat(totals[:, :1], len(_BANDS), axis=1)], axis=1)
-    mass, count = in_ring[..., :4], in_ring[..., 4:]
-    share = ratio(mass, totals[..., :4], xp)
-    level = ratio(share, ratio(count, totals[..., 4:], xp), xp)
-    zones = xp.stack([share, level, _variation(sums, xp)], axis=-1)
+    totals = in_ring[..., : 3 * RINGS].reshape(5, n, 3, RINGS).sum(axis=3)
+    totals = xp.concatenate([xp.repeat(totals, RINGS, axis=2), xp.repeat(totals[..., :1], len(_BANDS), axis=2)], axis=2)
+    share = ratio(in_ring[:4], totals[:4], xp)
+    level = ratio(share, ratio(in_ring[4], totals[4], xp), xp)
+    zones = xp.moveaxis(xp.stack([share, level, _variation(sums, xp)], axis=-1), 0, 2)
     shifts = _shifts(moments.astype(xp.float64), nuclei, unit, xp)
     flat = [values.reshape(n, math.prod(values.shape[1:])) for values in (zones, shifts)]
     return xp.concatenate(flat, axis=1).astype(xp.float32)
 
 
 def _variation(sums: np.ndarray, xp: ModuleType) -> np.ndarray:
-    """Coefficient of variation over the wedges that have pixels, of their mean levels; (n, n_zones, 4).
+    """Coefficient of variation over the wedges that have pixels, of their mean levels; (4, n, n_zones).
 
-    `sums` are (n_wedges, n, n_zones, 5): of the channels, and the pixels.
+    `sums` are (n_wedges, 5, n, n_zones): of the channels, and the pixels.
     """
-    present = sums[..., 4:] > 0
+    present = sums[:, 4:] > 0
     n_wedges = present.sum(axis=0)
-    means = sums[..., :4] / xp.where(present, sums[..., 4:], 1)
+    means = sums[:, :4] / xp.where(present, sums[:, 4:], 1)
     mean = ratio(means.sum(axis=0), n_wedges, xp)
     apart = means - mean
     squares = xp.where(present, apart * apart, 0).sum(axis=0)
