@@ -37,13 +37,13 @@ from store.channels import ER, MICROTUBULES, PROTEIN
 
 def the_cell(view: View) -> np.ndarray:
     """The cell among its neighbours, in HPA's colours."""
-    whole = in_colour(view.cells.pixels[0]).clip(0, 255).astype(np.uint8)[..., ::-1]
+    whole = in_colour(view.cells.pixels[0])[..., ::-1]
     return enlarged(view, whole[view.window])
 
 
 def intensity_map(view: View) -> np.ndarray:
     """The protein's levels in the cell."""
-    return enlarged(view, in_levels(view, brightened(view.plane(PROTEIN)), 0, 255))
+    return enlarged(view, in_levels(view, brightened(view.plane(PROTEIN).astype(np.uint16)), 0, 255))
 
 
 def shape_map(view: View) -> np.ndarray:
@@ -113,7 +113,7 @@ def spots_map(view: View) -> np.ndarray:
     cells = view.cells
     crops = pack_crops(cells, {PROTEIN: 0})
     levels = np.stack([cells.mean_level(part, PROTEIN) for part in ("Cytoplasm", "Nuclei")], 1)
-    grey = brightened(view.plane(PROTEIN)) * view.cell
+    grey = brightened(view.plane(PROTEIN).astype(np.uint16)) * view.cell
     image = enlarged(view, np.dstack([np.maximum(grey, 24)] * 3).astype(np.uint8))
     for band, (colour, radius) in enumerate(((ORANGE, 9), (SKY, 17))):
         points, noise = find_maxima(PROTEIN, band, spots.PROMINENCE, crops, cells)

@@ -36,7 +36,7 @@ def draw(pixels: np.ndarray, found: Segmentation, scale: float, nuclei_only: boo
         image = np.dstack([grey] * 3)
         image[edges(nuclei)] = NUCLEUS_ONLY
         return image
-    image = cv2.resize(in_colour(pixels).clip(0, 255).astype(np.uint8), size, interpolation=kind)
+    image = cv2.resize(in_colour(pixels), size, interpolation=kind)
     image[edges(cells)] = CELL
     image[edges(nuclei)] = NUCLEUS_EDGE
     return image

@@ -55,7 +55,7 @@ def field_of(organelle: str, number: int, line: str = "A-431") -> np.ndarray:
 
 def coloured(pixels: np.ndarray) -> np.ndarray:
     """HPA's colours as RGB uint8."""
-    return in_colour(pixels).clip(0, 255).astype(np.uint8)[..., ::-1].copy()
+    return in_colour(pixels)[..., ::-1].copy()
 
 
 def draw_outlines() -> plt.Figure:

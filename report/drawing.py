@@ -5,7 +5,7 @@ from collections.abc import Sequence, Set
 import cv2
 import numpy as np
 
-from store.channels import ER, MICROTUBULES, NUCLEUS, PROTEIN
+from store.channels import ER, MICROTUBULES, NUCLEUS, PROTEIN, Channel
 
 WHITE, CYAN, YELLOW, BLACK = (255, 255, 255), (255, 190, 80), (60, 225, 255), (0, 0, 0)
 """Blue, green, red. Cell outlines are white; nuclei light blue; cells with the highest scores for a call yellow."""
@@ -24,15 +24,16 @@ def in_colour(pixels: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    ndarray of float64, shape (H, W, 3)
-        Blue, green, red; 0 to 255.
+    ndarray of uint8, shape (H, W, 3)
+        Blue, green, red.
     """
-    microtubules, protein, nucleus, er = (
-        brightened(pixels[channel.index]) for channel in (MICROTUBULES, PROTEIN, NUCLEUS, ER)
-    )
-    red = np.maximum(0.5 * microtubules, 0.4 * er)
-    green = np.maximum(protein, 0.4 * er)
-    return np.dstack([0.8 * nucleus, green, red])
+
+    def shown(channel: Channel, share: float) -> np.ndarray:
+        plane = pixels[channel.index]
+        return (share * _shown_levels(plane)).astype(np.uint8)[plane]
+
+    er = shown(ER, 0.4)
+    return np.dstack([shown(NUCLEUS, 0.8), np.maximum(shown(PROTEIN, 1), er), np.maximum(shown(MICROTUBULES, 0.5), er)])
 
 
 def edges(labels: np.ndarray) -> np.ndarray:
@@ -93,7 +94,7 @@ def overlay(
         µm; if it is not known, the scale bar counts px.
     """
     zoom = _zoom(cells)
-    image = _enlarged(in_colour(pixels).clip(0, 255).astype(np.uint8), zoom)
+    image = _enlarged(in_colour(pixels), zoom)
     cells, nuclei = _enlarged(cells, zoom), _enlarged(nuclei, zoom)
     scale = max(max(cells.shape) / _LEGIBLE / np.sqrt(zoom), 1.0)
     image[edges(nuclei)] = CYAN
@@ -126,8 +127,14 @@ def _enlarged(image: np.ndarray, zoom: int) -> np.ndarray:
 
 
 def brightened(plane: np.ndarray) -> np.ndarray:
-    """Float 0..255 with a gamma that shows dim cells; the brightest 0.3 % are white."""
-    return 255 * np.clip(plane / max(float(np.percentile(plane, 99.7)), 1.0), 0, 1) ** 0.7
+    """A plane of whole numbers as float 0..255 with a gamma that shows dim cells; the brightest 0.3 % are white."""
+    return _shown_levels(plane)[plane]
+
+
+def _shown_levels(plane: np.ndarray) -> np.ndarray:
+    """What `brightened` shows for each level from 0 to the brightest: one power a level, not one a pixel."""
+    levels = np.arange(int(plane.max(initial=0)) + 1)
+    return 255 * np.clip(levels / max(float(np.percentile(plane, 99.7)), 1.0), 0, 1) ** 0.7
 
 
 def thickened(edge: np.ndarray, width: int) -> np.ndarray:

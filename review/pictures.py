@@ -139,7 +139,7 @@ class Pictures:
         top = int(np.clip(y - width / 2, 0, max(height - width, 0)))
         left = int(np.clip(x - width / 2, 0, max(wide - width, 0)))
         part = (slice(top, top + width), slice(left, left + width))
-        image = _coloured(pixels, view)[part]
+        image = self._kept.get(("coloured", field, view), lambda: _coloured(pixels, view))[part]
         shown = None if labels is None else labels[part]
         return _outlined_jpeg(image, shown, (THUMBNAIL // 2, THUMBNAIL // 2), self._pixel_size[field])
 
@@ -168,7 +168,7 @@ def _coloured(pixels: np.ndarray, view: str) -> np.ndarray:
     """Blue, green, red as uint8, shape (H, W, 3)."""
     if view == "protein":
         return np.repeat(brightened(pixels[PROTEIN.index])[..., None], 3, axis=2).astype(np.uint8)
-    return in_colour(pixels).clip(0, 255).astype(np.uint8)
+    return in_colour(pixels)
 
 
 def _jpeg(
@@ -185,9 +185,8 @@ def _outlined_jpeg(
     full_width: int | None = None,
 ) -> bytes:  # fmt: skip
     width = image.shape[1] if full_width is None else full_width
-    if (image.shape[1], image.shape[0]) != shape:
-        image = cv2.resize(image, shape, interpolation=cv2.INTER_CUBIC)
-    image = np.ascontiguousarray(image)
+    same = (image.shape[1], image.shape[0]) == shape
+    image = image.copy() if same else cv2.resize(image, shape, interpolation=cv2.INTER_CUBIC)
     if labels is not None:
         image[edges(cv2.resize(labels, shape, interpolation=cv2.INTER_NEAREST))] = 255
     draw_scale_bar(image, image.shape[1] / width, pixel_size, _LETTERS)

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from report.drawing import CYAN, WHITE, YELLOW, _middles, overlay, scale_bar
+from report.drawing import CYAN, WHITE, YELLOW, _middles, in_colour, overlay, scale_bar
 from store.prediction import top_cells
 
 
@@ -116,3 +116,13 @@ def test_a_field_of_many_small_cells_is_enlarged_and_its_scale_bar_with_it():
     empty = [np.where(cells == 1, 1, 0).astype(np.int32), np.zeros_like(cells)]
     rows = (drawn(empty, caption=(), pixels=bar)[200:] == WHITE).all(2).sum(1)
     assert rows.max() == 2 * 50 + 1
+
+
+@pytest.mark.parametrize(("kind", "top"), [(np.uint8, 255), (np.uint16, 4095)])
+def test_fields_have_the_colours_of_the_atlas_with_a_gamma_of_07_and_the_brightest_300th_white(rng, kind, top):
+    pixels = rng.gamma(1, top / 12, (4, 40, 30)).clip(0, top).astype(kind)
+    white = np.percentile(pixels, 99.7, axis=(1, 2))[:, None, None]
+    red, green, blue, yellow = 255 * (pixels / white).clip(0, 1) ** 0.7
+    expected = np.dstack([0.8 * blue, np.maximum(green, 0.4 * yellow), np.maximum(0.5 * red, 0.4 * yellow)])
+    np.testing.assert_array_equal(in_colour(pixels), expected.astype(np.uint8))
+    assert not in_colour(np.zeros_like(pixels)).any()

@@ -44,6 +44,13 @@ def test_a_scale_bar_is_in_px_where_the_size_of_a_pixel_is_not_known_and_else_in
     assert cells == {"plain": pytest.approx(10 * zoom, abs=2), "sized": pytest.approx(2 / SIZE * zoom, abs=2)}
 
 
+def test_a_picture_of_a_cell_is_the_same_whatever_was_drawn_before(pictures, monkeypatch):
+    monkeypatch.setattr("review.pictures.THUMBNAIL", 2 * SIDE)  # as large as the field, so that nothing is resized
+    before = pictures.cell("plain", 1, 48, 48, SIDE, "colour", False)
+    assert pictures.cell("plain", 1, 48, 48, SIDE, "colour", True) != before
+    assert pictures.cell("plain", 1, 48, 48, SIDE, "colour", False) == before
+
+
 def test_images_that_a_csv_listed_are_pictured_when_it_is_named_again_and_never_by_the_path_in_the_run(tmp_path):
     data, folder, table = tmp_path / "data", RunFolder(tmp_path / "run"), tmp_path / "load_data.csv"
     (data / "anywhere").mkdir(parents=True)
