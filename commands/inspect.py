@@ -77,13 +77,19 @@ def _of_source(source: FieldSource) -> Iterator[str]:
 
 
 def _pixels_in_words(found: Inspection) -> str:
-    plane = found.planes[0]
-    height, width = plane.pixels.shape
+    """Size, bits and pixel size of the first fields, each value that is found."""
     brightest = max(int(one.pixels.max()) for one in found.planes)
-    level = plane.facts.level or (255 if plane.pixels.itemsize == 1 else None)
-    stated = f"up to {level:,}" if level else f"highest value not stated, brightest of the first fields {brightest:,}"
-    size = f"{plane.facts.pixel_size:.4g} µm a pixel" if plane.facts.pixel_size else "pixel size not stated"
-    return f"{width} x {height} px, {8 * plane.pixels.itemsize} bits ({stated}), {size}"
+    shapes, bits, sizes = [], [], []
+    for plane in found.planes:
+        height, width = plane.pixels.shape
+        level = plane.facts.level or (255 if plane.pixels.itemsize == 1 else None)
+        up_to = (
+            f"up to {level:,}" if level else f"highest value not stated, brightest of the first fields {brightest:,}"
+        )
+        shapes.append(f"{width} x {height} px")
+        bits.append(f"{8 * plane.pixels.itemsize} bits ({up_to})")
+        sizes.append(f"{plane.facts.pixel_size:.4g} µm a pixel" if plane.facts.pixel_size else "pixel size not stated")
+    return ", ".join(" and ".join(dict.fromkeys(said)) for said in (shapes, bits, sizes))
 
 
 def _facts(folder: Path, found: Inspection, command: str) -> dict[str, object]:

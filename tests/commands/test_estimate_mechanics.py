@@ -18,7 +18,14 @@ def todo(tmp_path, monkeypatch):
         clock[0] += 2.0 * len(shard.ids) + (100 if not clock[0] else 0)  # the first loads code and models
         return len(shard.ids), 0
 
+    def measure_in_order(source, shards, settings, device, n_threads, then):
+        for shard in shards:
+            yield measure(source, shard, settings, then)
+
     monkeypatch.setattr(measuring, "measure_shard", measure)
+    monkeypatch.setattr(measuring, "measure_shards", measure_in_order)
+    monkeypatch.setattr(measuring, "open_device", str)
+    monkeypatch.setattr(measuring, "compile_kernels", lambda *_: None)
     monkeypatch.setattr(measuring.time, "monotonic", lambda: clock[0])
     simulate(tmp_path, fields=80, test_fields=40, size=64, seed=1)
     settings = ExtractSettings(None, "cpu")
@@ -29,9 +36,10 @@ def todo(tmp_path, monkeypatch):
     ]
 
 
-def test_all_fields_are_estimated_once(todo, caplog):
+@pytest.mark.parametrize("device", ["cpu", "cuda:0"])
+def test_all_fields_are_estimated_once(todo, caplog, device):
     caplog.set_level("INFO")
-    measuring.measure_missing(todo, ExtractSettings(None, "cpu"), ("cpu",), 1, quiet=False)
+    measuring.measure_missing(todo, ExtractSettings(None, "cpu"), (device,), 1, quiet=False)
     assert [record.message for record in caplog.records] == ["120 fields to measure: about 4 min"]
 
 

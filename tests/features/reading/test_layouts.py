@@ -196,6 +196,14 @@ def test_inspect_names_words_that_are_no_known_stain(tmp_path, planes):
     assert "--layout suffix --stains microtubules=Tub,protein=Prot,nucleus=DNA" in ended.next_command
 
 
+def test_inspect_says_every_size_of_the_first_fields(tmp_path, planes):
+    for k, size in enumerate((0.65, 0.325)):
+        metadata = {"axes": "CYX", "PhysicalSizeX": size, "PhysicalSizeY": size}
+        tifffile.imwrite(tmp_path / f"{k}.ome.tif", planes[:2], metadata=metadata)
+    ended = pipeline.inspect(pipeline.Job(quiet=True), tmp_path)
+    assert any(line.endswith(", 0.65 µm a pixel and 0.325 µm a pixel") for line in ended.lines)
+
+
 def test_inspect_finds_the_csv_that_lists_the_images(tmp_path, planes):
     for k in range(4):
         tifffile.imwrite(tmp_path / f"{k}.tif", planes[k])
