@@ -248,12 +248,12 @@ def _fill_band(
         for x in range(width):
             value = above[x] - below[x]
             target[x] = value
-            dip = min(value, np.float32(0))
-            square = np.float64(dip) * np.float64(dip)
-            in_cytoplasm[x] += square if which[x] == 1 else 0.0
-            in_nucleus[x] += square if which[x] == 2 else 0.0
-            n_cytoplasm[x] += np.int32((dip < 0) & (which[x] == 1))
-            n_nucleus[x] += np.int32((dip < 0) & (which[x] == 2))
+            n_cytoplasm[x] += np.int32((value < 0) & (which[x] == 1))
+            n_nucleus[x] += np.int32((value < 0) & (which[x] == 2))
+        for x in range(width):
+            dip = np.float64(target[x] if target[x] < 0 else np.float32(0))
+            in_cytoplasm[x] += dip * dip if which[x] == 1 else 0.0
+            in_nucleus[x] += dip * dip if which[x] == 2 else 0.0
     for k in range(2):
         total, size = 0.0, 0
         for x in range(width):
