@@ -34,8 +34,9 @@ def _distances(masks: np.ndarray, far: np.ndarray, out: np.ndarray) -> None:
     for f in range(n_fields):
         for y in range(height):
             row = far[y + 2, 2:-2]
+            mask = masks[f, y]
             for x in range(width):
-                row[x] = FURTHEST * masks[f, y, x]
+                row[x] = FURTHEST * mask[x]
             _step_down(far[y], far[y + 1], row)
             nearest = np.int32(FURTHEST)
             for x in range(width):
@@ -48,7 +49,9 @@ def _distances(masks: np.ndarray, far: np.ndarray, out: np.ndarray) -> None:
             for x in range(width - 1, -1, -1):
                 nearest = min(row[x], np.int32(nearest + STRAIGHT))
                 row[x] = nearest
-                out[f, y, x] = nearest
+            line = out[f, y]
+            for x in range(width):
+                line[x] = row[x]
 
 
 @helper

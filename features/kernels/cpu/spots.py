@@ -150,7 +150,9 @@ def _weighted_tent(
             slope += padded[x]
             total += slope
         for x in range(width):
-            slope += ahead[x] - 2 * here[x] + behind[x]
+            sums[x] = ahead[x] - 2 * here[x] + behind[x]
+        for x in range(width):
+            slope += sums[x]
             total += slope
             sums[x] = total
         scale, target = factor[(y + 1) * width :], out[(y + 1) * width :]
