@@ -1,7 +1,9 @@
 """What becomes of a run's earlier fit: removed because it is outdated, or its settings, groups and folds kept."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +18,8 @@ from models.folds import NEW
 from models.saved_fit import load
 from models.settings import FitSettings
 from store.run_folder import RunFolder
+
+_SHOWN, _LONGEST = 4, 60  # settings in a message, characters of a value
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +40,18 @@ def clear_earlier_fit(folder: RunFolder, columns: pd.DataFrame, settings: FitSet
         stale.unlink(missing_ok=True)
 
 
+def _differences(before: Mapping[str, Any], today: Mapping[str, Any], of: str = "") -> list[str]:
+    """Each setting that differs, before and today, with what it is of: "lightgbm rounds: 20 -> 150"."""
+    found = []
+    for name in dict.fromkeys((*today, *before)):
+        was, now = before.get(name), today.get(name)
+        if isinstance(was, Mapping) and isinstance(now, Mapping):
+            found += _differences(was, now, of if name == "parameters" else f"{of}{name} ")
+        elif was != now:
+            found.append(f"{of}{name}: {shown(str(was), _LONGEST)} -> {shown(str(now), _LONGEST)}")
+    return found
+
+
 def _why_again(folder: RunFolder, settings: FitSettings, columns: pd.DataFrame) -> str:
     try:
         earlier = read_fit_file(folder.fit)
@@ -43,9 +59,9 @@ def _why_again(folder: RunFolder, settings: FitSettings, columns: pd.DataFrame) 
         return "the earlier fit cannot be read"
     before = earlier.settings.of_result() | {"features": len(earlier.columns)}
     today = settings.of_result() | {"features": len(columns)}
-    changed = [f"{name}: {shown(str(before[name]))} -> {now}" for name, now in today.items() if before[name] != now]
-    if changed:
-        return f"settings differ from the earlier fit ({'; '.join(changed)})"
+    if changed := _differences(before, today):
+        more = f"; {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
+        return f"settings differ from the earlier fit ({'; '.join(changed[:_SHOWN])}{more})"
     return "labels, groups, features or the program differ from the earlier fit's, or one of its files is missing"
 
 

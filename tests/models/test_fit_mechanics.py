@@ -248,6 +248,12 @@ def test_a_changed_setting_is_told_and_the_earlier_tables_go(rng, tmp_path, capl
     assert not any(path.exists() and path.read_bytes() == b"of the earlier fit" for path in removed)
     assert "(features: 10 -> 9): fitting again" in again(9, rounds=3, seed=1)
     assert "labels, groups, features or the program differ" in again(9, labels[::-1], rounds=3, seed=1)
+    one = again(9, labels[::-1], rounds=3, seed=1, parameters={"linear": {"shrinkage": 3.0}})
+    assert re.match(r"settings differ from the earlier fit \(linear shrinkage: \S+ -> 3.0\): fitting again\n", one)
+    many = {"seed": 2, "rounds": 4, "n_folds": 4, "random_folds": 0}
+    said = again(9, **many).partition("\n")[0]
+    assert said.count(" -> ") == 4
+    assert "; 1 more): fitting again" in said
     folder.fit.fit_file.write_text("{}")
     assert "the earlier fit cannot be read: fitting again" in again()
 
