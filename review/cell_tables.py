@@ -31,12 +31,12 @@ def table_paths(folder: RunFolder) -> tuple[Path, ...]:
     return tuple(path for split in SPLITS for path in sorted((folder.features / "cells").glob(f"{split}-*.parquet")))
 
 
-def read_all(items: Iterable[Item], read: Callable[[Item], Read], left: int = 0) -> Iterator[Read]:
+def read_all(items: Iterable[Item], read: Callable[[Item], Read]) -> Iterator[Read]:
     """`read` of each item in the order of the items, by as many threads as there are cores, at most `MOST_THREADS`.
 
-    A caller that stops early, or an error, ends the reading. `left` cores are left to others, if there are more.
+    A caller that stops early, or an error, ends the reading.
     """
-    n = max(min(default_workers() - left, MOST_THREADS), 1)
+    n = min(default_workers(), MOST_THREADS)
     with ThreadPoolExecutor(n) as threads:
         further = iter(items)
         # Few at a time: at the end of the process Python waits for all that were handed in.

@@ -176,7 +176,7 @@ def read_cells_index(
     is_area = (columns["compartment"] == "Cells") & (columns["family"] == "AreaShape") & (columns["feature"] == "Area")
     area = columns.loc[is_area & (columns["parameters"].map(len) == 0), "name"].tolist()
     parts, start = [], [0]
-    for part in read_all(paths, lambda path: _part(path, rows, area), left=1):  # the fields are placed meanwhile
+    for part in read_all(paths, lambda path: _part(path, rows, area)):
         parts.append(part)
         start.append(start[-1] + len(part[0]))
         progress.advance()

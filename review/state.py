@@ -65,6 +65,7 @@ class Review:
         self.tasks = Tasks()
         self._cell_scores, self._cell_features = CellScores(self.tasks), CellFeatures(self.tasks)
         self._guard = threading.RLock()
+        self._fields_placed = threading.Event()
         self._background: tuple[Fitted, Background, dict[str, Counterparts]] | None = None
         self._next = NextFields()
         self.pictures = Pictures(folder, data, masks, images)
@@ -210,11 +211,15 @@ class Review:
         self.tasks.expect("fields", "placing all fields by their features", 0)
         known = self.catalogue
         groups = known.fitted.groups if known.fitted else None
-        return self._kept.fields(lambda: place_fields(self.values.of, known.columns, known.fitted_row, groups))
+        try:
+            return self._kept.fields(lambda: place_fields(self.values.of, known.columns, known.fitted_row, groups))
+        finally:
+            self._fields_placed.set()
 
     def _find_cells(self, progress: Progress) -> CellIndex:
         paths, columns = table_paths(self.folder), self.catalogue.columns
         self.tasks.expect("cells", "reading where the cells lie", len(paths))
+        self._fields_placed.wait()  # each alone is faster: the map of fields is there sooner, that of cells no later
         index = self._kept.cells(paths, lambda: read_cells_index(paths, self.catalogue.row, columns, progress))
         self.tasks.start(CELLS, "map of cells", lambda progress: self._map(index, progress))
         return index

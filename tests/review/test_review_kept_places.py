@@ -1,11 +1,16 @@
 """Places of fields and cells that an earlier start of the page kept: used while nothing changed, else made anew."""
 
+import time
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from review_run import fit_quickly, make_review, opened
 
+from engine.errors import InputError
 from review.map_points import points
+from review.state import Review
+from store.run_folder import RunFolder
 
 MAKERS = ("read_cells_index", "map_cells", "place_fields")
 
@@ -103,3 +108,18 @@ def test_a_run_that_cannot_be_written_to_is_looked_at_all_the_same(made, calls):
     second = opened(made)
     assert sorted(calls) == sorted(MAKERS)
     assert maps(second) == maps(first)
+
+
+def test_cells_are_found_after_the_fields_are_placed_also_where_that_fails(made, monkeypatch):
+    def fail(*_):
+        assert review.tasks.state("cells").result is None
+        raise InputError("no values")
+
+    monkeypatch.setattr("review.state.place_fields", fail)
+    review = Review(RunFolder(made.run), made.data, None, lambda: None)
+    review.begin()
+    ends = time.monotonic() + 60
+    while review.tasks.state("map of cells").stage != "done":
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+    assert review.tasks.state("fields").error == "no values"
