@@ -63,7 +63,7 @@ def measure(cells: Cells) -> np.ndarray:
             out += [*xp.where(first[:, :1] >= 0, share, xp.nan).T]
         out += stains
         out += _bridge(cells, centres, first[:, 0], levels, unit)
-    values = xp.stack(out, axis=1)
+    values = xp.array(out).T
     return xp.where(xp.isfinite(values), values, xp.nan).astype(np.float32)
 
 

@@ -61,7 +61,7 @@ def measure(cells: Cells) -> np.ndarray:
             out += [shape[name] for name in RATIOS]
         out.append((cell["Area"] - nucleus["Area"]) / nucleus["Area"])
         out += _position(cell, nucleus, unit, xp)
-    values = xp.stack(out, axis=1)
+    values = xp.array(out).T
     return xp.where(xp.isfinite(values), values, xp.nan).astype(np.float32)
 
 

@@ -65,7 +65,7 @@ def measure(cells: Cells) -> np.ndarray:
         middle, coarse = (crops.smooth[PROTEIN][scale][tubules.packed] for scale in (1, 2))
         out += [*(values_at(first, (middle, middle - coarse), xp) / levels["Cells"])]
         out += measure_objects(crops, PROTEIN, cells, centres, unit)
-    values = xp.stack(out, axis=1)
+    values = xp.array(out).T
     return xp.where(xp.isfinite(values), values, xp.nan).astype(np.float32)
 
 

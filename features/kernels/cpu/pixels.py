@@ -113,12 +113,14 @@ def centroids(offsets: np.ndarray, positions: np.ndarray, height: int, width: in
 def _centroids(offsets: np.ndarray, positions: np.ndarray, height: int, width: int, out: np.ndarray) -> None:
     for i in range(len(out)):
         mine = positions[offsets[i] : offsets[i + 1]]
-        sum_y, sum_x = 0, 0
+        if mine.size == 0:
+            continue
+        top, sum_y, sum_x = mine[0] // (width * height) * height, 0, 0
         for position in mine:
-            sum_y += position // width % height
-            sum_x += position % width
-        if mine.size:
-            out[i, 0], out[i, 1] = sum_y / mine.size, sum_x / mine.size
+            row = np.int64(np.uint64(position) // np.uint64(width))
+            sum_y += row - top
+            sum_x += position - row * width
+        out[i, 0], out[i, 1] = sum_y / mine.size, sum_x / mine.size
 
 
 def value_ranges(plane: np.ndarray, offsets: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
