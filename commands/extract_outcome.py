@@ -48,6 +48,11 @@ def extract_outcome(
     found = f"{counted(n_fields, 'field')}, {counted(n_cells, 'cell')}, {counted(n_columns, 'feature')} a cell"
     lines = [f"{found} in {folder.features}", *acquisition.sentences()]
     lines += [*no_longer_there(folder, work.sources, measured), *unused]
+    if len(failures) == n_fields and work.settings.reading.kind == "files":
+        lines.append(
+            "each file was read as a field of several channels. If each stain has a file of its own, say with --layout "
+            f"how they are named: {command_line('inspect', job.data)} finds it"
+        )
     facts = {"features": str(folder.features), "fields": n_fields, "failed": len(failures), "cells": n_cells}
     _, n_to_fit = counts.get("train", (0, 0))
     command = command_line("fit", data=job.data, run=job.run) if n_to_fit else ""

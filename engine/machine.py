@@ -7,6 +7,7 @@ from pathlib import Path
 
 _KEPT = "What was finished is kept, and the same command goes on from there."
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_FOLDER = (errno.EEXIST, errno.ENOTDIR)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -20,6 +21,8 @@ def refusal(error: OSError | MemoryError) -> str:
         return f"{what} could not be written: {reason}{_free(what)}. {_KEPT} Free space, or use another disk."
     if error.errno in _FORBIDDEN:
         return f"{what} could not be used: {reason}. {_KEPT} Allow it, or name another folder with --run DIR."
+    if error.errno in _NO_FOLDER:
+        return f"{what} is, or lies under, a file; expected a folder. Name another, or move that file."
     if error.errno == errno.ENOENT:
         return f"{what} is not there, or not any more: was its folder removed meanwhile? Run the command again."
     return f"{what} could not be read or written: {reason}. {_KEPT} Check the disk, or use another."

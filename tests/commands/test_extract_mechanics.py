@@ -152,6 +152,15 @@ def test_without_training_cells_no_fit_is_suggested(lost, data, tmp_path):
     assert ended.failure.startswith("6 of 9 fields failed" if lost == "red" else "")
 
 
+def test_a_forgotten_layout_is_thought_of(data, tmp_path):
+    """Every file was a field of one channel, and what to do about it was not said."""
+    reading = pipeline.ReadingOptions(stains="nucleus=1,protein=2")
+    ended = pipeline.extract(pipeline.Job(tmp_path / "run", data, "cpu", 1, quiet=True), reading=reading)
+    assert ended.n_failed == 36
+    (said,) = [line for line in ended.lines if "If each stain has a file of its own" in line]
+    assert f"inspect {data} finds it" in said
+
+
 def test_a_repaired_image_is_measured_on_the_next_run(simulated, undisturbed, data, tmp_path):
     spoil(data)
     run = tmp_path / "run"

@@ -249,6 +249,8 @@ def test_a_booster_cut_short_by_a_full_disk_is_an_error_and_no_model(tmp_path):
         (errno.EROFS, ("Read-only", "--run DIR")),
         (errno.EACCES, ("Permission", "--run DIR")),
         (errno.ENOENT, ("not there", "removed")),
+        (errno.EEXIST, ("a file; expected a folder", "Name another")),
+        (errno.ENOTDIR, ("a file; expected a folder", "Name another")),
         (errno.EIO, ("Input/output error", "Check the disk")),
     ],
 )
