@@ -3,7 +3,8 @@
 Compiling takes time once per installation. NumPy's functions are slow to compile: 60 to 300 ms for each kind of
 `zeros`, `full`, `sum(axis)`, `max`, `ravel` or sum of arrays, against 50 for a loop. So Python makes the arrays and
 kernels fill them, which also saves counting references to them, and what a loop can do is a loop. A number written into
-the call of a helper, `f(x, 0)`, is compiled as a case of its own; `f(x, np.int64(0))` is not.
+the call of a helper, `f(x, 0)`, is compiled as a case of its own; `f(x, np.int64(0))` is not. A place read from memory
+is made unsigned, `plane[np.uint64(positions[k])]`: a signed one is checked for counting from the end.
 
 Numba's cache does not see a change of this file: delete `features/kernels/cpu/__pycache__` after one.
 """
