@@ -34,6 +34,14 @@ def reasons_in_words(unused: Sequence[Unused]) -> str:
 def found_fields(sources: Iterable[FieldSource]) -> str:
     """The first message of a command that reads images: how many fields it has found, and where."""
     all_sources = list(sources)
-    parts = [f"{counted(len(source.ids), 'field')} in {source.path}" for source in all_sources]
+    parts = [part for source in all_sources for part in _places_of(source)]
     masks = f"; {masks_in_words(all_sources)}" if any(source.masks is not None for source in all_sources) else ""
     return f"found {' and '.join(parts)}{masks}"
+
+
+def _places_of(source: FieldSource) -> list[str]:
+    """How many fields are in the folder, and how many in the zip beside it."""
+    if source.options.images:
+        return [f"{counted(len(source.ids), 'field')} in {source.path}"]
+    n_in = Counter(files[0].member.source for files in source.files.values())
+    return [f"{counted(n, 'field')} in {path}" for path, n in sorted(n_in.items())]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from commands.unused import found_fields
 from engine.errors import FieldError, InputError
 from features.reading.field_reading import read_field
 from features.reading.fields import find_fields
@@ -68,6 +69,7 @@ def test_a_folder_and_a_zip_of_a_split_are_both_read(tmp_path, png):
     packed(tmp_path / "train.zip", png, *members("a", "b"))
     source = find_splits(tmp_path)["train"]
     assert source.ids == ("a", "b", "own")
+    assert found_fields([source]) == f"found 1 field in {tmp_path}/train and 2 fields in {tmp_path}/train.zip"
     for field in source.ids:
         read_field(source, field)
 
