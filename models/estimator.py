@@ -38,6 +38,7 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
     (n_rows,) with two classes: `predict_proba` returns one column a class, `predict` the classes. Multiclass labels are
     refused; `pandas.get_dummies(y)` turns them into several labels. If every row of `y` has at least one of several
     labels, every predicted row gets at least one too: the most probable label if no probability reaches its threshold.
+    If no row of `y` has two, no predicted row has: the label furthest above its threshold, in log-odds, is called.
 
     Thresholds are chosen for the best F1 of each label, so `predict` is not `predict_proba` thresholded at 0.5.
 
