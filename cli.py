@@ -348,7 +348,7 @@ def predict(
     ] = 0.9,
     fields: Annotated[
         Path | None,
-        typer.Option(help="csv with Id and Plate (or what fit --normalise-by named) of the new fields."),
+        typer.Option(help="csv with Id, Plate, Well, Site (or what fit --normalise-by named) of the new fields."),
     ] = None,
     neighbours: Annotated[
         int, typer.Option(min=0, help="Number of similar training fields to list for each field.")

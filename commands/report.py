@@ -141,5 +141,6 @@ def outcome(job: Job, page: Path) -> Outcome:
     facts = {"report": str(page)}
     if job.folder.matrix("test").is_file():
         return Outcome((f"report in {page}",), command_line("submit", data=job.data, run=job.run), facts)
-    new = f"to predict new fields in FOLDER: {command_line('predict', 'FOLDER', run=job.run)}"
+    masks = "DIR" if read_config(job.folder.config).get("extract", {}).get("masks") else None
+    new = f"to predict new fields in FOLDER: {command_line('predict', 'FOLDER', run=job.run, masks=masks)}"
     return Outcome((f"report in {page}", new), facts=facts)

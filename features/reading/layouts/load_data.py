@@ -45,6 +45,8 @@ def read_load_data(table: Path, folder: Path) -> list[Listed]:
     InputError
         If it cannot be read, or has no such columns.
     """
+    if not table.is_file():
+        raise InputError(f"{table} is {'no file' if table.exists() else 'missing'}. Check the path after --images.")
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
             rows = [{_plain(key): text or "" for key, text in row.items() if key} for row in csv.DictReader(file)]

@@ -152,6 +152,8 @@ def test_the_csv_of_cellprofiler(tmp_path, planes):
     head = "Image_FileName_DNA,Image_PathName_DNA,FileName_GFP,Metadata_Plate,Metadata_Well,Metadata_Site"
     table.write_text(f"{head}\nd.tif,/gone/images,g.tif,P1,A01,2\nx.tif,,y.tif,P1,A02,1\n")
     options = ReadingOptions(images=table, stains="nucleus=DNA,protein=GFP")
+    with pytest.raises(InputError, match=r"nope.csv is missing. Check the path after --images"):
+        find_fields(tmp_path / "images", options=replace(options, images=tmp_path / "nope.csv"))
     source = find_fields(tmp_path / "images", options=options)
     assert source.ids == ("P1_A01_s2", "P1_A02_s1")
     np.testing.assert_array_equal(read_field(source, "P1_A01_s2")[1:3], planes[1::-1])
