@@ -10,6 +10,7 @@ from engine.ids import shown
 from features.reading.layouts.names import FileName, Place, stem
 
 _NAME, _PATH, _URL, _METADATA = "filename_", "pathname_", "url_", "metadata_"
+_LONGEST_HEAD = 1_000_000  # characters
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def lists_images_of(folder: Path, members: Sequence[str]) -> tuple[Path, list[Li
     """
     best: tuple[Path, list[Listed]] | None = None
     for name in members:
-        if not name.lower().endswith(".csv"):
+        if not name.lower().endswith(".csv") or not _names_files(folder / name):
             continue
         try:
             listed = read_load_data(folder / name, folder)
@@ -88,6 +89,16 @@ def lists_images_of(folder: Path, members: Sequence[str]) -> tuple[Path, list[Li
         if 2 * len(there) > len(listed) and (best is None or len(there) > len(best[1])):
             best = folder / name, there
     return best
+
+
+def _names_files(table: Path) -> bool:
+    """Whether the first line has a column of file names: tables of measurements can be large, and are not read."""
+    try:
+        with table.open(encoding="utf-8-sig", errors="replace") as file:
+            head = file.readline(_LONGEST_HEAD).lower()
+    except OSError:
+        return False
+    return _NAME in head or _URL in head
 
 
 def _plain(column: str) -> str:
