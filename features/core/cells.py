@@ -119,12 +119,12 @@ class Cells:
     @cached_property
     def values_by_compartment(self) -> dict[tuple[str, Channel], np.ndarray]:
         """What `values` gives, by compartment and channel."""
-        planes = {channel: self.plane(channel) for channel in CHANNELS}
-        return {
-            (compartment, channel): planes[channel][region.positions]
-            for compartment, region in self.regions.items()
-            for channel in CHANNELS
-        }
+        found = {}
+        for compartment, region in self.regions.items():
+            given = (self.pixels, self.field, region.offsets, region.positions)
+            values = self.device.kernels.pixels.channel_values(*given)
+            found |= {(compartment, channel): values[channel.index] for channel in CHANNELS}
+        return found
 
     def mean_level(self, compartment: str, channel: Channel) -> np.ndarray:
         """Mean of a channel over each cell's compartment, float64, (n,); NaN where a cell has none."""

@@ -32,6 +32,15 @@ def test_painted_cells(painted):
     assert_maps_are_scipys(painted)
 
 
+def test_values_are_those_of_the_cells_own_pixels(painted):
+    for compartment, region in painted.regions.items():
+        for i in range(painted.n):
+            mine = painted.labels(compartment)[painted.field[i]] == i + 1
+            for channel in CHANNELS:
+                found = painted.values(compartment, channel)[region.offsets[i] : region.offsets[i + 1]]
+                np.testing.assert_array_equal(found, painted.pixels[painted.field[i], channel.index][mine])
+
+
 def test_planes_of_some_channels_are_copied_only_where_needed(rng):
     one, two = (paint_cells(rng, n_fields=n) for n in (1, 2))
     for cells in (one, two):

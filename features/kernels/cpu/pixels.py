@@ -47,6 +47,39 @@ def _group_pixels(
         offsets[i + 1] = k
 
 
+def channel_values(pixels: np.ndarray, field: np.ndarray, offsets: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """The values of all channels at the pixels of regions.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8 or uint16, shape (n_fields, n_channels, H, W)
+    field : ndarray of int32, shape (n,)
+        Of each region.
+    offsets, positions : ndarray of int64
+        As in `Region`.
+
+    Returns
+    -------
+    ndarray like pixels, shape (n_channels, len(positions))
+    """
+    _, n_channels, height, width = pixels.shape
+    out = np.empty((n_channels, len(positions)), pixels.dtype)
+    _channel_values(pixels.ravel(), height * width, field, offsets, positions, out)
+    return out
+
+
+@kernel
+def _channel_values(
+    flat: np.ndarray, size: int, field: np.ndarray, offsets: np.ndarray, positions: np.ndarray, out: np.ndarray
+) -> None:
+    for i in range(len(field)):
+        mine, first = positions[offsets[i] : offsets[i + 1]], np.int64(field[i]) * (len(out) - 1) * size
+        for channel in range(len(out)):
+            plane, values = flat[channel * size :], out[channel, offsets[i] : offsets[i + 1]]
+            for k in range(mine.size):
+                values[k] = plane[np.uint64(mine[k] + first)]
+
+
 def bounding_boxes(labels: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Field and bounding box of each label.
 

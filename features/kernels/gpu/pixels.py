@@ -20,6 +20,17 @@ def group_pixels(labels: np.ndarray, field: np.ndarray, boxes: np.ndarray) -> tu
     return offsets, positions
 
 
+def channel_values(pixels: np.ndarray, field: np.ndarray, offsets: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """See the CPU twin."""
+    xp, (_, n_channels, height, width) = namespace(pixels), pixels.shape
+    flat, size = xp.ascontiguousarray(pixels).ravel(), height * width
+    first = positions + positions // size * ((n_channels - 1) * size)
+    out = xp.empty((n_channels, len(positions)), pixels.dtype)
+    for channel in range(n_channels):
+        out[channel] = flat[first + channel * size]
+    return out
+
+
 def bounding_boxes(labels: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     """See the CPU twin."""
     xp = namespace(labels)
