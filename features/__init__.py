@@ -79,6 +79,7 @@ def measure(
     UsageError
         If the device is not there.
     """
+    pixels, cell_labels, nucleus_labels = map(np.asarray, (pixels, cell_labels, nucleus_labels))
     single = pixels.ndim == 3
     if single:
         pixels, cell_labels, nucleus_labels = pixels[None], cell_labels[None], nucleus_labels[None]

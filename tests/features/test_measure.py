@@ -87,6 +87,7 @@ def test_no_cells_give_an_empty_table_with_its_columns():
             r"pixels \(0, 4, 9, 9\) hold no field: expected at least one",
         ),
         ({"pixels": np.zeros((4, 96, 96), np.float32)}, "pixels must be uint8 or uint16"),
+        ({"pixels": [[[0]]]}, "shapes do not fit"),
         ({"cell_labels": np.zeros((96, 96))}, "cell_labels: expected whole numbers from 0, found float64"),
         (
             {"nucleus_labels": np.full((96, 96), -1)},
