@@ -78,7 +78,8 @@ def measure(cells: Cells) -> np.ndarray:
     kernels = cells.device.kernels.intensity
     pixels = xp.ascontiguousarray(cells.pixels)
     regions = [(r.offsets, r.positions) for r in (cells.regions[name] for name in COMPARTMENTS)]
-    raw = kernels.summaries(pixels, cells.field, *regions[1:], xp.array(_PERCENTS, xp.float64))
+    values = [(cells.regions[name].offsets, cells.values_by_compartment[name]) for name in ("Nuclei", "Cytoplasm")]
+    raw = kernels.summaries(*values, xp.array(_PERCENTS, xp.float64))
     cell_edges, nucleus_edges = inner_edges(cells.cell_labels, xp), inner_edges(cells.nucleus_labels, xp)
     rims = zip(regions, (cell_edges, nucleus_edges, cell_edges | nucleus_edges))
     edges = xp.stack([kernels.chosen_sums(pixels, cells.field, *rim) for rim in rims], axis=1)

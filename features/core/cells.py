@@ -114,17 +114,16 @@ class Cells:
 
     def values(self, compartment: str, channel: Channel) -> np.ndarray:
         """The channel's values at a compartment's pixels, grouped by cell like `regions[compartment].positions`."""
-        return self.values_by_compartment[compartment, channel]
+        return self.values_by_compartment[compartment][channel.index]
 
     @cached_property
-    def values_by_compartment(self) -> dict[tuple[str, Channel], np.ndarray]:
-        """What `values` gives, by compartment and channel."""
-        found = {}
-        for compartment, region in self.regions.items():
-            given = (self.pixels, self.field, region.offsets, region.positions)
-            values = self.device.kernels.pixels.channel_values(*given)
-            found |= {(compartment, channel): values[channel.index] for channel in CHANNELS}
-        return found
+    def values_by_compartment(self) -> dict[str, np.ndarray]:
+        """What `values` gives, all channels of a compartment together, each (4, n_values)."""
+        channel_values = self.device.kernels.pixels.channel_values
+        return {
+            compartment: channel_values(self.pixels, self.field, region.offsets, region.positions)
+            for compartment, region in self.regions.items()
+        }
 
     def mean_level(self, compartment: str, channel: Channel) -> np.ndarray:
         """Mean of a channel over each cell's compartment, float64, (n,); NaN where a cell has none."""

@@ -13,21 +13,15 @@ N_STATISTICS = 10  # besides the quantiles
 
 
 def summaries(
-    pixels: np.ndarray,
-    field: np.ndarray,
-    nuclei: tuple[np.ndarray, np.ndarray],
-    cytoplasm: tuple[np.ndarray, np.ndarray],
-    percents: np.ndarray,
+    nuclei: tuple[np.ndarray, np.ndarray], cytoplasm: tuple[np.ndarray, np.ndarray], percents: np.ndarray
 ) -> np.ndarray:
     """Statistics of each channel in each compartment.
 
     Parameters
     ----------
-    pixels : ndarray of uint8 or uint16, shape (n_fields, n_channels, H, W)
-    field : ndarray of int32, shape (n,)
-        The field of each cell.
-    nuclei, cytoplasm : tuple of ndarray of int64
-        Offsets and positions of the pixels of each cell, as in `Region`.
+    nuclei, cytoplasm : tuple of ndarray
+        Offsets of each cell, int64 (n + 1,), as in `Region`, and the values there, uint8 or uint16 (n_channels,
+        n_values).
     percents : ndarray of float64
         Quantiles wanted, 0 to 100.
 
@@ -37,30 +31,24 @@ def summaries(
         Cells, Nuclei, Cytoplasm; pixels, mean, sd, min, max, MAD, skewness, excess kurtosis, entropy, Gini, quantiles;
         in grey values. NaN where undefined; an empty compartment has 0 pixels and the rest NaN.
     """
-    n_fields, n_channels, height, width = pixels.shape
-    planes = pixels.reshape(n_fields * n_channels, height * width)
-    n_levels = 256 if pixels.itemsize == 1 else 65536
+    n, n_channels = len(nuclei[0]) - 1, len(nuclei[1])
+    n_levels = 256 if nuclei[1].itemsize == 1 else 65536
     counts, below = np.zeros((5, n_levels), np.int64), np.empty(n_levels + 1, np.int64)
-    out = np.full((len(field), 3, n_channels, N_STATISTICS + len(percents)), np.nan)
-    _summaries(planes, n_channels, field, *nuclei, *cytoplasm, percents, log_table(), counts, below, out)
+    out = np.full((n, 3, n_channels, N_STATISTICS + len(percents)), np.nan)
+    _summaries(*nuclei, *cytoplasm, percents, log_table(), counts, below, out)
     return out
 
 
 @kernel
 def _summaries(
-    planes: np.ndarray, n_channels: int, field: np.ndarray, nuclear_offsets: np.ndarray, nuclear: np.ndarray,
-    around_offsets: np.ndarray, around: np.ndarray, percents: np.ndarray, logs: np.ndarray, counts: np.ndarray,
-    below: np.ndarray, out: np.ndarray,
+    nuclear_offsets: np.ndarray, nuclear: np.ndarray, around_offsets: np.ndarray, around: np.ndarray,
+    percents: np.ndarray, logs: np.ndarray, counts: np.ndarray, below: np.ndarray, out: np.ndarray,
 ) -> None:  # fmt: skip
     n_levels = counts.shape[1]
-    for i in range(len(field)):
-        in_nucleus = nuclear[nuclear_offsets[i] : nuclear_offsets[i + 1]]
-        in_cytoplasm = around[around_offsets[i] : around_offsets[i + 1]]
-        start = np.int64(field[i]) * planes.shape[1]
-        for channel in range(n_channels):
-            plane = planes[field[i] * n_channels + channel]
-            nuclear_range = _count(plane, in_nucleus, start, counts[1:3])
-            around_range = _count(plane, in_cytoplasm, start, counts[3:5])
+    for i in range(len(out)):
+        for channel in range(len(nuclear)):
+            nuclear_range = _count(nuclear[channel, nuclear_offsets[i] : nuclear_offsets[i + 1]], counts[1:3])
+            around_range = _count(around[channel, around_offsets[i] : around_offsets[i + 1]], counts[3:5])
             lowest, end = min(nuclear_range[0], around_range[0]), max(nuclear_range[1], around_range[1]) + 1
             for level in range(lowest, end):
                 counts[1, level] += counts[2, level]
@@ -73,11 +61,11 @@ def _summaries(
 
 
 @helper
-def _count(plane: np.ndarray, positions: np.ndarray, start: int, counts: np.ndarray) -> tuple[Int, Int]:
-    """Add the values at these positions to a histogram; their range (65536, -1 where there are none)."""
+def _count(values: np.ndarray, counts: np.ndarray) -> tuple[Int, Int]:
+    """Add values to a histogram; their range (65536, -1 where there are none)."""
     lowest, highest = 65536, -1
-    for k in range(positions.size):
-        value = np.int64(plane[np.uint64(positions[k] - start)])
+    for k in range(values.size):
+        value = np.int64(values[k])
         counts[np.uint64(k % 2), np.uint64(value)] += 1  # in turns: neighbours are often alike, and waiting costs time
         lowest = min(lowest, value)
         highest = max(highest, value)
@@ -213,8 +201,9 @@ def chosen_sums(
 
     Parameters
     ----------
-    pixels, field
-        As in `summaries`.
+    pixels : ndarray of uint8 or uint16, shape (n_fields, n_channels, H, W)
+    field : ndarray of int32, shape (n,)
+        The field of each cell.
     region : tuple of ndarray of int64
         Offsets and positions, as in `Region`.
     chosen : ndarray of bool, shape (n_fields, H, W)

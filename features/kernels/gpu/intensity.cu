@@ -4,14 +4,11 @@
 
 const int STATISTICS = 10;  // besides the quantiles
 
-// The pixels of one cell in one compartment (0 Cells, 1 Nuclei, 2 Cytoplasm) and channel: up to two lists.
+// The values of one cell in one compartment (0 Cells, 1 Nuclei, 2 Cytoplasm) and channel: up to two lists.
 struct Values {
-    const Pixel* plane;  // minus the field's first position in the lists
-    const i64 *nuclear, *around;
+    const Pixel *nuclear, *around;
     i64 n_nuclear, n;
-    __device__ int operator[](i64 k) const {
-        return plane[k < n_nuclear ? nuclear[k] : around[k - n_nuclear]];
-    }
+    __device__ int operator[](i64 k) const { return k < n_nuclear ? nuclear[k] : around[k - n_nuclear]; }
 };
 
 // Sum of the counts of the threads before this one, and of all.
@@ -140,9 +137,8 @@ __device__ void quantiles(i64 n, int lowest, const double* percents, int n_perce
 
 // A block a cell, compartment and channel.
 KERNEL summaries(
-    const Pixel* pixels, i64 n_channels, i64 size, const int* field, const i64* nuclear_offsets, const i64* nuclear,
-    const i64* around_offsets, const i64* around, const double* percents, i64 n_percents, i64 window, i64 coarse,
-    double* out
+    const i64* nuclear_offsets, const Pixel* nuclear, i64 all_nuclear, const i64* around_offsets, const Pixel* around,
+    i64 all_around, i64 n_channels, const double* percents, i64 n_percents, i64 window, i64 coarse, double* out
 ) {
     extern __shared__ i64 room[];
     int channel = blockIdx.x % n_channels, part = blockIdx.x / n_channels % 3, cell = blockIdx.x / (3 * n_channels);
@@ -151,8 +147,8 @@ KERNEL summaries(
     u32* counts = (u32*)(room + 2 * n_ranks);
     i64 n_nuclear = part == 2 ? 0 : nuclear_offsets[cell + 1] - nuclear_offsets[cell];
     i64 n_around = part == 1 ? 0 : around_offsets[cell + 1] - around_offsets[cell], n = n_nuclear + n_around;
-    i64 shift = (field[cell] * (n_channels - 1) + channel) * size;  // from a position to a pixel
-    Values values = {pixels + shift, nuclear + nuclear_offsets[cell], around + around_offsets[cell], n_nuclear, n};
+    const Pixel *in_nucleus = nuclear + channel * all_nuclear, *in_cytoplasm = around + channel * all_around;
+    Values values = {in_nucleus + nuclear_offsets[cell], in_cytoplasm + around_offsets[cell], n_nuclear, n};
     double* mine = out + blockIdx.x * (STATISTICS + n_percents);
     if (threadIdx.x == 0) mine[0] = double(n);
     if (n == 0) return;

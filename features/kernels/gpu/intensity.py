@@ -10,21 +10,17 @@ _WINDOW = 8192  # grey values counted at a time: 33 KB of shared memory
 
 
 def summaries(
-    pixels: np.ndarray,
-    field: np.ndarray,
-    nuclei: tuple[np.ndarray, np.ndarray],
-    cytoplasm: tuple[np.ndarray, np.ndarray],
-    percents: np.ndarray,
+    nuclei: tuple[np.ndarray, np.ndarray], cytoplasm: tuple[np.ndarray, np.ndarray], percents: np.ndarray
 ) -> np.ndarray:
     """See the CPU twin. Histograms wider than 8,192 grey values are counted window by window."""
-    xp, (_, n_channels, height, width) = namespace(pixels), pixels.shape
-    n, n_percents = len(field), len(percents)
+    (offsets, values), (_, others) = nuclei, cytoplasm
+    xp, n, (n_channels, n_nuclear) = namespace(values), len(offsets) - 1, values.shape
+    n_percents, n_levels = len(percents), 256**values.dtype.itemsize
     out = xp.full((n, 3, n_channels, N_STATISTICS + n_percents), np.nan)
-    n_levels = 256**pixels.dtype.itemsize
     window = min(n_levels, _WINDOW)
     launch(
-        "intensity", "summaries", n * 3 * n_channels, _THREADS, pixels, n_channels, height * width, field, *nuclei,
-        *cytoplasm, percents, n_percents, window, n_levels // 256, out, pixel=pixels.dtype,
+        "intensity", "summaries", n * 3 * n_channels, _THREADS, *nuclei, n_nuclear, *cytoplasm, others.shape[1],
+        n_channels, percents, n_percents, window, n_levels // 256, out, pixel=values.dtype,
         shared=16 * (2 + 2 * n_percents) + 4 * (window + window // 32 + 1),
     )  # fmt: skip
     return out
