@@ -104,9 +104,9 @@ def measure(cells: Cells, stains: tuple[Channel, ...] = CHANNELS) -> np.ndarray:
 def _measure_channel(cells: Cells, channel: Channel) -> np.ndarray:
     """float64, (n_cells, n_columns of the channel)."""
     xp, kernels = cells.device.xp, cells.device.kernels.texture
-    region = cells.regions["Cells"]
     plane = xp.ascontiguousarray(cells.pixels[:, channel.index])
-    darkest, brightest = cells.device.kernels.pixels.value_ranges(plane, region.offsets, region.positions)
+    in_cells = cells.values("Cells", channel), cells.regions["Cells"].offsets
+    darkest, brightest = cells.device.kernels.pixels.value_ranges(*in_cells)
     values = kernels.haralick(
         plane,
         cells.cell_labels,

@@ -24,7 +24,7 @@ def kernel_values(cells, channel, device, n_levels=32):
     """float64 (n, compartments, distances, 4, 13) as the kernel gives them, before pooling."""
     plane = np.ascontiguousarray(cells.pixels[:, channel.index])
     region = cells.regions["Cells"]
-    low, high = device.kernels.pixels.value_ranges(plane, region.offsets, region.positions)
+    low, high = device.kernels.pixels.value_ranges(plane.ravel()[region.positions], region.offsets)
     cuts = texture.level_cuts(low, high, n_levels)
     where = (cells.cell_labels, cells.nucleus_labels, cells.field, cells.boxes)
     return device.kernels.texture.haralick(plane, *where, cuts, np.array([1, 2, 4]), 3)

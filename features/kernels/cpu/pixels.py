@@ -156,29 +156,25 @@ def _centroids(offsets: np.ndarray, positions: np.ndarray, height: int, width: i
         out[i, 0], out[i, 1] = sum_y / mine.size, sum_x / mine.size
 
 
-def value_ranges(plane: np.ndarray, offsets: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Darkest and brightest value of each region, int64, shape (n,) each.
+def value_ranges(values: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Darkest and brightest value of each region, int64, shape (n,) each; 65535 and 0 without pixels.
 
     Parameters
     ----------
-    plane : ndarray of uint8 or uint16
-    offsets, positions : ndarray of int64
-        As in `Region`.
+    values : ndarray of uint8 or uint16, shape (n_values,)
+        Grouped by region.
+    offsets : ndarray of int64, shape (n + 1,)
     """
     n = len(offsets) - 1
     darkest, brightest = np.empty(n, np.int64), np.empty(n, np.int64)
-    _value_ranges(plane.ravel(), offsets, positions, darkest, brightest)
+    _value_ranges(values, offsets, darkest, brightest)
     return darkest, brightest
 
 
 @kernel
-def _value_ranges(
-    flat: np.ndarray, offsets: np.ndarray, positions: np.ndarray, darkest: np.ndarray, brightest: np.ndarray
-) -> None:
+def _value_ranges(values: np.ndarray, offsets: np.ndarray, darkest: np.ndarray, brightest: np.ndarray) -> None:
     for i in range(len(darkest)):
-        mine = positions[offsets[i] : offsets[i + 1]]
-        low, high = 65535, 0
-        for position in mine:
-            value = np.int64(flat[np.uint64(position)])
-            low, high = min(low, value), max(high, value)
+        low, high = np.int32(65535), np.int32(0)
+        for value in values[offsets[i] : offsets[i + 1]]:
+            low, high = min(low, np.int32(value)), max(high, np.int32(value))
         darkest[i], brightest[i] = low, high

@@ -61,10 +61,10 @@ KERNEL centroids(const i64* offsets, const i64* positions, i64 height, i64 width
 }
 
 // A block a region.
-KERNEL value_ranges(const Pixel* plane, const i64* offsets, const i64* positions, i64* darkest, i64* brightest) {
+KERNEL value_ranges(const Pixel* values, const i64* offsets, i64* darkest, i64* brightest) {
     int low = 65535, high = 0;
     for (i64 k = offsets[blockIdx.x] + threadIdx.x; k < offsets[blockIdx.x + 1]; k += blockDim.x) {
-        int value = plane[positions[k]];
+        int value = values[k];
         low = min(low, value);
         high = max(high, value);
     }

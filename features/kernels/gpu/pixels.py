@@ -49,9 +49,9 @@ def centroids(offsets: np.ndarray, positions: np.ndarray, height: int, width: in
     return out
 
 
-def value_ranges(plane: np.ndarray, offsets: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def value_ranges(values: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """See the CPU twin."""
-    xp, n = namespace(plane), len(offsets) - 1
+    xp, n = namespace(values), len(offsets) - 1
     darkest, brightest = xp.empty(n, np.int64), xp.empty(n, np.int64)
-    launch("pixels", "value_ranges", n, _THREADS, plane, offsets, positions, darkest, brightest, pixel=plane.dtype)
+    launch("pixels", "value_ranges", n, _THREADS, values, offsets, darkest, brightest, pixel=values.dtype)
     return darkest, brightest
