@@ -137,16 +137,16 @@ def _resident_mb(pid: int) -> float:
 def report(data: Path, run: Path, n: int, workers: int, parts: int, options: list[str]) -> None:
     """Run once and print a line a part: what was used in it, and how much is in use."""
     print(f"\n{workers} workers\n| fields | fields/s | CPU ms a field | resident MB | disk MB |\n|--:|--:|--:|--:|--:|")
-    before, largest = State(0, 0.0, 0.0, 0.0, 0.0), 0.0
+    before, largest, ever = State(0, 0.0, 0.0, 0.0, 0.0), 0.0, 0.0
     for state in states(data, run, workers, options):
-        largest = max(largest, state.resident_mb)
+        largest, ever = max(largest, state.resident_mb), max(ever, state.resident_mb)
         is_last = state.resident_mb == 0
         if state.fields - before.fields < n / parts and not is_last:
             continue
         _print_row(before, state, largest)
         before, largest = state, 0.0
         if is_last:
-            _print_row(State(0, 0.0, 0.0, 0.0, 0.0), state, 0.0)
+            _print_row(State(0, 0.0, 0.0, 0.0, 0.0), state, ever)
 
 
 def _print_row(before: State, state: State, largest: float) -> None:
