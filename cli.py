@@ -474,7 +474,7 @@ def export(
 
 
 def _print_outcome(outcome: "Outcome", quiet: bool, as_json: bool) -> None:
-    """Print the results and the next command; exit with SOME_FAILED if fields failed."""
+    """Print the results and the next command; exit with SOME_FAILED if fields failed, with UNUSABLE if all did."""
     for line in outcome.lines:
         print(fitted(line))
     if outcome.next_command and not quiet:
@@ -483,7 +483,7 @@ def _print_outcome(outcome: "Outcome", quiet: bool, as_json: bool) -> None:
         print(json.dumps(outcome.facts))
     if outcome.n_failed:
         print(outcome.failure, file=sys.stderr)
-        raise typer.Exit(SOME_FAILED)
+        raise typer.Exit(UNUSABLE if outcome.none_usable else SOME_FAILED)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -56,4 +56,5 @@ def extract_outcome(
     facts = {"features": str(folder.features), "fields": n_fields, "failed": len(failures), "cells": n_cells}
     _, n_to_fit = counts.get("train", (0, 0))
     command = command_line("fit", data=job.data, run=job.run) if n_to_fit else ""
-    return Outcome(tuple(lines), command, facts, len(failures), failure_of(failures, n_fields, folder.failures))
+    failure = failure_of(failures, n_fields, folder.failures)
+    return Outcome(tuple(lines), command, facts, len(failures), failure, len(failures) == n_fields)

@@ -24,6 +24,8 @@ class Outcome:
         Fields that could not be used.
     failure : str
         The same in a sentence, or "".
+    none_usable : bool
+        Whether these were all fields.
     """
 
     lines: tuple[str, ...]
@@ -31,6 +33,7 @@ class Outcome:
     facts: dict[str, Any] = field(default_factory=dict)
     n_failed: int = 0
     failure: str = ""
+    none_usable: bool = False
 
 
 def failure_of(failures: Sequence[str], n_fields: int, listed: Path) -> str:

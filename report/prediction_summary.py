@@ -54,7 +54,7 @@ def summary(
         "overlays": str(pictures) if pictures else None, "label_images": str(label_images) if label_images else None,
     }  # fmt: skip
     failure = failure_of(failures, n_fields + len(failures), files.failures)
-    return Outcome(tuple(lines), next_command if n_fields else "", facts, len(failures), failure)
+    return Outcome(tuple(lines), next_command if n_fields else "", facts, len(failures), failure, not n_fields)
 
 
 def what_drives(tables: PredictionTables, fitted: Fitted, run: Path) -> str:

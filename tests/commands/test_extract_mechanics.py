@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from suggested import parsed
 
+import cli
 import pipeline
 from engine.files import read_json, write_json
 from features import columns
@@ -117,6 +118,17 @@ def spoil(data: Path) -> dict[str, tuple[str, ...]]:
         "sim-00003": ("no nuclei",),
         "sim-00004": ("sim-00004_", "192 x 100 px", "192 x 192 px"),
     }
+
+
+def test_where_all_fields_failed_the_input_was_unusable(tmp_path, capsys):
+    (tmp_path / "train").mkdir()
+    for colour in ("red", "green", "blue", "yellow"):
+        cv2.imwrite(str(tmp_path / f"train/black_{colour}.png"), np.zeros((64, 64), np.uint8))
+    arguments = ["extract", "--data", str(tmp_path), "--run", str(tmp_path / "run"), "--workers", "1"]
+    assert cli.main([*arguments, "--no-embedding"]) == 4
+    said = capsys.readouterr()
+    assert "1 of 1 field failed" in said.err
+    assert "Next" not in said.out
 
 
 def test_bad_images_are_recorded_and_the_rest_is_measured(undisturbed, data, tmp_path):

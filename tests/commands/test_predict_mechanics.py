@@ -224,7 +224,7 @@ def test_where_all_fields_failed_nothing_is_promised_or_suggested(planted, tmp_p
         (tmp_path / f"bad_{colour}.png").write_bytes(b"no image")
     out = tmp_path / "out"
     arguments = ["predict", str(tmp_path), "--run", str(planted.run), "--out", str(out), "--device", "cpu", "--quiet"]
-    assert cli.main([*arguments, "--workers", "1"]) == 3
+    assert cli.main([*arguments, "--workers", "1"]) == 4
     said = capsys.readouterr()
     assert said.err.startswith(f"1 of 1 field failed (see {out / 'failures.csv'}). The first one: field bad: ")
     assert said.out.startswith(f"0 fields, 0 cells in {out / 'predictions.csv'}")
