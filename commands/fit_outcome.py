@@ -9,7 +9,7 @@ from commands.job import Job
 from engine.counted import counted
 from engine.files import read_json
 from engine.outcome import Outcome
-from models.data.labels_per_field import AT_MOST_ONE, ONE, keeps_to
+from models.data.labels_per_field import AT_MOST_ONE, EXCLUSIVE, keeps_to
 from models.data.trainability import reason_lines, why_not_trainable
 from models.data.training_set import TrainingSet
 from models.fitted import Fitted
@@ -56,7 +56,7 @@ def fit_outcome(job: Job, training: TrainingSet, fitted: Fitted, quality: DataQu
 
 def _calls_lines(training: TrainingSet, per_field: str) -> list[str]:
     """That a field is called for one class at most, where it is, and why."""
-    if per_field not in (ONE, AT_MOST_ONE) or training.labels.shape[1] == 1:
+    if per_field not in EXCLUSIVE or training.labels.shape[1] == 1:
         return []
     why = "the settings say so"
     if keeps_to(training.labels, AT_MOST_ONE):

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from models.data.labels_per_field import AT_MOST_ONE, ONE
+from models.data.labels_per_field import EXCLUSIVE
 from report.feature_descriptions import in_words
 from report.rows import rows_of
 from review.catalogue import entropies
@@ -29,7 +29,7 @@ def run_facts(review: Review) -> dict[str, Any]:
         "fields": {split: int((known.split == split).sum()) for split in ("train", "test")},
         "fit": fitted is not None, "fits": review.fits, "no_fit": known.no_fit,
         "folds": fitted.leaderboard.folds if fitted else "",
-        "one_call": fitted is not None and fitted.settings.per_field in (ONE, AT_MOST_ONE),
+        "one_call": fitted is not None and fitted.settings.per_field in EXCLUSIVE,
         "groups": _names(known.group), "plates": _names(known.plate),
         "doubted": len(known.doubts), "counts": label_counts(labels),
     }  # fmt: skip

@@ -42,7 +42,7 @@ class KeptPlaces:
 
     def __init__(self, folder: RunFolder, catalogue: Catalogue) -> None:
         self._folder, self._known = folder, catalogue
-        self._shared = [digest(catalogue.ids), _identity([folder.columns]), code_of("review.spaces")]
+        self._columns = _identity([folder.columns])
 
     def cells(self, paths: tuple[Path, ...], make: Callable[[], CellIndex]) -> CellIndex:
         """All cells: as they were kept for these tables, or as `make` finds them."""
@@ -55,7 +55,8 @@ class KeptPlaces:
             return alike and ends and rising and _in_range(field, -1, len(self._known.ids))
 
         def make_arrays() -> Arrays:
-            return {name: getattr(index, name) for index in [make()] for name in _OF_CELLS}
+            index = make()
+            return {name: getattr(index, name) for name in _OF_CELLS}
 
         shapes = {name: (kind, (None,)) for name, kind in _OF_CELLS.items()}
         return CellIndex(paths, **self._kept("cells", [_identity(paths)], shapes, fits, make_arrays))
@@ -94,7 +95,8 @@ class KeptPlaces:
     ) -> Arrays:
         """Arrays that are kept under a name for what they were made of, or else made now and kept."""
         root = self._folder.review
-        home = root / f"{what}-{digest([*self._shared, *own])}"
+        made_of = [self._known.ids, self._columns, code_of("review.spaces"), *own]
+        home = root / f"{what}-{digest(made_of)}"
         with suppress(InputError):  # nothing is kept, or it is damaged
             found = {name: read_array(home / f"{name}.npy", *expected) for name, expected in shapes.items()}
             if fits(found):

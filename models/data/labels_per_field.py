@@ -3,6 +3,8 @@
 import numpy as np
 
 ANY, AT_LEAST_ONE, AT_MOST_ONE, ONE = PER_FIELD = ("any", "at least one", "at most one", "one")
+EXCLUSIVE = (AT_MOST_ONE, ONE)
+"""Classes that exclude each other."""
 
 
 def per_field_of(labels: np.ndarray) -> str:
@@ -14,4 +16,4 @@ def keeps_to(labels: np.ndarray, per_field: str) -> bool:
     """Whether each field has as many labels, bool (n_fields, n_classes), as it can have by one of `PER_FIELD`."""
     counts = labels.sum(1)
     enough = per_field in (ANY, AT_MOST_ONE) or bool((counts >= 1).all())
-    return enough and (per_field in (ANY, AT_LEAST_ONE) or bool((counts <= 1).all()))
+    return enough and (per_field not in EXCLUSIVE or bool((counts <= 1).all()))

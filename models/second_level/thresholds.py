@@ -74,7 +74,7 @@ def best_threshold(probabilities: np.ndarray, target: np.ndarray) -> float:
 
 
 def call(probabilities: np.ndarray, threshold: np.ndarray, per_field: str = AT_LEAST_ONE) -> np.ndarray:
-    """The organelles that each field is called for: those whose probabilities reach their thresholds, with exceptions.
+    """The organelles that each field is called for: those that reach their thresholds, as many as a field can have.
 
     Parameters
     ----------
