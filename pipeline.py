@@ -19,6 +19,7 @@ from commands.earlier_fit import earlier_fit
 from commands.extract_outcome import collect_failures, extract_outcome
 from commands.fit_outcome import fit_outcome
 from commands.job import Job
+from commands.keep_places import keep_places
 from commands.new_fields import choose_network
 from commands.plates import NO_PLATES, PlateOptions
 from commands.pooling import pool
@@ -73,6 +74,7 @@ def extract(
         failures = collect_failures(folder.failures, shards.values())
         unused = list_unused(folder.unused, work.sources.values())
         folder.note("extract", noted_settings(work.settings) | {"data": str(job.data)})
+        keep_places(folder, job.data, job.quiet)
     return extract_outcome(job, work, shards, n_columns, measured, failures, unused, acquisition)
 
 

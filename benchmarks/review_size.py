@@ -2,9 +2,10 @@
 
     python -m benchmarks.review_size /tmp/large --images data/train
 
-Writes a run with all default features (9 GB), random values and Kaggle's class shares, fits a linear model, starts the
-page and measures it as a browser would ask. The images of a folder in Kaggle's layout are given to the first fields, as
-often as needed for a page of pictures.
+Writes a run with all default features (9 GB), random values and Kaggle's class shares, finds the places of fields and
+cells as `extract` does at its end, fits a linear model, starts the page and measures it as a browser would ask. Then it
+starts the page once more without the kept places, as for a copied run. The images of a folder in Kaggle's layout are
+given to the first fields, as often as needed for a page of pictures.
 """
 
 import argparse
@@ -15,7 +16,9 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
 from typing import IO, cast
@@ -26,6 +29,7 @@ import pandas as pd
 import pyarrow as pa
 
 import pipeline
+from commands.keep_places import keep_places
 from commands.new_fields import choose_network
 from features.extraction.batches import cell_columns
 from features.extraction.field_level import field_columns
@@ -134,14 +138,19 @@ def wait_for(address: str, pid: int, path: str, content: dict | None = None) -> 
     return f"{time.monotonic() - begun:.1f} s (CPU {cpu_seconds(pid) - spent:.1f} s)"
 
 
-def measure(address: str, pid: int, ids: tuple[str, ...], pictures: bool) -> None:
-    """Print how long each request takes; the server is the process `pid`."""
+def measure_start(address: str, pid: int) -> None:
+    """Print when the first page and the maps are there; the server is the process `pid`."""
     page = {"size": PAGE}
     first = sum(ask(address, path, content)[0] for path, content in (("run", None), ("fields", page)))
     print(f"first page, while tables are still read: {first:.2f} s")
     print(f"map of fields ready after {wait_for(address, pid, 'map?level=fields&colour=label&name=')}")
     print(f"cells ready after {wait_for(address, pid, 'cells', page)} more")
     print(f"map of cells ready after {wait_for(address, pid, 'map?level=cells&colour=label&name=')} more")
+
+
+def measure(address: str, pid: int, ids: tuple[str, ...], pictures: bool) -> None:
+    """Print how long each request takes once the cells are found; the server is the process `pid`."""
+    page = {"size": PAGE}
     first, second = (name for name, _ in ask(address, "features")[1]["cells"][:2])
     by_feature = page | {"sort": "feature", "feature": first}
     print(f"cells sorted by a feature after {wait_for(address, pid, 'cells', by_feature)}, once for each feature")
@@ -176,6 +185,23 @@ def measure(address: str, pid: int, ids: tuple[str, ...], pictures: bool) -> Non
             print(f"{PAGE} pictures of {name}: {look_at(address, paths):.1f} s, again {look_at(address, paths):.1f} s")
 
 
+@contextmanager
+def started(job: pipeline.Job) -> Iterator[tuple[str, int]]:
+    """The page's address and the process that serves it; prints its start, memory and CPU time."""
+    command = [sys.executable, "cli.py", "review", "--run", str(job.run), "--data", str(job.data), "--no-browser"]
+    begun = time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            address = cast("IO[str]", server.stdout).readline().split()[-1]
+            print(f"command to address: {time.monotonic() - begun:.2f} s")
+            yield address, server.pid
+            status = Path(f"/proc/{server.pid}/status").read_text()
+            print(next(line for line in status.splitlines() if line.startswith("VmHWM")))
+            print(f"CPU of the server in all: {cpu_seconds(server.pid):.0f} s")
+        finally:
+            server.kill()
+
+
 def main() -> None:
     """Make the run once, then ask its page and print the times."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -189,21 +215,19 @@ def main() -> None:
         write_run(given.root, ids)
     if given.images:
         give_images(given.images, job.data, ids)
+    begun = time.monotonic()
+    keep_places(job.folder, job.data, quiet=True)
+    print(f"places of fields and cells, at the end of extract: {time.monotonic() - begun:.1f} s (0 if kept already)")
     if not job.folder.fit.fit_file.is_file():
         (given.root / "fit.toml").write_text("resamples = 2\nrandom_folds = 0\n")
         pipeline.fit(job, n_folds=3, members=("linear",), settings_file=given.root / "fit.toml")
-    command = [sys.executable, "cli.py", "review", "--run", str(job.run), "--data", str(job.data), "--no-browser"]
-    begun = time.monotonic()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            address = cast("IO[str]", server.stdout).readline().split()[-1]
-            print(f"command to address: {time.monotonic() - begun:.2f} s")
-            measure(address, server.pid, ids, bool(given.images))
-            status = Path(f"/proc/{server.pid}/status").read_text()
-            print(next(line for line in status.splitlines() if line.startswith("VmHWM")))
-            print(f"CPU of the server in all: {cpu_seconds(server.pid):.0f} s")
-        finally:
-            server.kill()
+    with started(job) as (address, pid):
+        measure_start(address, pid)
+        measure(address, pid, ids, bool(given.images))
+    print("\nwithout kept places")
+    shutil.rmtree(job.folder.review)
+    with started(job) as (address, pid):
+        measure_start(address, pid)
 
 
 if __name__ == "__main__":

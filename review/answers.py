@@ -12,6 +12,7 @@ from review.catalogue import entropies
 from review.labels import LabelTable
 from review.reasons import cell_scores, measured_cells, reasons
 from review.selection import Known, page_of, select
+from review.spaces import similar
 from review.state import Review
 from store.channels import IMAGE, PROTEIN
 from store.matrix import matrix_columns
@@ -71,7 +72,7 @@ def fields_page(review: Review, query: Mapping[str, Any]) -> dict[str, Any]:
     labels, useful = review.labels.table(), query.get("sort") == "most useful"
     known = review.known(useful)
     rows = select(query, review.catalogue, labels, known)
-    waiting = review.tasks.unfinished("fields") if useful and review.space() is None else {"waiting": False}
+    waiting = review.tasks.unfinished("fields") if useful and review.placed() is None else {"waiting": False}
     return {"total": len(rows), "rows": [field_facts(review, int(i), labels, known) for i in page_of(rows, query)],
             **waiting}  # fmt: skip
 
@@ -117,14 +118,14 @@ def one_field(review: Review, i: int) -> dict[str, Any]:
 
 
 def _similar(review: Review, i: int, labels: LabelTable) -> list[dict[str, Any]]:
-    space, known = review.space(), review.catalogue
-    if space is None:
+    placed, known = review.placed(), review.catalogue
+    if placed is None:
         return []
     training = np.flatnonzero((known.split == "train") & (labels.labelled | (known.fitted is None)))
     return [
         {"id": known.ids[k], "distance": round(apart, 3),
          "labels": [known.classes[j] for j in np.flatnonzero(labels.matrix[k])]}
-        for k, apart in space.similar(i, training, SIMILAR)
+        for k, apart in similar(placed, i, training, SIMILAR)
     ]  # fmt: skip
 
 

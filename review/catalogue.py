@@ -13,10 +13,10 @@ from models.data.training_set import find_groups
 from models.fitted import Fitted
 from models.saved_fit import load
 from models.trust.label_errors import find_label_errors
-from store.matrix import matrix_columns, read_columns, read_hashes
+from review.extracted import read_extracted
+from store.matrix import matrix_columns, read_hashes
 from store.places import read_places
-from store.run_folder import SPLITS, RunFolder
-from store.schema import METADATA_ID
+from store.run_folder import RunFolder
 from store.untrusted_input import read_numbers
 
 
@@ -101,17 +101,8 @@ def read_catalogue(folder: RunFolder, data: Path, further: Callable[[tuple[str, 
     InputError
         If nothing was extracted.
     """
-    columns = read_columns(folder, data)
-    there = [split for split in SPLITS if folder.matrix(split).is_file()]
-    if not there:
-        raise InputError(
-            f"{folder.matrix('train')} is missing: extraction was not finished. Run {folder.command('extract', data)}."
-        )
-    hashes = {split: read_hashes(folder.matrix(split)) for split in there}
-    in_split = {split: tuple(hashes[split][METADATA_ID]) for split in there}
-    everywhere = [field for split in there for field in in_split[split]]
-    first = ~pd.Index(everywhere).duplicated()  # a field in both splits counts as a training field
-    ids = tuple(field for field, kept in zip(everywhere, first, strict=True) if kept)
+    extracted = read_extracted(folder, data)
+    ids, columns, in_split = extracted.ids, extracted.columns, extracted.in_split
     fitted, no_fit = _fit(folder, data)
     fit_classes = fitted.classes.names if fitted else ()
     classes = further(fit_classes)
@@ -130,12 +121,11 @@ def read_catalogue(folder: RunFolder, data: Path, further: Callable[[tuple[str, 
     doubt = np.zeros(len(ids))
     for i, found in doubts.items():
         doubt[i] = max(one[3] for one in found)
-    split = np.concatenate([np.full(len(in_split[name]), name) for name in there])[first]
-    groups, cells = _groups(data, in_split.get("train", ()), len(ids)), _count_cells(folder, columns, there)[first]
-    plates = _plates(folder, data, in_split, ids)
+    groups = _groups(data, in_split.get("train", ()), len(ids))
+    cells, plates = _count_cells(folder, columns, list(in_split))[extracted.kept], _plates(folder, data, in_split, ids)
     return Catalogue(
-        ids, first, split, groups, plates, cells, classes, columns, fitted, no_fit, fitted_row, probabilities, calls,
-        doubt, doubts,
+        ids, extracted.kept, extracted.split, groups, plates, cells, classes, columns, fitted, no_fit, fitted_row,
+        probabilities, calls, doubt, doubts,
     )  # fmt: skip
 
 

@@ -31,12 +31,12 @@ def points(review: Review, level: str, colour: str, name: str) -> dict[str, Any]
         xy, n_all = found.points, found.n_all
         own = review.feature_of_cells(found.cells, name) if colour == "feature" else None
     else:
-        space = review.space()
-        if space is None:
+        placed = review.placed()
+        if placed is None:
             return review.tasks.unfinished("fields")
         n_all = len(review.catalogue.ids)
         rows = np.arange(0, n_all, max(-(-n_all // MOST_POINTS), 1))
-        keys, xy = rows, plane(space.placed[rows])
+        keys, xy = rows, plane(placed[rows])
         own = review.values.column(name)[rows] if colour == "feature" else None
     places = scaled(xy)
     return {

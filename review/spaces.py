@@ -19,27 +19,33 @@ FITTED_ON = 4000
 _PIECE = 512
 
 
-@dataclass(frozen=True)
-class FieldSpace:
-    """All n fields of the catalogue by their protein features.
+ValuesOf = Callable[[list[str]], np.ndarray]
+"""Given names of columns of the matrix, their values of all n fields: float32, shape (n, n_names)."""
 
-    Attributes
+
+def similar(placed: np.ndarray, row: int, among: np.ndarray, n: int) -> list[tuple[int, float]]:
+    """The most similar fields of a field.
+
+    Parameters
     ----------
-    placed : ndarray of float32, shape (n, n_directions)
-        Coordinates.
-    unlike : ndarray of bool, shape (n,)
-        Out of distribution: unlike the fields fitted on. Only for fields that were not fitted on.
+    placed : ndarray of float32, shape (n_fields, n_directions)
+        As from `place_fields`.
+    row : int
+        The field.
+    among : ndarray of int
+        Rows to choose from.
+    n : int
+        How many are wanted.
+
+    Returns
+    -------
+    list of (int, float)
+        Rows and their distances, about 1 for unrelated fields; nearest first.
     """
-
-    placed: np.ndarray
-    unlike: np.ndarray
-
-    def similar(self, row: int, among: np.ndarray, n: int) -> list[tuple[int, float]]:
-        """The n most similar fields of some rows, nearest first, with their distance (about 1 for unrelated fields)."""
-        others = among[among != row]
-        scale = float(np.sqrt(2 * self.placed.var(0, dtype=np.float64).sum())) or 1.0
-        apart = np.linalg.norm(self.placed[others] - self.placed[row], axis=1) / scale
-        return [(int(others[k]), float(apart[k])) for k in np.argsort(apart, kind="stable")[:n]]
+    others = among[among != row]
+    scale = float(np.sqrt(2 * placed.var(0, dtype=np.float64).sum())) or 1.0
+    apart = np.linalg.norm(placed[others] - placed[row], axis=1) / scale
+    return [(int(others[k]), float(apart[k])) for k in np.argsort(apart, kind="stable")[:n]]
 
 
 def protein_columns(columns: pd.DataFrame) -> pd.DataFrame:
@@ -49,41 +55,54 @@ def protein_columns(columns: pd.DataFrame) -> pd.DataFrame:
     return columns[chosen] if chosen.any() else columns
 
 
-def place_fields(
-    values_of: Callable[[list[str]], np.ndarray],
-    columns: pd.DataFrame,
-    fitted_row: np.ndarray,
-    groups: np.ndarray | None,
-) -> FieldSpace:
-    """Place all fields of the catalogue.
+def place_fields(values_of: ValuesOf, columns: pd.DataFrame) -> np.ndarray:
+    """Place all n fields of a run by their protein features.
 
     Parameters
     ----------
     values_of : callable
-        Given names of columns of the matrix, their values of all fields of the catalogue, float32, (n_fields, n_names).
     columns : DataFrame
         The structured columns of cells and fields.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, n_directions)
+    """
+    chosen = protein_columns(matrix_columns(columns))
+    values = values_of(chosen["name"].tolist())
+    return _place(values, _space(values, chosen))
+
+
+def find_unlike(
+    values_of: ValuesOf, columns: pd.DataFrame, placed: np.ndarray, fitted_row: np.ndarray, groups: np.ndarray | None
+) -> np.ndarray:
+    """Find the fields that are out of distribution: not fitted on, and unlike the fields that were.
+
+    Parameters
+    ----------
+    values_of : callable
+    columns : DataFrame
+        The structured columns of cells and fields.
+    placed : ndarray of float32, shape (n, n_directions)
+        As from `place_fields`.
     fitted_row : ndarray of int, shape (n,)
         As in the catalogue.
     groups : ndarray of int or None
         The groups of the fit, by fitted row.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
     """
-    chosen = protein_columns(matrix_columns(columns))
-    values = values_of(chosen["name"].tolist())
-    space, placed = _placed(values, chosen)
-    return FieldSpace(placed, _unlike(values, space, placed, fitted_row, groups))
-
-
-def _unlike(
-    values: np.ndarray, space: Space, placed: np.ndarray, fitted_row: np.ndarray, groups: np.ndarray | None
-) -> np.ndarray:
-    unlike = np.zeros(len(values), bool)
+    unlike = np.zeros(len(placed), bool)
     seen, new = np.flatnonzero(fitted_row >= 0), np.flatnonzero(fitted_row < 0)
     if groups is None or not len(new) or not len(seen):
         return unlike
+    chosen = protein_columns(matrix_columns(columns))
+    values = values_of(chosen["name"].tolist())
     own = groups[fitted_row[seen]]
-    training = replace(space, fields=placed[seen])
-    ranges = fit_ranges(values[seen], space.chosen, own)
+    training = replace(_space(values, chosen), fields=placed[seen])
+    ranges = fit_ranges(values[seen], training.chosen, own)
     apart = training.to_other_groups(own)
     for piece in _pieces(len(new)):
         rows = new[piece]
@@ -117,15 +136,19 @@ def map_cells(index: CellIndex, cells: np.ndarray, columns: pd.DataFrame, progre
     values = index.read(cells, chosen["name"].tolist(), progress.advance)
     if not len(cells):
         return CellMap(cells, np.empty((0, 2), np.float32), index.n_known)
-    placed = _placed(values, chosen.reset_index(drop=True), directions=2)[1]
+    placed = _place(values, _space(values, chosen.reset_index(drop=True), directions=2))
     return CellMap(cells, plane(placed), index.n_known)
 
 
-def _placed(values: np.ndarray, chosen: pd.DataFrame, **options: int) -> tuple[Space, np.ndarray]:
-    """A space fitted on at most `FITTED_ON` evenly spaced rows, and the places of all rows in it."""
+def _space(values: np.ndarray, chosen: pd.DataFrame, **options: int) -> Space:
+    """A space fitted on at most `FITTED_ON` evenly spaced rows."""
     sample = np.arange(0, len(values), max(-(-len(values) // FITTED_ON), 1))
-    space = fit_space(values[sample], chosen, **options)
-    return space, np.concatenate([space.place_quickly(values[piece]) for piece in _pieces(len(values))])
+    return fit_space(values[sample], chosen, **options)
+
+
+def _place(values: np.ndarray, space: Space) -> np.ndarray:
+    """The places of all rows."""
+    return np.concatenate([space.place_quickly(values[piece]) for piece in _pieces(len(values))])
 
 
 def _pieces(total: int) -> Iterator[slice]:

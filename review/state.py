@@ -20,7 +20,7 @@ from review.catalogue import Catalogue, read_catalogue
 from review.cell_features import CellFeatures
 from review.cell_scores import CellScores, ScoredCells, Source
 from review.cell_tables import table_paths
-from review.cells import CellIndex, read_cells_index
+from review.cells import CellIndex
 from review.kept_places import KeptPlaces
 from review.labels import GivenLabels, LabelBook, class_names, user_name
 from review.matrix_values import MatrixValues
@@ -29,7 +29,7 @@ from review.pictures import Pictures
 from review.predicting import Predicted, ScalesOf, count_others, predict_others
 from review.refit import Refitted, compare_fits
 from review.selection import Known
-from review.spaces import CellMap, FieldSpace, map_cells, place_fields
+from review.spaces import CellMap
 from review.tasks import CELLS, FIELDS, PICTURES, Tasks
 from store.channels import IMAGE
 from store.classes import plain, why_no_class
@@ -78,8 +78,9 @@ class Review:
         self.catalogue: Catalogue = read_catalogue(
             self.folder, self.data, lambda of_fit: class_names(self.data, of_fit, given.read())
         )
-        self._kept = KeptPlaces(self.folder, self.catalogue)
-        self.values = MatrixValues(self.folder, self.catalogue.columns, self.catalogue.kept)
+        known = self.catalogue
+        self.values = MatrixValues(self.folder, known.columns, known.kept)
+        self._kept = KeptPlaces(self.folder, known.ids, known.columns, self.values.of)
         self.labels = LabelBook(self.data, self.catalogue.ids, self.catalogue.classes, given)
         self.labels.table()  # a damaged table is reported before the page opens
 
@@ -87,6 +88,7 @@ class Review:
         """Start what every view needs, the quick before the slow: places of fields and cells, and their maps."""
         self.tasks.start(PICTURES, "pictures", lambda _: self.pictures.missing)
         self.tasks.start(FIELDS, "fields", self._place)
+        self.tasks.start(FIELDS, "unlike", self._find_unlike)
         self.tasks.start(FIELDS, "predictions", self._predict)
         self.tasks.start(CELLS, "cells", self._find_cells)
 
@@ -133,14 +135,14 @@ class Review:
         if useful:
             rows = self.most_useful()
             rank[rows] = np.arange(len(rows))
-        space = self.space()
-        unlike = space.unlike if space else np.zeros(len(rank), bool)
+        found = self.tasks.state("unlike").result
+        unlike = found if isinstance(found, np.ndarray) else np.zeros(len(rank), bool)
         return Known(probabilities, calls, unlike, rank, self.values.column)
 
-    def space(self) -> FieldSpace | None:
-        """Where the fields lie; None until that is computed."""
+    def placed(self) -> np.ndarray | None:
+        """Where the fields lie: float32, shape (n, n_directions); None until that is computed."""
         found = self.tasks.state("fields").result
-        return found if isinstance(found, FieldSpace) else None
+        return found if isinstance(found, np.ndarray) else None
 
     def cells(self) -> CellIndex | None:
         """All cells; None until they are read."""
@@ -193,10 +195,10 @@ class Review:
 
     def most_useful(self) -> np.ndarray:
         """The most useful training fields to label, most useful first; empty until the fields are placed."""
-        space, stage = self.space(), self.tasks.state("predictions").stage
-        if space is None:
+        placed, stage = self.placed(), self.tasks.state("predictions").stage
+        if placed is None:
             return np.empty(0, np.int64)
-        return self._next.rows(self.catalogue, space, self.labels.table(), self.predicted()[0], stage)
+        return self._next.rows(self.catalogue, placed, self.labels.table(), self.predicted()[0], stage)
 
     def background(self, fitted: Fitted) -> tuple[Background, dict[str, Counterparts]]:
         """What fields are compared with to find reasons, and what goes with the embedding; read once for a fit."""
@@ -207,27 +209,32 @@ class Review:
                 self._background = fitted, Background.of(fitted, matrix.named(fitted.columns)), readable
             return self._background[1:]
 
-    def _place(self, progress: Progress) -> FieldSpace:
+    def _place(self, progress: Progress) -> np.ndarray:
         self.tasks.expect("fields", "placing all fields by their features", 0)
-        known = self.catalogue
-        groups = known.fitted.groups if known.fitted else None
         try:
-            return self._kept.fields(lambda: place_fields(self.values.of, known.columns, known.fitted_row, groups))
+            return self._kept.fields()
         finally:
             self._fields_placed.set()
 
+    def _find_unlike(self, progress: Progress) -> np.ndarray:
+        self.tasks.expect("unlike", "comparing the fields that were not fitted on with those that were", 0)
+        placed, known = self.placed(), self.catalogue
+        if placed is None:
+            raise InputError(self.tasks.state("fields").error)
+        return self._kept.unlike(placed, known.fitted, known.fitted_row)
+
     def _find_cells(self, progress: Progress) -> CellIndex:
-        paths, columns = table_paths(self.folder), self.catalogue.columns
+        paths = table_paths(self.folder)
         self.tasks.expect("cells", "reading where the cells lie", len(paths))
         self._fields_placed.wait()  # each alone is faster: the map of fields is there sooner, that of cells no later
-        index = self._kept.cells(paths, lambda: read_cells_index(paths, self.catalogue.row, columns, progress))
+        index = self._kept.cells(paths, progress)
         self.tasks.start(CELLS, "map of cells", lambda progress: self._map(index, progress))
         return index
 
     def _map(self, index: CellIndex, progress: Progress) -> CellMap:
         cells = index.sample()
         self.tasks.expect("map of cells", "reading a sample of the cells", len(index.by_shard(cells)))
-        return self._kept.cell_map(index, lambda: map_cells(index, cells, self.catalogue.columns, progress))
+        return self._kept.cell_map(index, cells, progress)
 
     def _predict(self, progress: Progress) -> Predicted:
         self.tasks.expect("predictions", "predicting fields that were not fitted on", count_others(self.catalogue))
@@ -261,7 +268,7 @@ class Review:
             self._open()
         if self.catalogue.fitted is None:
             raise InputError(self.catalogue.no_fit)
-        self.tasks.forget("predictions", "fields")
+        self.tasks.forget("predictions", "fields", "unlike")
         self.fits += 1
         self.begin()
         return compare_fits(before, self.catalogue.fitted)

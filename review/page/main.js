@@ -7,7 +7,7 @@ import { makeMap } from "./map.js";
 import { makeRefit } from "./refit.js";
 
 const root = document.getElementById("view"), working = document.getElementById("working"), help = document.getElementById("help");
-const WORK = { predictions: "Predicting fields that were not fitted on", fields: "Placing the fields by their features", cells: "Reading where the cells lie", "map of cells": "Preparing the map of cells", refit: "Refitting" };
+const WORK = { predictions: "Predicting fields that were not fitted on", fields: "Placing the fields by their features", unlike: "Comparing fields with those fitted on", cells: "Reading where the cells lie", "map of cells": "Preparing the map of cells", refit: "Refitting" };
 let run = null, view = null, from = "fields", selection = {};
 
 function open() {

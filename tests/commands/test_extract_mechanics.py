@@ -92,6 +92,17 @@ def test_a_finished_run_is_left_alone(simulated, undisturbed):
     }
 
 
+def test_the_places_for_review_are_kept_at_the_end_and_no_table_is_read_for_them_again(
+    simulated, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("commands.keep_places.FEWEST", 9)
+    extract(simulated, tmp_path)
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "review").iterdir()}
+    assert sorted(path.name.partition("-")[0] for path in kept) == ["cells", "fields", "map"]
+    extract(simulated, tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "review").iterdir()} == kept
+
+
 def test_killed_and_started_again_gives_the_same_bytes(simulated, undisturbed, tmp_path):
     command = [sys.executable, "cli.py", "extract", "--data", str(simulated), "--run", str(tmp_path), "--workers", "2"]
     running = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, process_group=0)

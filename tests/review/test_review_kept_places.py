@@ -1,5 +1,6 @@
-"""Places of fields and cells that an earlier start of the page kept: used while nothing changed, else made anew."""
+"""Places of fields and cells that `extract` or an earlier start kept: used while nothing changed, else made anew."""
 
+import shutil
 import time
 
 import numpy as np
@@ -7,12 +8,13 @@ import pyarrow.parquet as pq
 import pytest
 from review_run import fit_quickly, make_review, opened
 
+from commands.keep_places import keep_places
 from engine.errors import InputError
 from review.map_points import points
 from review.state import Review
 from store.run_folder import RunFolder
 
-MAKERS = ("read_cells_index", "map_cells", "place_fields")
+MAKERS = ("read_cells_index", "map_cells", "place_fields", "find_unlike")
 
 
 @pytest.fixture
@@ -23,12 +25,12 @@ def made(tmp_path):
 @pytest.fixture
 def calls(monkeypatch):
     """What was made anew, by the name of the function."""
-    import review.state
+    import review.kept_places
 
     called = []
     for name in MAKERS:
-        make = getattr(review.state, name)
-        monkeypatch.setattr(review.state, name, lambda *a, name=name, make=make: called.append(name) or make(*a))
+        make = getattr(review.kept_places, name)
+        monkeypatch.setattr(review.kept_places, name, lambda *a, name=name, make=make: called.append(name) or make(*a))
     return called
 
 
@@ -49,7 +51,26 @@ def test_a_second_start_reads_no_table_of_cells_and_shows_the_same(made, calls):
             again = getattr(second.cells(), name)
             np.testing.assert_array_equal(again, array)
             assert again.dtype == array.dtype
-    np.testing.assert_array_equal(second.space().placed, first.space().placed)
+    np.testing.assert_array_equal(second.placed(), first.placed())
+
+
+def test_what_extract_keeps_is_what_the_first_start_would_find(made, calls, monkeypatch):
+    monkeypatch.setattr("commands.keep_places.FEWEST", 0)
+    keep_places(RunFolder(made.run), made.data, quiet=True)
+    assert sorted(calls) == ["map_cells", "place_fields", "read_cells_index"]
+    calls.clear()
+    kept = opened(made)
+    assert calls == ["find_unlike"]
+    shutil.rmtree(made.run / "review")
+    assert maps(opened(made)) == maps(kept)
+
+
+@pytest.mark.parametrize(("fewest", "most"), [(27, 100), (0, 25)])
+def test_extract_keeps_no_places_of_few_fields_nor_of_too_many_for_memory(made, monkeypatch, fewest, most):
+    monkeypatch.setattr("commands.keep_places.FEWEST", fewest)
+    monkeypatch.setattr("commands.keep_places.MOST", most)
+    keep_places(RunFolder(made.run), made.data, quiet=True)
+    assert not (made.run / "review").exists()
 
 
 def test_a_table_of_cells_that_was_written_again_is_read_again(made, calls):
@@ -64,18 +85,18 @@ def test_a_table_of_cells_that_was_written_again_is_read_again(made, calls):
     assert sorted(calls) == ["map_cells", "read_cells_index"]
     np.testing.assert_array_equal(again.cells().x[: len(moved)], moved.column(x).to_numpy())
     after = sorted(folder.name for folder in (made.run / "review").iterdir())
-    assert len(after) == len(before) == 3, "what is out of date is removed"
+    assert len(after) == len(before) == 4, "what is out of date is removed"
     assert [name for name in after if name.startswith("fields")] == [
         name for name in before if name.startswith("fields")
     ]
 
 
-def test_the_fields_are_placed_anew_after_a_fit_because_it_says_which_are_unlike_its_own(made, calls):
-    assert not opened(made).space().unlike.any()
+def test_after_a_fit_only_the_fields_that_are_unlike_its_own_are_found_anew(made, calls):
+    assert not opened(made).known().unlike.any()
     calls.clear()
     fit_quickly(made)
     opened(made)
-    assert calls == ["place_fields"]
+    assert calls == ["find_unlike"]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +136,7 @@ def test_cells_are_found_after_the_fields_are_placed_also_where_that_fails(made,
         assert review.tasks.state("cells").result is None
         raise InputError("no values")
 
-    monkeypatch.setattr("review.state.place_fields", fail)
+    monkeypatch.setattr("review.kept_places.place_fields", fail)
     review = Review(RunFolder(made.run), made.data, None, lambda: None)
     review.begin()
     ends = time.monotonic() + 60

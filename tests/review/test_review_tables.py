@@ -10,6 +10,7 @@ from review_run import make_review, opened
 from engine.errors import InputError
 from review.cell_features import CellFeatures
 from review.matrix_values import MatrixValues
+from review.spaces import find_unlike, place_fields
 from review.tasks import Tasks
 from store.channels import IMAGE
 from store.matrix import matrix_columns
@@ -69,3 +70,18 @@ def test_values_of_the_fields_are_those_of_the_matrices_and_a_matrix_that_change
     for other in (np.ones(25, bool), np.ones(27, bool)):
         with pytest.raises(InputError, match="changed while it was looked at"):
             MatrixValues(review.folder, catalogue.columns, other).of(names[:1])
+
+
+def test_a_new_field_far_from_those_fitted_on_is_out_of_distribution_and_one_among_them_is_not(review):
+    columns = review.catalogue.columns
+    values = np.random.default_rng(0).normal(size=(62, len(matrix_columns(columns)))).astype(np.float32)
+    values[61] *= 50
+    described = pd.DataFrame(values, columns=matrix_columns(columns)["name"])
+
+    def values_of(names):
+        return described[names].to_numpy()
+
+    fitted_row, groups = np.append(np.arange(60), [-1, -1]), np.arange(60) // 2
+    placed = place_fields(values_of, columns)
+    assert np.flatnonzero(find_unlike(values_of, columns, placed, fitted_row, groups)).tolist() == [61]
+    assert not find_unlike(values_of, columns, placed, fitted_row, None).any(), "no fit"
