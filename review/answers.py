@@ -11,7 +11,7 @@ from report.rows import rows_of
 from review.catalogue import entropies
 from review.labels import LabelTable
 from review.reasons import cell_scores, measured_cells, reasons
-from review.selection import Known, page_of, select
+from review.selection import Known, learnt_classes, page_of, select
 from review.spaces import similar
 from review.state import Review
 from store.channels import IMAGE, PROTEIN
@@ -82,14 +82,15 @@ def field_facts(review: Review, i: int, labels: LabelTable, known: Known) -> dic
     of_all, p = review.catalogue, known.probabilities[i]
     seen = not np.isnan(p).all()
     names, unsure = of_all.classes, float(np.nansum(entropies(p))) if seen else None
-    order = [j for j in np.argsort(-p, kind="stable") if p[j] >= 0] if seen else []
+    learnt = learnt_classes(of_all)
+    order = [j for j in np.argsort(-p, kind="stable") if p[j] >= 0 and learnt[j]]
     return {
         "id": of_all.ids[i], "row": i, "split": str(of_all.split[i]), "group": of_all.group[i],
         "cells": None if np.isnan(of_all.cells[i]) else int(of_all.cells[i]),
         "labels": [names[j] for j in np.flatnonzero(labels.matrix[i])], "labelled": bool(labels.labelled[i]),
         "corrected": bool(labels.corrected[i]), "unusable": bool(labels.unusable[i]), "note": labels.notes.get(i, ""),
         "calls": [[names[j], round(float(p[j]), 4)] for j in order if known.calls[i, j]],
-        "next": [[names[j], round(float(p[j]), 4)] for j in order[:5] if not known.calls[i, j]],
+        "probabilities": [[names[j], round(float(p[j]), 4)] for j in order],
         "unsure": unsure, "unlike": bool(known.unlike[i]), "held_out": bool(of_all.fitted_row[i] >= 0),
         "doubts": [[names[j], labelled, round(q, 4), round(doubt, 4)]
                    for j, labelled, q, doubt in of_all.doubts.get(i, ())],
@@ -97,10 +98,8 @@ def field_facts(review: Review, i: int, labels: LabelTable, known: Known) -> dic
 
 
 def one_field(review: Review, i: int) -> dict[str, Any]:
-    """One field for its own view: all probabilities, its cells, its history."""
+    """One field for its own view: its cells, its history and the fields most similar to it."""
     labels, known = review.labels.table(), review.known()
-    p, names = known.probabilities[i], review.catalogue.classes
-    seen = not np.isnan(p).all()
     index, cells = review.cells(), []
     if index is not None:
         cells = [
@@ -108,9 +107,6 @@ def one_field(review: Review, i: int) -> dict[str, Any]:
             for k in index.of_field(i)
         ]
     return field_facts(review, i, labels, known) | {
-        "probabilities": [[name, float(q), bool(c)] for name, q, c in zip(names, p, known.calls[i], strict=True)
-                          if not np.isnan(q)]
-        if seen else [],
         "where": cells,
         "history": [vars(one) for one in review.labels.history(review.catalogue.ids[i])],
         "similar": _similar(review, i, labels),

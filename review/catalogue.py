@@ -50,8 +50,6 @@ class Catalogue:
     probabilities : ndarray of float32, shape (n, k)
         Of models that have not seen the field; NaN where none are known yet, and for classes that were not fitted.
     calls : ndarray of bool, shape (n, k)
-    doubt : ndarray of float, shape (n,)
-        The largest doubt about one of the labels that were fitted on; 0 without any.
     doubts : dict of int to list of (class number, labelled, probability, doubt)
         By row.
     """
@@ -69,7 +67,6 @@ class Catalogue:
     fitted_row: np.ndarray
     probabilities: np.ndarray
     calls: np.ndarray
-    doubt: np.ndarray
     doubts: dict[int, list[tuple[int, bool, float, float]]]
 
     @cached_property
@@ -118,14 +115,11 @@ def read_catalogue(folder: RunFolder, data: Path, further: Callable[[tuple[str, 
         probabilities[at[mine], : len(fit_classes)] = fitted.probabilities[mine]
         calls[at[mine], : len(fit_classes)] = fitted.calls[mine]
         doubts = _doubts(fitted, at)
-    doubt = np.zeros(len(ids))
-    for i, found in doubts.items():
-        doubt[i] = max(one[3] for one in found)
     groups = _groups(data, in_split.get("train", ()), len(ids))
     cells, plates = _count_cells(folder, columns, list(in_split))[extracted.kept], _plates(folder, data, in_split, ids)
     return Catalogue(
         ids, extracted.kept, extracted.split, groups, plates, cells, classes, columns, fitted, no_fit, fitted_row,
-        probabilities, calls, doubt, doubts,
+        probabilities, calls, doubts,
     )  # fmt: skip
 
 

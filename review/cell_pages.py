@@ -15,7 +15,7 @@ from review.state import Review
 
 
 def cells_page(review: Review, query: Mapping[str, Any]) -> dict[str, Any]:
-    """A page of cells: those of the fields that a query selects, or the numbers in `cells`."""
+    """A page of cells: those of the fields that a query selects, with `cells` only those with these numbers."""
     index = review.cells()
     if index is None:
         return {"total": 0, "rows": [], **review.tasks.unfinished("cells")}
@@ -29,6 +29,8 @@ def cells_page(review: Review, query: Mapping[str, Any]) -> dict[str, Any]:
         values = of_all[chosen].astype(np.float64)
         keys = np.where(np.isnan(values), np.inf, -values if query.get("descending", True) else values)
         chosen = chosen[np.argsort(keys, kind="stable")]
+    elif not query.get("descending", True):
+        chosen = chosen[::-1]
     rows = [_cell_facts(review, index, int(k)) for k in page_of(chosen, query)]
     return {"total": len(chosen), "waiting": False, "rows": rows}
 
@@ -66,11 +68,6 @@ def _scored_page(review: Review, index: CellIndex, query: Mapping[str, Any]) -> 
 
 
 def _selected_cells(review: Review, index: CellIndex, query: Mapping[str, Any]) -> np.ndarray:
-    if query.get("cells") is not None:
-        chosen = np.array(query["cells"], np.int64)
-        if len(chosen) and not 0 <= chosen.min() <= chosen.max() < len(index.field):
-            raise UsageError("a cell that was asked for does not exist.")
-        return chosen
     plain = {name: value for name, value in query.items() if name not in ("sort", "feature")}
     rows = select(plain, review.catalogue, review.labels.table(), review.known())
     wanted = np.zeros(len(review.catalogue.ids) + 1, bool)
@@ -78,4 +75,9 @@ def _selected_cells(review: Review, index: CellIndex, query: Mapping[str, Any]) 
     kept = wanted[index.field]
     if query.get("border") is not None:
         kept &= index.at_border == bool(query["border"])
-    return np.flatnonzero(kept)
+    if query.get("cells") is None:
+        return np.flatnonzero(kept)
+    named = np.array(query["cells"], np.int64)
+    if len(named) and not 0 <= named.min() <= named.max() < len(index.field):
+        raise UsageError("a cell that was asked for does not exist.")
+    return named[kept[named]]

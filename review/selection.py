@@ -50,9 +50,9 @@ def select(query: Mapping[str, Any], catalogue: Catalogue, labels: LabelTable, k
     Parameters
     ----------
     query : mapping
-        Filters (all optional): split, label, call, low and high (probability of `call`, or else of `label`), labelled,
-        corrected, unusable, doubted, unlike, wrong (labels and calls differ), group, plate, text, rows; sort,
-        descending.
+        Filters (all optional): split, label, call, low and high (probability of `call`, or else of `label`, or else
+        the highest of a field), labelled, corrected, unusable, doubted, unlike, wrong (labels and calls differ),
+        group, plate, text, rows; sort, descending.
 
     Raises
     ------
@@ -68,14 +68,19 @@ def select(query: Mapping[str, Any], catalogue: Catalogue, labels: LabelTable, k
     if call is not None:
         kept &= known.calls[:, call]
     of_class = call if call is not None else label
-    if of_class is not None and (query.get("low") is not None or query.get("high") is not None):
+    learnt = learnt_classes(catalogue)
+    if of_class is None:
+        p = np.nan_to_num(known.probabilities[:, learnt], nan=-1).max(1, initial=-1)
+    else:
         p = known.probabilities[:, of_class]
+    if query.get("low") is not None or query.get("high") is not None:
         kept &= (p >= float(query.get("low") or 0)) & (p <= float(query.get("high") or 1))
     seen = ~np.isnan(known.probabilities).all(1)
-    wrong = labels.labelled & seen & (labels.matrix != known.calls).any(1)
+    wrong = labels.labelled & seen & (labels.matrix != known.calls)[:, learnt].any(1)
+    doubt = _doubt(catalogue, labels)
     states = {
         "labelled": labels.labelled, "corrected": labels.corrected, "unusable": labels.unusable,
-        "doubted": catalogue.doubt > 0, "unlike": known.unlike, "wrong": wrong,
+        "doubted": doubt > 0, "unlike": known.unlike, "wrong": wrong,
     }  # fmt: skip
     for name, state in states.items():
         if query.get(name) is not None:
@@ -91,7 +96,7 @@ def select(query: Mapping[str, Any], catalogue: Catalogue, labels: LabelTable, k
         chosen = np.zeros(len(kept), bool)
         chosen[[row for row in query["rows"] if isinstance(row, int) and 0 <= row < len(kept)]] = True
         kept &= chosen
-    return _sorted(np.flatnonzero(kept), query, catalogue, known, of_class)
+    return _sorted(np.flatnonzero(kept), query, catalogue, known, p, doubt)
 
 
 def _class(query: Mapping[str, Any], name: str, catalogue: Catalogue) -> int | None:
@@ -103,23 +108,42 @@ def _class(query: Mapping[str, Any], name: str, catalogue: Catalogue) -> int | N
     return catalogue.classes.index(wanted)
 
 
+def learnt_classes(catalogue: Catalogue) -> np.ndarray:
+    """Which classes the fit has learnt, a bool for each. The probability of the others is their share of the labels."""
+    learnt = np.zeros(len(catalogue.classes), bool)
+    if catalogue.fitted:
+        learnt[: len(catalogue.fitted.trainable)] = catalogue.fitted.trainable
+    return learnt
+
+
+def _doubt(catalogue: Catalogue, labels: LabelTable) -> np.ndarray:
+    """The largest doubt of each field about a label that still stands; 0 without one."""
+    doubt = np.zeros(len(catalogue.ids))
+    for i, found in catalogue.doubts.items():
+        doubt[i] = max((much for j, labelled, _, much in found if labels.matrix[i, j] == labelled), default=0)
+    return doubt
+
+
 def _sorted(
-    rows: np.ndarray, query: Mapping[str, Any], catalogue: Catalogue, known: Known, of_class: int | None
+    rows: np.ndarray,
+    query: Mapping[str, Any],
+    catalogue: Catalogue,
+    known: Known,
+    probability: np.ndarray,
+    doubt: np.ndarray,
 ) -> np.ndarray:
     sort, descending = query.get("sort") or "order", query.get("descending", True)
     if sort == "order":
-        return rows
+        return rows if descending else rows[::-1]
     if sort == "most useful":
         mine = rows[known.useful[rows] >= 0]
         return mine[np.argsort(known.useful[mine], kind="stable")]
     if sort == "feature":
         values = known.feature(str(query.get("feature")))[rows]
     elif sort == "probability":
-        values = (
-            np.nan_to_num(known.probabilities, nan=-1).max(1) if of_class is None else known.probabilities[:, of_class]
-        )[rows]
+        values = probability[rows]
     elif sort in SORTS:
-        by = {"uncertainty": known.uncertainty, "doubt": catalogue.doubt, "cells": catalogue.cells}
+        by = {"uncertainty": known.uncertainty, "doubt": doubt, "cells": catalogue.cells}
         values = by[sort][rows]
     else:
         raise UsageError(f"the order {shown(str(sort))!r} is unknown (expected one of {', '.join(SORTS)}).")

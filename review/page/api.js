@@ -12,8 +12,9 @@ async function answer(promise) {
     throw new Error("The server does not answer. Was `review` ended? Start it again; unsaved changes are kept here and sent then.");
   }
   if (response.ok) return response.json();
-  let words = `${response.status} ${response.statusText}`;
-  try { words = (await response.json()).error || words; } catch { /* no JSON: the status says it */ }
+  const said = await response.text(), plain = response.headers.get("Content-Type")?.startsWith("text/plain");
+  let words = plain && said ? said : `${response.status} ${response.statusText}`;
+  try { words = JSON.parse(said).error || words; } catch { /* no JSON */ }
   const error = new Error(words);
   error.refused = response.status === 400;
   throw error;

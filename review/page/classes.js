@@ -13,8 +13,10 @@ export function toggle(fields, name) {
   change(usable.filter((field) => field.labels.includes(name) !== add)
     .map((field) => ({ id: field.id, action: add ? "add" : "remove", value: name })));
 }
+// A field without a call is then labelled as carrying no class, but one that no model has seen is not.
+const mayAccept = (field) => field.split === "train" && field.probabilities.length > 0;
 export function accept(fields) {
-  change(fields.filter((field) => field.split === "train")
+  change(fields.filter(mayAccept)
     .map((field) => ({ id: field.id, action: "set", value: field.calls.map(([name]) => name).join("|") })));
 }
 export function markUnusable(fields) {
@@ -49,34 +51,33 @@ async function addClass(run) {
 export function panel(fields, run) {
   if (!fields.length) return el("p", { class: "hint" }, "Choose a field to see and change its labels.");
   const test = fields.every((field) => field.split !== "train");
-  const p = fields.length === 1 ? new Map([...fields[0].calls, ...fields[0].next]) : new Map();
+  const one = fields.length === 1 ? fields[0] : null;
+  const p = new Map(one?.probabilities), called = new Set(one?.calls.map(([name]) => name));
   const rows = run.classes.map((name, j) => {
     const n = fields.filter((field) => field.labels.includes(name)).length;
     const pressed = n === 0 ? "false" : n === fields.length ? "true" : "mixed";
-    const called = fields.length === 1 && fields[0].calls.some(([one]) => one === name);
-    const right = p.has(name) ? `${called ? "called " : ""}${percent(p.get(name))}` : counted(run.counts.of_class[j] ?? 0, "field");
+    const right = p.has(name) ? `${called.has(name) ? "called " : ""}${percent(p.get(name))}` : p.size ? "not learnt" : counted(run.counts.of_class[j] ?? 0, "field");
     return el("li", {}, el("button", {
       type: "button", "aria-pressed": pressed, "data-class": name, disabled: test, on: { click: () => toggle(fields, name) },
-      title: p.has(name) ? "probability in this field" : "fields labelled so",
+      title: `${counted(run.counts.of_class[j] ?? 0, "field")} labelled so`,
     }, el("kbd", {}, keyOf(j) || "·"), el("span", { class: "mark", "aria-hidden": "true" }, pressed === "true" ? "✓" : pressed === "mixed" ? "–" : ""),
     el("span", {}, name), el("span", { class: "n" }, right)));
   });
-  const one = fields.length === 1 ? fields[0] : null;
   const bad = fields.every((field) => field.unusable);
   return el("div", {},
     el("h2", {}, one ? one.id : `${fields.length} fields`),
     test && el("p", { class: "hint" }, "A test field: never learnt from. To label it, move its images into train/ and extract again."),
-    one && !test && el("p", { class: "hint" }, one.unusable ? "marked as unusable" : one.labelled
-      ? `${one.labels.length ? "labelled" : "labelled as carrying no class"}${one.corrected ? ", corrected" : ""}` : "not labelled yet"),
+    one && !test && el("p", { class: "hint" }, one.unusable ? "Marked as unusable: never learnt from." : one.labelled
+      ? `Labelled${one.corrected ? ", corrected" : ""}: ${one.labels.join(", ") || "no class"}` : "Not labelled yet."),
     el("div", { class: "actions" },
-      el("button", { type: "button", disabled: test || !fields.some((field) => field.calls.length), on: { click: () => accept(fields) } }, "Label as called ", el("kbd", {}, ".")),
+      el("button", { type: "button", disabled: !fields.some(mayAccept), on: { click: () => accept(fields) } }, "Label as called ", el("kbd", {}, ".")),
       el("button", { type: "button", disabled: test, on: { click: () => markUnusable(fields) } }, bad ? "Usable again " : "Unusable ", el("kbd", {}, "Del")),
       el("button", { type: "button", disabled: test, on: { click: () => writeNote(fields) } }, "Note ", el("kbd", {}, ","))),
     one && one.note && el("p", {}, `Note: ${one.note}`),
     one && one.doubts.filter(([name, labelled]) => one.labels.includes(name) === labelled).map(([name, labelled, q]) => `${labelled ? "Perhaps wrong" : "Perhaps missing"}: ${name} (probability ${percent(q)})`)
       .reduce((list, words) => { list.append(el("p", { class: "warn" }, words)); return list; }, el("div")),
     one && one.unlike && el("p", { class: "warn" }, "Out of distribution: unlike all fields that were fitted on. Do not trust its calls."),
-    el("p", { class: "hint" }, one && p.size ? "Right: the probability in this field; for the other classes, how many fields are labelled so." : "Right: how many fields are labelled so."),
+    el("p", { class: "hint" }, p.size ? "Right: the probability in this field." : "Right: how many fields are labelled so."),
     el("ul", { class: "classes", "aria-label": "Classes" }, ...rows),
     run.may_add && el("button", { type: "button", on: { click: () => addClass(run) } }, "Add a class"));
 }

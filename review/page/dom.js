@@ -11,8 +11,15 @@ export function el(tag, attributes = {}, ...children) {
   made.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
   return made;
 }
+/** Puts other children into an element; the control that had the focus has it again. */
+export function renew(holder, ...children) {
+  const controls = () => [...holder.querySelectorAll("button, a, input, select")], at = controls().indexOf(document.activeElement);
+  holder.replaceChildren(...children);
+  if (at >= 0) controls()[at]?.focus({ preventScroll: true });
+}
 export const percent = (p) => (p >= 0.995 ? ">99\u00a0%" : p < 0.005 ? "<1\u00a0%" : `${Math.round(100 * p)}\u00a0%`);
 export const score = (x) => (x === null || Number.isNaN(x) ? "–" : x.toFixed(3).replace("-", "−"));
+export const signed = (x, digits = 2) => `${x < 0 ? "−" : "+"}${Math.abs(x).toFixed(digits)}`;
 export const counted = (n, noun) => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
 export function select(label, options, value, change) {
   const list = el("select", { on: { change: () => change(list.value) } },

@@ -1,7 +1,8 @@
 // One field: its channels with levels, zoom, numbered cells; calls, reasons, cell scores, similar fields, history.
 import { complain, get, picture } from "./api.js";
 import { labelKey, panel } from "./classes.js";
-import { el, percent } from "./dom.js";
+import { el, percent, renew, signed } from "./dom.js";
+import { neighbour } from "./gallery.js";
 
 const CHANNELS = [["microtubules", "red", [1, 0, 0]], ["protein", "green", [0, 1, 0]], ["nucleus", "blue", [0.25, 0.4, 1]], ["ER", "yellow", [0.75, 0.75, 0]]];
 const LENGTHS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500]; // of a scale bar
@@ -38,11 +39,14 @@ export function makeField(root, run, id, wanted, back) {
   const controls = el("div", { class: "channels" });
   const side = el("aside", { class: "side", "aria-label": "Labels and calls" });
   const below = el("div");
-  root.replaceChildren(el("div", { class: "bar" }, el("button", { type: "button", on: { click: back } }, "← Back ", el("kbd", {}, "Esc"))),
+  const go = (step) => { const to = neighbour(id, step, true); if (to) location.hash = `field=${encodeURIComponent(to)}`; };
+  const turner = (step, words) => el("button", { type: "button", disabled: !neighbour(id, step), title: "among those of the gallery's page", on: { click: () => go(step) } }, ...words);
+  root.replaceChildren(el("div", { class: "bar" }, el("button", { type: "button", on: { click: back } }, "Back ", el("kbd", {}, "Esc")),
+    turner(-1, [el("kbd", {}, "←"), " Previous field"]), turner(1, ["Next field ", el("kbd", {}, "→")])),
     el("div", { class: "one" }, el("section", {}, stage, note, controls, below), side));
 
   function controlsAnew() {
-    controls.replaceChildren(...CHANNELS.map(([words, colour], c) => {
+    renew(controls, ...CHANNELS.map(([words, colour], c) => {
       const slider = (end, value) => el("label", { class: "level" }, end === "low" ? "black" : "white", el("input", { type: "range", min: 0, max: 255, value: String(value),
         "aria-label": `${words}: ${end === "low" ? "black" : "white"} level`, on: { input: (event) => { shown[end][c] = Number(event.target.value); draw(); } } }));
       return el("div", { class: `channel ${colour}` }, el("label", {}, el("input", { type: "checkbox", checked: shown.on[c],
@@ -51,6 +55,8 @@ export function makeField(root, run, id, wanted, back) {
     }), el("div", { class: "actions" },
       el("label", {}, el("input", { type: "checkbox", checked: shown.outlines, on: { change: (event) => { shown.outlines = event.target.checked; draw(); } } }), " cells outlined and numbered"),
       el("label", {}, el("input", { type: "checkbox", checked: shown.grey, on: { change: (event) => { shown.grey = event.target.checked; draw(); } } }), " protein alone, grey"),
+      el("button", { type: "button", on: { click: () => zoomBy(0.8) } }, "Zoom out ", el("kbd", {}, "-")),
+      el("button", { type: "button", on: { click: () => zoomBy(1.25) } }, "Zoom in ", el("kbd", {}, "+")),
       el("button", { type: "button", on: { click: () => { zoom = 1; left = top = 0; draw(); } } }, "Whole field"),
       el("button", { type: "button", on: { click: () => { shown.high.fill(null); shown.low.fill(0); controlsAnew(); draw(); } } }, "Usual levels")));
   }
@@ -118,14 +124,15 @@ export function makeField(root, run, id, wanted, back) {
     const box = canvas.getBoundingClientRect(), k = canvas.width / box.width;
     return [((event.clientX - box.left) * k - place.x0) / place.scale + left, ((event.clientY - box.top) * k - place.y0) / place.scale + top];
   };
-  function zoomAt(event, factor) {
-    const [x, y] = at(event), before = zoom;
+  function zoomAt([x, y], factor) {
+    const before = zoom;
     zoom = Math.min(Math.max(zoom * factor, 1), 16);
     left = x - (x - left) * before / zoom; top = y - (y - top) * before / zoom;
     paint();
   }
-  canvas.addEventListener("wheel", (event) => { event.preventDefault(); zoomAt(event, event.deltaY < 0 ? 1.25 : 0.8); }, { passive: false });
-  canvas.addEventListener("dblclick", (event) => zoomAt(event, 2));
+  const zoomBy = (factor) => zoomAt([left + (canvas.width / 2 - place.x0) / place.scale, top + (canvas.height / 2 - place.y0) / place.scale], factor);
+  canvas.addEventListener("wheel", (event) => { event.preventDefault(); zoomAt(at(event), event.deltaY < 0 ? 1.25 : 0.8); }, { passive: false });
+  canvas.addEventListener("dblclick", (event) => zoomAt(at(event), 2));
   canvas.addEventListener("pointerdown", (event) => { drag = { x: event.clientX, y: event.clientY, left, top, moved: false }; canvas.setPointerCapture(event.pointerId); });
   canvas.addEventListener("pointermove", (event) => {
     if (!drag) return;
@@ -162,7 +169,7 @@ export function makeField(root, run, id, wanted, back) {
       if (closed) return;
       numbers = new Int32Array(width * height);
       for (let i = 0; i < numbers.length; i++) numbers[i] = labels.data[4 * i] + 256 * labels.data[4 * i + 1];
-      note.textContent = `${measures()} Wheel: zoom. Drag: move. Click: choose a cell.`;
+      note.textContent = `${measures()} Wheel or double click: zoom. Drag: move. Click: choose a cell.`;
       draw();
     } catch (error) { if (!closed) note.textContent = error.message; }
   }
@@ -178,7 +185,7 @@ export function makeField(root, run, id, wanted, back) {
     } catch (error) { complain(error.message); }
   }
   function beside() {
-    if (field) side.replaceChildren(panel([field], run));
+    if (field) renew(side, panel([field], run));
   }
   async function reasons() {
     why = null;
@@ -194,29 +201,33 @@ export function makeField(root, run, id, wanted, back) {
   }
   function more() {
     if (!field) return;
-    const ranked = [...field.probabilities].sort((a, b) => b[1] - a[1]);
+    const ranked = field.probabilities, called = new Set(field.calls.map(([one]) => one)), listed = ([one], k) => called.has(one) || field.labels.includes(one) || k < 6;
     const calls = ranked.length && el("div", {}, el("h3", {}, "Calls and probabilities"),
-      el("p", { class: "hint" }, field.held_out ? "From models that have not seen this field." : "Predicted; this field was not fitted on.", " Each class has its own threshold for a call; it is low for rare or difficult classes.", run.one_call ? " A field of this run is called for one class at most: the one furthest above its threshold." : ""),
-      el("table", {}, el("tbody", {}, ...ranked.filter(([, p, called], k) => called || k < 6).map(([one, p, called]) => el("tr", { class: called ? "called" : "" },
+      el("p", { class: "hint" }, field.held_out ? "From models that have not seen this field." : "Predicted; this field was not fitted on.", " Each class has its own threshold for a call; it is low for rare or difficult classes. Click a class for its reasons.", run.one_call ? " A field of this run is called for one class at most: the one furthest above its threshold." : ""),
+      el("table", {}, el("tbody", {}, ...ranked.filter(listed).map(([one, p]) => el("tr", { class: called.has(one) ? "called" : "" },
         el("th", { scope: "row" }, el("button", { type: "button", "aria-pressed": String(one === name), on: { click: () => { name = one; reasons(); } } }, one)),
-        el("td", {}, called ? "called" : field.labels.includes(one) ? "labelled, not called" : ""),
+        el("td", { class: field.labelled && called.has(one) !== field.labels.includes(one) ? "warn" : "" }, called.has(one) ? (field.labelled && !field.labels.includes(one) ? "called, not labelled" : "called") : field.labels.includes(one) ? "labelled, not called" : ""),
         el("td", { class: "probability" }, el("meter", { min: "0", max: "1", value: p, "aria-label": `probability of ${one}` })), el("td", { class: "number" }, percent(p)))))));
     const because = why && why.reasons.length && el("div", {}, el("h3", {}, `Reasons for and against ${name}`),
       el("p", { class: "hint" }, "Log-odds that a block of features adds to the call or takes from it, by all models of the fit; in brackets the value in this field."),
-      el("table", {}, el("tbody", {}, ...why.reasons.map((one) => el("tr", {}, el("td", { class: `number ${one.log_odds > 0 ? "good" : "warn"}` }, `${one.log_odds > 0 ? "+" : "−"}${Math.abs(one.log_odds).toFixed(2)}`),
+      el("table", {}, el("tbody", {}, ...why.reasons.map((one) => el("tr", {}, el("td", { class: `number ${one.log_odds > 0 ? "good" : "warn"}` }, signed(one.log_odds)),
         el("td", {}, one.block, el("br"), el("span", { class: "hint", title: one.name }, `${one.feature}${!one.named ? "" : one.value === null ? ", missing" : ` (${one.value.toPrecision(3)})`}${one.cells.length ? `; see cells ${one.cells.join(", ")}` : ""}`)))))));
     const highest = why && why.cells.length && el("div", {}, el("h3", {}, `Cells that look most like ${name}`),
       el("p", { class: "hint" }, "Number of a cell, and its score above that of the field's median cell; a click marks the cell in the picture."), el("p", {}, ...why.cells.slice(0, 12).flatMap(({ cell, score }) => [el("button", { type: "button", title: "score above the field's median cell; not a probability",
-        on: { click: () => { picked = cell; note.textContent = `Cell ${cell}`; draw(); } } }, `${cell}  ${score >= 0 ? "+" : "−"}${Math.abs(score).toFixed(2)}`), " "])));
+        on: { click: () => { picked = cell; note.textContent = `Cell ${cell}`; draw(); } } }, `${cell}  ${signed(score)}`), " "])));
     const near = field.similar.length && el("div", {}, el("h3", {}, "Most similar training fields"), el("div", { class: "similar" },
       ...field.similar.map((one) => el("a", { class: "card", href: `#field=${encodeURIComponent(one.id)}` }, el("span", { class: "frame" }, el("img", { src: picture("field", { id: one.id }), alt: `field ${one.id}`, loading: "lazy" })),
-        el("span", { class: "words" }, one.labels.join(", ") || "no label", el("span", { class: "id" }, `${one.id}, distance ${one.distance.toFixed(2)}`))))));
+        el("span", { class: "words" }, one.labels.join(", ") || "no label", el("span", { class: "id" }, `distance ${one.distance.toFixed(2)}: ${one.id}`))))));
     const history = field.history.length && el("div", {}, el("h3", {}, "History"), el("table", {}, el("tbody", {}, ...[...field.history].reverse().map((one) =>
       el("tr", {}, el("td", {}, one.time.replace("T", " ").replace("Z", "")), el("td", {}, one.by), el("td", {}, one.action), el("td", {}, one.action === "undo" ? "" : one.value))))));
-    below.replaceChildren(...[calls, why === null && name && field.probabilities.length && run.trainable[run.classes.indexOf(name)] ? el("p", { class: "hint" }, `Reasons for ${name} …`) : null, because, highest, near, history].filter(Boolean));
+    renew(below, ...[calls, why === null && name && field.probabilities.length && run.trainable[run.classes.indexOf(name)] ? el("p", { class: "hint" }, `Reasons for ${name} …`) : null, because, highest, near, history].filter(Boolean));
   }
   function keydown(event) {
+    const sideways = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (sideways && event.target.type === "range") return;
     if (event.key === "Escape") back();
+    else if (sideways) go(sideways);
+    else if (event.key === "+" || event.key === "-") zoomBy(event.key === "+" ? 1.25 : 0.8);
     else if (event.shiftKey && /^Digit[1-4]$/.test(event.code)) { const c = Number(event.code.at(-1)) - 1; shown.on[c] = !shown.on[c]; controlsAnew(); draw(); }
     else if (!field || !labelKey(event, [field], run)) return;
     event.preventDefault();

@@ -1,13 +1,21 @@
 // Fields or cells in pages: filters on the left, pictures in the middle, labels of what is selected on the right.
 import { complain, get, picture, post } from "./api.js";
 import { labelKey, panel } from "./classes.js";
-import { counted, el, percent, select, unfinished } from "./dom.js";
+import { counted, el, percent, renew, select, signed, unfinished } from "./dom.js";
 
 const SIZE = 60;
-const YES_NO = [["", "all"], ["yes", "yes"], ["no", "no"]];
+const YES_NO = [["", "any"], ["yes", "yes"], ["no", "no"]];
 const FLAGS = [["labelled", "labelled"], ["corrected", "corrected"], ["wrong", "label and call differ"],
   ["doubted", "label doubted"], ["unlike", "out of distribution (only fields not fitted on)"], ["unusable", "unusable"]];
 const kept = {};  // what each gallery showed, for the way back
+let page = { level: "", ids: [] };  // the fields of the last one, for the way from one to the next
+
+/** The field before or after another one on the gallery's page; with `move`, the gallery is opened at it next. */
+export function neighbour(id, step, move = false) {
+  const at = page.ids.indexOf(id), to = at < 0 ? undefined : page.ids[at + step];
+  if (move && to && page.level !== "cells") kept[page.level].at = at + step;
+  return to;
+}
 
 export function makeGallery(root, run, level, given = {}) {
   if (Object.keys(given).length || !kept[level]) {
@@ -15,13 +23,13 @@ export function makeGallery(root, run, level, given = {}) {
     kept[level] = { query, chosen: how, start: 0, at: 0, view: "colour", outlines: false };
   }
   const state = kept[level], cells = level === "cells";
-  let rows = [], total = 0, chosen = new Set(), applied = false, closed = false, features = [];
+  let rows = [], total = 0, chosen = new Set(), applied = false, closed = false, fresh = true, features = [];
   const grid = el("div", { class: cells ? "grid cells" : "grid", role: "listbox", "aria-label": cells ? "Cells" : "Fields",
     "aria-multiselectable": "true" });
-  const count = el("span", { class: "grow", role: "status" });
+  const count = el("span", { role: "status" });
   const side = el("aside", { class: "side", "aria-label": "Labels" });
   const previous = el("button", { type: "button", on: { click: () => turn(-1) } }, "← Previous");
-  const next = el("button", { type: "button", on: { click: () => turn(1) } }, "Next →");
+  const next = el("button", { type: "button", class: "grow", on: { click: () => turn(1) } }, "Next →");
   const list = el("datalist", { id: "features" });
   const more = el("input", { type: "text", list: "features", "aria-label": "Feature", placeholder: "type a feature",
     value: state.query.feature || "", on: { change: () => set("feature", more.value), focus: offerFeatures } });
@@ -45,13 +53,14 @@ export function makeGallery(root, run, level, given = {}) {
   const number = (name, words) => el("label", {}, el("span", {}, words), el("input", { type: "number", min: "0", max: "1", step: "0.05",
     value: String(state.query[name] ?? ""), on: { change: (event) => set(name, event.target.value) } }));
   const classes = [["", "any"], ...run.classes.map((name) => [name, name])];
-  const learnt = run.classes.filter((_, j) => run.trainable[j]);
+  const learnt = run.classes.filter((_, j) => run.trainable[j]), callable = [["", "any"], ...learnt.map((name) => [name, name])];
   const sorts = cells ? [["order", "field"], ["feature", "a feature"], ...(learnt.length ? [["score", "score for a class"]] : [])]
     : [["order", "id"],
-      ...(run.fit ? [["uncertainty", "most uncertain"], ["doubt", "most doubted label"], ["probability", "probability of the class"]] : []),
+      ...(run.fit ? [["uncertainty", "most uncertain"], ["doubt", "most doubted label"], ["probability", "probability"]] : []),
       ["cells", "number of cells"], ["feature", "a feature"]];
-  const text = el("input", { type: "search", id: "find", placeholder: "find an id or note ( / )", "aria-label": "Find an id or a note",
-    value: state.query.text || "", on: { change: () => set("text", text.value) } });
+  const text = el("input", { type: "search", id: "find", placeholder: "id or note  ( / )", "aria-label": "Find an id or a note",
+    value: state.query.text || "", on: { change: find, search: find } });
+  function find() { if (text.value !== (state.query.text || "")) set("text", text.value); }
   const ofClass = el("span", { class: "bar", hidden: state.query.sort !== "score" });
   const scoresAnew = () => {
     ofClass.hidden = state.query.sort !== "score";
@@ -63,38 +72,40 @@ export function makeGallery(root, run, level, given = {}) {
     text,
     fromMap && el("p", { class: "hint" }, `${counted(fromMap.length, cells ? "cell" : "field")} ${state.chosen}.`),
     level !== "next" && select("carries the label", classes, state.query.label || "", (value) => set("label", value)),
-    run.fit && select("called", classes, state.query.call || "", (value) => set("call", value)),
-    run.fit && el("div", { class: "pair" }, number("low", "probability ≥"), number("high", "≤")),
+    run.fit && select("called", callable, state.query.call || "", (value) => set("call", value)),
+    run.fit && el("div", { class: "pair", title: "of the class above, or else the highest of a field" }, number("low", "probability ≥"), number("high", "probability ≤")),
     ...FLAGS.filter(([name]) => (run.fit || ["labelled", "corrected", "unusable"].includes(name)) && (level !== "next" || name === "unlike"))
       .map(([name, words]) => flag(name, words)),
     cells && flag("border", "cut by the image border"),
-    run.fields.test > 0 && level !== "next" && select("set", [["", "train and test"], ["train", "train"], ["test", "test"]],
+    run.fields.test > 0 && level !== "next" && select("train or test", [["", "any"], ["train", "train"], ["test", "test"]],
       state.query.split || "", (value) => set("split", value)),
     run.plates.length > 1 && select("plate", [["", "any"], ...run.plates.map((name) => [name, name])], state.query.plate || "",
       (value) => set("plate", value)),
     run.groups.length > 1 && select("group", [["", "any"], ...run.groups.map((name) => [name, name])], state.query.group || "",
       (value) => set("group", value)),
     el("button", { type: "button", on: { click: () => { delete kept[level]; root.dispatchEvent(new CustomEvent("again")); } } }, "Clear filters"));
-  const bar = el("div", { class: "bar" }, count,
+  const turned = el("button", { type: "button", title: "Turn the order round", "aria-label": "Turn the order round",
+    on: { click: () => set("descending", state.query.descending === false ? "" : false) } }, "⇅");
+  const bar = el("div", { class: "bar" }, count, previous, next,
     level !== "next" && select("sorted by", sorts, state.query.sort, (value) => {
       more.hidden = value !== "feature";
       if (value === "score") state.query.score = [state.query.call, state.query.label, state.query.score].find((name) => learnt.includes(name)) || learnt[0];
       else { delete state.query.score; delete state.query.least; }
+      delete state.query.descending;
       state.query.sort = value;
       scoresAnew();
       if (value === "feature") { more.focus(); if (more.value) set("feature", more.value); } else set("sort", value);
     }),
-    level !== "next" && el("button", { type: "button", title: "Turn the order round", "aria-label": "Turn the order round",
-      on: { click: () => set("descending", state.query.descending === false) } }, "⇅"),
+    level !== "next" && turned,
     more, ofClass, list,
     select("picture", [["colour", "HPA's colours"], ["protein", "protein alone"]], state.view, (value) => { state.view = value; draw(); }),
     el("label", {}, el("input", { type: "checkbox", checked: state.outlines,
-      on: { change: (event) => { state.outlines = event.target.checked; draw(); } } }), " outlines"),
-    previous, next);
+      on: { change: (event) => { state.outlines = event.target.checked; draw(); } } }), " outlines"));
   const intro = level === "next" ? el("p", { class: "hint" }, run.fit
-    ? "Unlabelled training fields, the most useful first: uncertain ones that are unlike each other, rare classes first."
-    : "Unlabelled training fields, those that differ most from the labelled ones first. Once there is a fit, uncertain ones come first.") : "";
-  const legend = el("p", { class: "hint" }, !cells && run.fit ? "Solid: label. Dashed with ?: called, with its probability; thresholds differ by class. Orange: label and call differ. " : "",
+    ? "Training fields without a label, the most useful first: uncertain fields that differ from each other, rare classes first."
+    : "Training fields without a label: those that differ most from the labelled ones come first. Once there is a fit, uncertain ones do.") : "";
+  const legend = el("p", { class: "hint" }, cells ? "Filters choose fields; all their cells are shown. Cut: by the border of the image. "
+    : run.fit ? "Solid: label. Dashed with ?: called, with its probability; thresholds differ by class. Orange: label and call differ. " : "",
     "Double click or Enter opens a field. Scale bars: px where the size of a pixel is unknown.");
   const scored = el("p", { class: "hint", role: "status" });
   scoresAnew();
@@ -102,34 +113,43 @@ export function makeGallery(root, run, level, given = {}) {
 
   async function load() {
     const asked = JSON.stringify([state.query, state.start]);
+    grid.ariaBusy = "true";
     try {
-      const page = await post(cells ? "cells" : "fields", { ...state.query, start: state.start, size: SIZE });
+      const found = await post(cells ? "cells" : "fields", { ...state.query, start: state.start, size: SIZE });
       if (closed || asked !== JSON.stringify([state.query, state.start])) return;
-      ({ rows, total } = page);
+      complain("");
+      ({ rows, total } = found);
+      page = { level, ids: [...new Set(rows.map((row) => row.id))] };
+      grid.ariaBusy = String(Boolean(found.waiting));
+      turned.setAttribute("aria-pressed", String(state.query.descending === false));
       chosen = new Set();
       state.at = Math.min(state.at, Math.max(rows.length - 1, 0));
       draw();
-      scored.textContent = page.scored === undefined ? "" : `Only cells of fields called ${state.query.score} are scored${page.scored < page.called
-        ? `, and only in the ${page.scored} of these ${page.called.toLocaleString("en")} fields with the highest probability` : ` (${counted(page.called, "field")})`}. `
+      scored.textContent = found.scored === undefined ? "" : `Only cells of fields called ${state.query.score} are scored${found.scored < found.called
+        ? `, and only in the ${found.scored} of these ${found.called.toLocaleString("en")} fields with the highest probability` : ` (${counted(found.called, "field")})`}. `
         + "The score is that of a field made of this cell alone, minus that of its field's median cell, by all models of the fit, also those that have seen the field: it ranks cells and is no probability.";
-      if (page.waiting) {
-        count.textContent = unfinished(page);
+      if (found.waiting) {
+        count.textContent = unfinished(found);
         setTimeout(() => closed || load(), 700);
         return;
       }
+      if (fresh) grid.children[state.at]?.focus();
+      fresh = false;
       const noun = cells ? "cell" : "field";
       count.textContent = total
         ? `${(state.start + 1).toLocaleString("en")}–${(state.start + rows.length).toLocaleString("en")} of ${counted(total, noun)}`
-        : level === "next" ? "Every training field has a label. To check labels: Fields, sorted by most doubted label." : `No ${noun} fits these filters.`;
-    } catch (error) { complain(error.message); }
+        : level !== "next" || filtered() ? `No ${noun} fits these filters.`
+          : `Every usable training field has a label.${run.fit ? " To check labels: Fields, sorted by most doubted label." : ""}`;
+    } catch (error) { grid.ariaBusy = "false"; complain(error.message); }
   }
+  const filtered = () => Object.keys(state.query).some((name) => !["sort", "split", "feature", "descending"].includes(name));
   const key = (row) => (cells ? row.index : row.id);
   const selected = () => (chosen.size ? rows.filter((row) => chosen.has(key(row))) : rows.slice(state.at, state.at + 1));
   function card(row, k) {
     const query = { view: state.view, outlines: state.outlines ? 1 : 0, ...(cells ? { index: row.index } : { id: row.id }) };
     const image = el("img", { src: picture(cells ? "cell" : "field", query), loading: "lazy",
-      alt: cells ? `cell ${row.cell} of ${row.id}` : `field ${row.id}`, on: { error: () => frame.classList.add("none") } });
-    const frame = el("span", { class: "frame" }, image);
+      alt: cells ? `cell ${row.cell} of ${row.id}` : `field ${row.id}`, on: { load: () => frame.classList.remove("blank"), error: () => frame.classList.replace("blank", "none") } });
+    const frame = el("span", { class: "frame blank" }, image);
     const made = el("div", { class: `card${row.unusable ? " unusable" : ""}`, role: "option", tabindex: k === state.at ? "0" : "-1",
       "aria-selected": String(chosen.has(key(row))),
       on: { click: (event) => pick(k, event.ctrlKey || event.metaKey, event.shiftKey), dblclick: () => openField(row) } },
@@ -140,10 +160,10 @@ export function makeGallery(root, run, level, given = {}) {
   function words(row) {
     const id = el("span", { class: "id", title: row.id }, row.id);
     if (cells) return el("span", { class: "words" }, `cell ${row.cell}${row.border ? ", cut" : ""}`,
-      row.score !== undefined && el("span", { class: "n" }, `${row.score < 0 ? "−" : "+"}${Math.abs(row.score).toFixed(2)}`), id);
-    const called = new Set(row.calls.map(([name]) => name)), seen = row.unsure !== null;
-    const own = row.labels.map((name) => el("span", { class: `tag${seen && !called.has(name) ? " wrong" : ""}`,
-      title: seen && !called.has(name) ? "labelled, not called" : "labelled" }, name));
+      row.score !== undefined && el("span", { class: "n" }, signed(row.score)), id);
+    const called = new Set(row.calls.map(([name]) => name)), learnt = new Set(row.probabilities.map(([name]) => name));
+    const own = row.labels.map((name) => el("span", { class: `tag${learnt.has(name) && !called.has(name) ? " wrong" : ""}`,
+      title: called.has(name) ? "labelled and called" : learnt.has(name) ? "labelled, not called" : "labelled" }, name));
     const others = row.calls.filter(([name]) => !row.labels.includes(name))
       .map(([name, p]) => el("span", { class: `tag call${row.labelled ? " wrong" : ""}`, title: "called, not labelled" }, `${name}? ${percent(p)}`));
     return el("span", { class: "words" }, id,
@@ -160,9 +180,9 @@ export function makeGallery(root, run, level, given = {}) {
     beside();
   }
   function beside() {
-    if (!cells) { side.replaceChildren(panel(selected(), run)); return; }
+    if (!cells) { renew(side, panel(selected(), run)); return; }
     const row = selected()[0];
-    side.replaceChildren(row ? el("div", {}, el("h2", {}, `Cell ${row.cell}`),
+    renew(side, row ? el("div", {}, el("h2", {}, `Cell ${row.cell}`),
       el("p", {}, "of ", el("a", { href: `#field=${encodeURIComponent(row.id)}` }, row.id)),
       el("p", { class: "hint" }, "Labels belong to fields: open the field to change them.")) : "");
   }
@@ -214,7 +234,7 @@ export function makeGallery(root, run, level, given = {}) {
     else applied = true;  // the next arrow starts a new selection
     event.preventDefault();
   }
-  load().then(() => closed || grid.children[state.at]?.focus());
+  load();
   return {
     keydown,
     close: () => { closed = true; },

@@ -43,10 +43,10 @@ export function change(changes) {
 }
 export function undo() {
   const last = mine.pop();
-  if (!last || !last.length) { show("nothing of yours to undo"); return; }
+  if (!last || !last.length) { show("nothing to undo since this page was opened"); return; }
   add(last.map((one) => ({ id: one.id, action: "undo", value: one.entry })));
   show();
-  words = `undone: ${last.length === 1 ? `${last[0].action} ${last[0].value}`.trim() : `${last.length} changes`}`;
+  words = `undone: ${last.length === 1 ? `${`${last[0].action} ${last[0].value}`.trim()} (${last[0].id})` : `${last.length} changes`}`;
   send();
 }
 async function send() {

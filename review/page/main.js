@@ -13,6 +13,7 @@ let run = null, view = null, from = "fields", selection = {};
 function open() {
   const [hash, ...further] = (location.hash.slice(1) || "fields").split("&"), [name, value] = hash.split("=").map(decodeURIComponent);
   view?.close();
+  complain("");
   for (const link of document.querySelectorAll("nav a")) link.toggleAttribute("aria-current", link.hash === `#${name === "field" ? from : name}`);
   if (name === "field") view = makeField(root, run, value || "", new URLSearchParams(further.join("&")).get("class") || "", () => { location.hash = from; });
   else {
@@ -30,7 +31,7 @@ async function facts() {
   document.getElementById("title").title = `${run.run}; data: ${run.data}`;
 }
 // Asks what the server does, and what other tabs and people changed: every few seconds, and when this tab is looked at again.
-let next = 0, asking = false;
+let next = 0, asking = false, lost = false;
 async function watch() {
   if (asking) return;
   asking = true;
@@ -43,14 +44,20 @@ async function watch() {
     const words = busy.filter(([name]) => WORK[name]).map(([name, task]) => `${WORK[name]}${task.total ? ` (${Math.floor(100 * task.done / task.total)} %)` : ""}`);
     words.push(...failed.map(([, task]) => task.error));
     if (now.pictures) words.push(`No pictures: ${now.pictures}`);
-    if (!run.fit && run.counts.labelled === 0) words.push("No field has a label yet: start with Label next.");
+    if (!run.fit) words.push(run.counts.labelled ? run.no_fit : "No field has a label yet: start with Label next.");
     working.textContent = words.join(" · ");
     working.hidden = !words.length;
     if (busy.length) pause = 1000;
     run.counts = now.counts;
     if (now.fits !== run.fits) { await facts(); open(); }
     else if (now.rows.length) view?.changed(now);
-  } catch { pause = 4000; }
+    if (lost) complain("");
+    lost = false;
+  } catch (error) {
+    lost = true;
+    pause = 4000;
+    complain(error.message);
+  }
   asking = false;
   next = setTimeout(watch, pause);
 }
@@ -62,6 +69,7 @@ addEventListener("keydown", (event) => {
   if (typing || help.open) { if (event.key === "Escape" && typing) root.focus(); return; }
   if (event.key === "?") { help.showModal(); return; }
   if (event.target.matches?.("button, a, summary") && [" ", "Enter"].includes(event.key) && !event.target.closest(".grid")) return;
+  if (event.target.matches?.("input") && event.key === " ") return;
   view?.keydown(event);
 });
 root.addEventListener("again", open);

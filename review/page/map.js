@@ -1,8 +1,9 @@
 // The map: fields or cells in the plane of their first two principal directions; a lasso selects into the gallery.
 import { complain, get, picture } from "./api.js";
-import { counted, el, select, unfinished } from "./dom.js";
+import { counted, el, renew, select, unfinished } from "./dom.js";
 
-const PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#999999", "#7b5ea7", "#8c6d31", "#17807e", "#b03060"];
+const PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#86a315", "#7b5ea7", "#8c6d31", "#17807e", "#b03060"];
+// Points have a thin edge, for light colours on white. Those without a class are rings.
 // The classes behind the first twelve have the same colours again, and another shape.
 const SHAPES = ["circle", "square", "diamond"];
 const POINTS = [(c, x, y, r) => c.arc(x, y, r, 0, 7), (c, x, y, r) => c.rect(x - 0.9 * r, y - 0.9 * r, 1.8 * r, 1.8 * r),
@@ -12,6 +13,7 @@ const kept = { level: "fields", colour: "label", name: "" };
 
 export function makeMap(root, run, show) {
   let data = null, asked = 0, lasso = [], drawing = false, closed = false, inside = [], held = null, features = null;
+  const learnt = run.classes.filter((_, j) => run.trainable[j]);
   const canvas = el("canvas", { id: "plot", tabindex: 0, role: "img", "aria-label": "Map of fields or cells; draw a line around points to select them" });
   const said = el("p", { class: "hint", role: "status" });
   const hover = el("div", { class: "hover", hidden: true });
@@ -24,16 +26,16 @@ export function makeMap(root, run, show) {
   root.replaceChildren(el("div", { class: "mapped" }, el("section", {}, canvas, said), el("aside", { "aria-label": "Map" }, controls, chosen, legend)), hover);
 
   function controlsAnew() {
-    const colours = [["label", "label"], ...(run.fit ? [["call", "call"], ["probability", "probability of a class"]] : []),
+    const colours = [["label", "label"], ...(learnt.length ? [["call", "call"], ["probability", "probability of a class"]] : []),
       ...(run.plates.length > 1 ? [["plate", "plate"]] : []), ...(run.groups.length > 1 ? [["group", "group"]] : []), ...(run.fields.test ? [["split", "train or test"]] : []), ["feature", "a feature"]];
     const byClass = ["label", "call", "probability"].includes(kept.colour);
-    nameHolder.replaceChildren(byClass ? select("class", [...(kept.colour === "probability" ? [] : [["", "the rarest of each field"]]), ...run.classes.map((name) => [name, name])], kept.name,
+    nameHolder.replaceChildren(byClass ? select("class", [...(kept.colour === "probability" ? [] : [["", "the rarest of each field"]]), ...(kept.colour === "label" ? run.classes : learnt).map((name) => [name, name])], kept.name,
       (value) => { kept.name = value; load(); }) : kept.colour === "feature" ? nameInput : "");
-    controls.replaceChildren(
+    renew(controls,
       select("points are", [["fields", "fields"], ["cells", "cells"]], kept.level, (value) => { kept.level = value; if (kept.colour === "feature") kept.name = ""; features = null; load(); }),
       select("coloured by", colours, kept.colour, async (value) => {
         kept.colour = value;
-        kept.name = value === "probability" ? run.classes[0] : "";
+        kept.name = value === "probability" ? learnt[0] : "";
         controlsAnew();
         if (value === "feature") { await names(); nameInput.value = ""; nameInput.focus(); } else load();
       }), nameHolder, list);
@@ -85,7 +87,6 @@ export function makeMap(root, run, show) {
   const colourOf = (k) => {
     if (data.value) return data.value[k] === null ? "#8884" : ramp(data.value[k]);
     const c = data.category[k];
-    if (c < 0) return "#888c";
     return data.names.length === 2 && c === 0 && kept.name ? "#8888" : paletteOf(c);
   };
   const paletteOf = (c) => PALETTE[data.shown.indexOf(c) % PALETTE.length];
@@ -98,14 +99,17 @@ export function makeMap(root, run, show) {
     canvas.width = canvas.clientWidth * devicePixelRatio;
     canvas.height = Math.min(canvas.clientWidth * 0.72, innerHeight - 190) * devicePixelRatio;
     const context = canvas.getContext("2d"), r = (data.key.length > 5000 ? 1.6 : data.key.length > 800 ? 2.6 : 4) * devicePixelRatio;
-    const picked = new Set(inside);
+    const picked = new Set(inside), ring = (k) => !data.value && data.category[k] < 0;
     for (let k = 0; k < data.key.length; k++) {
       const [x, y] = spot(k);
       context.fillStyle = colourOf(k);
+      context.strokeStyle = ring(k) ? "#888" : "rgb(0 0 0 / 60%)";
+      context.lineWidth = r * (ring(k) ? 0.4 : 0.15);
       context.globalAlpha = inside.length && !picked.has(k) ? 0.2 : 0.85;
       context.beginPath();
       POINTS[shapeOf(k)](context, x, y, r);
-      context.fill();
+      if (!ring(k)) context.fill();
+      context.stroke();
     }
     context.globalAlpha = 1;
     if (lasso.length > 1) {
@@ -116,6 +120,7 @@ export function makeMap(root, run, show) {
       context.stroke();
     }
   }
+  const none = () => ({ label: "no label", call: "no call" }[kept.colour] || "none");
   function legendAnew() {
     if (data.value) {
       const bar = el("div", { class: "ramp" });
@@ -127,9 +132,9 @@ export function makeMap(root, run, show) {
     const counts = new Map();
     for (const c of data.category) counts.set(c, (counts.get(c) || 0) + 1);
     const rows = [...counts].filter(([c]) => c >= 0).sort((a, b) => b[1] - a[1]).slice(0, 30);
-    const item = (colour, words, n, shape = 0) => { const dot = el("i", { class: SHAPES[shape] }); dot.style.background = colour; return el("li", {}, dot, `${words} `, el("span", { class: "hint" }, n.toLocaleString("en"))); };
+    const item = (colour, words, n, shape = 0) => { const dot = el("i", { class: colour === "none" ? "ring" : SHAPES[shape] }); dot.style.background = colour; return el("li", {}, dot, `${words} `, el("span", { class: "hint" }, n.toLocaleString("en"))); };
     legend.replaceChildren(el("ul", { class: "legend" }, ...rows.map(([c, n]) => item(data.names.length === 2 && c === 0 && kept.name ? "#888" : paletteOf(c), data.names[c], n, shapeNumber(c))),
-      ...(counts.get(-1) ? [item("#888", "none", counts.get(-1))] : [])),
+      ...(counts.get(-1) ? [item("none", none(), counts.get(-1))] : [])),
     data.shown.length > PALETTE.length * SHAPES.length ? el("p", { class: "hint" }, `Colours and shapes repeat after ${PALETTE.length * SHAPES.length}: choose one class to tell it from all others.`) : "");
   }
   function beside() {
@@ -174,7 +179,7 @@ export function makeMap(root, run, show) {
     hover.dataset.k = String(best);
     const cells = kept.level === "cells";
     hover.replaceChildren(el("img", { alt: "", src: cells ? picture("cell", { index: data.key[best] }) : picture("field", { row: data.row[best] }) }),
-      data.category ? (data.names[data.category[best]] || "no label") : `${kept.name}`);
+      data.category ? (data.names[data.category[best]] || none()) : `${kept.name}`);
     move(event);
   });
   const move = (event) => { hover.style.left = `${Math.min(event.clientX + 14, innerWidth - 170)}px`; hover.style.top = `${Math.min(event.clientY + 14, innerHeight - 190)}px`; };

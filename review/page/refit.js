@@ -1,6 +1,6 @@
 // Refit with the labels as they stand: progress, then scores before and after, and the calls that changed.
 import { complain, get, post } from "./api.js";
-import { counted, el, score } from "./dom.js";
+import { counted, el, score, signed } from "./dom.js";
 
 const STEPS = { fit: "Training models" };
 const LEAST = 0.0005; // a difference of scores that three digits show
@@ -14,33 +14,36 @@ const row = (...cells) => el("tr", {}, ...cells.map((cell, k) => (k ? (cell inst
 export function makeRefit(root, run, showFields, done) {
   let closed = false, busy = null;
   const holder = el("div"), counts = el("p");
-  const start = el("button", { type: "button", class: "main", id: "refit-start", on: { click: begin } }, run.fit ? "Refit with these labels" : "Fit for the first time");
+  const start = el("button", { type: "button", class: "main", id: "refit-start", on: { click: begin } }, run.fit ? "Refit with these labels" : "Fit with these labels");
   root.replaceChildren(el("h2", {}, "Refit"), counts,
-    el("p", { class: "hint" }, run.fit ? "Settings, groups and folds stay, so that the scores compare. If the fields are the same, only the classes with changed labels are trained again; the rest is exact as it is."
-      : "A class needs at least five labelled fields with it and five without, in several groups, before it can be learnt."),
+    el("p", { class: "hint" }, run.fit ? "Settings, groups and folds stay, so that the scores compare. As long as no field is added or left out, only classes with changed labels are trained again; the others would come out the same."
+      : "A class can be learnt once at least five fields carry it and five do not; fields of the same group count as one."),
     el("div", { class: "actions" }, start,
       el("button", { type: "button", disabled: !run.counts.corrected, on: { click: () => showFields({ corrected: true }) } }, "Show the corrected fields"),
       el("a", { href: "api/labels.csv", download: "labels.csv" }, "All labels as they stand (csv)")), holder);
 
   function countAnew() {
+    start.disabled = Boolean(busy) || !run.counts.labelled;
+    start.title = run.counts.labelled ? "" : "Label fields first.";
     counts.textContent = `${counted(run.counts.labelled, "field")} with labels, ${run.counts.corrected.toLocaleString("en")} of them corrected; ${run.counts.unusable.toLocaleString("en")} marked as unusable and left out.`;
   }
   async function begin() {
+    busy = true;
     start.disabled = true;
-    try { await post("refit", {}); watch(); } catch (error) { complain(error.message); start.disabled = false; }
+    try { await post("refit", {}); watch(); } catch (error) { complain(error.message); busy = null; countAnew(); }
   }
   async function watch() {
     try {
       const state = await get("refit");
       if (closed) return;
       const running = ["waiting", "running"].includes(state.stage);
-      start.disabled = running;
+      start.disabled = running || !run.counts.labelled;
       if (running) {
         busy = true;
         holder.replaceChildren(el("p", { role: "status" }, state.stage === "waiting" ? "Waiting for other work to end …" : state.what ? `${STEPS[state.what] || state.what}: ${state.done} of ${state.total} steps` : "Reading features and labels …"),
           el("progress", { max: state.total || 1, value: state.done, "aria-label": "progress of the refit" }));
         setTimeout(watch, 600);
-      } else if (state.stage === "failed") holder.replaceChildren(el("p", { class: "warn", role: "alert" }, `The refit ended without a result: ${state.error}`));
+      } else if (state.stage === "failed") { busy = null; holder.replaceChildren(el("p", { class: "warn", role: "alert" }, `The refit ended without a result: ${state.error}`)); }
       else if (state.result) { if (busy) { busy = null; await done(); } else show(state.result); }
     } catch (error) { complain(error.message); }
   }
@@ -54,7 +57,7 @@ export function makeRefit(root, run, showFields, done) {
   }
   function scores(result) {
     if (!result.ap) {
-      return [el("h3", {}, result.first ? "The first fit" : "A fit of other classes"),
+      return [el("h3", {}, result.first ? "Fitted; there was no fit to compare with" : "A fit of other classes"),
         el("p", {}, `Fitted on ${counted(result.n_fields, "field")}.${result.first ? "" : " The fit before had other classes, so the scores do not compare."}`)];
     }
     return [el("h3", {}, "Before and after"),
@@ -63,14 +66,20 @@ export function makeRefit(root, run, showFields, done) {
       el("p", { class: "hint" }, `Both fits are scored on the labels as they stand now, on the ${counted(result.n_fields, "field")} in both fits, ${result.n_same_fold === result.n_fields ? "all" : result.n_same_fold.toLocaleString("en")} in the same fold, each by models that have not seen it. Ranges: 95 %, whole groups resampled, the same for both. A difference whose range holds 0 may be chance.`)];
   }
   function classes(result) {
+    if (!result.ap) {
+      const carried = result.classes.filter((one) => one.n), rare = result.classes.length - carried.length;
+      return [el("h3", {}, "Classes"), table(["class", "fields", "average precision"], 1,
+        carried.map((one) => row(one.class, one.n, one.after === null ? "not learnt" : score(one.after)))),
+      rare ? el("p", { class: "hint" }, `No field carries the other ${rare}.`) : ""];
+    }
     const differs = (one) => Math.abs((one.after ?? 0) - (one.before ?? 0)) >= LEAST;
-    const moved = result.classes.filter((one) => !result.ap || one.added || one.removed || differs(one))
+    const moved = result.classes.filter((one) => one.added || one.removed || differs(one))
       .sort((a, b) => b.added + b.removed - a.added - a.removed);
     const rest = result.classes.length - moved.length;
     const none = (n) => n || "–";
     return [el("h3", {}, "Classes"),
       moved.length ? table(["class", "fields now", "labels added", "removed", "average precision before", "after", "difference"], 1,
-        moved.map((one) => row(one.class, one.n, none(one.added), none(one.removed), score(one.before), score(one.after), one.before === null || one.after === null ? "–" : score(one.after - one.before)))) : "",
+        moved.map((one) => row(one.class, one.n, none(one.added), none(one.removed), score(one.before), score(one.after), one.before === null || one.after === null ? "–" : signed(one.after - one.before, 3)))) : "",
       rest ? el("p", { class: "hint" }, `${moved.length ? "The other " : ""}${rest === 1 ? "1 class has" : `${rest} classes have`} the same labels and scores as before.`) : ""];
   }
   function calls(result) {

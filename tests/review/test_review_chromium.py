@@ -76,11 +76,27 @@ def test_ten_first_labels_by_keyboard_and_undo(tab, tmp_path):
         tab.press("z", control=True)
         undone = on_disk(made, 11)[-1]
         assert (undone["Action"], undone["Id"], undone["Value"]) == ("undo", "train-009", found[-1]["Entry"])
-        tab.until(f"{SAVED} === 'undone: add Nucleoplasm'")
+        tab.until(f"{SAVED} === 'undone: add Nucleoplasm (train-009)'")
         tab.until("document.querySelectorAll('.grid .card')[9].textContent.includes('not labelled')")
         tab.press("Delete")
         assert on_disk(made, 12)[-1]["Action"] == "unusable"
         assert [one for one in tab.complaints if "willReadFrequently" not in one] == []
+
+
+def test_without_a_fit_no_field_is_labelled_as_called_and_without_a_label_none_is_fitted(tab, tmp_path):
+    made = make_review(tmp_path, labelled=False, images=False)
+    with page_of(made) as (address, _):
+        tab.visit(address + "#fields")
+        tab.until("document.activeElement.className.includes('card')")
+        tab.press(".")
+        tab.press("1")
+        assert [row["Action"] for row in on_disk(made, 1)] == ["add"]
+        tab.until("document.getElementById('working').textContent.includes('Nothing was fitted yet')")
+        tab.press("z", control=True)
+        on_disk(made, 2)
+        tab.visit(address + "#refit")
+        tab.until("document.querySelector('#refit-start')?.disabled")
+        tab.until("document.getElementById('working').textContent.includes('No field has a label yet')")
 
 
 def test_several_fields_at_once_and_label_next_without_a_fit(tab, tmp_path):
@@ -130,6 +146,67 @@ def test_a_field_opens_with_its_channels_calls_reasons_and_history(tab, page):
     tab.press("Escape")
     tab.until(f"{CARDS} === 24")
     assert [one for one in tab.complaints if "willReadFrequently" not in one] == []
+
+
+FOCUS = (
+    "document.activeElement.dataset.class || document.activeElement.dataset.key || document.activeElement.textContent"
+)
+
+
+def test_the_focus_stays_where_it_was_after_a_change(tab, page):
+    tab.visit(page + "#fields")
+    tab.until("document.activeElement.className.includes('card')")
+    tab.run("document.querySelector('[data-class=\"Nuclear bodies\"]').focus()")
+    pressed = "document.activeElement.getAttribute('aria-pressed')"
+    for expected in ("true", "false"):
+        tab.press("Enter")
+        tab.until(f"{SAVED} === 'saved' && {pressed} === '{expected}'")
+        assert tab.run(FOCUS) == "Nuclear bodies"
+    tab.run("document.querySelector('.bar input[type=checkbox]').focus()")
+    tab.press(" ")
+    assert tab.run("document.activeElement.checked")
+    assert tab.run("document.querySelectorAll('.card[aria-selected=true]').length") == 0
+    tab.press(" ")
+
+
+def test_from_field_to_field_of_the_gallery_and_zoom_by_keyboard(tab, page):
+    tab.visit(page + "#fields")
+    tab.until("document.activeElement.className.includes('card')")
+    tab.press("Enter")
+    tab.until("location.hash === '#field=train-000' && document.querySelectorAll('.one .card').length")
+    first, last = (f"[...document.querySelectorAll('.bar button')].at({k}).disabled" for k in (1, 2))
+    assert tab.run(f"[{first}, {last}]") == [True, False]
+    tab.press("ArrowLeft")
+    tab.press("ArrowRight")
+    tab.until("location.hash === '#field=train-001' && document.querySelector('.stage .scale').textContent")
+    bar = "(({style: s, textContent: t}) => s.width + t)(document.querySelector('.stage .scale'))"
+    scale = tab.run(bar)
+    tab.press("+")
+    tab.until(f"{bar} !== '{scale}'")
+    tab.press("-")
+    tab.until(f"{bar} === '{scale}'")
+    tab.press("Escape")
+    tab.until("document.activeElement.dataset.key === 'train-001'")
+
+
+def test_a_label_that_is_not_called_has_its_probability_and_reasons_beside_the_calls(tab, page):
+    tab.visit(page + "#fields")
+    tab.until(f"{CARDS} === 24")
+    change_answers(
+        tab,
+        "api/field",
+        """
+        found.labels = ['Nucleoli'];
+        found.calls = [];
+        found.probabilities = [...'abcdef', 'Nucleoli'].map((name, k) => [name, 0.9 - k / 10]);
+    """,
+    )
+    tab.run("location.hash = 'field=train-002'")
+    tab.until("[...document.querySelectorAll('tr')].some((row) => row.textContent.includes('labelled, not called'))")
+    rows = tab.run(
+        "[...document.querySelectorAll('tr')].map((row) => row.textContent).filter((text) => text.includes('%'))"
+    )
+    assert len(rows) == 7 and rows[-1] == "Nucleolilabelled, not called30\u00a0%"
 
 
 def test_the_scale_bar_of_an_open_field_is_in_micrometres_where_the_files_state_the_size_of_a_pixel(tab, page):

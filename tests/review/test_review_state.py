@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -90,12 +91,47 @@ def test_filters_and_orders(review):
     p = known.probabilities[:, 0]
     high = select({"label": "Nucleoplasm", "low": 0.5}, catalogue, labels, known)
     assert high.tolist() == np.flatnonzero((p >= 0.5) & labels.matrix[:, 0]).tolist()
+    learnt = np.array([answers.is_trainable(review, name) for name in catalogue.classes])
+    highest = known.probabilities[:, learnt].max(1)
+    assert len(answers.one_field(review, 0)["probabilities"]) == learnt.sum() == 3
+    likely = select({"low": 0.6}, catalogue, labels, known)
+    assert likely.tolist() == np.flatnonzero(highest >= 0.6).tolist() != every.tolist()
+    assert select({"descending": False}, catalogue, labels, known).tolist() == every[::-1].tolist()
     name = answers.features(review)["fields"][0][0]
     values = review.values.column(name)[select({"sort": "feature", "feature": name}, catalogue, labels, known)]
     assert (np.diff(values[~np.isnan(values)]) <= 0).all()
     for bad in ({"label": "Flagellum"}, {"sort": "taste"}, {"sort": "feature", "feature": "x"}):
         with pytest.raises(UsageError):
             select(bad, catalogue, labels, known)
+
+
+def test_a_doubt_ends_with_its_label_and_a_class_that_was_not_learnt_contradicts_none(review):
+    labels, known, catalogue = review.labels.table(), review.known(), review.catalogue
+    name = "Peroxisomes"
+    j = catalogue.classes.index(name)
+    assert not answers.is_trainable(review, name)
+    before = select({"wrong": True}, catalogue, labels, known)
+    marked = replace(labels, matrix=labels.matrix.copy())
+    marked.matrix[:, j] = True
+    assert select({"wrong": True}, catalogue, marked, known).tolist() == before.tolist()
+    doubts = {4: [(j, False, 0.9, 2.0)], 7: [(j, True, 0.1, 1.0), (j, False, 0.9, 0.5)]}
+    doubted = replace(catalogue, doubts=doubts)
+    ordered = {"doubted": True, "sort": "doubt"}
+    assert select(ordered, doubted, labels, known).tolist() == [4, 7]
+    assert select(ordered, doubted, marked, known).tolist() == [7]
+    assert select({"sort": "doubt"}, doubted, marked, known)[0] == 7
+
+
+def test_filters_hold_for_cells_that_the_map_selected_too(review):
+    cells = list(range(0, 60, 3))
+    assert cells_page(review, {"cells": cells})["total"] == len(cells)
+    page = cells_page(review, {"cells": cells, "label": "Nucleoplasm", "border": False})
+    assert 0 < page["total"] < len(cells)
+    assert {row["index"] for row in page["rows"]} < set(cells)
+    rows = [review.catalogue.row[row["id"]] for row in page["rows"]]
+    assert review.labels.table().matrix[rows, 0].all() and not any(row["border"] for row in page["rows"])
+    turned = cells_page(review, {"cells": cells, "descending": False})["rows"]
+    assert [row["index"] for row in turned] == cells[::-1]
 
 
 def test_both_maps_are_prepared_before_anybody_asks(made):
