@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.linear_model import RidgeCV
 
 from models.first_level.standard import moments, standardised
 from store.matrix import EMBEDDING
@@ -82,6 +81,8 @@ def explain_embedding(values: Sequence[np.ndarray], added: Sequence[np.ndarray],
         What the embedding adds to their scores, by models that have not seen the fold.
     embedding : ndarray of bool, shape (n_columns,)
     """
+    from sklearn.linear_model import RidgeCV  # takes half a second, not needed by most commands
+
     fold = np.repeat(np.arange(len(values)), [len(part) for part in values])
     readable = np.concatenate([part[:, ~embedding] for part in values])
     x, y = standardised(readable, *moments(readable)).astype(np.float64), np.concatenate(added, axis=1).T

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import pairwise_distances_chunked
 
 from models.evaluation.metrics import average_precision
 from store.classes import Classes
@@ -147,6 +146,8 @@ def label_errors_table(
 
 def _similar(probabilities: np.ndarray, groups: np.ndarray, rows: np.ndarray) -> list[np.ndarray]:
     """For each of some rows the `N_SIMILAR` rows of other groups with the nearest log-odds, the nearest first."""
+    from sklearn.metrics import pairwise_distances_chunked  # takes half a second, not needed by most commands
+
     if not len(rows):
         return []
     p = probabilities.astype(np.float64).clip(_LEAST, 1 - _LEAST)

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.spatial.distance import cdist
-from sklearn.utils.extmath import randomized_svd
 
 from models.data.duplicates import HASH_BITS_APART, hamming
 from models.explanation.feature_groups import block_names
@@ -95,6 +94,8 @@ def fit_space(values: np.ndarray, columns: pd.DataFrame, directions: int = DIREC
     directions : int
         Number of directions kept, at most.
     """
+    from sklearn.utils.extmath import randomized_svd  # takes half a second, not needed by most commands
+
     of_protein = np.array([PROTEIN.name in stains for stains in columns["channels"]], bool)
     of_protein &= ~columns["covariate"].to_numpy(bool)
     chosen = np.flatnonzero(of_protein if of_protein.any() else np.ones(len(columns), bool))
