@@ -76,45 +76,16 @@ def measure(cells: Cells) -> np.ndarray:
     """
     xp = cells.device.xp
     kernels = cells.device.kernels.intensity
-    pixels = xp.ascontiguousarray(cells.pixels)
-    regions = [(r.offsets, r.positions) for r in (cells.regions[name] for name in COMPARTMENTS)]
     values = [(cells.regions[name].offsets, cells.values_by_compartment[name]) for name in ("Nuclei", "Cytoplasm")]
     raw = kernels.summaries(*values, xp.array(_PERCENTS, xp.float64))
-    cell_edges, nucleus_edges = inner_edges(cells.cell_labels, xp), inner_edges(cells.nucleus_labels, xp)
-    rims = zip(regions, (cell_edges, nucleus_edges, cell_edges | nucleus_edges))
-    edges = xp.stack([kernels.chosen_sums(pixels, cells.field, *rim) for rim in rims], axis=1)
+    pixels = xp.ascontiguousarray(cells.pixels)
+    edges = kernels.edge_sums(pixels, cells.cell_labels, cells.nucleus_labels, cells.n)
     full = float(np.iinfo(cells.pixels.dtype).max)
     with np.errstate(divide="ignore", invalid="ignore"):
         described = _described(raw, edges, full, xp)
         nuclear = _nuclear(raw, xp)
     parts = [x.reshape(cells.n, math.prod(x.shape[1:])) for x in (described, nuclear)]
     return xp.concatenate(parts, axis=1).astype(xp.float32)
-
-
-def inner_edges(labels: np.ndarray, xp: ModuleType) -> np.ndarray:
-    """The pixels of labelled regions that have one of their four neighbours outside the region.
-
-    Where the field cuts a region there is no edge.
-
-    Parameters
-    ----------
-    labels : ndarray of int32, shape (n_fields, H, W)
-    xp : module
-        Array namespace.
-
-    Returns
-    -------
-    ndarray of bool, shape (n_fields, H, W)
-        True in the background beside a region too.
-    """
-    edges = xp.zeros(labels.shape, bool)
-    below = labels[:, 1:] != labels[:, :-1]
-    beside = labels[:, :, 1:] != labels[:, :, :-1]
-    edges[:, 1:] |= below
-    edges[:, :-1] |= below
-    edges[:, :, 1:] |= beside
-    edges[:, :, :-1] |= beside
-    return edges
 
 
 def _described(raw: np.ndarray, edges: np.ndarray, full: float, xp: ModuleType) -> np.ndarray:

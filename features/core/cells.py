@@ -85,9 +85,9 @@ class Cells:
     @cached_property
     def regions(self) -> dict[str, Region]:
         """The pixel list of each compartment."""
-        names = ("Cells", "Nuclei", "Cytoplasm")
-        group_pixels = self.device.kernels.pixels.group_pixels
-        return {name: Region(*group_pixels(self.labels(name), *self.places(name))) for name in names}
+        group = self.device.kernels.pixels.group_compartments
+        found = group(self.cell_labels, self.nucleus_labels, self.field, self.boxes)
+        return {name: Region(*pixels) for name, pixels in zip(("Cells", "Nuclei", "Cytoplasm"), found, strict=True)}
 
     @cached_property
     def crop_starts(self) -> np.ndarray:

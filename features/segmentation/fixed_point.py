@@ -1,8 +1,6 @@
-"""Gaussian weights and lengths as whole numbers, so that every device finds the same cells; padding of images."""
+"""Gaussian weights and lengths as whole numbers, so that every device finds the same cells."""
 
 import numpy as np
-
-from features.core.device import Device
 
 _WHOLE = 65536
 
@@ -38,16 +36,3 @@ def whole_pixels(lengths: np.ndarray) -> np.ndarray:
 def disc_area(radii: np.ndarray) -> np.ndarray:
     """Of discs of these radii, in px."""
     return np.pi * radii**2
-
-
-def padded(images: np.ndarray, device: Device) -> np.ndarray:
-    """Images with one pixel of zeros around each, as the kernels of `segment` want them."""
-    n, height, width = images.shape
-    framed = device.xp.zeros((n, height + 2, width + 2), images.dtype)
-    framed[:, 1:-1, 1:-1] = images
-    return framed
-
-
-def unpadded(images: np.ndarray, device: Device) -> np.ndarray:
-    """Images without that pixel."""
-    return device.xp.ascontiguousarray(images[:, 1:-1, 1:-1])

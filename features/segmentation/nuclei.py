@@ -7,7 +7,7 @@ does not matter.
 import numpy as np
 
 from features.core.device import Device
-from features.segmentation.fixed_point import disc_area, gaussian_weights, padded, unpadded, whole_pixels
+from features.segmentation.fixed_point import disc_area, gaussian_weights, whole_pixels
 
 _DARK = 12  # below this, on the 0..255 scale, there is no nucleus
 _FEWEST = 16  # pixels above it that a field with nuclei has
@@ -77,6 +77,6 @@ def _divide(mask: np.ndarray, core: np.ndarray, smooth: np.ndarray, radii: np.nd
     distance = device.kernels.chamfer.distances(core) * np.uint16(_FINENESS)
     distance = device.kernels.smoothing.gaussian(distance, *gaussian_weights(np.maximum(0.12 * radii, 0.7)))
     smallest = np.maximum(_SPECK * disc_area(radii), 12).astype(np.int64)
-    seeds = segment.split_by_depth(padded(distance * core, device), _NECK, smallest)
+    seeds = segment.split_by_depth(distance * core, _NECK, smallest)
     relief = (_TOP + 1 - smooth.astype(np.uint16)) * mask
-    return unpadded(segment.flood(seeds, padded(relief, device)), device)
+    return segment.flood(seeds, relief)

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.errors import FieldError
 from features.core.device import Device, open_device
-from features.segmentation.fixed_point import disc_area, gaussian_weights, padded, unpadded, whole_pixels
+from features.segmentation.fixed_point import disc_area, gaussian_weights, whole_pixels
 from features.segmentation.nuclei import find_nuclei
 from store.channels import ER, MICROTUBULES, NUCLEUS, PROTEIN, Channel
 
@@ -61,7 +61,7 @@ def segment(pixels: np.ndarray, field: str = "", absent: tuple[Channel, ...] = (
         Of stage "segment", if there is no nucleus.
     """
     cells, nuclei = find_cells(pixels[None], open_device("cpu"), absent)
-    if not nuclei.any():
+    if nuclei.max(initial=0) == 0:
         raise no_nuclei(pixels, field)
     return Segmentation(cells[0], nuclei[0])
 
@@ -183,7 +183,7 @@ def _grow_cells(
         foreground = foreground | (distance < near)
     relief = (256 - body.astype(np.uint16)) + ((distance * slope) >> 16).astype(np.uint16)
     relief *= ((foreground & (distance < reach)) if inside is None else inside) | (nuclei > 0)
-    return unpadded(kernels.segment.flood(padded(nuclei, device), padded(relief, device)), device)
+    return kernels.segment.flood(nuclei, relief)
 
 
 def no_nuclei(pixels: np.ndarray, field: str) -> FieldError:

@@ -23,35 +23,25 @@ def distances(masks: np.ndarray) -> np.ndarray:
     """
     _, height, width = masks.shape
     out = np.empty(masks.shape, np.uint16)
-    far = np.full((height + 4, width + 4), FURTHEST, np.int32)  # two pixels of frame, so that no step leaves the image
-    _distances(masks, far, out)
+    far = np.empty((height + 4, width + 4), np.uint16)  # two pixels of frame, so that no step leaves the image
+    far[:2] = far[-2:] = far[:, :2] = far[:, -2:] = FURTHEST
+    _distances(masks, far, *np.full((2, 3 * width), FURTHEST, np.uint16), out)
     return out
 
 
 @kernel
-def _distances(masks: np.ndarray, far: np.ndarray, out: np.ndarray) -> None:
+def _distances(masks: np.ndarray, far: np.ndarray, here: np.ndarray, there: np.ndarray, out: np.ndarray) -> None:
+    """Steps of a shortest way may be taken in any order: first all that lead down or up, at last those along rows."""
     n_fields, height, width = masks.shape
     for f in range(n_fields):
         for y in range(height):
-            row = far[y + 2, 2:-2]
-            mask = masks[f, y]
+            row, mask = far[y + 2, 2:-2], masks[f, y]
             for x in range(width):
-                row[x] = FURTHEST * mask[x]
+                row[x] = np.uint16(FURTHEST) if mask[x] else np.uint16(0)
             _step_down(far[y], far[y + 1], row)
-            nearest = np.int32(FURTHEST)
-            for x in range(width):
-                nearest = min(row[x], np.int32(nearest + STRAIGHT))
-                row[x] = nearest
         for y in range(height - 1, -1, -1):
-            row = far[y + 2, 2:-2]
-            _step_down(far[y + 4], far[y + 3], row)
-            nearest = np.int32(FURTHEST)
-            for x in range(width - 1, -1, -1):
-                nearest = min(row[x], np.int32(nearest + STRAIGHT))
-                row[x] = nearest
-            line = out[f, y]
-            for x in range(width):
-                line[x] = row[x]
+            _step_down(far[y + 4], far[y + 3], far[y + 2, 2:-2])
+            _step_along(far[y + 2, 2:-2], here, there, out[f, y])
 
 
 @helper
@@ -60,10 +50,33 @@ def _step_down(second: np.ndarray, first: np.ndarray, row: np.ndarray) -> None:
     west, middle, east = first[1:], first[2:], first[3:]
     far_west, far_east = first, first[4:]
     steep_west, steep_east = second[1:], second[3:]
+    straight, diagonal, knight = np.uint16(STRAIGHT), np.uint16(DIAGONAL), np.uint16(KNIGHT)
     for x in range(row.size):
-        near = min(np.int32(middle[x] + STRAIGHT), np.int32(min(west[x], east[x]) + DIAGONAL))
+        near = min(np.uint16(middle[x] + straight), np.uint16(min(west[x], east[x]) + diagonal))
         knights = min(min(far_west[x], far_east[x]), min(steep_west[x], steep_east[x]))
-        row[x] = min(row[x], min(near, np.int32(knights + KNIGHT)))
+        row[x] = min(row[x], min(near, np.uint16(knights + knight)))
+
+
+@helper
+def _step_along(row: np.ndarray, here: np.ndarray, there: np.ndarray, out: np.ndarray) -> None:
+    """Distances over the pixels of the same row: over 1, then 2, 4, 8 ... more, which the compiler turns into vectors.
+
+    The middle third of both scratch rows is overwritten, beside it lies what is furthest.
+    """
+    n, step, most = row.size, 1, np.uint16(0)
+    for x in range(n):
+        here[n + x] = row[x]
+        most = max(most, row[x])
+    while step < n and STRAIGHT * step < most:
+        west, middle, east, target = here[n - step :], here[n:], here[n + step :], there[n:]
+        length, most = np.uint16(STRAIGHT * step), np.uint16(0)
+        for x in range(n):
+            target[x] = min(middle[x], np.uint16(min(west[x], east[x]) + length))
+            most = max(most, target[x])
+        here, there = there, here
+        step *= 2
+    for x in range(n):
+        out[x] = here[n + x]
 
 
 def typical_radius(masks: np.ndarray) -> np.ndarray:

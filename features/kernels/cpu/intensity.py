@@ -1,4 +1,4 @@
-"""Grey-value statistics of cells, nuclei and cytoplasm from exact histograms, and sums over chosen pixels.
+"""Grey-value statistics of cells, nuclei and cytoplasm from exact histograms, and sums along edges.
 
 The histogram of a compartment spans its own minimum to maximum: 256 bins at most for 8 bits, 65,536 for 16. Every
 statistic is read from it, so 16-bit values are as exact as 8-bit ones.
@@ -194,42 +194,66 @@ def _gini(counts: np.ndarray, below: np.ndarray, lowest: Int, total: int) -> flo
     return weighted / (n * total)
 
 
-def chosen_sums(
-    pixels: np.ndarray, field: np.ndarray, region: tuple[np.ndarray, np.ndarray], chosen: np.ndarray
-) -> np.ndarray:
-    """Count, sum and sum of squares of each channel over the chosen pixels of each cell's region.
+def edge_sums(pixels: np.ndarray, cell_labels: np.ndarray, nucleus_labels: np.ndarray, n: int) -> np.ndarray:
+    """Count, sum and sum of squares of each channel along the inner edge of each compartment.
+
+    A pixel of the edge has one of its four neighbours outside the compartment; that of the cytoplasm runs along the
+    nucleus too. Where the field cuts a cell there is no edge.
 
     Parameters
     ----------
     pixels : ndarray of uint8 or uint16, shape (n_fields, n_channels, H, W)
-    field : ndarray of int32, shape (n,)
-        The field of each cell.
-    region : tuple of ndarray of int64
-        Offsets and positions, as in `Region`.
-    chosen : ndarray of bool, shape (n_fields, H, W)
+    cell_labels, nucleus_labels : ndarray of int32, shape (n_fields, H, W)
+    n : int
+        Number of cells.
 
     Returns
     -------
-    ndarray of int64, shape (n, n_channels, 3)
+    ndarray of int64, shape (n, 3, n_channels, 3)
+        Of cell, nucleus and cytoplasm.
     """
-    out = np.zeros((len(field), pixels.shape[1], 3), np.int64)
-    _chosen_sums(pixels.ravel(), pixels.shape[2] * pixels.shape[3], field, *region, chosen.ravel(), out)
+    out = np.zeros((n, 3, pixels.shape[1], 3), np.int64)
+    _edge_sums(pixels, cell_labels, nucleus_labels, *np.empty((2, cell_labels.shape[2]), bool), out)
     return out
 
 
 @kernel
-def _chosen_sums(
-    flat: np.ndarray, size: int, field: np.ndarray, offsets: np.ndarray, positions: np.ndarray, flags: np.ndarray,
-    out: np.ndarray,
+def _edge_sums(
+    pixels: np.ndarray, cell_labels: np.ndarray, nucleus_labels: np.ndarray, of_cell: np.ndarray,
+    of_nucleus: np.ndarray, out: np.ndarray,
 ) -> None:  # fmt: skip
-    n_channels = out.shape[1]
-    for i in range(len(field)):
-        shift = np.int64(field[i]) * (n_channels - 1) * size
-        mine = positions[offsets[i] : offsets[i + 1]]
-        for position in mine:
-            if flags[np.uint64(position)]:
-                for channel in range(n_channels):
-                    value = np.int64(flat[np.uint64(position + shift + channel * size)])
-                    out[i, channel, 0] += 1
-                    out[i, channel, 1] += value
-                    out[i, channel, 2] += value * value
+    n_fields, height, _ = cell_labels.shape
+    for f in range(n_fields):
+        for y in range(height):
+            cells, nuclei = cell_labels[f, y], nucleus_labels[f, y]
+            _mark_edges(cell_labels[f], y, of_cell)
+            _mark_edges(nucleus_labels[f], y, of_nucleus)
+            for x in range(cells.size):
+                if cells[x] == 0 or not (of_cell[x] or of_nucleus[x]):
+                    continue
+                sums, is_nucleus = out[cells[x] - 1], nuclei[x] > 0
+                if of_cell[x]:
+                    _add_pixel(pixels[f], y, x, sums[0])
+                if of_nucleus[x] or not is_nucleus:
+                    _add_pixel(pixels[f], y, x, sums[1 if is_nucleus else 2])
+
+
+@helper
+def _mark_edges(labels: np.ndarray, y: int, edge: np.ndarray) -> None:
+    """Which pixels of a row have another label beside, above or below them."""
+    row, above, below = labels[y], labels[max(y - 1, 0)], labels[min(y + 1, len(labels) - 1)]
+    for x in range(row.size):
+        edge[x] = (row[x] != above[x]) | (row[x] != below[x])
+    for x in range(row.size - 1):
+        edge[x] |= row[x] != row[x + 1]
+    for x in range(1, row.size):
+        edge[x] |= row[x] != row[x - 1]
+
+
+@helper
+def _add_pixel(planes: np.ndarray, y: int, x: int, sums: np.ndarray) -> None:
+    for channel in range(len(planes)):
+        value = np.int64(planes[channel, y, x])
+        sums[channel, 0] += 1
+        sums[channel, 1] += value
+        sums[channel, 2] += value * value

@@ -10,6 +10,7 @@ from features.kernels.cpu._jit import Int, helper, kernel
 
 N_BINS = 10
 _GAP = 64  # px
+_ALL_OF_8 = np.uint64(0x0101010101010101)
 _TURNS, _PADDED = np.uint64(4), np.uint64(16)
 _UNSIGNED = np.uint64  # of a position: no test for negative ones, which would keep the loop from vectors
 
@@ -43,71 +44,82 @@ def _inner_once(labels: np.ndarray, along: np.ndarray, out: np.ndarray) -> None:
 
 
 @helper
-def _erode(mask: np.ndarray, along: np.ndarray, out: np.ndarray) -> None:
-    """Keep the pixels whose 3 x 3 square lies in the mask; `out` has a frame of zeros already."""
+def _erode(mask: np.ndarray, along: np.ndarray) -> None:
+    """Keep the pixels whose 3 x 3 square lies in the mask, which has a frame of zeros."""
     height = len(mask)
     for y in range(height):
         left, row, right, kept = mask[y, :-2], mask[y, 1:-1], mask[y, 2:], along[y]
         for x in range(kept.size):
             kept[x] = left[x] & row[x] & right[x]
     for y in range(1, height - 1):
-        over, mine, under, kept = along[y - 1], along[y], along[y + 1], out[y, 1:-1]
+        over, mine, under, kept = along[y - 1], along[y], along[y + 1], mask[y, 1:-1]
         for x in range(kept.size):
             kept[x] = over[x] & mine[x] & under[x]
 
 
 @helper
-def _find_runs(mask: np.ndarray, labels: np.ndarray, field: int, runs: np.ndarray, n: Int) -> Int:
-    """Append the runs of a field's mask to `runs` from the n-th on; return their new number."""
-    height, width = mask.shape
-    for y in range(height):
-        row, x = mask[y], 0
-        while x < width:
-            if row[x] == 0:
-                x += 1
-                continue
-            first = x
-            while x < width and row[x]:
-                x += 1
-            runs[n, 0], runs[n, 1], runs[n, 2], runs[n, 3], runs[n, 4] = field, y, first, x, labels[y, first] - 1
-            n += 1
+def _find_runs(
+    flat: np.ndarray, words: np.ndarray, labels: np.ndarray, field: int, runs: np.ndarray, n: Int
+) -> Int:  # fmt: skip
+    """Append the runs of a field's mask to `runs` from the n-th on; return their new number.
+
+    Most words of eight pixels are all 0 or all 1. The mask is 0 at the end of each row.
+    """
+    width, place = labels.shape[1], 0
+    while place < flat.size:
+        if place % 8 == 0 and words[np.uint64(place // 8)] == 0:
+            place += 8
+            continue
+        if flat[np.uint64(place)] == 0:
+            place += 1
+            continue
+        first = place
+        while flat[np.uint64(place)]:
+            place += 8 if place % 8 == 0 and words[np.uint64(place // 8)] == _ALL_OF_8 else 1
+        y = first // width
+        left, right = first - y * width, place - y * width
+        runs[n, 0], runs[n, 1], runs[n, 2], runs[n, 3], runs[n, 4] = field, y, left, right, labels[y, left] - 1
+        n += 1
     return n
 
 
-def _inner_runs(labels: np.ndarray, radius: int) -> np.ndarray:
+def _inner_runs(labels: np.ndarray, radii: np.ndarray) -> list[np.ndarray]:
     """Find the pixels whose square of (2 * radius + 1) px has one label and lies in the image, as runs along rows.
 
     Parameters
     ----------
     labels : ndarray of int32, shape (n_fields, H, W)
         0 is background.
-    radius : int
-        1 or more.
+    radii : ndarray of int64
+        Ascending, from 1.
 
     Returns
     -------
-    ndarray of int32, shape (n_runs, 5)
-        Field, row, first column, column after the last, and region (label - 1), in row-major order. Inner pixels of
-        two regions never touch, so a run has one label.
+    list of ndarray of int32, shape (n_runs, 5)
+        For each radius: field, row, first column, column after the last, and region (label - 1), in row-major order.
+        Inner pixels of two regions never touch, so a run has one label.
     """
     n_fields, height, width = labels.shape
-    runs = np.empty((n_fields * height * (width // 2 + 1), 5), np.int32)
-    masks, along = np.zeros((2, height, width), np.uint8), np.empty((height, max(0, width - 2)), np.uint8)
-    return runs[: _find_all_runs(labels, radius, masks[0], masks[1], along, runs)].copy()
+    runs, ends = np.empty((len(radii), n_fields * height * (width // 2 + 1), 5), np.int32), np.zeros(len(radii), int)
+    flat, along = np.zeros(height * width // 8 * 8 + 8, np.uint8), np.empty((height, max(0, width - 2)), np.uint8)
+    mask = flat[: height * width].reshape(height, width)
+    _find_all_runs(labels, radii, mask, flat, flat.view(np.uint64), along, runs, ends)
+    return [of_radius[:end].copy() for of_radius, end in zip(runs, ends)]
 
 
 @kernel
 def _find_all_runs(
-    labels: np.ndarray, radius: int, mask: np.ndarray, smaller: np.ndarray, along: np.ndarray, runs: np.ndarray
-) -> Int:
-    n = np.int64(0)
+    labels: np.ndarray, radii: np.ndarray, mask: np.ndarray, flat: np.ndarray, words: np.ndarray, along: np.ndarray,
+    runs: np.ndarray, ends: np.ndarray,
+) -> None:  # fmt: skip
     for f in range(len(labels)):
         _inner_once(labels[f], along, mask)
-        for _ in range(radius - 1):
-            _erode(mask, along, smaller)
-            mask, smaller = smaller, mask
-        n = _find_runs(mask, labels[f], f, runs, n)
-    return n
+        eroded = 1
+        for r in range(len(radii)):
+            while eroded < radii[r]:
+                _erode(mask, along)
+                eroded += 1
+            ends[r] = _find_runs(flat, words, labels[f], f, runs[r], ends[r])
 
 
 @helper
@@ -164,7 +176,7 @@ def _codes(
     shape : tuple of int
         Height and width of a field.
     runs : ndarray of int32, shape (n_runs, 5)
-        `_inner_runs(labels, radius)`.
+        `_inner_runs` of this radius.
     radius : int
         Radius of the circle in px.
     step : int
@@ -245,8 +257,12 @@ def pattern_counts(
     exact = np.float32 if pixels.dtype == np.uint8 else np.float64  # holds a level times the sum of the weights
     planes, codes = np.empty(cell_labels.shape, exact), np.empty(cell_labels.shape, np.uint8)
     regions, bins, last = (cell_labels, nucleus_labels), _uniform_bins(), (-1, -1)
-    places = {(part, circles[c, 0]) for _, c, k in measured for part in (0, k)}
-    runs = {(k, radius): _inner_runs(regions[k], radius) for k, radius in places}
+    radii = np.unique(circles[:, 0])
+    runs = {
+        (k, radius): of_radius
+        for k in {0, *measured[:, 2]}
+        for radius, of_radius in zip(radii, _inner_runs(regions[k], radii))
+    }
     out = np.empty((n, len(measured), N_BINS), np.int64)
     for m, (channel, c, k) in enumerate(measured):
         radius, step, near, edge, far = circles[c]

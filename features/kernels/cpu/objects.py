@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from features.kernels.cpu._jit import Float, Int, helper, kernel
+from features.kernels.cpu._jit import Float, Int, helper, kernel, sum_helper
 
 BINS = 256
+_FIRST, _LAST, _PARENT, _AREA, _EULER, _OBJECT, _N_FACTS = range(7)  # what is known of a run; its part's, in the root
 
 
 def thresholds(values: np.ndarray, parts: np.ndarray, starts: np.ndarray) -> np.ndarray:
@@ -24,60 +25,83 @@ def thresholds(values: np.ndarray, parts: np.ndarray, starts: np.ndarray) -> np.
         of the variance that it explains, the mean, and the largest value; NaN where there are no pixels. In a flat
         cell nothing lies above the threshold, and nothing is explained.
     """
-    out = np.full((4, len(starts) - 1, 4), np.nan)
-    _thresholds(values, parts, starts, np.empty((5, 4)), np.empty((4, BINS), np.int64), out)
+    out, bits = np.full((4, len(starts) - 1, 4), np.nan), np.empty((2, 4), np.int32)
+    scratch = (bits, bits.view(np.float32), np.empty((3, 4)), np.empty((4, BINS), np.int64))
+    places = np.empty((2, int(np.diff(starts).max(initial=0))), np.int32)
+    _thresholds(values, values.view(np.int32), parts, starts, *scratch, places, out)
     return out
 
 
 @kernel
 def _thresholds(
-    values: np.ndarray, parts: np.ndarray, starts: np.ndarray, extremes: np.ndarray, histograms: np.ndarray,
-    out: np.ndarray,
+    values: np.ndarray, in_bits: np.ndarray, parts: np.ndarray, starts: np.ndarray, bits: np.ndarray,
+    extremes: np.ndarray, of_parts: np.ndarray, histograms: np.ndarray, places: np.ndarray, out: np.ndarray,
 ) -> None:  # fmt: skip
-    n, total, low, high, scale = extremes[0], extremes[1], extremes[2], extremes[3], extremes[4]
+    (n, total, scale), low, high = of_parts, extremes[0], extremes[1]
     for i in range(len(starts) - 1):
         value, part = values[starts[i] : starts[i + 1]], parts[starts[i] : starts[i + 1]]
-        _extremes(value, part, n, total, low, high)
+        _find_extremes(in_bits[starts[i] : starts[i + 1]], part, bits)
+        _add_up_parts(value, part, n, total)
         for k in range(1, 4):
-            scale[k] = BINS / (high[k] - low[k]) if high[k] - low[k] > 1e-5 * abs(high[k]) else 0.0
-        _histograms(value, part, low, scale, histograms)
+            apart = np.float64(high[k]) - np.float64(low[k])
+            scale[k] = BINS / apart if n[k] and apart > 1e-5 * abs(high[k]) else 0.0
+        _count_bins(value, part, low, scale, places, histograms)
         for k in range(1, 4):
             if n[k] == 0:
                 continue
             out[k, i, 0], out[k, i, 2], out[k, i, 3] = high[k], total[k] / n[k], high[k]
             if scale[k] > 0:
                 level, out[k, i, 1] = _otsu(histograms[k], np.int64(n[k]))
-                out[k, i, 0] = low[k] + (level + 1) * (high[k] - low[k]) / BINS
+                out[k, i, 0] = low[k] + (level + 1) * (np.float64(high[k]) - np.float64(low[k])) / BINS
 
 
 @helper
-def _extremes(
-    value: np.ndarray, part: np.ndarray, n: np.ndarray, total: np.ndarray, low: np.ndarray, high: np.ndarray
+def _find_extremes(values: np.ndarray, part: np.ndarray, out: np.ndarray) -> None:
+    """Smallest and largest of a cell's values by part; 3 is 1 and 2 together.
+
+    Bits of numbers of 0 or more, as integers, are in the same order, and compared in vectors.
+    """
+    most = np.int32(0x7FFFFFFF)
+    low1, low2, high1, high2 = most, most, np.int32(-1), np.int32(-1)
+    for at in range(values.size):
+        value, is_1, is_2 = values[at], part[at] == 1, part[at] == 2
+        low1, high1 = min(low1, value if is_1 else most), max(high1, value if is_1 else np.int32(-1))
+        low2, high2 = min(low2, value if is_2 else most), max(high2, value if is_2 else np.int32(-1))
+    out[0, 1], out[0, 2], out[0, 3] = low1, low2, min(low1, low2)
+    out[1, 1], out[1, 2], out[1, 3] = high1, high2, max(high1, high2)
+
+
+@sum_helper
+def _add_up_parts(value: np.ndarray, part: np.ndarray, n: np.ndarray, total: np.ndarray) -> None:
+    """Number and sum of a cell's values by part."""
+    n_1, n_2, sum_1, sum_2 = np.int32(0), np.int32(0), 0.0, 0.0
+    for at in range(value.size):
+        n_1 += np.int32(part[at] == 1)
+        n_2 += np.int32(part[at] == 2)
+        sum_1 += value[at] if part[at] == 1 else np.float32(0)
+        sum_2 += value[at] if part[at] == 2 else np.float32(0)
+    n[1], n[2], n[3] = n_1, n_2, n_1 + n_2
+    total[1], total[2], total[3] = sum_1, sum_2, sum_1 + sum_2
+
+
+@helper
+def _count_bins(
+    value: np.ndarray, part: np.ndarray, low: np.ndarray, scale: np.ndarray, places: np.ndarray, out: np.ndarray
 ) -> None:
-    """Number, sum, smallest and largest of a cell's values by part; 3 is 1 and 2 together."""
-    for k in range(1, 3):
-        count, mass = 0, 0.0
-        least, most = np.float32(np.inf), np.float32(-np.inf)
-        for at in range(len(value)):
-            if part[at] == k:
-                least, most = min(least, value[at]), max(most, value[at])
-                mass += value[at]
-                count += 1
-        n[k], total[k], low[k], high[k] = count, mass, least, most
-    n[3], total[3], low[3], high[3] = n[1] + n[2], total[1] + total[2], min(low[1], low[2]), max(high[1], high[2])
-
-
-@helper
-def _histograms(value: np.ndarray, part: np.ndarray, low: np.ndarray, scale: np.ndarray, out: np.ndarray) -> None:
-    """Counts of a cell's values by part, (4, BINS); 3 is 1 and 2 together."""
+    """Counts of a cell's values by part, (4, BINS); 3 is 1 and 2 together. First all bins, which takes vectors."""
     for k in range(4):
         for level in range(BINS):
             out[k, level] = 0
-    for at in range(len(value)):
-        k = part[at]
-        if k > 0:
-            out[k, np.uint64(min(BINS - 1, np.int32((value[at] - low[k]) * scale[k])))] += 1
-            out[3, np.uint64(min(BINS - 1, np.int32((value[at] - low[3]) * scale[3])))] += 1
+    of_part, of_both, last = places[0], places[1], np.int32(BINS - 1)
+    low1, low2, low3, scale1, scale2, scale3 = low[1], low[2], low[3], scale[1], scale[2], scale[3]
+    for at in range(value.size):
+        least, by = (low1, scale1) if part[at] == 1 else (low2, scale2)
+        of_part[at] = min(last, np.int32((np.float64(value[at]) - least) * by))
+        of_both[at] = min(last, np.int32((np.float64(value[at]) - low3) * scale3))
+    for at in range(value.size):
+        if part[at] > 0:
+            out[part[at], np.uint64(of_part[at])] += 1
+            out[3, np.uint64(of_both[at])] += 1
 
 
 @helper
@@ -143,13 +167,16 @@ def find_objects(
         Sums of 1, y, x, yy, yx, xx (from the corner of the box), of the values, and of both distances.
     """
     sides = (boxes[:, 2:] - boxes[:, :2]).astype(np.int64)
-    largest = int((sides + 2).prod(axis=1).max(initial=0))
+    height, width = sides.max(axis=0, initial=0).tolist()
     capacity = len(wanted) * int((sides.prod(axis=1) / np.maximum(1, smallest)).astype(np.int64).sum())
     owner, euler, sums = np.empty(capacity, np.int64), np.empty(capacity, np.int64), np.empty((capacity, 9))
-    mark, stack = np.empty((largest + 7) // 8 * 8, np.uint8), np.empty(largest, np.int32)
+    mark = np.zeros(width // 8 * 8 + 8, np.uint8)
+    runs, firsts = np.empty((height * (width // 2 + 1), _N_FACTS), np.int32), np.zeros(height + 1, np.int64)
     offsets = np.zeros(len(wanted) * len(boxes) + 1, np.int64)
-    scratch = (mark, mark.view(np.uint64), stack)
-    images = (field, boxes, wanted, level, smallest, outside, inside)
+    images, scratch = (
+        (field, boxes, wanted, level, smallest, outside, inside),
+        (mark, mark.view(np.uint64), runs, firsts),
+    )
     _find_objects(values, parts, starts, *images, *scratch, owner, offsets, euler, sums)
     n = offsets[-1]
     return owner[:n].copy(), offsets, euler[:n].copy(), sums[:n].copy()
@@ -159,89 +186,122 @@ def find_objects(
 def _find_objects(
     values: np.ndarray, parts: np.ndarray, starts: np.ndarray, field: np.ndarray, boxes: np.ndarray,
     wanted: np.ndarray, level: np.ndarray, smallest: np.ndarray, outside: np.ndarray, inside: np.ndarray,
-    mark: np.ndarray, words: np.ndarray, stack: np.ndarray, owner: np.ndarray, offsets: np.ndarray, euler: np.ndarray,
-    sums: np.ndarray,
+    mark: np.ndarray, words: np.ndarray, runs: np.ndarray, firsts: np.ndarray, owner: np.ndarray, offsets: np.ndarray,
+    euler: np.ndarray, sums: np.ndarray,
 ) -> None:  # fmt: skip
     n, found = len(boxes), 0
     for k in range(len(wanted)):
         for i in range(n):
             height, width = boxes[i, 2] - boxes[i, 0], boxes[i, 3] - boxes[i, 1]
-            value, stride = values[starts[i] : starts[i + 1]], width + 2
-            away = outside[field[i], boxes[i, 0] : boxes[i, 2], boxes[i, 1] : boxes[i, 3]]
-            deep = inside[field[i], boxes[i, 0] : boxes[i, 2], boxes[i, 1] : boxes[i, 3]]
-            length = (stride * (height + 2) + 7) // 8 * 8
-            _mark_above(value, parts[starts[i] :], height, width, wanted[k], np.float32(level[k, i]), mark[:length])
-            for word in range(length // 8):  # eight pixels at a time: most have none left
-                while words[word] & 0x0101010101010101:
-                    at = 8 * word
-                    while mark[at] != 1:
-                        at += 1
-                    size, holes = _flood(mark, at, stride, stack)
-                    if size >= smallest[i]:
-                        owner[found], euler[found] = k * n + i, holes
-                        _add_up(stack[:size], stride, value, away, deep, sums[found])
+            value, part = values[starts[i] : starts[i + 1]], parts[starts[i] : starts[i + 1]]
+            away, deep, top, left = outside[field[i]], inside[field[i]], boxes[i, 0], boxes[i, 1]
+            for y in range(height):
+                start, end = y * width, (y + 1) * width
+                _mark_above(value[start:end], part[start:end], wanted[k], np.float32(level[k, i]), mark)
+                firsts[y + 1] = _list_runs(mark, words, width, runs, firsts[y])
+            _join_runs(runs, firsts[: height + 1])
+            for y in range(height):
+                row, outer, inner = value[y * width :], away[top + y, left:], deep[top + y, left:]
+                for r in range(firsts[y], firsts[y + 1]):
+                    root = runs[_root(runs, r)]
+                    if root[_AREA] < smallest[i]:
+                        continue
+                    if runs[r, _PARENT] == r:
+                        owner[found], euler[found], root[_OBJECT] = k * n + i, root[_EULER], found
+                        sums[found, :] = 0
                         found += 1
+                    _add_up(row, outer, inner, y, runs[r, _FIRST], runs[r, _LAST], sums[root[_OBJECT]])
             offsets[k * n + i + 1] = found
 
 
 @helper
-def _mark_above(
-    value: np.ndarray, part: np.ndarray, height: int, width: int, wanted: int, least: Float, mark: np.ndarray
-) -> None:
-    """1 where a wanted pixel lies above the level, with a frame of 0 around the crop."""
-    for k in range(mark.size):
-        mark[k] = 0
-    for y in range(height):
-        row, which, target = value[y * width :], part[y * width :], mark[(y + 1) * (width + 2) + 1 :]
-        for x in range(width):
-            target[x] = np.uint8((row[x] > least) & ((which[x] & wanted) != 0))
+def _mark_above(value: np.ndarray, part: np.ndarray, wanted: int, least: Float, mark: np.ndarray) -> None:
+    """1 where a wanted pixel of a row lies above the level; at least one 0 follows."""
+    for x in range(value.size):
+        mark[x] = np.uint8((value[x] > least) & ((part[x] & wanted) != 0))
+    for x in range(value.size, value.size // 8 * 8 + 8):
+        mark[x] = 0
 
 
 @helper
-def _flood(mark: np.ndarray, first: int, stride: Int, stack: np.ndarray) -> tuple[Int, Int]:
-    """Turn the part of 1 around a pixel into 2; its pixels are left in the stack. Returns their number and Euler's.
+def _list_runs(mark: np.ndarray, words: np.ndarray, width: int, runs: np.ndarray, n: int) -> int:
+    """List the runs of marked pixels of a row from place n on, each a part of its own; returns the next place."""
+    x = 0
+    while x < width:
+        if x % 8 == 0 and words[np.uint64(x // 8)] == 0:  # eight pixels at a time: most have none
+            x += 8
+            continue
+        if mark[np.uint64(x)] == 0:
+            x += 1
+            continue
+        first = x
+        while mark[np.uint64(x)]:
+            x += 1
+        run = runs[n]
+        run[_FIRST], run[_LAST], run[_PARENT], run[_AREA], run[_EULER] = first, x, n, x - first, 1
+        n += 1
+    return n
 
-    The union of closed pixels has as many faces less edges plus vertices as its Euler number. With each edge and
-    vertex counted at its first pixel in row-major order, all cancel but two cases, which the neighbours tell.
+
+@helper
+def _join_runs(runs: np.ndarray, firsts: np.ndarray) -> None:
+    """Join the runs of rows below one another that touch, also at a corner; row y owns firsts[y]:firsts[y + 1].
+
+    The first run of a part is its root. The union of closed pixels has Euler's number of its runs less that of what
+    they share, a point or a line for each two that touch.
     """
-    stack[0] = first
-    mark[first] = 2
-    one, stride = np.uint64(1), np.uint64(stride)  # signed places are looked at for counting from the end
-    done, size, euler = np.uint64(0), np.uint64(1), 0
-    while done < size:
-        at = np.uint64(stack[done])
-        done += one
-        for west in (at - stride - one, at - one, at + stride - one):
-            for k in range(west, west + np.uint64(3)):
-                new = mark[k] & np.uint8(1)
-                mark[k] += new
-                stack[size] = k  # kept if new: a branch here would be guessed wrong at every other pixel
-                size += new
-        if mark[at - stride] == 0:
-            euler += (mark[at - one] == 0) & (mark[at - stride - one] == 0)
-            euler -= mark[at - stride + one] != 0
-    return np.int64(size), euler
+    for y in range(1, len(firsts) - 1):
+        above, here = firsts[y - 1], firsts[y]
+        while above < firsts[y] and here < firsts[y + 1]:
+            if runs[above, _FIRST] <= runs[here, _LAST] and runs[here, _FIRST] <= runs[above, _LAST]:
+                one, other = _root(runs, above), _root(runs, here)
+                root, joined = runs[min(one, other)], runs[max(one, other)]
+                if one != other:
+                    joined[_PARENT] = min(one, other)
+                    root[_AREA] += joined[_AREA]
+                    root[_EULER] += joined[_EULER]
+                root[_EULER] -= 1
+            if runs[above, _LAST] < runs[here, _LAST]:
+                above += 1
+            else:
+                here += 1
+
+
+@helper
+def _root(runs: np.ndarray, k: Int) -> Int:
+    while runs[k, _PARENT] != k:
+        runs[k, _PARENT] = runs[runs[k, _PARENT], _PARENT]
+        k = np.int64(runs[k, _PARENT])
+    return k
 
 
 @helper
 def _add_up(
-    pixels: np.ndarray, stride: int, value: np.ndarray, outside: np.ndarray, inside: np.ndarray, sums: np.ndarray
+    value: np.ndarray, outside: np.ndarray, inside: np.ndarray, y: int, first: int, last: int, sums: np.ndarray
 ) -> None:
-    """The sums over the pixels of one object."""
-    n_y, n_x, n_yy, n_yx, n_xx = 0, 0, 0, 0, 0
+    """Add the pixels of one run of a row."""
     mass, away, deep = 0.0, 0.0, 0.0
-    rows_per_pixel = 1 / stride
-    for k in range(len(pixels)):
-        row = np.int64((pixels[k] + 0.5) * rows_per_pixel)  # exact, and a division of integers is slow
-        y, x = row - 1, pixels[k] - row * stride - 1
-        n_y += y
-        n_x += x
-        n_yy += y * y
-        n_yx += y * x
-        n_xx += x * x
-        mass += value[np.uint64(y * (stride - 2) + x)]
-        away += outside[np.uint64(y), np.uint64(x)]
-        deep += inside[np.uint64(y), np.uint64(x)]
-    sums[0], sums[1], sums[2] = len(pixels), n_y, n_x
-    sums[3], sums[4], sums[5] = n_yy, n_yx, n_xx
-    sums[6], sums[7], sums[8] = mass, away, deep
+    for x in range(np.uint64(first), np.uint64(last)):
+        mass += value[x]
+        away += outside[x]
+        deep += inside[x]
+    n, n_x = np.int64(last - first), _sum_below(last) - _sum_below(first)
+    sums[0] += n
+    sums[1] += n * y
+    sums[2] += n_x
+    sums[3] += n * y * y
+    sums[4] += n_x * y
+    sums[5] += _squares_below(last) - _squares_below(first)
+    sums[6] += mass
+    sums[7] += away
+    sums[8] += deep
+
+
+@helper
+def _sum_below(n: Int) -> Int:
+    return np.int64(n) * (n - 1) // 2
+
+
+@helper
+def _squares_below(n: Int) -> Int:
+    return np.int64(n) * (n - 1) * (2 * n - 1) // 6

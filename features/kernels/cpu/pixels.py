@@ -5,46 +5,52 @@ import numpy as np
 from features.kernels.cpu._jit import kernel
 
 
-def group_pixels(labels: np.ndarray, field: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The pixels of each region, in row-major order.
+def group_compartments(
+    cell_labels: np.ndarray, nucleus_labels: np.ndarray, field: np.ndarray, boxes: np.ndarray
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The pixels of each cell, of its nucleus and of its cytoplasm, in row-major order.
 
     Parameters
     ----------
-    labels : ndarray of int32, shape (n_fields, H, W)
-        0 is background, 1..n are regions.
+    cell_labels, nucleus_labels : ndarray of int32, shape (n_fields, H, W)
+        0 is background, 1..n are cells; a nucleus lies inside its cell.
     field : ndarray of int32, shape (n,)
     boxes : ndarray of int32, shape (n, 4)
-        A box around each region, as from `bounding_boxes`; it may be larger than the region.
+        Around each cell, as from `bounding_boxes`.
 
     Returns
     -------
-    offsets : ndarray of int64, shape (n + 1,)
-        Region i (label i + 1) owns positions offsets[i]:offsets[i + 1].
-    positions : ndarray of int64
+    offsets : ndarray of int64, shape (n + 1,), three times
+        Cell i (label i + 1) owns positions offsets[i]:offsets[i + 1].
+    positions : ndarray of int64, three times
         Flat pixel positions.
     """
-    n = np.count_nonzero(labels)
-    found = np.empty(n + 1, np.int64)  # one more: a place is written before it is known to count
-    offsets = np.zeros(len(field) + 1, np.int64)
-    _group_pixels(labels, field, boxes, found, offsets)
-    return offsets, found[:n]
+    # one more: a place is written before it is known to count
+    found = np.empty((3, np.count_nonzero(cell_labels) + 1), np.int64)
+    offsets = np.zeros((3, len(field) + 1), np.int64)
+    _group_compartments(cell_labels, nucleus_labels, field, boxes, *found, offsets)
+    return [(of_compartment, places[: of_compartment[-1]]) for of_compartment, places in zip(offsets, found)]
 
 
 @kernel
-def _group_pixels(
-    labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, found: np.ndarray, offsets: np.ndarray
-) -> None:
-    height, width = labels.shape[1], labels.shape[2]
-    k = np.uint64(0)
+def _group_compartments(
+    cell_labels: np.ndarray, nucleus_labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, cells: np.ndarray,
+    nuclei: np.ndarray, cytoplasm: np.ndarray, offsets: np.ndarray,
+) -> None:  # fmt: skip
+    height, width = cell_labels.shape[1], cell_labels.shape[2]
+    n_cell, n_nuclear, n_around = np.uint64(0), np.uint64(0), np.uint64(0)
     for i in range(len(field)):
-        top, left, bottom, right = boxes[i]
+        label, (top, left, bottom, right) = np.int32(i + 1), boxes[i]
         for y in range(top, bottom):
-            row = labels[field[i], y, left:right]
-            first = (field[i] * height + y) * width + left
-            for x in range(right - left):
-                found[k] = first + x
-                k += np.uint64(row[x] == i + 1)
-        offsets[i + 1] = k
+            row, nuclear = cell_labels[field[i], y, left:right], nucleus_labels[field[i], y, left:right]
+            first = (np.int64(field[i]) * height + y) * width + left
+            for x in range(row.size):
+                mine, in_nucleus = np.uint64(row[x] == label), np.uint64(nuclear[x] == label)
+                cells[n_cell] = nuclei[n_nuclear] = cytoplasm[n_around] = first + x
+                n_cell += mine
+                n_nuclear += in_nucleus
+                n_around += mine - in_nucleus
+        offsets[0, i + 1], offsets[1, i + 1], offsets[2, i + 1] = n_cell, n_nuclear, n_around
 
 
 def channel_values(pixels: np.ndarray, field: np.ndarray, offsets: np.ndarray, positions: np.ndarray) -> np.ndarray:

@@ -28,35 +28,55 @@ def root_scale(planes: np.ndarray) -> np.ndarray:
     ndarray of uint8, shape (n_fields, H, W)
     """
     full = np.iinfo(planes.dtype).max
-    out = np.empty(planes.shape, np.uint8)
+    levels = np.arange(full + 1, dtype=np.float64)
+    out, counts = np.empty(planes.shape, np.uint8), np.empty(2 * (full + 1), np.int32)
     for plane, scaled in zip(planes, out):
-        low, high = _ends(plane, full)
-        levels = np.arange(full + 1, dtype=np.float64)
+        low, high = _ends(plane, counts)
         table = (255 * np.sqrt(np.clip((levels - low) / max(high - low, 1.0), 0, 1))).astype(np.uint8)
         scaled[:] = cv2.LUT(plane, table) if full == 255 else table[plane]
     return out
 
 
-def _ends(plane: np.ndarray, full: int) -> tuple[float, float]:
-    """Where the background ends, and the level that 0.2 % exceed.
+@kernel
+def _ends(plane: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
+    """Where the background ends, and the level that 0.2 % exceed; `counts`, two for each level, is scratch.
 
     The darkest 1 % of a background lie about two standard deviations of its noise below its mean; four above them, it
     has ended. A camera's offset exceeds its noise; elsewhere it is 0.
     """
-    share = np.cumsum(_histogram(plane[::2, ::2], full + 1))
-    darkest, dark, high = np.searchsorted(share, share[-1] * np.array([0.01, 0.25, 0.998])).tolist()
-    left, right = np.ascontiguousarray(plane[::4, :-1:2]), np.ascontiguousarray(plane[::4, 1::2])
-    kept = (np.minimum(left, right) <= dark).view(np.uint8)
-    differences = np.cumsum(_histogram(cv2.absdiff(left, right), full + 1, kept)) if left.size else np.zeros(1)
-    n = differences[-1]
-    noise = _TO_SD * float(np.searchsorted(differences, [n // 2, (n - 1) // 2], "right").mean()) if n else 0.0
-    return darkest + min(4 * noise, darkest), high
+    (height, width), n_levels = plane.shape, counts.size // 2
+    levels, steps = counts[:n_levels], counts[n_levels:]
+    for k in range(counts.size):
+        counts[k] = 0
+    for y in range(0, height, 2):
+        row = plane[y]
+        for x in range(0, width, 2):  # neighbours are often alike: counters in turns need not wait for one another
+            counts[np.uint64((x >> 1 & 1) * n_levels + row[np.uint64(x)])] += 1
+    for level in range(n_levels):
+        levels[level] += steps[level]
+        steps[level] = 0
+    n = ((height + 1) // 2) * ((width + 1) // 2)
+    darkest, dark, high = _level_at(levels, 0.01 * n), _level_at(levels, 0.25 * n), _level_at(levels, 0.998 * n)
+    n = 0
+    for y in range(0, height, 4):
+        row = plane[y]
+        for x in range(0, width - 1, 2):
+            left, right = np.int32(row[np.uint64(x)]), np.int32(row[np.uint64(x + 1)])
+            kept = np.int32(min(left, right) <= dark)
+            steps[np.uint64(abs(left - right))] += kept
+            n += kept
+    noise = _TO_SD * (_level_at(steps, n // 2 + 1.0) + _level_at(steps, (n - 1) // 2 + 1.0)) / 2 if n else 0.0
+    return darkest + min(4 * noise, float(darkest)), float(high)
 
 
-def _histogram(plane: np.ndarray, n_levels: int, mask: np.ndarray | None = None) -> np.ndarray:
-    """Number of pixels of each level, int64, shape (n_levels,)."""
-    plane = np.ascontiguousarray(plane)
-    return cv2.calcHist([plane], [0], mask, [n_levels], [0, n_levels]).ravel().astype(np.int64)
+@helper
+def _level_at(counts: np.ndarray, rank: float) -> int:
+    """The first level up to which at least so many are counted."""
+    level, below = 0, counts[0]
+    while below < rank:
+        level += 1
+        below += counts[level]
+    return level
 
 
 def nth_brightest(planes: np.ndarray, n: int) -> np.ndarray:
@@ -73,8 +93,9 @@ def nth_brightest(planes: np.ndarray, n: int) -> np.ndarray:
     ndarray like planes, shape (n_fields,)
     """
     full = np.iinfo(planes.dtype).max
-    from_above = [np.cumsum(_histogram(plane, full + 1)[::-1]) for plane in planes]
-    return np.array([full - np.searchsorted(counts, n) for counts in from_above], planes.dtype)
+    counts = [cv2.calcHist([plane], [0], None, [full + 1], [0, full + 1]) for plane in np.ascontiguousarray(planes)]
+    from_above = [np.cumsum(of_plane.ravel()[::-1].astype(np.int64)) for of_plane in counts]
+    return np.array([full - np.searchsorted(numbers, n) for numbers in from_above], planes.dtype)
 
 
 def shrink(planes: np.ndarray, times: int) -> np.ndarray:

@@ -5,9 +5,14 @@ import numpy as np
 from features.kernels.cpu._jit import helper, kernel
 
 
-def _flat(images: np.ndarray) -> np.ndarray:
-    """Images whose rows lie one after the other, (n_fields, H * W)."""
-    return images.reshape(len(images), images.shape[1] * images.shape[2])
+@helper
+def _clear_frame(image: np.ndarray) -> None:
+    """Set the outermost pixels to 0."""
+    height, width = image.shape
+    for x in range(width):
+        image[0, x] = image[height - 1, x] = 0
+    for y in range(height):
+        image[y, 0] = image[y, width - 1] = 0
 
 
 @helper
@@ -32,30 +37,24 @@ def _pixels_from_the_top(heights: np.ndarray, starts: np.ndarray, order: np.ndar
 
 
 @helper
-def _number_basins(
-    basins: np.ndarray, parent: np.ndarray, order: np.ndarray, smallest: int, areas: np.ndarray, ids: np.ndarray
-) -> None:
-    """Replace each basin by the number 1..n of the basin it was joined to, in the order given; 0 if it is too small."""
+def _number_basins(parent: np.ndarray, areas: np.ndarray, smallest: int, ids: np.ndarray) -> None:
+    """Number each basin by the one that it was joined to: 1..n in the order of their first pixels; 0 if too small."""
     for basin in range(parent.size):
-        areas[basin] = ids[basin] = 0
-    for k in range(order.size):
-        i = order[k]
-        basin = np.int64(basins[i])
-        while np.int64(parent[basin]) != basin:
-            basin = np.int64(parent[basin])
-        basins[i] = basin
-        areas[basin] += 1
+        ids[basin] = 0
+        root = parent[basin]
+        while parent[root] != root:
+            root = parent[root]
+        parent[basin] = root
+        if root != np.uint64(basin):
+            areas[root] += areas[basin]
     n = 0
-    for k in range(order.size):
-        i = order[k]
-        basin = basins[i]
-        if areas[basin] < smallest:
-            basins[i] = 0
-            continue
-        if ids[basin] == 0:
+    for basin in range(1, parent.size):  # they came up in that order
+        root = parent[basin]
+        if ids[root] == 0 and areas[root] >= smallest:
             n += 1
-            ids[basin] = n
-        basins[i] = ids[basin]
+            ids[root] = n
+    for basin in range(1, parent.size):
+        ids[basin] = ids[parent[basin]]
 
 
 def split_by_depth(height: np.ndarray, neck: float, smallest: np.ndarray) -> np.ndarray:
@@ -64,7 +63,7 @@ def split_by_depth(height: np.ndarray, neck: float, smallest: np.ndarray) -> np.
     Parameters
     ----------
     height : ndarray of uint16, shape (n_fields, H, W)
-        Distance to the background in any unit; 0 is background. The outermost pixels of each field must be 0.
+        Distance to the background in any unit; 0 is background.
     neck : float
         Two lobes stay apart if the saddle between them is lower than `neck` times the lower peak.
     smallest : ndarray of int64, shape (n_fields,), on the host
@@ -75,38 +74,53 @@ def split_by_depth(height: np.ndarray, neck: float, smallest: np.ndarray) -> np.
     ndarray of int32, shape (n_fields, H, W)
         8-connected lobes, in each field 1..n, those with the highest peak first; 0 is background.
     """
-    lobes = np.zeros(height.shape, np.int32)
+    _, rows, width = height.shape
+    lobes = np.empty(height.shape, np.int32)
+    heights, basins = (np.empty((rows + 2, width + 2), kind) for kind in (np.uint16, np.int32))
     starts = np.empty(int(height.max(initial=0)) + 1, np.int64)
-    order = np.empty(np.count_nonzero(height), np.int64)
+    order = np.empty(max(map(np.count_nonzero, height), default=0), np.int32)
     parent = np.empty(len(order) + 1, np.uint64)
     peak, areas, ids = (np.empty(len(parent), np.int32) for _ in range(3))
-    scratch = (starts, order, parent, peak, areas, ids)
-    _split_fields(_flat(height), height.shape[2], neck, smallest, *scratch, _flat(lobes))
+    framed = (heights, heights.ravel(), basins, basins.ravel())  # so that no neighbour needs a check
+    _split_fields(height, neck, smallest, *framed, starts, order, parent, peak, areas, ids, lobes)
     return lobes
 
 
 @kernel
 def _split_fields(
-    height: np.ndarray, width: int, neck: float, smallest: np.ndarray, starts: np.ndarray, order: np.ndarray,
-    parent: np.ndarray, peak: np.ndarray, areas: np.ndarray, ids: np.ndarray, lobes: np.ndarray,
+    height: np.ndarray, neck: float, smallest: np.ndarray, framed: np.ndarray, heights: np.ndarray,
+    rows: np.ndarray, basins: np.ndarray, starts: np.ndarray, order: np.ndarray, parent: np.ndarray,
+    peak: np.ndarray, areas: np.ndarray, ids: np.ndarray, lobes: np.ndarray,
 ) -> None:  # fmt: skip
+    width = framed.shape[1]
     for field in range(len(height)):
-        n = _pixels_from_the_top(height[field], starts, order)
-        n_basins = _split_field(height[field], width, neck, order[:n], parent, peak, lobes[field])
-        _number_basins(lobes[field], parent[: n_basins + 1], order[:n], smallest[field], areas, ids)
+        _clear_frame(framed)
+        for y in range(height.shape[1]):
+            row, target = height[field, y], framed[y + 1, 1:]
+            for x in range(row.size):
+                target[x] = row[x]
+        for i in range(basins.size):
+            basins[i] = 0
+        n = _pixels_from_the_top(heights, starts, order)
+        n_basins = _split_field(heights, width, neck, order[:n], parent, peak, areas, basins)
+        _number_basins(parent[: n_basins + 1], areas, smallest[field], ids)
+        for y in range(height.shape[1]):
+            row, target = rows[y + 1, 1:], lobes[field, y]
+            for x in range(target.size):
+                target[x] = ids[np.uint64(row[x])]
 
 
 @helper
 def _split_field(
     flat: np.ndarray, width: int, neck: float, order: np.ndarray, parent: np.ndarray, peak: np.ndarray,
-    basins: np.ndarray,
+    areas: np.ndarray, basins: np.ndarray,
 ) -> int:  # fmt: skip
-    """Write the basins of one field, where all is 0, and what each was joined to; returns their number."""
-    parent[0] = 0
+    """Write the basins of one field, where all is 0, their areas and what each was joined to; returns their number."""
+    parent[0] = areas[0] = 0
     steps = (-width, -1, 1, width, -width - 1, -width + 1, width - 1, width + 1)
     n_basins = 0
     for k in range(order.size):
-        i = order[k]
+        i = np.int64(order[k])
         least, most = np.uint32(0xFFFFFFFF), np.uint32(0)
         for step in steps:
             basin = np.uint32(basins[np.uint64(i + step)])
@@ -116,6 +130,7 @@ def _split_field(
             while parent[mine] != mine:
                 mine = parent[mine]
             basins[i] = mine
+            areas[mine] += 1
             continue
         mine = np.uint64(0)
         best = 0
@@ -139,7 +154,9 @@ def _split_field(
             mine = np.uint64(n_basins)
             parent[mine] = mine
             peak[mine] = flat[i]
+            areas[mine] = 0
         basins[i] = mine
+        areas[mine] += 1
     return n_basins
 
 
@@ -150,41 +167,46 @@ def flood(seeds: np.ndarray, relief: np.ndarray) -> np.ndarray:
     ----------
     seeds : ndarray of int32, shape (n_fields, H, W)
     relief : ndarray of uint16, shape (n_fields, H, W)
-        0 stays dry. The outermost pixels of each field must be 0.
+        0 stays dry.
 
     Returns
     -------
     ndarray of int32, shape (n_fields, H, W)
         The seeds and what they flooded (4-connected); 0 where it is dry or unreached.
     """
-    labels = np.empty(seeds.shape, np.int32)
+    _, height, width = seeds.shape
+    labels, state = np.empty(seeds.shape, np.int32), np.empty((height + 2, width + 2), np.int32)
     first, last = np.empty((2, int(relief.max(initial=0)) + 1), np.int32)  # of the queue of each level: two pixels,
-    following = np.empty(seeds[0].size if len(seeds) else 0, np.int32)  # and the pixel after each, -1 after the last
-    scratch = (first, last, following, np.empty(4, np.uint64))
-    _flood_fields(_flat(seeds), _flat(relief), seeds.shape[2], *scratch, _flat(labels))
+    following = np.empty(state.size, np.int32)  # and the pixel after each, -1 after the last
+    _flood_fields(seeds, relief, state, state.ravel(), first, last, following, np.empty(4, np.uint64), labels)
     return labels
 
 
 @kernel
 def _flood_fields(
-    seeds: np.ndarray, relief: np.ndarray, width: int, first: np.ndarray, last: np.ndarray, following: np.ndarray,
-    dry: np.ndarray, labels: np.ndarray,
+    seeds: np.ndarray, relief: np.ndarray, framed: np.ndarray, state: np.ndarray, first: np.ndarray, last: np.ndarray,
+    following: np.ndarray, dry: np.ndarray, labels: np.ndarray,
 ) -> None:  # fmt: skip
+    """Meanwhile a pixel's state is minus its label, or its ground: one look at a neighbour tells both."""
+    _, height, width = seeds.shape
+    _clear_frame(framed)
     for field in range(len(seeds)):
-        _flood_field(seeds[field], relief[field], width, first, last, following, dry, labels[field])
+        for y in range(height):
+            seed, ground, row = seeds[field, y], relief[field, y], framed[y + 1, 1:]
+            for x in range(width):
+                row[x] = -seed[x] if seed[x] else np.int32(ground[x])
+        _flood_field(width + 2, first, last, following, dry, state)
+        for y in range(height):
+            row, target = framed[y + 1, 1:], labels[field, y]
+            for x in range(width):
+                target[x] = max(-row[x], np.int32(0))
 
 
 @helper
 def _flood_field(
-    seeds: np.ndarray, relief: np.ndarray, width: int, first: np.ndarray, last: np.ndarray, following: np.ndarray,
-    dry: np.ndarray, state: np.ndarray,
-) -> None:  # fmt: skip
-    """Write the flooded labels of one field into `state`; meanwhile it is minus the label, or the ground.
-
-    So one look at a neighbour tells both.
-    """
-    for i in range(seeds.size):
-        state[i] = -seeds[i] if seeds[i] else relief[i]
+    width: int, first: np.ndarray, last: np.ndarray, following: np.ndarray, dry: np.ndarray, state: np.ndarray
+) -> None:
+    """Flood the ground of one field, whose outermost pixels are dry."""
     for level in range(first.size):
         first[level] = -1
     for i in range(width, state.size - width):
@@ -216,5 +238,3 @@ def _flood_field(
                 last[at] = j
                 following[j] = -1
             i = np.int64(following[np.uint64(i)])
-    for i in range(state.size):
-        state[i] = -state[i] if state[i] < 0 else 0

@@ -122,18 +122,19 @@ def local_mean(planes: np.ndarray, masks: np.ndarray, reaches: np.ndarray) -> np
     _, height, width = planes.shape
     shape = (-(-height // BLOCK), -(-width // BLOCK))
     blocks, upto = np.empty((2, *shape), np.int32), np.zeros((shape[0] + 1, shape[1] + 1), np.int32)
-    rows, means, along = np.empty((2, width), np.int32), np.empty(shape, np.uint16), np.empty(shape[1], np.uint16)
+    means, wide = np.empty(shape, np.uint16), np.empty((shape[0], width), np.uint16)
     first, shares = np.divmod(2 * np.arange(width) + 1 - BLOCK, 2 * BLOCK)
     places = np.clip([first, first + 1], 0, shape[1] - 1).astype(np.uint64)
     out = np.empty(planes.shape, np.uint8)
-    _local_mean(planes, masks, reaches, blocks, upto, rows, means, along, places, shares.astype(np.uint32), out)
+    scratch = (blocks, upto, np.empty((2, width), np.int32), means, wide)
+    _local_mean(planes, masks, reaches, *scratch, places, shares.astype(np.uint32), out)
     return out
 
 
 @kernel
 def _local_mean(
     planes: np.ndarray, masks: np.ndarray, reaches: np.ndarray, blocks: np.ndarray, upto: np.ndarray, rows: np.ndarray,
-    means: np.ndarray, along: np.ndarray, places: np.ndarray, shares: np.ndarray, out: np.ndarray,
+    means: np.ndarray, wide: np.ndarray, places: np.ndarray, shares: np.ndarray, out: np.ndarray,
 ) -> None:  # fmt: skip
     total, count = blocks[0], blocks[1]
     for f in range(len(planes)):
@@ -141,9 +142,9 @@ def _local_mean(
         _sums_of_squares(total, reaches[f], upto)
         _sums_of_squares(count, reaches[f], upto)
         for v in range(total.shape[0]):
-            for u in range(total.shape[1]):
-                means[v, u] = total[v, u] // max(count[v, u], 1)
-        _interpolate(means, places, shares, along, out[f])
+            for u in range(total.shape[1]):  # exact, and a division of integers is slow
+                means[v, u] = np.int32(np.float64(total[v, u]) / np.float64(max(count[v, u], np.int32(1))))
+        _interpolate(means, places, shares, wide, out[f])
 
 
 @helper
@@ -185,21 +186,23 @@ def _sums_of_squares(blocks: np.ndarray, reach: int, upto: np.ndarray) -> None:
 
 
 @helper
-def _interpolate(means: np.ndarray, places: np.ndarray, shares: np.ndarray, along: np.ndarray, out: np.ndarray) -> None:
+def _interpolate(means: np.ndarray, places: np.ndarray, shares: np.ndarray, wide: np.ndarray, out: np.ndarray) -> None:
     """Pixels between the middles of blocks, by eighths of a block in either direction.
 
-    Each column lies between those of two blocks, the second of which has this share.
+    Each column lies between those of two blocks, the second of which has this share: first all rows of blocks are
+    made as wide as the image.
     """
-    whole, half, square = np.uint32(2 * BLOCK), np.uint32(2 * BLOCK * BLOCK), np.uint32(4 * BLOCK * BLOCK)
+    whole, half = 2 * BLOCK, np.uint16(2 * BLOCK * BLOCK)
     left, right = places[0], places[1]
-    height, width = means.shape
+    for v in range(len(means)):
+        row, target = means[v], wide[v]
+        for x in range(shares.size):
+            near, other = np.uint32(row[left[x]]), np.uint32(row[right[x]])
+            target[x] = np.uint32(whole) * near + shares[x] * (other - near)
     for y in range(out.shape[0]):
-        first = (2 * y + 1 - BLOCK) // (2 * BLOCK)
-        share = (2 * y + 1 - BLOCK) % (2 * BLOCK)
-        above, below = means[max(first, 0)], means[min(first + 1, height - 1)]
-        for u in range(width):
-            along[u] = (2 * BLOCK - share) * above[u] + share * below[u]
-        row = out[y]
+        first = (2 * y + 1 - BLOCK) // whole
+        share = np.uint16((2 * y + 1 - BLOCK) % whole)
+        rest = np.uint16(whole - share)
+        above, below, row = wide[max(first, 0)], wide[min(first + 1, len(means) - 1)], out[y]
         for x in range(row.size):
-            near, other = np.uint32(along[left[x]]), np.uint32(along[right[x]])
-            row[x] = (whole * near + shares[x] * (other - near) + half) // square
+            row[x] = np.uint16(rest * above[x] + share * below[x] + half) // np.uint16(whole * whole)

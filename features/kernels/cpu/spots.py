@@ -5,7 +5,7 @@ Crops are packed: cell i owns starts[i]:starts[i + 1] of a flat array, the rows 
 
 import numpy as np
 
-from features.kernels.cpu._jit import helper, kernel
+from features.kernels.cpu._jit import helper, kernel, sum_helper
 
 
 def pack_parts(
@@ -200,69 +200,66 @@ def peaks(
     offsets, noise = np.zeros(len(boxes) + 1, np.int64), np.zeros((len(boxes), 2))
     points = np.empty((len(fine), 4), np.int64)
     height, width = (boxes[:, 2:] - boxes[:, :2]).max(axis=0, initial=0).tolist()
-    band, highest = np.zeros((height + 2, width + 2), np.float32), np.empty(width, bool)
-    squares, counts = np.empty((2, width)), np.empty((2, width), np.int32)
-    found = (points, offsets, noise)
-    _peaks(fine, coarse, parts, starts, boxes, reach, prominence, band, highest, squares, counts, *found)
+    band, highest = np.zeros((height + 2, width + 2), np.float32), np.zeros(width // 8 * 8 + 8, np.uint8)
+    scratch, found = (band, highest, highest.view(np.uint64)), (points, offsets, noise)
+    _peaks(fine, coarse, parts, starts, boxes, reach, prominence, *scratch, *found)
     return points[: offsets[-1]].copy(), offsets, noise
 
 
 @kernel
 def _peaks(
     fine: np.ndarray, coarse: np.ndarray, parts: np.ndarray, starts: np.ndarray, boxes: np.ndarray, reach: np.ndarray,
-    prominence: float, band: np.ndarray, highest: np.ndarray, squares: np.ndarray, counts: np.ndarray,
-    points: np.ndarray, offsets: np.ndarray, noise: np.ndarray,
+    prominence: float, band: np.ndarray, highest: np.ndarray, words: np.ndarray, points: np.ndarray,
+    offsets: np.ndarray, noise: np.ndarray,
 ) -> None:  # fmt: skip
     found = 0
     for i in range(len(boxes)):
         height, width, start = boxes[i, 2] - boxes[i, 0], boxes[i, 3] - boxes[i, 1], starts[i]
-        mean = fine[start : starts[i + 1]]
-        _fill_band(mean, coarse[start:], parts[start:], height, width, band, squares, counts, noise[i])
-        marks = highest[:width]
+        mean, rough = fine[start : starts[i + 1]], coarse[start : starts[i + 1]]
+        _measure_noise(mean, rough, parts[start : starts[i + 1]], noise[i])
+        _fill_band(mean, rough, height, width, band)
+        for x in range(width, width // 8 * 8 + 8):
+            highest[x] = 0
         for y in range(height):
-            _mark_maxima(band[y], band[y + 1], band[y + 2], marks)
-            for x in range(width):
-                if marks[x] and _rise(mean, height, width, y, x, reach[i]) > prominence * band[y + 1, x + 1]:
-                    points[found, 0], points[found, 1] = i, start + y * width + x
-                    points[found, 2], points[found, 3] = y, x
-                    found += 1
+            _mark_maxima(band[y], band[y + 1], band[y + 2], highest[:width])
+            for word in range(width // 8 + 1):
+                if words[word] == 0:  # eight pixels at a time: most are none
+                    continue
+                for x in range(8 * word, 8 * word + 8):
+                    if highest[x] and _rise(mean, height, width, y, x, reach[i]) > prominence * band[y + 1, x + 1]:
+                        points[found, 0], points[found, 1] = i, start + y * width + x
+                        points[found, 2], points[found, 3] = y, x
+                        found += 1
         offsets[i + 1] = found
 
 
-@helper
-def _fill_band(
-    fine: np.ndarray, coarse: np.ndarray, part: np.ndarray, height: int, width: int, band: np.ndarray,
-    squares: np.ndarray, n: np.ndarray, noise: np.ndarray,
-) -> None:  # fmt: skip
-    """The band of a cell framed with zeros, so that no neighbour needs a check, and its noise.
+@sum_helper
+def _measure_noise(fine: np.ndarray, coarse: np.ndarray, part: np.ndarray, noise: np.ndarray) -> None:
+    """Root mean square of what is negative in a cell's band, in cytoplasm and nucleus."""
+    in_cytoplasm, in_nucleus, n_cytoplasm, n_nucleus = 0.0, 0.0, np.int32(0), np.int32(0)
+    for k in range(fine.size):
+        value = fine[k] - coarse[k]
+        dip = np.float64(value if value < 0 else np.float32(0))
+        in_cytoplasm += dip * dip if part[k] == 1 else 0.0
+        in_nucleus += dip * dip if part[k] == 2 else 0.0
+        n_cytoplasm += np.int32((value < 0) & (part[k] == 1))
+        n_nucleus += np.int32((value < 0) & (part[k] == 2))
+    if n_cytoplasm > 0:
+        noise[0] = np.sqrt(in_cytoplasm / n_cytoplasm)
+    if n_nucleus > 0:
+        noise[1] = np.sqrt(in_nucleus / n_nucleus)
 
-    Squares add up by column, which the compiler turns into vectors.
-    """
-    in_cytoplasm, in_nucleus, n_cytoplasm, n_nucleus = squares[0], squares[1], n[0], n[1]
-    for x in range(width):
-        in_cytoplasm[x] = in_nucleus[x] = 0
-        n_cytoplasm[x] = n_nucleus[x] = 0
+
+@helper
+def _fill_band(fine: np.ndarray, coarse: np.ndarray, height: int, width: int, band: np.ndarray) -> None:
+    """The band of a cell framed with zeros, so that no neighbour needs a check."""
     for x in range(width + 2):
         band[0, x] = band[height + 1, x] = 0
     for y in range(height):
-        above, below, which, target = fine[y * width :], coarse[y * width :], part[y * width :], band[y + 1, 1:]
+        above, below, target = fine[y * width :], coarse[y * width :], band[y + 1, 1:]
         band[y + 1, 0] = band[y + 1, width + 1] = 0
         for x in range(width):
-            value = above[x] - below[x]
-            target[x] = value
-            n_cytoplasm[x] += np.int32((value < 0) & (which[x] == 1))
-            n_nucleus[x] += np.int32((value < 0) & (which[x] == 2))
-        for x in range(width):
-            dip = np.float64(target[x] if target[x] < 0 else np.float32(0))
-            in_cytoplasm[x] += dip * dip if which[x] == 1 else 0.0
-            in_nucleus[x] += dip * dip if which[x] == 2 else 0.0
-    for k in range(2):
-        total, size = 0.0, 0
-        for x in range(width):
-            total += squares[k, x]
-            size += n[k, x]
-        if size > 0:
-            noise[k] = np.sqrt(total / size)
+            target[x] = above[x] - below[x]
 
 
 @helper

@@ -180,27 +180,30 @@ KERNEL summaries(
     mine[9] = total ? double(weighted) / double(n * total) : nan("");
 }
 
-// A block a cell and channel.
-KERNEL chosen_sums(
-    const Pixel* pixels, i64 n_channels, i64 size, const int* field, const i64* offsets, const i64* positions,
-    const bool* chosen, i64* out
+// Whether one of a pixel's four neighbours in the field has another label.
+__device__ bool is_edge(const int* labels, const StackPlace& at, i64 height, i64 width) {
+    const int* here = labels + at.place;
+    return (at.y > 0 && here[-width] != *here) || (at.y + 1 < height && here[width] != *here) ||
+           (at.x > 0 && here[-1] != *here) || (at.x + 1 < width && here[1] != *here);
+}
+
+// A thread a pixel, of which few are edges.
+KERNEL edge_sums(
+    const Pixel* pixels, const int* cells, const int* nuclei, i64 n_channels, i64 height, i64 width, i64 n, u64* out
 ) {
-    int channel = blockIdx.x % n_channels, cell = blockIdx.x / n_channels;
-    const Pixel* plane = pixels + (field[cell] * (n_channels - 1) + channel) * size;
-    i64 count = 0, sum = 0, squares = 0;
-    for (i64 k = offsets[cell] + threadIdx.x; k < offsets[cell + 1]; k += blockDim.x) {
-        if (!chosen[positions[k]]) continue;
-        i64 value = plane[positions[k]];
-        count++;
-        sum += value;
-        squares += value * value;
+    StackPlace at(height, width);
+    if (at.place >= n || cells[at.place] == 0) return;
+    bool of_cell = is_edge(cells, at, height, width), of_nucleus = is_edge(nuclei, at, height, width);
+    bool is_nucleus = nuclei[at.place] > 0;
+    bool counts[] = {of_cell, of_nucleus && is_nucleus, (of_cell || of_nucleus) && !is_nucleus};
+    for (int k = 0; k < 3; k++) {
+        if (!counts[k]) continue;
+        for (i64 channel = 0; channel < n_channels; channel++) {
+            u64 value = pixels[((at.field * n_channels + channel) * height + at.y) * width + at.x];
+            u64* sums = out + 3 * ((3 * i64(cells[at.place] - 1) + k) * n_channels + channel);
+            atomicAdd(&sums[0], u64(1));
+            atomicAdd(&sums[1], value);
+            atomicAdd(&sums[2], value * value);
+        }
     }
-    count = block_sum(count);
-    sum = block_sum(sum);
-    squares = block_sum(squares);
-    if (threadIdx.x) return;
-    i64* mine = out + 3 * i64(blockIdx.x);
-    mine[0] = count;
-    mine[1] = sum;
-    mine[2] = squares;
 }

@@ -1,4 +1,4 @@
-"""Twins of the CPU's grey-value statistics, and of its sums over chosen pixels."""
+"""Twins of the CPU's grey-value statistics, and of its sums along edges."""
 
 import numpy as np
 
@@ -26,15 +26,10 @@ def summaries(
     return out
 
 
-def chosen_sums(
-    pixels: np.ndarray, field: np.ndarray, region: tuple[np.ndarray, np.ndarray], chosen: np.ndarray
-) -> np.ndarray:
+def edge_sums(pixels: np.ndarray, cell_labels: np.ndarray, nucleus_labels: np.ndarray, n: int) -> np.ndarray:
     """See the CPU twin."""
-    xp, (_, n_channels, height, width) = namespace(pixels), pixels.shape
-    n = len(field)
-    out = xp.empty((n, n_channels, 3), np.int64)
-    launch(
-        "intensity", "chosen_sums", n * n_channels, _THREADS, pixels, n_channels, height * width, field, *region,
-        chosen, out, pixel=pixels.dtype,
-    )  # fmt: skip
+    n_channels, height, width = pixels.shape[1:]
+    out = namespace(pixels).zeros((n, 3, n_channels, 3), np.int64)
+    blocks, given = -(-cell_labels.size // _THREADS), (pixels, cell_labels, nucleus_labels, n_channels, height, width)
+    launch("intensity", "edge_sums", blocks, _THREADS, *given, cell_labels.size, out, pixel=pixels.dtype)
     return out

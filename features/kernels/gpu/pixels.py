@@ -7,8 +7,15 @@ from features.kernels.gpu._cuda import launch, namespace
 _THREADS = 256
 
 
-def group_pixels(labels: np.ndarray, field: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """See the CPU twin. Waits once, to learn how many pixels there are."""
+def group_compartments(
+    cell_labels: np.ndarray, nucleus_labels: np.ndarray, field: np.ndarray, boxes: np.ndarray
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """See the CPU twin. Waits three times, to learn how many pixels there are."""
+    compartments = (cell_labels, nucleus_labels, cell_labels - nucleus_labels)
+    return [_group_pixels(labels, field, boxes) for labels in compartments]
+
+
+def _group_pixels(labels: np.ndarray, field: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     xp = namespace(labels)
     n, (_, height, width) = len(field), labels.shape
     counts = xp.zeros(n, np.int64)
