@@ -15,7 +15,7 @@ from waitress.server import create_server
 from werkzeug.exceptions import HTTPException
 
 from engine.errors import FieldError, HpaError, InputError
-from engine.ids import inert
+from engine.ids import inert, shown
 from review import answers, map_points
 from review.cell_pages import cells_page
 from review.pictures import LARGEST, THUMBNAIL, VIEWS
@@ -197,10 +197,10 @@ def _id(review: Review) -> str:
 
 
 def _row(review: Review) -> int:
-    row = request.args.get("row", -1, int)
-    found = row if 0 <= row < len(review.catalogue.ids) else review.catalogue.row.get(request.args.get("id", ""))
+    row, field = request.args.get("row", -1, int), request.args.get("id", "")
+    found = row if 0 <= row < len(review.catalogue.ids) else review.catalogue.row.get(field)
     if found is None:
-        abort(404)
+        raise FieldError(f"this run has no field {shown(field)!r}.", field)
     return found
 
 

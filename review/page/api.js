@@ -1,7 +1,7 @@
 // Requests to the server. Addresses are relative, so that they carry the token.
 const trouble = document.getElementById("trouble");
 export function complain(text) {
-  trouble.textContent = text;
+  trouble.textContent = text.replace(/^[a-z]+ /, (word) => word[0].toUpperCase() + word.slice(1));
   trouble.hidden = !text;
 }
 async function answer(promise) {

@@ -77,7 +77,7 @@ export function panel(fields, run) {
     one && one.doubts.filter(([name, labelled]) => one.labels.includes(name) === labelled).map(([name, labelled, q]) => `${labelled ? "Perhaps wrong" : "Perhaps missing"}: ${name} (probability ${percent(q)})`)
       .reduce((list, words) => { list.append(el("p", { class: "warn" }, words)); return list; }, el("div")),
     one && one.unlike && el("p", { class: "warn" }, "Out of distribution: unlike all fields that were fitted on. Do not trust its calls."),
-    el("p", { class: "hint" }, p.size ? "Right: the probability in this field." : "Right: how many fields are labelled so."),
+    el("p", { class: "hint" }, p.size ? "Right: the probability in this field." : `Right: how many fields are labelled so.${one ? "" : " –: some of those selected."}`),
     el("ul", { class: "classes", "aria-label": "Classes" }, ...rows),
     run.may_add && el("button", { type: "button", on: { click: () => addClass(run) } }, "Add a class"));
 }

@@ -29,9 +29,9 @@ function bright(plane) {
   return Math.max(v, 8);
 }
 
-export function makeField(root, run, id, wanted, back) {
-  let field = null, planes = [], numbers = null, size = null, width = 1, height = 1, closed = false, picked = 0;
-  let zoom = 1, left = 0, top = 0, drag = null, name = wanted, why = null;
+export function makeField(root, run, id, wanted, back) {  // wanted: a class and a cell, if any
+  let field = null, planes = [], numbers = null, size = null, width = 1, height = 1, closed = false, picked = Number(wanted.get("cell"));
+  let zoom = 1, left = 0, top = 0, drag = null, name = wanted.get("class") || "", why = null;
   const canvas = el("canvas", { "aria-label": `Picture of field ${id}`, role: "img", tabindex: 0 });
   const bar = el("span", { class: "scale" });
   const stage = el("div", { class: "stage" }, canvas, bar);
@@ -82,7 +82,7 @@ export function makeField(root, run, id, wanted, back) {
         const i = y * width + x, own = numbers[i];
         if (own === numbers[i - 1] && own === numbers[i - width]) continue;
         const near = own === picked || numbers[i - 1] === picked || numbers[i - width] === picked;
-        out.set(picked && near ? [255, 225, 60, 255] : [255, 255, 255, 255], 4 * i);
+        for (const k of picked && near ? [i, i - 1, i - width] : [i]) out.set(picked && near ? [255, 225, 60, 255] : [255, 255, 255, 255], 4 * k);
       }
     }
     return image;
@@ -169,7 +169,7 @@ export function makeField(root, run, id, wanted, back) {
       if (closed) return;
       numbers = new Int32Array(width * height);
       for (let i = 0; i < numbers.length; i++) numbers[i] = labels.data[4 * i] + 256 * labels.data[4 * i + 1];
-      note.textContent = `${measures()} Wheel or double click: zoom. Drag: move. Click: choose a cell.`;
+      note.textContent = `${picked ? `Cell ${picked}. ` : ""}${measures()} Wheel or double click: zoom. Drag: move. Click: choose a cell.`;
       draw();
     } catch (error) { if (!closed) note.textContent = error.message; }
   }
@@ -218,7 +218,7 @@ export function makeField(root, run, id, wanted, back) {
     const near = field.similar.length && el("div", {}, el("h3", {}, "Most similar training fields"), el("div", { class: "similar" },
       ...field.similar.map((one) => el("a", { class: "card", href: `#field=${encodeURIComponent(one.id)}` }, el("span", { class: "frame" }, el("img", { src: picture("field", { id: one.id }), alt: `field ${one.id}`, loading: "lazy" })),
         el("span", { class: "words" }, one.labels.join(", ") || "no label", el("span", { class: "id" }, `distance ${one.distance.toFixed(2)}: ${one.id}`))))));
-    const history = field.history.length && el("div", {}, el("h3", {}, "History"), el("table", {}, el("tbody", {}, ...[...field.history].reverse().map((one) =>
+    const history = field.history.length && el("div", {}, el("h3", {}, "History (times in UTC)"), el("table", {}, el("tbody", {}, ...[...field.history].reverse().map((one) =>
       el("tr", {}, el("td", {}, one.time.replace("T", " ").replace("Z", "")), el("td", {}, one.by), el("td", {}, one.action), el("td", {}, one.action === "undo" ? "" : one.value))))));
     renew(below, ...[calls, why === null && name && field.probabilities.length && run.trainable[run.classes.indexOf(name)] ? el("p", { class: "hint" }, `Reasons for ${name} …`) : null, because, highest, near, history].filter(Boolean));
   }

@@ -29,7 +29,7 @@ export function makeGallery(root, run, level, given = {}) {
   const count = el("span", { role: "status" });
   const side = el("aside", { class: "side", "aria-label": "Labels" });
   const previous = el("button", { type: "button", on: { click: () => turn(-1) } }, "← Previous");
-  const next = el("button", { type: "button", class: "grow", on: { click: () => turn(1) } }, "Next →");
+  const next = el("button", { type: "button", on: { click: () => turn(1) } }, "Next →");
   const list = el("datalist", { id: "features" });
   const more = el("input", { type: "text", list: "features", "aria-label": "Feature", placeholder: "type a feature",
     value: state.query.feature || "", on: { change: () => set("feature", more.value), focus: offerFeatures } });
@@ -86,7 +86,7 @@ export function makeGallery(root, run, level, given = {}) {
     el("button", { type: "button", on: { click: () => { delete kept[level]; root.dispatchEvent(new CustomEvent("again")); } } }, "Clear filters"));
   const turned = el("button", { type: "button", title: "Turn the order round", "aria-label": "Turn the order round",
     on: { click: () => set("descending", state.query.descending === false ? "" : false) } }, "⇅");
-  const bar = el("div", { class: "bar" }, count, previous, next,
+  const bar = el("div", { class: "bar" }, count, el("span", { class: "pager grow" }, previous, next),
     level !== "next" && select("sorted by", sorts, state.query.sort, (value) => {
       more.hidden = value !== "feature";
       if (value === "score") state.query.score = [state.query.call, state.query.label, state.query.score].find((name) => learnt.includes(name)) || learnt[0];
@@ -171,7 +171,7 @@ export function makeGallery(root, run, level, given = {}) {
       row.labelled && !row.labels.length && el("span", { class: "tag" }, "no class"),
       !row.labelled && !row.unusable && el("span", { class: "hint" }, "not labelled"),
       row.unlike && el("span", { class: "tag wrong", title: "unlike all fields that were fitted on" }, "out of distribution"),
-      row.note && el("span", { class: "hint" }, ` ✎ ${row.note}`));
+      row.note && el("span", { class: "hint" }, `✎ ${row.note}`));
   }
   function draw() {
     grid.replaceChildren(...rows.map(card));
@@ -183,8 +183,8 @@ export function makeGallery(root, run, level, given = {}) {
     if (!cells) { renew(side, panel(selected(), run)); return; }
     const row = selected()[0];
     renew(side, row ? el("div", {}, el("h2", {}, `Cell ${row.cell}`),
-      el("p", {}, "of ", el("a", { href: `#field=${encodeURIComponent(row.id)}` }, row.id)),
-      el("p", { class: "hint" }, "Labels belong to fields: open the field to change them.")) : "");
+      el("p", {}, "of ", el("a", { href: `#field=${encodeURIComponent(row.id)}&cell=${row.cell}` }, row.id)),
+      el("p", { class: "hint" }, "Labels belong to fields: open the field to see and change them.")) : "");
   }
   function mark() {
     [...grid.children].forEach((one, k) => {
@@ -214,7 +214,7 @@ export function makeGallery(root, run, level, given = {}) {
     await load();
     grid.children[state.at]?.focus();
   }
-  const openField = (row) => { location.hash = `field=${encodeURIComponent(row.id)}`; };
+  const openField = (row) => { location.hash = `field=${encodeURIComponent(row.id)}${cells ? `&cell=${row.cell}` : ""}`; };
   function keydown(event) {
     const columns = Math.max(getComputedStyle(grid).gridTemplateColumns.split(" ").length, 1);
     const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];

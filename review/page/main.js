@@ -14,8 +14,7 @@ function open() {
   const [hash, ...further] = (location.hash.slice(1) || "fields").split("&"), [name, value] = hash.split("=").map(decodeURIComponent);
   view?.close();
   complain("");
-  for (const link of document.querySelectorAll("nav a")) link.toggleAttribute("aria-current", link.hash === `#${name === "field" ? from : name}`);
-  if (name === "field") view = makeField(root, run, value || "", new URLSearchParams(further.join("&")).get("class") || "", () => { location.hash = from; });
+  if (name === "field") view = makeField(root, run, value || "", new URLSearchParams(further.join("&")), () => { location.hash = from; });
   else {
     from = ["fields", "next", "cells", "map", "refit"].includes(name) ? name : "fields";
     const showChosen = (level, keys, chosen) => { selection = { [level === "cells" ? "cells" : "rows"]: keys, chosen, split: "" }; location.hash = level; };
@@ -23,7 +22,11 @@ function open() {
     else if (from === "refit") view = makeRefit(root, run, (query) => { selection = { split: "", ...query }; location.hash = "fields"; }, async () => { await facts(); open(); });
     else { view = makeGallery(root, run, from, selection); selection = {}; }
   }
-  document.title = `${name === "field" ? value : from} – review`;
+  scrollTo(0, 0);
+  if (document.activeElement === document.body) root.focus();
+  const links = [...document.querySelectorAll("nav a")], here = links.find((link) => link.hash === `#${from}`);
+  for (const link of links) link.ariaCurrent = link === here ? "page" : null;
+  document.title = `${name === "field" ? value : here.textContent} – review`;
 }
 async function facts() {
   run = await get("run");

@@ -19,7 +19,7 @@ export function makeMap(root, run, show) {
   const hover = el("div", { class: "hover", hidden: true });
   const legend = el("div");
   const list = el("datalist", { id: "map-features" });
-  const nameInput = el("input", { type: "text", list: "map-features", "aria-label": "Feature", placeholder: "feature", on: { change: () => { kept.name = nameInput.value; load(); } } });
+  const nameInput = el("input", { type: "text", list: "map-features", placeholder: "type a feature", on: { change: () => { kept.name = nameInput.value; load(); } } });
   const chosen = el("div", { class: "actions" });
   const nameHolder = el("div");
   const controls = el("form", { class: "filters", on: { submit: (event) => event.preventDefault() } });
@@ -30,7 +30,7 @@ export function makeMap(root, run, show) {
       ...(run.plates.length > 1 ? [["plate", "plate"]] : []), ...(run.groups.length > 1 ? [["group", "group"]] : []), ...(run.fields.test ? [["split", "train or test"]] : []), ["feature", "a feature"]];
     const byClass = ["label", "call", "probability"].includes(kept.colour);
     nameHolder.replaceChildren(byClass ? select("class", [...(kept.colour === "probability" ? [] : [["", "the rarest of each field"]]), ...(kept.colour === "label" ? run.classes : learnt).map((name) => [name, name])], kept.name,
-      (value) => { kept.name = value; load(); }) : kept.colour === "feature" ? nameInput : "");
+      (value) => { kept.name = value; load(); }) : kept.colour === "feature" ? el("label", {}, el("span", {}, "feature"), nameInput) : "");
     renew(controls,
       select("points are", [["fields", "fields"], ["cells", "cells"]], kept.level, (value) => { kept.level = value; if (kept.colour === "feature") kept.name = ""; features = null; load(); }),
       select("coloured by", colours, kept.colour, async (value) => {

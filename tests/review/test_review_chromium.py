@@ -189,6 +189,19 @@ def test_from_field_to_field_of_the_gallery_and_zoom_by_keyboard(tab, page):
     tab.until("document.activeElement.dataset.key === 'train-001'")
 
 
+def test_a_cell_opens_its_field_with_that_cell_marked_and_an_unknown_field_is_said_so(tab, page):
+    tab.visit(page + "#cells")
+    tab.until("document.activeElement.className.includes('card')", 60)
+    tab.press("Enter")
+    tab.until("location.hash === '#field=train-000&cell=1' && document.activeElement.id === 'view'")
+    tab.until("document.querySelector('.one .hint').textContent.startsWith('Cell 1.')", 60)
+    assert tab.run("document.querySelector('[aria-current=page]').textContent") == "Cells"
+    tab.run("location.hash = 'field=nosuch'")
+    tab.until("document.getElementById('trouble').textContent === \"This run has no field 'nosuch'.\"")
+    tab.run("location.hash = 'map'")
+    tab.until("document.getElementById('trouble').hidden && document.title === 'Map – review'")
+
+
 def test_a_label_that_is_not_called_has_its_probability_and_reasons_beside_the_calls(tab, page):
     tab.visit(page + "#fields")
     tab.until(f"{CARDS} === 24")
