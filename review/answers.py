@@ -98,7 +98,10 @@ def field_facts(review: Review, i: int, labels: LabelTable, known: Known) -> dic
 
 
 def one_field(review: Review, i: int) -> dict[str, Any]:
-    """One field for its own view: its cells, its history and the fields most similar to it."""
+    """One field for its own view: its cells, its history and the fields most similar to it.
+
+    `unfinished` counts the tasks of which more will be known of it.
+    """
     labels, known = review.labels.table(), review.known()
     index, cells = review.cells(), []
     if index is not None:
@@ -110,6 +113,7 @@ def one_field(review: Review, i: int) -> dict[str, Any]:
         "where": cells,
         "history": [vars(one) for one in review.labels.history(review.catalogue.ids[i])],
         "similar": _similar(review, i, labels),
+        "unfinished": sum(review.tasks.state(name).busy for name in ("fields", "predictions", "cells")),
     }  # fmt: skip
 
 

@@ -48,7 +48,7 @@ async function addClass(run) {
     document.getElementById("view").dispatchEvent(new CustomEvent("again"));
   } catch (error) { complain(error.message); }
 }
-export function panel(fields, run) {
+export function panel(fields, run, open) {
   if (!fields.length) return el("p", { class: "hint" }, "Choose a field to see and change its labels.");
   const test = fields.every((field) => field.split !== "train");
   const one = fields.length === 1 ? fields[0] : null;
@@ -70,6 +70,7 @@ export function panel(fields, run) {
     one && !test && el("p", { class: "hint" }, one.unusable ? "Marked as unusable: never learnt from." : one.labelled
       ? `Labelled${one.corrected ? ", corrected" : ""}: ${one.labels.join(", ") || "no class"}` : "Not labelled yet."),
     el("div", { class: "actions" },
+      one && open && el("button", { type: "button", on: { click: () => open(one) } }, "Open ", el("kbd", {}, "Enter")),
       el("button", { type: "button", disabled: !fields.some(mayAccept), on: { click: () => accept(fields) } }, "Label as called ", el("kbd", {}, ".")),
       el("button", { type: "button", disabled: test, on: { click: () => markUnusable(fields) } }, bad ? "Usable again " : "Unusable ", el("kbd", {}, "Del")),
       el("button", { type: "button", disabled: test, on: { click: () => writeNote(fields) } }, "Note ", el("kbd", {}, ","))),

@@ -175,8 +175,11 @@ export function makeField(root, run, id, wanted, back) {  // wanted: a class and
   }
   async function facts() {
     try {
-      field = await get("field", { id });
+      const found = await get("field", { id });
       if (closed) return;
+      if (found.unfinished) setTimeout(() => closed || facts(), 1500);
+      if (found.unfinished === field?.unfinished) return;
+      field = found;
       name ||= field.calls[0]?.[0] || field.labels.find((one) => run.trainable[run.classes.indexOf(one)]) || "";
       beside();
       more();
@@ -213,10 +216,10 @@ export function makeField(root, run, id, wanted, back) {  // wanted: a class and
       el("table", {}, el("tbody", {}, ...why.reasons.map((one) => el("tr", {}, el("td", { class: `number ${one.log_odds > 0 ? "good" : "warn"}` }, signed(one.log_odds)),
         el("td", {}, one.block, el("br"), el("span", { class: "hint", title: one.name }, `${one.feature}${!one.named ? "" : one.value === null ? ", missing" : ` (${one.value.toPrecision(3)})`}${one.cells.length ? `; see cells ${one.cells.join(", ")}` : ""}`)))))));
     const highest = why && why.cells.length && el("div", {}, el("h3", {}, `Cells that look most like ${name}`),
-      el("p", { class: "hint" }, "Number of a cell, and its score above that of the field's median cell; a click marks the cell in the picture."), el("p", {}, ...why.cells.slice(0, 12).flatMap(({ cell, score }) => [el("button", { type: "button", title: "score above the field's median cell; not a probability",
+      el("p", { class: "hint" }, "Number of a cell, and its score above that of the field's median cell; a click marks the cell in the picture."), el("p", {}, ...why.cells.slice(0, 12).flatMap(({ cell, score }) => [el("button", { type: "button", "aria-label": `cell ${cell}, score ${signed(score)}`, title: "score above the field's median cell; not a probability",
         on: { click: () => { picked = cell; note.textContent = `Cell ${cell}`; draw(); } } }, `${cell}  ${signed(score)}`), " "])));
     const near = field.similar.length && el("div", {}, el("h3", {}, "Most similar training fields"), el("div", { class: "similar" },
-      ...field.similar.map((one) => el("a", { class: "card", href: `#field=${encodeURIComponent(one.id)}` }, el("span", { class: "frame" }, el("img", { src: picture("field", { id: one.id }), alt: `field ${one.id}`, loading: "lazy" })),
+      ...field.similar.map((one) => el("a", { class: "card", href: `#field=${encodeURIComponent(one.id)}` }, el("span", { class: "frame" }, el("img", { src: picture("field", { id: one.id }), alt: "", loading: "lazy" })),
         el("span", { class: "words" }, one.labels.join(", ") || "no label", el("span", { class: "id" }, `distance ${one.distance.toFixed(2)}: ${one.id}`))))));
     const history = field.history.length && el("div", {}, el("h3", {}, "History (times in UTC)"), el("table", {}, el("tbody", {}, ...[...field.history].reverse().map((one) =>
       el("tr", {}, el("td", {}, one.time.replace("T", " ").replace("Z", "")), el("td", {}, one.by), el("td", {}, one.action), el("td", {}, one.action === "undo" ? "" : one.value))))));
@@ -243,7 +246,7 @@ export function makeField(root, run, id, wanted, back) {  // wanted: a class and
       if (!fresh || !field) return;
       field = { ...field, ...fresh };
       beside();
-      get("field", { id }).then((now) => { if (!closed) { field = now; more(); } }).catch(() => {});
+      get("field", { id }).then((now) => { if (!closed) { field = { ...now, unfinished: field.unfinished }; more(); } }).catch(() => {});
     },
   };
 }

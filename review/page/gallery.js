@@ -5,8 +5,9 @@ import { counted, el, percent, renew, select, signed, unfinished } from "./dom.j
 
 const SIZE = 60;
 const YES_NO = [["", "any"], ["yes", "yes"], ["no", "no"]];
-const FLAGS = [["labelled", "labelled"], ["corrected", "corrected"], ["wrong", "label and call differ"],
-  ["doubted", "label doubted"], ["unlike", "out of distribution (only fields not fitted on)"], ["unusable", "unusable"]];
+const FLAGS = [["labelled", "labelled"], ["corrected", "corrected", "by a change that was saved in corrections.csv"],
+  ["wrong", "label and call differ"], ["doubted", "label doubted", "models that have not seen the field confidently contradict a label"],
+  ["unlike", "out of distribution (only fields not fitted on)"], ["unusable", "unusable"]];
 const kept = {};  // what each gallery showed, for the way back
 let page = { level: "", ids: [] };  // the fields of the last one, for the way from one to the next
 
@@ -23,7 +24,7 @@ export function makeGallery(root, run, level, given = {}) {
     kept[level] = { query, chosen: how, start: 0, at: 0, view: "colour", outlines: false };
   }
   const state = kept[level], cells = level === "cells";
-  let rows = [], total = 0, chosen = new Set(), applied = false, closed = false, fresh = true, features = [];
+  let rows = [], total = 0, chosen = new Set(), applied = false, adding = false, closed = false, fresh = true, features = [];
   const grid = el("div", { class: cells ? "grid cells" : "grid", role: "listbox", "aria-label": cells ? "Cells" : "Fields",
     "aria-multiselectable": "true" });
   const count = el("span", { role: "status" });
@@ -46,9 +47,11 @@ export function makeGallery(root, run, level, given = {}) {
     features = (await get("features"))[cells ? "cells" : "fields"];
     list.replaceChildren(...features.map(([name, words]) => el("option", { value: name }, words)));
   }
-  const flag = (name, words) => {
+  const flag = (name, words, further = "") => {
     const now = state.query[name];
-    return select(words, YES_NO, now === undefined ? "" : now ? "yes" : "no", (value) => set(name, value === "" ? "" : value === "yes"));
+    const made = select(words, YES_NO, now === undefined ? "" : now ? "yes" : "no", (value) => set(name, value === "" ? "" : value === "yes"));
+    made.title = further;
+    return made;
   };
   const number = (name, words) => el("label", {}, el("span", {}, words), el("input", { type: "number", min: "0", max: "1", step: "0.05",
     value: String(state.query[name] ?? ""), on: { change: (event) => set(name, event.target.value) } }));
@@ -75,7 +78,7 @@ export function makeGallery(root, run, level, given = {}) {
     run.fit && select("called", callable, state.query.call || "", (value) => set("call", value)),
     run.fit && el("div", { class: "pair", title: "of the class above, or else the highest of a field" }, number("low", "probability ≥"), number("high", "probability ≤")),
     ...FLAGS.filter(([name]) => (run.fit || ["labelled", "corrected", "unusable"].includes(name)) && (level !== "next" || name === "unlike"))
-      .map(([name, words]) => flag(name, words)),
+      .map((one) => flag(...one)),
     cells && flag("border", "cut by the image border"),
     run.fields.test > 0 && level !== "next" && select("train or test", [["", "any"], ["train", "train"], ["test", "test"]],
       state.query.split || "", (value) => set("split", value)),
@@ -84,6 +87,11 @@ export function makeGallery(root, run, level, given = {}) {
     run.groups.length > 1 && select("group", [["", "any"], ...run.groups.map((name) => [name, name])], state.query.group || "",
       (value) => set("group", value)),
     el("button", { type: "button", on: { click: () => { delete kept[level]; root.dispatchEvent(new CustomEvent("again")); } } }, "Clear filters"));
+  const several = el("button", { type: "button", "aria-pressed": "false", title: "each click then selects one field more", on: { click: () => {
+    adding = !adding;
+    several.setAttribute("aria-pressed", String(adding));
+    if (!adding) { chosen.clear(); mark(); }
+  } } }, "Select several");
   const turned = el("button", { type: "button", title: "Turn the order round", "aria-label": "Turn the order round",
     on: { click: () => set("descending", state.query.descending === false ? "" : false) } }, "⇅");
   const bar = el("div", { class: "bar" }, count, el("span", { class: "pager grow" }, previous, next),
@@ -100,7 +108,7 @@ export function makeGallery(root, run, level, given = {}) {
     more, ofClass, list,
     select("picture", [["colour", "HPA's colours"], ["protein", "protein alone"]], state.view, (value) => { state.view = value; draw(); }),
     el("label", {}, el("input", { type: "checkbox", checked: state.outlines,
-      on: { change: (event) => { state.outlines = event.target.checked; draw(); } } }), " outlines"));
+      on: { change: (event) => { state.outlines = event.target.checked; draw(); } } }), " outlines"), !cells && several);
   const intro = level === "next" ? el("p", { class: "hint" }, run.fit
     ? "Training fields without a label, the most useful first: uncertain fields that differ from each other, rare classes first."
     : "Training fields without a label: those that differ most from the labelled ones come first. Once there is a fit, uncertain ones do.") : "";
@@ -148,7 +156,7 @@ export function makeGallery(root, run, level, given = {}) {
   function card(row, k) {
     const query = { view: state.view, outlines: state.outlines ? 1 : 0, ...(cells ? { index: row.index } : { id: row.id }) };
     const image = el("img", { src: picture(cells ? "cell" : "field", query), loading: "lazy",
-      alt: cells ? `cell ${row.cell} of ${row.id}` : `field ${row.id}`, on: { load: () => frame.classList.remove("blank"), error: () => frame.classList.replace("blank", "none") } });
+      alt: "", on: { load: () => frame.classList.remove("blank"), error: () => frame.classList.replace("blank", "none") } });
     const frame = el("span", { class: "frame blank" }, image);
     const made = el("div", { class: `card${row.unusable ? " unusable" : ""}`, role: "option", tabindex: k === state.at ? "0" : "-1",
       "aria-selected": String(chosen.has(key(row))),
@@ -180,7 +188,7 @@ export function makeGallery(root, run, level, given = {}) {
     beside();
   }
   function beside() {
-    if (!cells) { renew(side, panel(selected(), run)); return; }
+    if (!cells) { renew(side, panel(selected(), run, openField)); return; }
     const row = selected()[0];
     renew(side, row ? el("div", {}, el("h2", {}, `Cell ${row.cell}`),
       el("p", {}, "of ", el("a", { href: `#field=${encodeURIComponent(row.id)}&cell=${row.cell}` }, row.id)),
@@ -196,10 +204,10 @@ export function makeGallery(root, run, level, given = {}) {
   function flip(one) {
     if (!chosen.delete(one)) chosen.add(one);
   }
-  function pick(k, several, range, arrow = false) {
+  function pick(k, another, range, arrow = false) {
     if (range) for (let i = Math.min(k, state.at); i <= Math.max(k, state.at); i++) chosen.add(key(rows[i]));
-    else if (several) {
-      if (!chosen.size) chosen.add(key(rows[state.at]));
+    else if (another || (adding && !arrow)) {
+      if (!chosen.size && !adding) chosen.add(key(rows[state.at]));
       flip(key(rows[k]));
     } else if (!arrow || applied) chosen.clear();
     applied = false;

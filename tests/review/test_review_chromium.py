@@ -169,6 +169,20 @@ def test_the_focus_stays_where_it_was_after_a_change(tab, page):
     tab.press(" ")
 
 
+def test_several_fields_are_selected_and_one_is_opened_without_a_keyboard(tab, page):
+    tab.visit(page + "#fields")
+    tab.until(f"{CARDS} === 24")
+    tap = "[...document.querySelectorAll('button')].find((one) => one.textContent.startsWith('{}')).click()"
+    tab.run(tap.format("Select several"))
+    for k in (1, 4, 6, 4):
+        tab.run(f"document.querySelectorAll('.grid .card')[{k}].click()")
+    assert tab.run("document.querySelector('aside.side h2').textContent") == "2 fields"
+    tab.run(tap.format("Select several"))
+    tab.run("document.querySelectorAll('.grid .card')[2].click()")
+    tab.run(tap.format("Open"))
+    tab.until("location.hash === '#field=train-002'")
+
+
 def test_from_field_to_field_of_the_gallery_and_zoom_by_keyboard(tab, page):
     tab.visit(page + "#fields")
     tab.until("document.activeElement.className.includes('card')")
