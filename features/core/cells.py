@@ -109,7 +109,8 @@ class Cells:
     def planes(self, channels: Iterable[Channel]) -> np.ndarray:
         """The pixels of some channels, (n_fields, n_channels, H, W), in one piece; copied only where needed."""
         index = [channel.index for channel in channels]
-        neighbours = slice(index[0], index[-1] + 1) if index and np.all(np.diff(index) == 1) else index
+        stretch = range(index[0], index[-1] + 1) if index else range(0)
+        neighbours = slice(stretch.start, stretch.stop) if index == [*stretch] else index
         return self.device.xp.ascontiguousarray(self.pixels[:, neighbours])
 
     def values(self, compartment: str, channel: Channel) -> np.ndarray:

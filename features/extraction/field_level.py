@@ -66,9 +66,14 @@ def measure_field(pixels: np.ndarray) -> dict[str, float | int]:
     values = [pixels.shape[1]]
     values += [value for plane in pixels for value in _quality(plane)]
     values += [share for plane in pixels for share in _spectrum(plane)]
-    names = [column.name for column in field_columns() if column.name not in _OF_CELLS]
-    hashes = zip(_HASH_METADATA.values(), field_hashes(pixels), strict=True)
-    return {name: float(value) for name, value in zip(names, values, strict=True)} | {k: int(h) for k, h in hashes}
+    measured = zip(_measured_names(), map(float, values), strict=True)
+    return dict(measured) | dict(zip(_HASH_METADATA.values(), map(int, field_hashes(pixels)), strict=True))
+
+
+@cache
+def _measured_names() -> list[str]:
+    """Names of the values that `measure_field` gives, in their order."""
+    return [column.name for column in field_columns() if column.name not in _OF_CELLS]
 
 
 def count_cells(n_cells: int, covered: int, diameter: float, area: int) -> dict[str, float]:

@@ -12,7 +12,8 @@ _PAIRS = ((1, 0), (1, 2), (1, 3), (0, 2), (0, 3), (2, 3))  # the protein's three
 _PROTEIN_PAIRS = 3
 _BLOCK = 256  # 256 products of two 8-bit values stay below 2^24
 _LEVELS = 8
-_CENTRED, _RANK = 24, 8  # where these begin in a 64-bit entry of the table, above the level
+_CENTRED, _RANK = 32, 8  # where these begin in a 64-bit entry of the table, above the level
+_TURNS = 4  # tables of counts in turn: neighbours are often equal, and waiting for a count costs time
 
 
 def pair_sums(
@@ -45,9 +46,9 @@ def pair_sums(
     n, top = offsets.size - 1, max(int(channel.max(initial=0)) for channel in values)
     channels, pairs = np.zeros((n, 4, 6)), np.zeros((n, 6, 9))
     information = np.full((n, _PROTEIN_PAIRS), np.nan)
-    histogram, table = np.zeros((2, top + 1), np.int64), np.empty((4, top + 1), np.int64)
+    histogram, table = np.zeros((_TURNS, top + 1), np.int32), np.empty((4, top + 1), np.int64)
     block, packed = np.empty((4, 5, _BLOCK), adder.dtype), np.empty(_BLOCK, np.int64)
-    bins, joint = np.empty((4, _BLOCK), np.int32), np.empty((_PROTEIN_PAIRS, 2, _LEVELS * _LEVELS), np.int64)
+    bins, joint = np.empty((4, _BLOCK), np.int32), np.empty((_PROTEIN_PAIRS, _TURNS, _LEVELS * _LEVELS), np.int32)
     scratch = (histogram, table, block, packed, bins, joint)
     _pair_sums(values, offsets, share, *scratch, channels, pairs, information)
     return channels, pairs, information
@@ -65,18 +66,20 @@ def _pair_sums(
         for c in range(4):
             _rank(values[c][offsets[i] : offsets[i + 1]], share, histogram, table[c], channels[i, c])
         for p in range(_PROTEIN_PAIRS):
-            for k in range(_LEVELS * _LEVELS):
-                joint[p, 0, k] = joint[p, 1, k] = 0
+            for turn in range(_TURNS):
+                for k in range(_LEVELS * _LEVELS):
+                    joint[p, turn, k] = 0
         for start in range(offsets[i], offsets[i + 1], _BLOCK):
             stop = min(start + _BLOCK, offsets[i + 1])
             for c in range(4):
                 _fill(values[c][start:stop], np.ceil(share * channels[i, c, 0]), table[c], packed, block[c], bins[c])
             _add_block(block, stop - start, pairs[i])
             for p in range(_PROTEIN_PAIRS):
-                _count_block(bins[_PAIRS[p][0]], bins[_PAIRS[p][1]], stop - start, joint[p, 0], joint[p, 1])
+                _count_block(bins[_PAIRS[p][0]], bins[_PAIRS[p][1]], stop - start, joint[p])
         for p in range(_PROTEIN_PAIRS):
-            for k in range(_LEVELS * _LEVELS):
-                joint[p, 0, k] += joint[p, 1, k]
+            for turn in range(1, _TURNS):
+                for k in range(_LEVELS * _LEVELS):
+                    joint[p, 0, k] += joint[p, turn, k]
             information[i, p] = _information(joint[p, 0])
 
 
@@ -84,15 +87,11 @@ def _pair_sums(
 def _rank(values: np.ndarray, share: float, histogram: np.ndarray, table: np.ndarray, sums: np.ndarray) -> None:
     """The channel's sums, and a look-up table from value to centred middle rank (doubled), dense rank and level.
 
-    The three share a 64-bit number, so that a pixel is looked up once: 40, 16 and 8 bits from the top.
+    The three share a 64-bit number, so that a pixel is looked up once: 32, 24 and 8 bits from the top.
     """
     size = values.size
-    even, odd = histogram[0], histogram[1]  # two in turn: neighbours are often equal, and waiting for a count costs
-    for j in range(0, size - 1, 2):
-        even[np.uint64(values[j])] += 1
-        odd[np.uint64(values[j + 1])] += 1
-    if size % 2:
-        even[np.uint64(values[size - 1])] += 1
+    for j in range(size):
+        histogram[np.uint64(j) % np.uint64(_TURNS), np.uint64(values[j])] += 1
     top = np.int64(0)
     for j in range(size):
         top = max(top, np.int64(values[j]))
@@ -101,10 +100,12 @@ def _rank(values: np.ndarray, share: float, histogram: np.ndarray, table: np.nda
     ranks_squared = 0.0
     lit = np.ceil(share * top)
     for value in range(top + 1):
-        count = even[value] + odd[value]
+        count = 0
+        for turn in range(_TURNS):
+            count += np.int64(histogram[turn, value])
+            histogram[turn, value] = 0
         if count == 0:
             continue
-        even[value], odd[value] = 0, 0
         middle = 2 * before + count
         while _LEVELS * middle >= 2 * size * (level + 1):
             level += 1
@@ -132,9 +133,10 @@ def _fill(
         mask[j] = 1 if value[j] >= lit else 0
         bright[j] = value[j] * mask[j]
     for j in range(values.size):
-        centred[j] = packed[j] >> _CENTRED
-        rank[j] = np.int32((packed[j] >> _RANK) & 0xFFFF)
-        bins[j] = np.int32(packed[j]) & 0xFF
+        low = np.int32(packed[j])
+        centred[j] = np.int32(packed[j] >> _CENTRED)
+        rank[j] = low >> _RANK
+        bins[j] = low & 0xFF
 
 
 @sum_helper
@@ -168,13 +170,10 @@ def _add_block(block: np.ndarray, n: int, sums: np.ndarray) -> None:
 
 
 @helper
-def _count_block(first: np.ndarray, second: np.ndarray, n: int, even: np.ndarray, odd: np.ndarray) -> None:
-    """Count pairs of levels, in two tables in turn: neighbours are often equal, and waiting for a count costs time."""
-    for j in range(0, n - 1, 2):
-        even[np.uint64(first[j] * _LEVELS + second[j])] += 1
-        odd[np.uint64(first[j + 1] * _LEVELS + second[j + 1])] += 1
-    if n % 2:
-        even[np.uint64(first[n - 1] * _LEVELS + second[n - 1])] += 1
+def _count_block(first: np.ndarray, second: np.ndarray, n: int, tables: np.ndarray) -> None:
+    """Count pairs of levels."""
+    for j in range(n):
+        tables[np.uint64(j) % np.uint64(_TURNS), np.uint64(first[j] * _LEVELS + second[j])] += 1
 
 
 @helper

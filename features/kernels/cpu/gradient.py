@@ -63,8 +63,8 @@ def _inner(mask: np.ndarray, stride: int, down: np.ndarray, out: np.ndarray) -> 
     for x in range(target.size):
         target[x] = before[x] * here[x] * after[x]
     across[0] = across[mask.size - 1] = 0
-    for x in range(out.size):
-        out[x] = 0
+    for x in range(stride):
+        out[x] = out[out.size - 1 - x] = 0
     above, middle, below, target = (
         across[: -2 * stride],
         across[stride:-stride],
@@ -197,7 +197,8 @@ def _add_orientation(
 ) -> None:
     """Add gradient magnitudes and the structure tensors of square blocks, counted from the crop's corner.
 
-    The level and the mask are flat, rows `width` px apart; `tensor` is scratch, zeros before and afterwards.
+    The level and the mask are flat, rows `width` px apart, with 16 px of weight 0 after each, so that rows are summed
+    in whole vectors; `tensor` is scratch, zeros before and afterwards.
     """
     height = len(spans)
     for y in range(1, height - 1):
@@ -206,7 +207,7 @@ def _add_orientation(
         up, down, left, right = level[at - width :], level[at + width :], level[at - 1 :], level[at + 1 :]
         weight, xx, yy, xy = inner[at:], tensor[0, first:], tensor[1, first:], tensor[2, first:]
         magnitude = _ZERO
-        for x in range(last - first):
+        for x in range((last - first + 15) // 16 * 16):  # beyond the last pixel weights are 0
             w = weight[x] * _HALF
             gx, gy = (right[x] - left[x]) * w, (down[x] - up[x]) * w
             xx[x] += gx * gx
@@ -221,24 +222,23 @@ def _add_orientation(
 @sum_helper
 def _fill_mask(
     labels: np.ndarray, label: Int, box: np.ndarray, out: np.ndarray, stride: int, spans: np.ndarray
-) -> int:  # fmt: skip
+) -> Int:  # fmt: skip
     """1 in the region, 0 outside it; spans[y]: its first column and the one after the last. Return its pixels."""
     n, label = 0, np.int32(label)
     for y in range(len(spans)):
-        row, target, in_row = labels[box[0] + y, box[1] : box[3]], out[y * stride : (y + 1) * stride], _ZERO
+        row, target = labels[box[0] + y, box[1] : box[3]], out[y * stride : (y + 1) * stride]
+        nothing, end = np.int32(0), np.int32(row.size)
+        in_row, first, last = nothing, end, nothing
         for x in range(row.size):
-            inside = np.float32(row[x] == label)
-            target[x] = inside
-            in_row += inside
+            mine = row[x] == label
+            target[x] = np.float32(mine)
+            in_row += np.int32(mine)
+            first = min(first, np.int32(x) if mine else end)
+            last = max(last, np.int32(x + 1) if mine else nothing)
         for x in range(row.size, stride):
             target[x] = 0
-        first, last = 0, row.size
-        while first < last and target[first] == 0:
-            first += 1
-        while last > first and target[last - 1] == 0:
-            last -= 1
-        spans[y, 0], spans[y, 1] = first, last
-        n += int(in_row)
+        spans[y, 0], spans[y, 1] = min(first, last), last
+        n += np.int64(in_row)
     return n
 
 
