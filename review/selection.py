@@ -12,7 +12,6 @@ from review.catalogue import Catalogue, entropies
 from review.labels import LabelTable
 
 LARGEST_PAGE = 200
-SORTS = ("order", "uncertainty", "doubt", "probability", "cells", "most useful", "feature")
 
 
 @dataclass(frozen=True)
@@ -68,23 +67,22 @@ def select(query: Mapping[str, Any], catalogue: Catalogue, labels: LabelTable, k
     if call is not None:
         kept &= known.calls[:, call]
     of_class = call if call is not None else label
-    learnt = learnt_classes(catalogue)
-    if of_class is None:
-        p = np.nan_to_num(known.probabilities[:, learnt], nan=-1).max(1, initial=-1)
-    else:
-        p = known.probabilities[:, of_class]
+    values: dict[str, Callable[[], np.ndarray]] = {
+        "uncertainty": lambda: known.uncertainty, "doubt": lambda: _doubt(catalogue, labels),
+        "probability": lambda: _probability(catalogue, known, of_class), "cells": lambda: catalogue.cells,
+        "feature": lambda: known.feature(str(query.get("feature"))),
+    }  # fmt: skip
     if query.get("low") is not None or query.get("high") is not None:
+        p = values["probability"]()
         kept &= (p >= float(query.get("low") or 0)) & (p <= float(query.get("high") or 1))
-    seen = ~np.isnan(known.probabilities).all(1)
-    wrong = labels.labelled & seen & (labels.matrix != known.calls)[:, learnt].any(1)
-    doubt = _doubt(catalogue, labels)
-    states = {
-        "labelled": labels.labelled, "corrected": labels.corrected, "unusable": labels.unusable,
-        "doubted": doubt > 0, "unlike": known.unlike, "wrong": wrong,
+    states: dict[str, Callable[[], np.ndarray]] = {
+        "labelled": lambda: labels.labelled, "corrected": lambda: labels.corrected, "unusable": lambda: labels.unusable,
+        "doubted": lambda: values["doubt"]() > 0, "unlike": lambda: known.unlike,
+        "wrong": lambda: _contradicted(catalogue, labels, known),
     }  # fmt: skip
     for name, state in states.items():
         if query.get(name) is not None:
-            kept &= state == bool(query[name])
+            kept &= state() == bool(query[name])
     for name, of_all in (("group", catalogue.group), ("plate", catalogue.plate)):
         if query.get(name):
             kept &= np.array(of_all) == query[name]
@@ -96,7 +94,7 @@ def select(query: Mapping[str, Any], catalogue: Catalogue, labels: LabelTable, k
         chosen = np.zeros(len(kept), bool)
         chosen[[row for row in query["rows"] if isinstance(row, int) and 0 <= row < len(kept)]] = True
         kept &= chosen
-    return _sorted(np.flatnonzero(kept), query, catalogue, known, p, doubt)
+    return _sorted(np.flatnonzero(kept), query, known, values)
 
 
 def _class(query: Mapping[str, Any], name: str, catalogue: Catalogue) -> int | None:
@@ -116,6 +114,19 @@ def learnt_classes(catalogue: Catalogue) -> np.ndarray:
     return learnt
 
 
+def _contradicted(catalogue: Catalogue, labels: LabelTable, known: Known) -> np.ndarray:
+    """Which labelled fields have other labels than calls, of the classes that can be called."""
+    learnt, seen = learnt_classes(catalogue), ~np.isnan(known.probabilities).all(1)
+    return labels.labelled & seen & (labels.matrix != known.calls)[:, learnt].any(1)
+
+
+def _probability(catalogue: Catalogue, known: Known, of_class: int | None) -> np.ndarray:
+    """The probability of a class in each field, or the highest of all; where it is not known NaN, or -1."""
+    if of_class is not None:
+        return known.probabilities[:, of_class]
+    return np.nan_to_num(known.probabilities[:, learnt_classes(catalogue)], nan=-1).max(1, initial=-1)
+
+
 def _doubt(catalogue: Catalogue, labels: LabelTable) -> np.ndarray:
     """The largest doubt of each field about a label that still stands; 0 without one."""
     doubt = np.zeros(len(catalogue.ids))
@@ -125,12 +136,7 @@ def _doubt(catalogue: Catalogue, labels: LabelTable) -> np.ndarray:
 
 
 def _sorted(
-    rows: np.ndarray,
-    query: Mapping[str, Any],
-    catalogue: Catalogue,
-    known: Known,
-    probability: np.ndarray,
-    doubt: np.ndarray,
+    rows: np.ndarray, query: Mapping[str, Any], known: Known, values: Mapping[str, Callable[[], np.ndarray]]
 ) -> np.ndarray:
     sort, descending = query.get("sort") or "order", query.get("descending", True)
     if sort == "order":
@@ -138,17 +144,11 @@ def _sorted(
     if sort == "most useful":
         mine = rows[known.useful[rows] >= 0]
         return mine[np.argsort(known.useful[mine], kind="stable")]
-    if sort == "feature":
-        values = known.feature(str(query.get("feature")))[rows]
-    elif sort == "probability":
-        values = probability[rows]
-    elif sort in SORTS:
-        by = {"uncertainty": known.uncertainty, "doubt": doubt, "cells": catalogue.cells}
-        values = by[sort][rows]
-    else:
-        raise UsageError(f"the order {shown(str(sort))!r} is unknown (expected one of {', '.join(SORTS)}).")
-    values = values.astype(np.float64)
-    keys = np.where(np.isnan(values), np.inf, -values if descending else values)
+    if sort not in values:
+        expected = ", ".join(("order", "most useful", *values))
+        raise UsageError(f"the order {shown(str(sort))!r} is unknown (expected one of {expected}).")
+    found = values[str(sort)]()[rows].astype(np.float64)
+    keys = np.where(np.isnan(found), np.inf, -found if descending else found)
     return rows[np.argsort(keys, kind="stable")]
 
 

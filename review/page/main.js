@@ -80,7 +80,7 @@ document.getElementById("undo").addEventListener("click", () => labels.undo());
 document.getElementById("help-button").addEventListener("click", () => help.showModal());
 try {
   await facts();
-  labels.open(run.data, () => run.counts.version, (done) => { run.counts = done.counts; view?.changed(done); });
+  labels.open(run.data, () => run.counts.version, (done) => { run.counts = done.counts; view?.changed(done); if (!run.fit) watch(); });
   open();
   watch();
 } catch (error) { complain(error.message); }
