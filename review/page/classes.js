@@ -13,11 +13,14 @@ export function toggle(fields, name) {
   change(usable.filter((field) => field.labels.includes(name) !== add)
     .map((field) => ({ id: field.id, action: add ? "add" : "remove", value: name })));
 }
-// A field without a call is then labelled as carrying no class, but one that no model has seen is not.
+// A field without a call is then labelled as carrying no class, but one that was not predicted is not. Labels of classes that
+// were not learnt stay: no model could call them.
 const mayAccept = (field) => field.split === "train" && field.probabilities.length > 0;
 export function accept(fields) {
-  change(fields.filter(mayAccept)
-    .map((field) => ({ id: field.id, action: "set", value: field.calls.map(([name]) => name).join("|") })));
+  change(fields.filter(mayAccept).map((field) => {
+    const learnt = new Set(field.probabilities.map(([name]) => name)), others = field.labels.filter((name) => !learnt.has(name));
+    return { id: field.id, action: "set", value: [...field.calls.map(([name]) => name), ...others].join("|") };
+  }));
 }
 export function markUnusable(fields) {
   const usable = fields.filter((field) => field.split === "train");

@@ -69,7 +69,7 @@ addEventListener("hashchange", open);
 addEventListener("keydown", (event) => {
   const typing = event.target.matches?.("input:not([type=checkbox]):not([type=range]), textarea, select");
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !typing) { event.preventDefault(); labels.undo(); return; }
-  if (typing || help.open) { if (event.key === "Escape" && typing) root.focus(); return; }
+  if (typing || help.open) { if (event.key === "Escape" && typing) (root.querySelector(".card[tabindex='0']") ?? root).focus(); return; }
   if (event.key === "?") { help.showModal(); return; }
   if (event.target.matches?.("button, a, summary") && [" ", "Enter"].includes(event.key) && !event.target.closest(".grid")) return;
   if (event.target.matches?.("input") && event.key === " ") return;

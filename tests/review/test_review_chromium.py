@@ -169,6 +169,21 @@ def test_the_focus_stays_where_it_was_after_a_change(tab, page):
     tab.press(" ")
 
 
+def test_labelling_as_called_keeps_labels_of_classes_that_no_model_can_call(tab, page, fitted):
+    tab.visit(page + "#fields")
+    tab.until("document.activeElement.className.includes('card')")
+    n = len(rows(fitted))
+    tab.press("9")
+    tab.press("1")
+    tab.until("document.querySelector('.grid .card').textContent.includes('Peroxisomes')")
+    tab.press(".")
+    kept = on_disk(fitted, n + 3)[-1]
+    assert kept["Action"] == "set" and "Peroxisomes" in kept["Value"].split("|")
+    for _ in range(3):
+        tab.press("z", control=True)
+    on_disk(fitted, n + 6)
+
+
 def test_several_fields_are_selected_and_one_is_opened_without_a_keyboard(tab, page):
     tab.visit(page + "#fields")
     tab.until(f"{CARDS} === 24")
