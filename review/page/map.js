@@ -1,6 +1,6 @@
 // The map: fields or cells in the plane of their first two principal directions; a lasso selects into the gallery.
 import { complain, get, picture } from "./api.js";
-import { counted, el, renew, select, unfinished } from "./dom.js";
+import { counted, el, percent, renew, select, unfinished } from "./dom.js";
 
 const PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#86a315", "#7b5ea7", "#8c6d31", "#17807e", "#b03060"];
 // Points have a thin edge, for light colours on white. Those without a class are rings.
@@ -8,7 +8,9 @@ const PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00
 const SHAPES = ["circle", "square", "diamond"];
 const POINTS = [(c, x, y, r) => c.arc(x, y, r, 0, 7), (c, x, y, r) => c.rect(x - 0.9 * r, y - 0.9 * r, 1.8 * r, 1.8 * r),
   (c, x, y, r) => { const d = 1.25 * r; c.moveTo(x - d, y); c.lineTo(x, y - d); c.lineTo(x + d, y); c.lineTo(x, y + d); c.closePath(); }];
-const ramp = (t) => `hsl(${255 - 200 * t} ${45 + 35 * t}% ${35 + 25 * t}%)`;
+const dark = matchMedia("(prefers-color-scheme: dark)"); // the lowest values are then lighter
+const ramp = (t) => `hsl(${255 - 200 * t} ${45 + 35 * t}% ${dark.matches ? 55 + 5 * t : 35 + 25 * t}%)`;
+const LISTED = 40; // of the legend, at most
 const kept = { level: "fields", colour: "label", name: "" };
 
 export function makeMap(root, run, show) {
@@ -120,22 +122,29 @@ export function makeMap(root, run, show) {
       context.stroke();
     }
   }
+  function valueOf(k) { // a feature's ends are those of the colours
+    const v = data.value[k];
+    if (v === null) return kept.colour === "feature" ? "missing" : "not known";
+    return kept.colour === "feature" ? `${v === 1 ? "≥ " : v === 0 ? "≤ " : ""}${(data.low + v * (data.high - data.low)).toPrecision(3)}` : percent(v);
+  }
   const none = () => ({ label: "no label", call: "no call" }[kept.colour] || "none");
   function legendAnew() {
     if (data.value) {
       const bar = el("div", { class: "ramp" });
       bar.style.background = `linear-gradient(to right, ${Array.from({ length: 9 }, (_, i) => ramp(i / 8)).join(",")})`;
       const words = features?.[kept.level].find(([name]) => name === kept.name)?.[1];
-      legend.replaceChildren(el("h3", {}, kept.name), words && kept.colour === "feature" ? el("p", { class: "hint" }, words) : "", bar, el("p", { class: "hint" }, `${data.low.toPrecision(3)} … ${data.high.toPrecision(3)}${kept.colour === "feature" ? " (2nd to 98th percentile); grey: missing" : ""}`));
+      legend.replaceChildren(el("h3", {}, kept.name), words && kept.colour === "feature" ? el("p", { class: "hint" }, words) : "", bar, el("p", { class: "hint ends" }, el("span", {}, data.low.toPrecision(3)), el("span", {}, data.high.toPrecision(3))),
+        kept.colour === "feature" ? el("p", { class: "hint" }, "2nd to 98th percentile; grey: missing") : "");
       return;
     }
     const counts = new Map();
     for (const c of data.category) counts.set(c, (counts.get(c) || 0) + 1);
-    const rows = [...counts].filter(([c]) => c >= 0).sort((a, b) => b[1] - a[1]).slice(0, 30);
+    const all = [...counts].filter(([c]) => c >= 0).sort((a, b) => b[1] - a[1]), rows = all.slice(0, LISTED);
     const item = (colour, words, n, shape = 0) => { const dot = el("i", { class: colour === "none" ? "ring" : SHAPES[shape] }); dot.style.background = colour; return el("li", {}, dot, `${words} `, el("span", { class: "hint" }, n.toLocaleString("en"))); };
     legend.replaceChildren(el("ul", { class: "legend" }, ...rows.map(([c, n]) => item(data.names.length === 2 && c === 0 && kept.name ? "#888" : paletteOf(c), data.names[c], n, shapeNumber(c))),
       ...(counts.get(-1) ? [item("none", none(), counts.get(-1))] : [])),
-    data.shown.length > PALETTE.length * SHAPES.length ? el("p", { class: "hint" }, `Colours and shapes repeat after ${PALETTE.length * SHAPES.length}: choose one class to tell it from all others.`) : "");
+    all.length > rows.length ? el("p", { class: "hint" }, `and ${(all.length - rows.length).toLocaleString("en")} more.`) : "",
+    data.shown.length > PALETTE.length * SHAPES.length ? el("p", { class: "hint" }, `Colours and shapes repeat after ${PALETTE.length * SHAPES.length}${["label", "call"].includes(kept.colour) ? ": choose one class to tell it from all others" : ""}.`) : "");
   }
   function beside() {
     const noun = kept.level === "fields" ? "field" : "cell", test = inside.length;
@@ -179,7 +188,7 @@ export function makeMap(root, run, show) {
     hover.dataset.k = String(best);
     const cells = kept.level === "cells";
     hover.replaceChildren(el("img", { alt: "", src: cells ? picture("cell", { index: data.key[best] }) : picture("field", { row: data.row[best] }) }),
-      data.category ? (data.names[data.category[best]] || none()) : `${kept.name}`);
+      data.category ? (data.names[data.category[best]] || none()) : `${kept.name}: ${valueOf(best)}`);
     move(event);
   });
   const move = (event) => { hover.style.left = `${Math.min(event.clientX + 14, innerWidth - 170)}px`; hover.style.top = `${Math.min(event.clientY + 14, innerHeight - 190)}px`; };

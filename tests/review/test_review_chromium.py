@@ -318,6 +318,21 @@ def change_answers(tab, path: str, change: str) -> None:
     }})(window.fetch)""")
 
 
+def test_the_probability_under_the_mouse_is_that_of_the_field(tab, page):
+    tab.visit(page + "#map")
+    tab.until("!!document.querySelector('#plot')")
+    choose(tab, "points are", "fields")
+    choose(tab, "coloured by", "probability")
+    tab.until("document.querySelector('.mapped').textContent.includes('26 fields, placed')")
+    asked = "api/map?level=fields&colour=probability&name=Nucleoplasm"
+    x, y, p = tab.run(f"fetch('{asked}').then((a) => a.json()).then((m) => [m.x[5], m.y[5], m.value[5]])")
+    left, top, w, h = tab.run("(({x, y, width, height}) => [x, y, width, height])(plot.getBoundingClientRect())")
+    place = {"x": left + 14 + x / 10000 * (w - 28), "y": top + 14 + (1 - y / 10000) * (h - 28)}
+    tab.ask("Input.dispatchMouseEvent", type="mouseMoved", **place)
+    said = "document.querySelector('.hover').textContent"
+    assert tab.until(f"!document.querySelector('.hover').hidden && {said}") == f"Nucleoplasm: {100 * p:.0f}\u00a0%"
+
+
 @pytest.mark.parametrize("classes", ([0, 12, 24, 25], list(range(26))))
 def test_classes_of_the_map_differ_in_colour_or_shape(tab, page, classes):
     """Twelve in colour, also those whose numbers are twelve apart."""
