@@ -23,7 +23,16 @@ import numpy as np
 import pandas as pd
 
 from models.data.labels import read_labels
-from models.evaluation.metrics import best_f1, calibration_error, each, f1, log_loss, macro, macro_ap
+from models.evaluation.metrics import (
+    best_f1,
+    calibration_error,
+    debiased_calibration_error,
+    each,
+    f1,
+    log_loss,
+    macro,
+    macro_ap,
+)
 from models.fit import fit
 from models.folds import make_folds
 from models.second_level.second_level import fit_second_level
@@ -245,9 +254,10 @@ def second_level(path: Path, draws: int) -> dict[str, float]:
             found.append([
                 macro_ap(truth, probabilities), macro(each(f1, truth, calls)),
                 macro(each(calibration_error, truth, probabilities)), calibration_floor(probabilities, seed),
+                macro(each(debiased_calibration_error, truth, probabilities)),
                 calibration_error(truth.ravel(), probabilities.ravel()),
             ])  # fmt: skip
-    names = ("AP", "F1", "ECE", "ECE of perfect probabilities", "ECE of all organelles together")
+    names = ("AP", "F1", "ECE", "ECE of perfect probabilities", "ECE without chance", "ECE of all organelles together")
     return dict(zip(names, np.mean(found, axis=0).tolist(), strict=True))
 
 
