@@ -1,7 +1,8 @@
 // Requests to the server. Addresses are relative, so that they carry the token.
 const trouble = document.getElementById("trouble");
 export function complain(text) {
-  trouble.textContent = text.replace(/^[a-z]+ /, (word) => word[0].toUpperCase() + word.slice(1));
+  const sentence = text.replace(/^[a-z]+ /, (word) => word[0].toUpperCase() + word.slice(1));
+  if (trouble.textContent !== sentence) trouble.textContent = sentence; // screen readers say it at every change
   trouble.hidden = !text;
 }
 async function answer(promise) {

@@ -34,7 +34,9 @@ export function writeNote(fields) {
 // Keys that work wherever fields are selected; true if the key was one of them.
 export function labelKey(event, fields, run) {
   if (!fields.length || event.ctrlKey || event.metaKey || event.altKey) return false;
-  const name = event.shiftKey ? undefined : classOf(event.key, run.classes);
+  // Digits by their place, for keyboards that write them with Shift; letters also with Caps Lock.
+  const key = /^Digit\d$/.test(event.code) ? event.code.at(-1) : event.key.toLowerCase();
+  const name = event.shiftKey ? undefined : classOf(key, run.classes);
   if (name) toggle(fields, name);
   else if (event.key === ".") accept(fields);
   else if (event.key === "Delete") markUnusable(fields);

@@ -48,7 +48,7 @@ async function watch() {
     words.push(...failed.map(([, task]) => task.error));
     if (now.pictures) words.push(`No pictures: ${now.pictures}`);
     if (!run.fit) words.push(run.counts.labelled ? run.no_fit : "No field has a label yet: start with Label next.");
-    working.textContent = words.join(" · ");
+    if (working.textContent !== words.join(" · ")) working.textContent = words.join(" · ");
     working.hidden = !words.length;
     if (busy.length) pause = 1000;
     run.counts = now.counts;

@@ -80,6 +80,9 @@ def test_ten_first_labels_by_keyboard_and_undo(tab, tmp_path):
         tab.until("document.querySelectorAll('.grid .card')[9].textContent.includes('not labelled')")
         tab.press("Delete")
         assert on_disk(made, 12)[-1]["Action"] == "unusable"
+        for written, place in (("&", "Digit2"), ("A", "KeyA")):  # Shift writes digits in France; Caps Lock is on
+            tab.run(f"dispatchEvent(new KeyboardEvent('keydown', {{key: {written!r}, code: {place!r}}}))")
+        assert [row["Value"] for row in on_disk(made, 14)[12:]] == ["Nuclear membrane", "Lysosomes"]
         assert [one for one in tab.complaints if "willReadFrequently" not in one] == []
 
 
