@@ -54,7 +54,6 @@ async function addClass(run) {
   } catch (error) { complain(error.message); }
 }
 export function panel(fields, run, open) {
-  if (!fields.length) return el("p", { class: "hint" }, "Choose a field to see and change its labels.");
   const test = fields.every((field) => field.split !== "train");
   const one = fields.length === 1 ? fields[0] : null;
   const p = new Map(one?.probabilities), called = new Set(one?.calls.map(([name]) => name));

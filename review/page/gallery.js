@@ -188,7 +188,7 @@ export function makeGallery(root, run, level, given = {}) {
     beside();
   }
   function beside() {
-    if (!cells) { renew(side, panel(selected(), run, openField)); return; }
+    if (!cells) { renew(side, rows.length ? panel(selected(), run, openField) : ""); return; }
     const row = selected()[0];
     renew(side, row ? el("div", {}, el("h2", {}, `Cell ${row.cell}`),
       el("p", {}, "of ", el("a", { href: `#field=${encodeURIComponent(row.id)}&cell=${row.cell}` }, row.id)),

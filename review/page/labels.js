@@ -35,7 +35,7 @@ const own = () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (b) => 
 
 // Each change: {id, action, value}. Changes that are made together are undone together.
 export function change(changes) {
-  if (!changes.length) return;
+  if (!changes.length) { show("nothing to change"); return; }
   mine.push(add(changes).filter((one) => one.action !== "undo"));
   words = "";
   show();

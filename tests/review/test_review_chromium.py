@@ -92,6 +92,7 @@ def test_without_a_fit_no_field_is_labelled_as_called_and_without_a_label_none_i
         tab.visit(address + "#fields")
         tab.until("document.activeElement.className.includes('card')")
         tab.press(".")
+        tab.until(f"{SAVED} === 'nothing to change'")
         tab.press("1")
         assert [row["Action"] for row in on_disk(made, 1)] == ["add"]
         tab.until("document.getElementById('working').textContent.includes('Nothing was fitted yet')")
