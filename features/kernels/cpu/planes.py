@@ -29,25 +29,26 @@ def root_scale(planes: np.ndarray) -> np.ndarray:
     """
     full = np.iinfo(planes.dtype).max
     levels = np.arange(full + 1, dtype=np.float64)
-    out, counts = np.empty(planes.shape, np.uint8), np.empty(2 * (full + 1), np.int32)
+    out = np.empty(planes.shape, np.uint8)
     for plane, scaled in zip(planes, out):
-        low, high = _ends(plane, counts)
+        low, high = _ends(plane, np.zeros(2 * (full + 1), np.int32))
         table = (255 * np.sqrt(np.clip((levels - low) / max(high - low, 1.0), 0, 1))).astype(np.uint8)
-        scaled[:] = cv2.LUT(plane, table) if full == 255 else table[plane]
+        if full == 255:
+            cv2.LUT(plane, table, scaled)
+        else:
+            scaled[:] = table[plane]
     return out
 
 
 @kernel
 def _ends(plane: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
-    """Where the background ends, and the level that 0.2 % exceed; `counts`, two for each level, is scratch.
+    """Where the background ends, and the level that 0.2 % exceed; `counts` are two zeros for each level.
 
     The darkest 1 % of a background lie about two standard deviations of its noise below its mean; four above them, it
     has ended. A camera's offset exceeds its noise; elsewhere it is 0.
     """
     (height, width), n_levels = plane.shape, counts.size // 2
     levels, steps = counts[:n_levels], counts[n_levels:]
-    for k in range(counts.size):
-        counts[k] = 0
     for y in range(0, height, 2):
         row = plane[y]
         for x in range(0, width, 2):  # neighbours are often alike: counters in turns need not wait for one another

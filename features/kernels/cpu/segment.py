@@ -5,14 +5,12 @@ import numpy as np
 from features.kernels.cpu._jit import helper, kernel
 
 
-@helper
-def _clear_frame(image: np.ndarray) -> None:
-    """Set the outermost pixels to 0."""
-    height, width = image.shape
-    for x in range(width):
-        image[0, x] = image[height - 1, x] = 0
-    for y in range(height):
-        image[y, 0] = image[y, width - 1] = 0
+def _framed(height: int, width: int, kind: type) -> np.ndarray:
+    """An image not yet filled in but for one pixel of zeros around it, so that no neighbour needs a check."""
+    image = np.empty((height + 2, width + 2), kind)
+    image[0] = image[-1] = 0
+    image[:, 0] = image[:, -1] = 0
+    return image
 
 
 @helper
@@ -76,12 +74,12 @@ def split_by_depth(height: np.ndarray, neck: float, smallest: np.ndarray) -> np.
     """
     _, rows, width = height.shape
     lobes = np.empty(height.shape, np.int32)
-    heights, basins = (np.empty((rows + 2, width + 2), kind) for kind in (np.uint16, np.int32))
+    heights, basins = _framed(rows, width, np.uint16), _framed(rows, width, np.int32)
     starts = np.empty(int(height.max(initial=0)) + 1, np.int64)
     order = np.empty(max(map(np.count_nonzero, height), default=0), np.int32)
     parent = np.empty(len(order) + 1, np.uint64)
     peak, areas, ids = (np.empty(len(parent), np.int32) for _ in range(3))
-    framed = (heights, heights.ravel(), basins, basins.ravel())  # so that no neighbour needs a check
+    framed = (heights, heights.ravel(), basins, basins.ravel())
     _split_fields(height, neck, smallest, *framed, starts, order, parent, peak, areas, ids, lobes)
     return lobes
 
@@ -94,7 +92,6 @@ def _split_fields(
 ) -> None:  # fmt: skip
     width = framed.shape[1]
     for field in range(len(height)):
-        _clear_frame(framed)
         for y in range(height.shape[1]):
             row, target = height[field, y], framed[y + 1, 1:]
             for x in range(row.size):
@@ -175,7 +172,7 @@ def flood(seeds: np.ndarray, relief: np.ndarray) -> np.ndarray:
         The seeds and what they flooded (4-connected); 0 where it is dry or unreached.
     """
     _, height, width = seeds.shape
-    labels, state = np.empty(seeds.shape, np.int32), np.empty((height + 2, width + 2), np.int32)
+    labels, state = np.empty(seeds.shape, np.int32), _framed(height, width, np.int32)
     first, last = np.empty((2, int(relief.max(initial=0)) + 1), np.int32)  # of the queue of each level: two pixels,
     following = np.empty(state.size, np.int32)  # and the pixel after each, -1 after the last
     _flood_fields(seeds, relief, state, state.ravel(), first, last, following, np.empty(4, np.uint64), labels)
@@ -189,7 +186,6 @@ def _flood_fields(
 ) -> None:  # fmt: skip
     """Meanwhile a pixel's state is minus its label, or its ground: one look at a neighbour tells both."""
     _, height, width = seeds.shape
-    _clear_frame(framed)
     for field in range(len(seeds)):
         for y in range(height):
             seed, ground, row = seeds[field, y], relief[field, y], framed[y + 1, 1:]
