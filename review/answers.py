@@ -8,7 +8,6 @@ import numpy as np
 from models.data.labels_per_field import EXCLUSIVE
 from report.feature_descriptions import in_words
 from report.rows import rows_of
-from review.catalogue import entropies
 from review.labels import LabelTable
 from review.reasons import cell_scores, measured_cells, reasons
 from review.selection import Known, learnt_classes, page_of, select
@@ -29,10 +28,9 @@ def run_facts(review: Review) -> dict[str, Any]:
         "trainable": [is_trainable(review, name) for name in known.classes], "may_add": review.may_add_classes,
         "fields": {split: int((known.split == split).sum()) for split in ("train", "test")},
         "fit": fitted is not None, "fits": review.fits, "no_fit": known.no_fit,
-        "folds": fitted.leaderboard.folds if fitted else "",
         "one_call": fitted is not None and fitted.settings.per_field in EXCLUSIVE,
         "groups": _names(known.group), "plates": _names(known.plate),
-        "doubted": len(known.doubts), "counts": label_counts(labels),
+        "counts": label_counts(labels),
     }  # fmt: skip
 
 
@@ -80,9 +78,7 @@ def fields_page(review: Review, query: Mapping[str, Any]) -> dict[str, Any]:
 def field_facts(review: Review, i: int, labels: LabelTable, known: Known) -> dict[str, Any]:
     """One field for the gallery."""
     of_all, p = review.catalogue, known.probabilities[i]
-    seen = not np.isnan(p).all()
-    names, unsure = of_all.classes, float(np.nansum(entropies(p))) if seen else None
-    learnt = learnt_classes(of_all)
+    names, learnt = of_all.classes, learnt_classes(of_all)
     order = [j for j in np.argsort(-p, kind="stable") if p[j] >= 0 and learnt[j]]
     return {
         "id": of_all.ids[i], "row": i, "split": str(of_all.split[i]), "group": of_all.group[i],
@@ -91,7 +87,7 @@ def field_facts(review: Review, i: int, labels: LabelTable, known: Known) -> dic
         "corrected": bool(labels.corrected[i]), "unusable": bool(labels.unusable[i]), "note": labels.notes.get(i, ""),
         "calls": [[names[j], round(float(p[j]), 4)] for j in order if known.calls[i, j]],
         "probabilities": [[names[j], round(float(p[j]), 4)] for j in order],
-        "unsure": unsure, "unlike": bool(known.unlike[i]), "held_out": bool(of_all.fitted_row[i] >= 0),
+        "unlike": bool(known.unlike[i]), "held_out": bool(of_all.fitted_row[i] >= 0),
         "doubts": [[names[j], labelled, round(q, 4), round(doubt, 4)]
                    for j, labelled, q, doubt in of_all.doubts.get(i, ())],
     }  # fmt: skip

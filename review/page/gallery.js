@@ -1,7 +1,8 @@
 // Fields or cells in pages: filters on the left, pictures in the middle, labels of what is selected on the right.
 import { complain, get, picture, post } from "./api.js";
+import { words } from "./card_words.js";
 import { labelKey, panel } from "./classes.js";
-import { counted, el, percent, renew, select, signed, unfinished } from "./dom.js";
+import { counted, el, renew, select, unfinished } from "./dom.js";
 
 const SIZE = 60;
 const YES_NO = [["", "any"], ["yes", "yes"], ["no", "no"]];
@@ -141,7 +142,7 @@ export function makeGallery(root, run, level, given = {}) {
         setTimeout(() => closed || load(), 700);
         return;
       }
-      if (fresh) grid.children[state.at]?.focus();
+      if (fresh && (document.activeElement === root || !root.contains(document.activeElement))) grid.children[state.at]?.focus();
       fresh = false;
       const noun = cells ? "cell" : "field";
       count.textContent = total
@@ -161,25 +162,9 @@ export function makeGallery(root, run, level, given = {}) {
     const made = el("div", { class: `card${row.unusable ? " unusable" : ""}`, role: "option", tabindex: k === state.at ? "0" : "-1",
       "aria-selected": String(chosen.has(key(row))),
       on: { click: (event) => pick(k, event.ctrlKey || event.metaKey, event.shiftKey), dblclick: () => openField(row) } },
-    frame, words(row));
+    frame, words(row, cells));
     made.dataset.key = key(row);
     return made;
-  }
-  function words(row) {
-    const id = el("span", { class: "id", title: row.id }, row.id);
-    if (cells) return el("span", { class: "words" }, `cell ${row.cell}${row.border ? ", cut" : ""}`,
-      row.score !== undefined && el("span", { class: "n" }, signed(row.score)), id);
-    const called = new Set(row.calls.map(([name]) => name)), learnt = new Set(row.probabilities.map(([name]) => name));
-    const own = row.labels.map((name) => el("span", { class: `tag${learnt.has(name) && !called.has(name) ? " wrong" : ""}`,
-      title: called.has(name) ? "labelled and called" : learnt.has(name) ? "labelled, not called" : "labelled" }, name));
-    const others = row.calls.filter(([name]) => !row.labels.includes(name))
-      .map(([name, p]) => el("span", { class: `tag call${row.labelled ? " wrong" : ""}`, title: "called, not labelled" }, `${name}? ${percent(p)}`));
-    return el("span", { class: "words" }, id,
-      row.unusable && el("span", { class: "tag wrong" }, "unusable"), ...own, ...others,
-      row.labelled && !row.labels.length && el("span", { class: "tag" }, "no class"),
-      !row.labelled && !row.unusable && el("span", { class: "hint" }, "not labelled"),
-      row.unlike && el("span", { class: "tag wrong", title: "unlike all fields that were fitted on" }, "out of distribution"),
-      row.note && el("span", { class: "hint" }, `✎ ${row.note}`));
   }
   function draw() {
     grid.replaceChildren(...rows.map(card));
@@ -254,7 +239,7 @@ export function makeGallery(root, run, level, given = {}) {
         const old = grid.children[k];
         if (!fresh.has(row.id) || !old) return;
         old.classList.toggle("unusable", row.unusable);
-        old.lastChild.replaceWith(words(row));
+        old.lastChild.replaceWith(words(row, cells));
       });
       beside();
     },
