@@ -46,7 +46,7 @@ def measure(cells: Cells) -> np.ndarray:
     """Measure the family; float32, shape (n_cells, n_columns)."""
     xp, kernels = cells.device.xp, cells.device.kernels.neighbours
     unit = cells.nucleus_diameter[cells.field]
-    centres = kernels.centres(cells.cell_labels, cells.nucleus_labels, cells.field, cells.boxes)
+    centres = cells.centres
     reach = xp.asarray(REACHES) * unit[:, None]
     first, within = kernels.nearest(cells.field, cells.boxes, centres, reach)
     levels, nuclear = (

@@ -51,20 +51,19 @@ def measure(cells: Cells) -> np.ndarray:
     xp = cells.device.xp
     crops, tubules = _crops_and_tubules(cells)
     unit = cells.nucleus_diameter[cells.field]
-    centres = cells.device.kernels.neighbours.centres(cells.cell_labels, cells.nucleus_labels, cells.field, cells.boxes)
     out = []
     with np.errstate(divide="ignore", invalid="ignore"):
         levels = {compartment: cells.mean_level(compartment, PROTEIN) for compartment in COMPARTMENTS}
         for k in range(len(BANDS)):
             points, noise = find_maxima(PROTEIN, k, PROMINENCE, crops, cells)
             out += _spots(points, noise, levels, crops, cells)
-            out += _brightest(points, levels["Cells"], centres, cells)[0]
+            out += _brightest(points, levels["Cells"], cells)[0]
         level = cells.mean_level("Cells", MICROTUBULES)
-        found, first = _brightest(tubules, level, centres, cells)
+        found, first = _brightest(tubules, level, cells)
         out += found
         middle, coarse = (crops.smooth[PROTEIN][scale][tubules.packed] for scale in (1, 2))
         out += [*(values_at(first, (middle, middle - coarse), xp) / levels["Cells"])]
-        out += measure_objects(crops, PROTEIN, cells, centres, unit)
+        out += measure_objects(crops, PROTEIN, cells, unit)
     values = xp.array(out).T
     return xp.where(xp.isfinite(values), values, xp.nan).astype(np.float32)
 
@@ -133,9 +132,7 @@ def _sums(values: np.ndarray, kept: np.ndarray, points: Points, cells: Cells) ->
     return sums.reshape(*chosen.shape[:-1], len(points.offsets) - 1)
 
 
-def _brightest(
-    points: Points, level: np.ndarray, centres: np.ndarray, cells: Cells
-) -> tuple[list[np.ndarray], np.ndarray]:
+def _brightest(points: Points, level: np.ndarray, cells: Cells) -> tuple[list[np.ndarray], np.ndarray]:
     """The two brightest maxima of each cell, in the order of `BRIGHTEST`; and the index of the first, -1 if none."""
     xp = cells.device.xp
     unit = cells.nucleus_diameter[cells.field]
@@ -146,6 +143,6 @@ def _brightest(
         response / level,
         response / second,
         away / unit,
-        xp.hypot(y - centres[:, 0], x - centres[:, 1]) / unit,
+        xp.hypot(y - cells.centres[:, 0], x - cells.centres[:, 1]) / unit,
         xp.hypot(y - second_y, x - second_x) / unit,
     ], which[0]

@@ -148,6 +148,12 @@ class Cells:
         """Centroid (y, x) in px of each cell's nucleus in its field, float64, (n, 2); NaN without nucleus."""
         return self.centroids("Nuclei")
 
+    @cached_property
+    def centres(self) -> np.ndarray:
+        """Centroid (y, x) in px from the corner of its box of each cell's nucleus, or of the cell without; (n, 2)."""
+        centres = self.device.kernels.neighbours.centres
+        return centres(self.cell_labels, self.nucleus_labels, self.field, self.boxes)
+
     def centroids(self, compartment: str) -> np.ndarray:
         """Centroid (y, x) in px of each cell's compartment in its field, float64, (n, 2); NaN where it has none."""
         region = self.regions[compartment]

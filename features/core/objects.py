@@ -58,9 +58,7 @@ class Objects:
     holes: np.ndarray
 
 
-def measure_objects(
-    crops: PackedCrops, channel: Channel, cells: Cells, centres: np.ndarray, unit: np.ndarray
-) -> list[np.ndarray]:
+def measure_objects(crops: PackedCrops, channel: Channel, cells: Cells, unit: np.ndarray) -> list[np.ndarray]:
     """Measure the objects of a channel, smoothed at the finest scale, in the order of `object_columns`.
 
     "otsu" objects lie above Otsu's threshold of the compartment, "peak" objects above half the way from the mean of
@@ -74,7 +72,7 @@ def measure_objects(
     objects = _find(values, level, unit, crops, cells)
     counts = xp.stack([cells.regions[compartment].counts for compartment, _ in SETS])
     size = xp.where(counts > 0, counts, xp.nan).ravel()
-    units, middles = xp.tile(unit, len(SETS)), xp.tile(centres, (len(SETS), 1))
+    units, middles = xp.tile(unit, len(SETS)), xp.tile(cells.centres, (len(SETS), 1))
     out = _all_objects(objects, size, mean.ravel() * size, separability.ravel(), units, cells)
     out += _largest_object(objects, middles, units, cells)
     return [values[k * cells.n : (k + 1) * cells.n] for k in range(len(SETS)) for values in out]
