@@ -181,7 +181,11 @@ def _grow_cells(
     slope, reach, near = (device.put(numbers)[:, None, None] for numbers in (slope, reach, near))
     if ring:
         foreground = foreground | (distance < near)
-    relief = (256 - body.astype(np.uint16)) + ((distance * slope) >> 16).astype(np.uint16)
+    rise = distance * slope
+    rise >>= 16
+    relief = rise.astype(np.uint16)
+    relief += 256
+    relief -= body
     relief *= ((foreground & (distance < reach)) if inside is None else inside) | (nuclei > 0)
     return kernels.segment.flood(nuclei, relief)
 
