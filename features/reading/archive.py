@@ -184,6 +184,8 @@ def _zip_members(path: Path) -> Iterator[Member]:
     """The files that a zip's directory names. Nothing is ever written under these names."""
     try:
         with zipfile.ZipFile(path) as archive:
+            if not all(info.filename for info in archive.infolist()):  # else an error or not, by Python's version
+                raise zipfile.BadZipFile("a file in it has no name")
             members = [info for info in archive.infolist() if not info.is_dir()]
     except (zipfile.BadZipFile, ValueError, IndexError, NotImplementedError, OverflowError, struct.error) as error:
         raise InputError(f"{path}: the zip's directory is damaged ({error}). Download the zip again.") from error

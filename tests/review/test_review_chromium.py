@@ -211,7 +211,8 @@ def test_from_field_to_field_of_the_gallery_and_zoom_by_keyboard(tab, page):
     assert tab.run(f"[{first}, {last}]") == [True, False]
     tab.press("ArrowLeft")
     tab.press("ArrowRight")
-    tab.until("location.hash === '#field=train-001' && document.querySelector('.stage .scale').textContent")
+    tab.until("document.querySelector('canvas').ariaLabel.endsWith('train-001')")
+    tab.until("document.querySelector('.stage .scale').textContent")
     bar = "(({style: s, textContent: t}) => s.width + t)(document.querySelector('.stage .scale'))"
     scale = tab.run(bar)
     tab.press("+")
@@ -423,8 +424,8 @@ def test_a_refit_from_the_page_shows_scores_before_and_after(tab, tmp_path):
         tab.run("location.hash = 'refit'")
         tab.until("!!document.querySelector('#refit-start')")
         tab.run("document.querySelector('#refit-start').click()")
-        tab.until("document.body.textContent.includes('Before and after')", 120)
-        said = tab.run("document.getElementById('view').textContent")
+        shown = "document.getElementById('view').textContent"
+        said = tab.until(f"{shown}.includes('Before and after') && {shown}", 120)
         assert "on the 24 fields in both fits, all in the same fold" in said
         assert "macro average precision, before" in said and "the same labels and scores as before" in said
         assert "4 of them corrected" in said
