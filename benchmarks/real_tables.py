@@ -257,7 +257,9 @@ def second_level(path: Path, draws: int) -> dict[str, float]:
                 macro(each(debiased_calibration_error, truth, probabilities)),
                 calibration_error(truth.ravel(), probabilities.ravel()),
             ])  # fmt: skip
-    names = ("AP", "F1", "ECE", "ECE of perfect probabilities", "ECE without chance", "ECE of all organelles together")
+    names = (
+        "AP", "F1", "ECE", "ECE of perfect probabilities", "ECE corrected for chance", "ECE of all organelles together",
+    )  # fmt: skip
     return dict(zip(names, np.mean(found, axis=0).tolist(), strict=True))
 
 

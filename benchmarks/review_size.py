@@ -142,7 +142,7 @@ def measure_start(address: str, pid: int) -> None:
     """Print when the first page and the maps are there; the server is the process `pid`."""
     page = {"size": PAGE}
     first = sum(ask(address, path, content)[0] for path, content in (("run", None), ("fields", page)))
-    print(f"first page, while tables are still read: {first:.2f} s")
+    print(f"first page: {first:.2f} s")
     print(f"map of fields ready after {wait_for(address, pid, 'map?level=fields&colour=label&name=')}")
     print(f"cells ready after {wait_for(address, pid, 'cells', page)} more")
     print(f"map of cells ready after {wait_for(address, pid, 'map?level=cells&colour=label&name=')} more")

@@ -4,8 +4,8 @@
 
 Each family is measured `--repeats` times on each field and the least CPU time counts: a busy machine only ever adds.
 What families share (pixel lists, values, distance maps) is timed apart, each time from the start, so that the total is
-that of a field. All fields are measured once before: memory that a process has not had yet costs some milliseconds.
-`--against mahotas` times mahotas' texture on the same cells and distances in the same process.
+that of a field. All fields are measured once before: where a process uses memory for the first time, it pays some
+milliseconds. `--against mahotas` times mahotas' texture on the same cells and distances in the same process.
 """
 
 import argparse

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 from engine.running.progress import progress
 from review.cell_tables import table_paths
 from review.extracted import read_extracted
@@ -15,8 +17,6 @@ FEWEST, MOST = 2_000, 100_000
 
 def keep_places(folder: RunFolder, data: Path, quiet: bool) -> None:
     """Find the places of all fields and cells of a finished extraction and keep them, unless they are kept already."""
-    from threadpoolctl import threadpool_limits
-
     fields = read_extracted(folder, data)
     if not FEWEST <= len(fields.ids) <= MOST:
         return

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from commands.job import Job
 from commands.plates import new_scales
@@ -57,8 +58,6 @@ def comparable(job: Job) -> bool:
 
 def show(job: Job, options: ReviewOptions, refit: Callable[[], object]) -> NoReturn:
     """Open the page, and answer it until the command is interrupted."""
-    from threadpoolctl import threadpool_limits
-
     from review.security import Gate
     from review.server import open_port, serve
     from review.state import Review

@@ -14,7 +14,7 @@ from models.fitted import Fitted
 from models.saved_fit import load
 from models.trust.label_errors import find_label_errors
 from review.extracted import read_extracted
-from store.matrix import matrix_columns, read_hashes
+from store.matrix import matrix_columns
 from store.places import read_places
 from store.run_folder import RunFolder
 from store.untrusted_input import read_numbers
@@ -116,7 +116,7 @@ def read_catalogue(folder: RunFolder, data: Path, further: Callable[[tuple[str, 
         calls[at[mine], : len(fit_classes)] = fitted.calls[mine]
         doubts = _doubts(fitted, at)
     groups = _groups(data, in_split.get("train", ()), len(ids))
-    cells, plates = _count_cells(folder, columns, list(in_split))[extracted.kept], _plates(folder, data, in_split, ids)
+    cells, plates = _count_cells(folder, columns, in_split)[extracted.kept], _plates(folder, data, in_split, ids)
     return Catalogue(
         ids, extracted.kept, extracted.split, groups, plates, cells, classes, columns, fitted, no_fit, fitted_row,
         probabilities, calls, doubts,
@@ -168,13 +168,13 @@ def _plates(folder: RunFolder, data: Path, in_split: dict[str, tuple[str, ...]],
     return tuple(known.get(field, "") for field in ids)
 
 
-def _count_cells(folder: RunFolder, columns: pd.DataFrame, there: Sequence[str]) -> np.ndarray:
+def _count_cells(folder: RunFolder, columns: pd.DataFrame, in_split: dict[str, tuple[str, ...]]) -> np.ndarray:
     described = matrix_columns(columns)
     count = described[(described["family"] == "Count") & (described["feature"] == "Cells")]["name"].tolist()
-    parts = [read_numbers(folder.matrix(split), count[:1]) for split in there] if count else []
-    if parts:
-        return np.concatenate(parts)[:, 0].astype(np.float64)
-    return np.full(sum(len(read_hashes(folder.matrix(split))) for split in there), np.nan)
+    if not count:
+        return np.full(sum(map(len, in_split.values())), np.nan)
+    parts = [read_numbers(folder.matrix(split), count[:1])[:, 0] for split in in_split]
+    return np.concatenate(parts).astype(np.float64)
 
 
 def entropies(probabilities: np.ndarray) -> np.ndarray:

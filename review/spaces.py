@@ -18,7 +18,6 @@ FITTED_ON = 4000
 
 _PIECE = 512
 
-
 ValuesOf = Callable[[list[str]], np.ndarray]
 """Given names of columns of the matrix, their values of all n fields: float32, shape (n, n_names)."""
 
@@ -55,6 +54,12 @@ def protein_columns(columns: pd.DataFrame) -> pd.DataFrame:
     return columns[chosen] if chosen.any() else columns
 
 
+def _protein_values(values_of: ValuesOf, columns: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
+    """The protein's values of all fields, and the columns that they are of."""
+    chosen = protein_columns(matrix_columns(columns))
+    return values_of(chosen["name"].tolist()), chosen
+
+
 def place_fields(values_of: ValuesOf, columns: pd.DataFrame) -> np.ndarray:
     """Place all n fields of a run by their protein features.
 
@@ -68,8 +73,7 @@ def place_fields(values_of: ValuesOf, columns: pd.DataFrame) -> np.ndarray:
     -------
     ndarray of float32, shape (n, n_directions)
     """
-    chosen = protein_columns(matrix_columns(columns))
-    values = values_of(chosen["name"].tolist())
+    values, chosen = _protein_values(values_of, columns)
     return _place(values, _space(values, chosen))
 
 
@@ -98,8 +102,7 @@ def find_unlike(
     seen, new = np.flatnonzero(fitted_row >= 0), np.flatnonzero(fitted_row < 0)
     if groups is None or not len(new) or not len(seen):
         return unlike
-    chosen = protein_columns(matrix_columns(columns))
-    values = values_of(chosen["name"].tolist())
+    values, chosen = _protein_values(values_of, columns)
     own = groups[fitted_row[seen]]
     training = replace(_space(values, chosen), fields=placed[seen])
     ranges = fit_ranges(values[seen], training.chosen, own)

@@ -81,8 +81,8 @@ export function makeField(root, run, id, wanted, back) {  // wanted: a class and
       for (let y = 1; y < height; y++) for (let x = 1; x < width; x++) {
         const i = y * width + x, own = numbers[i];
         if (own === numbers[i - 1] && own === numbers[i - width]) continue;
-        const near = own === picked || numbers[i - 1] === picked || numbers[i - width] === picked;
-        for (const k of picked && near ? [i, i - 1, i - width] : [i]) out.set(picked && near ? [255, 225, 60, 255] : [255, 255, 255, 255], 4 * k);
+        const marked = picked && [own, numbers[i - 1], numbers[i - width]].includes(picked);
+        for (const k of marked ? [i, i - 1, i - width] : [i]) out.set(marked ? [255, 225, 60, 255] : [255, 255, 255, 255], 4 * k);
       }
     }
     return image;

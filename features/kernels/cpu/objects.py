@@ -173,10 +173,8 @@ def find_objects(
     mark = np.zeros(width // 8 * 8 + 8, np.uint8)
     runs, firsts = np.empty((height * (width // 2 + 1), _N_FACTS), np.int32), np.zeros(height + 1, np.int64)
     offsets = np.zeros(len(wanted) * len(boxes) + 1, np.int64)
-    images, scratch = (
-        (field, boxes, wanted, level, smallest, outside, inside),
-        (mark, mark.view(np.uint64), runs, firsts),
-    )
+    images = (field, boxes, wanted, level, smallest, outside, inside)
+    scratch = (mark, mark.view(np.uint64), runs, firsts)
     _find_objects(values, parts, starts, *images, *scratch, owner, offsets, euler, sums)
     n = offsets[-1]
     return owner[:n].copy(), offsets, euler[:n].copy(), sums[:n].copy()

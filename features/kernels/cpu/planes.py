@@ -1,4 +1,4 @@
-"""Brightness of stacks of planes: a scale for all, sizes, thresholds, tables.
+"""Brightness of stacks of planes: square-root scale, quantiles, smaller copies, Otsu's threshold, look-up tables.
 
 Everything is whole numbers or IEEE arithmetic in a fixed order, so that a GPU gives the same bits. Parameters of planes
 are arrays on the host, shape (n_fields,).
@@ -42,7 +42,7 @@ def root_scale(planes: np.ndarray) -> np.ndarray:
 
 @kernel
 def _ends(plane: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
-    """Where the background ends, and the level that 0.2 % exceed; `counts` are two zeros for each level.
+    """Where the background ends, and the level that 0.2 % exceed; `counts` has two counters a level, all 0.
 
     The darkest 1 % of a background lie about two standard deviations of its noise below its mean; four above them, it
     has ended. A camera's offset exceeds its noise; elsewhere it is 0.

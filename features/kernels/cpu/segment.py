@@ -86,14 +86,15 @@ def split_by_depth(height: np.ndarray, neck: float, smallest: np.ndarray) -> np.
 
 @kernel
 def _split_fields(
-    height: np.ndarray, neck: float, smallest: np.ndarray, framed: np.ndarray, heights: np.ndarray,
-    rows: np.ndarray, basins: np.ndarray, starts: np.ndarray, order: np.ndarray, parent: np.ndarray,
+    height: np.ndarray, neck: float, smallest: np.ndarray, height_rows: np.ndarray, heights: np.ndarray,
+    basin_rows: np.ndarray, basins: np.ndarray, starts: np.ndarray, order: np.ndarray, parent: np.ndarray,
     peak: np.ndarray, areas: np.ndarray, ids: np.ndarray, lobes: np.ndarray,
 ) -> None:  # fmt: skip
-    width = framed.shape[1]
+    """Heights and basins of one field at a time, framed: by rows, and the same memory flat."""
+    width = height_rows.shape[1]
     for field in range(len(height)):
         for y in range(height.shape[1]):
-            row, target = height[field, y], framed[y + 1, 1:]
+            row, target = height[field, y], height_rows[y + 1, 1:]
             for x in range(row.size):
                 target[x] = row[x]
         for i in range(basins.size):
@@ -102,7 +103,7 @@ def _split_fields(
         n_basins = _split_field(heights, width, neck, order[:n], parent, peak, areas, basins)
         _number_basins(parent[: n_basins + 1], areas, smallest[field], ids)
         for y in range(height.shape[1]):
-            row, target = rows[y + 1, 1:], lobes[field, y]
+            row, target = basin_rows[y + 1, 1:], lobes[field, y]
             for x in range(target.size):
                 target[x] = ids[np.uint64(row[x])]
 
