@@ -2,7 +2,10 @@
 
 import numpy as np
 
-from features.kernels.cpu._jit import helper, kernel
+from features.kernels.cpu._jit import Int, helper, kernel
+
+_TURNS = 4  # counters in turn: neighbours are often alike, and need not wait for one another
+_BESIDE = 4  # neighbours that water reaches
 
 
 def _framed(height: int, width: int, kind: type) -> np.ndarray:
@@ -174,25 +177,41 @@ def flood(seeds: np.ndarray, relief: np.ndarray) -> np.ndarray:
     """
     _, height, width = seeds.shape
     labels, state = np.empty(seeds.shape, np.int32), _framed(height, width, np.int32)
-    first, last = np.empty((2, int(relief.max(initial=0)) + 1), np.int32)  # of the queue of each level: two pixels,
-    following = np.empty(state.size, np.int32)  # and the pixel after each, -1 after the last
-    _flood_fields(seeds, relief, state, state.ravel(), first, last, following, np.empty(4, np.uint64), labels)
+    n_levels = int(relief.max(initial=0)) + 1
+    counts, shore = np.empty((_TURNS, n_levels), np.int32), np.zeros(-(-width // 8) * 8, np.uint8)
+    queue = np.empty(2 * height * width + 1, np.int32)
+    firsts, ends = np.empty(n_levels, np.int32), np.empty(n_levels + _BESIDE, np.int32)
+    scratch = (state, state.ravel(), counts, shore, shore.view(np.uint64), queue, firsts, ends)
+    _flood_fields(seeds, relief, *scratch, labels)
     return labels
 
 
 @kernel
 def _flood_fields(
-    seeds: np.ndarray, relief: np.ndarray, framed: np.ndarray, state: np.ndarray, first: np.ndarray, last: np.ndarray,
-    following: np.ndarray, dry: np.ndarray, labels: np.ndarray,
+    seeds: np.ndarray, relief: np.ndarray, framed: np.ndarray, state: np.ndarray, counts: np.ndarray,
+    shore: np.ndarray, words: np.ndarray, queue: np.ndarray, firsts: np.ndarray, ends: np.ndarray, labels: np.ndarray,
 ) -> None:  # fmt: skip
-    """Meanwhile a pixel's state is minus its label, or its ground: one look at a neighbour tells both."""
+    """Meanwhile a pixel's state is minus its label, or its ground: one look at a neighbour tells both.
+
+    The queue has a stretch for each level, as long as the level has pixels: those that are reached from lower ones.
+    What is reached while its level is flooded comes after them, in the stretch after the last; the shores of the seeds
+    begin there.
+    """
     _, height, width = seeds.shape
     for field in range(len(seeds)):
+        for turn in range(_TURNS):
+            for level in range(counts.shape[1]):
+                counts[turn, level] = 0
         for y in range(height):
             seed, ground, row = seeds[field, y], relief[field, y], framed[y + 1, 1:]
             for x in range(width):
                 row[x] = -seed[x] if seed[x] else np.int32(ground[x])
-        _flood_field(width + 2, first, last, following, dry, state)
+            for x in range(width):
+                counts[np.uint64(x) % np.uint64(_TURNS), np.uint64(ground[x])] += np.int32(1)
+        n_dry = _divide_queue(counts, firsts, ends)
+        firsts[0] = n_dry
+        ends[0] = _queue_shores(framed, shore, words, queue, n_dry)
+        _flood_field(width + 2, state, queue, firsts, ends, n_dry)
         for y in range(height):
             row, target = framed[y + 1, 1:], labels[field, y]
             for x in range(width):
@@ -200,38 +219,73 @@ def _flood_fields(
 
 
 @helper
+def _divide_queue(counts: np.ndarray, firsts: np.ndarray, ends: np.ndarray) -> int:
+    """Where the stretches of the levels above 0 begin and, as nothing is in them yet, end; where the last one does."""
+    position = 0
+    for level in range(1, firsts.size):
+        firsts[level] = ends[level] = position
+        for turn in range(_TURNS):
+            position += counts[turn, level]
+    return position
+
+
+@helper
+def _queue_shores(framed: np.ndarray, shore: np.ndarray, words: np.ndarray, queue: np.ndarray, n: Int) -> Int:
+    """Append the seeds' pixels beside dry ground to the queue from the n-th place on; return the place after them.
+
+    Most words of eight pixels have none.
+    """
+    for y in range(1, len(framed) - 1):
+        above, row, below = framed[y - 1, 1:-1], framed[y, 1:-1], framed[y + 1, 1:-1]
+        left, right = framed[y], framed[y, 2:]
+        for x in range(row.size):
+            highest = max(max(above[x], below[x]), max(left[x], right[x]))
+            shore[x] = np.uint8(row[x] < 0) & np.uint8(highest > 0)
+        for k in range(words.size):
+            if words[k]:
+                for x in range(8 * k, 8 * k + 8):
+                    queue[np.uint64(n)] = y * framed.shape[1] + 1 + x  # stays if it counts
+                    n += np.int64(shore[x])
+    return n
+
+
+@helper
 def _flood_field(
-    width: int, first: np.ndarray, last: np.ndarray, following: np.ndarray, dry: np.ndarray, state: np.ndarray
+    width: int, state: np.ndarray, queue: np.ndarray, firsts: np.ndarray, ends: np.ndarray, n_dry: Int
 ) -> None:
     """Flood the ground of one field, whose outermost pixels are dry."""
-    for level in range(first.size):
-        first[level] = -1
-    for i in range(width, state.size - width):
-        if state[i] < 0 and (state[i - 1] > 0 or state[i + 1] > 0 or state[i - width] > 0 or state[i + width] > 0):
-            if first[0] < 0:
-                first[0] = i
-            else:
-                following[last[0]] = i
-            last[0] = i
-            following[i] = -1
-    for level in range(first.size):
-        i = np.int64(first[level])
-        while i >= 0:
-            mine = state[np.uint64(i)]  # unsigned places: a signed one is looked at for counting from the end
-            n = np.uint64(0)
-            for step in (-width, -1, 1, width):
-                j = np.uint64(i + step)
-                dry[n] = j  # kept if it is: a branch here would be guessed wrong too often
-                n += np.uint64(state[j] > 0)
-            for k in range(n):
-                j = dry[k]
-                ground = state[j]
-                state[j] = mine
-                at = np.uint64(ground if ground > level else level)
-                if first[at] < 0:
-                    first[at] = j
-                else:
-                    following[np.uint64(last[at])] = j
-                last[at] = j
-                following[j] = -1
-            i = np.int64(following[np.uint64(i)])
+    for k in range(_BESIDE):
+        ends[firsts.size + k] = queue.size - 1
+    for level in range(firsts.size):
+        here, end = np.int32(level), np.int64(ends[level])
+        ends[level] = n_dry
+        for k in range(firsts[level], end):
+            _wet_neighbours(queue[np.uint64(k)], width, here, state, queue, ends)
+        k = np.int64(n_dry)
+        while k < ends[level]:
+            _wet_neighbours(queue[np.uint64(k)], width, here, state, queue, ends)
+            k += 1
+
+
+@helper
+def _wet_neighbours(
+    pixel: Int, width: int, level: Int, state: np.ndarray, queue: np.ndarray, ends: np.ndarray
+) -> None:  # fmt: skip
+    """Let the water of a pixel run to its dry neighbours and put these in the queue.
+
+    A branch would be guessed wrong too often: a neighbour that is not dry is put in the queue's last place, which
+    nothing reads. Each of the four has an end of its own there, so that they need not wait for one another. With the
+    state written before its place is known, the compiler makes a branch after all.
+    """
+    i, nowhere = np.int64(pixel), np.int32(ends.size - _BESIDE)
+    mine = state[np.uint64(i)]
+    for step in (-width, -1, 1, width):
+        j = np.uint64(i + step)  # unsigned places: a signed one is looked at for counting from the end
+        ground = state[j]
+        dry = ground > 0
+        at = np.uint64(np.uint32(max(ground, level) if dry else nowhere))
+        state[j] = mine if dry else ground
+        place = ends[at]
+        queue[np.uint64(np.uint32(place))] = j
+        ends[at] = place + np.int32(dry)
+        nowhere += np.int32(1)

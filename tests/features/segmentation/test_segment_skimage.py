@@ -1,5 +1,7 @@
 """The loops of cell finding against scikit-image's watershed, on reliefs without ties, where there is one answer."""
 
+from collections import deque
+
 import numpy as np
 import pytest
 from skimage.feature import peak_local_max
@@ -36,6 +38,29 @@ def test_flood(relief, rng):
     found = flood(seeds, relief)
     np.testing.assert_array_equal(found, expected)
     assert set(np.unique(found)) == set(range(13))
+
+
+@pytest.mark.parametrize("top", [1, 3, 40])
+@pytest.mark.parametrize("shape", [(50, 70), (1, 60), (33, 1)])
+def test_pixels_of_one_level_are_flooded_in_the_order_in_which_they_were_reached(rng, shape, top):
+    relief = rng.integers(0, top + 1, shape).astype(np.uint16)
+    seeds = np.where(rng.random(shape) < 0.05, rng.integers(1, 9, shape), 0).astype(np.int32)
+    np.testing.assert_array_equal(flood(seeds, relief), in_order_reached(seeds, relief))
+
+
+def in_order_reached(seeds, relief):
+    """The flood with one first-in-first-out queue a level."""
+    found, queues = np.pad(seeds, 1), [deque() for _ in range(int(relief.max()) + 1)]
+    ground = np.pad(relief, 1)
+    queues[0].extend(map(tuple, np.argwhere(found)))
+    for level, queue in enumerate(queues):
+        while queue:
+            y, x = queue.popleft()
+            for beside in ((y - 1, x), (y, x - 1), (y, x + 1), (y + 1, x)):
+                if ground[beside] and not found[beside]:
+                    found[beside] = found[y, x]
+                    queues[max(level, int(ground[beside]))].append(beside)
+    return found[1:-1, 1:-1]
 
 
 def test_seeds_on_dry_ground_stay(relief):
