@@ -1,5 +1,7 @@
 """Neighbours against layouts whose answer is known, and the border sums against a brute-force twin."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -120,6 +122,17 @@ def test_border_sums_equal_brute_force(gap, depth, painted, device):
     touching.pixels[:] = np.random.default_rng(1).integers(0, 255, touching.pixels.shape)
     for cells in (painted, touching):
         assert_borders_equal_brute_force(cells, gap, depth, device)
+
+
+@pytest.mark.parametrize("shape", [(17, 23), (9, 64), (1, 8), (8, 1)])
+def test_border_sums_of_ragged_16_bit_cells_equal_brute_force(shape, device):
+    """Cells that reach every edge of the field, in fields as wide as whole words of eight marks and not."""
+    rng = np.random.default_rng(3)
+    labels = np.where(rng.random(shape) < 0.7, 1 + (np.arange(shape[1]) * 3 // shape[1]), 0)[None]
+    _, labels = np.unique(labels, return_inverse=True)
+    pixels = rng.integers(0, 65536, (1, 5, *shape)).astype(np.uint16)
+    cells = make_cells(pixels[:, :4], labels.reshape(1, *shape), np.zeros((1, *shape), int), device)
+    assert_borders_equal_brute_force(replace(cells, pixels=pixels), 2, 1, device)
 
 
 def assert_borders_equal_brute_force(cells, gap, depth, device):

@@ -156,7 +156,9 @@ def borders(
     n, n_planes = len(field), planes.shape[1]
     counts, sizes = np.zeros((n, 5), np.int64), np.zeros((n, 2), np.int64)
     sums, peaks = np.zeros((n, 2, n_planes), np.int64), np.full((n, 2, n_planes), np.nan)
-    scratch = (np.empty(n + 1, np.int64), np.empty(n_planes + 1, np.int64))
+    width = int((boxes[:, 3] - boxes[:, 1]).max(initial=0))
+    mark = np.zeros(width // 8 * 8 + 8, np.uint8)
+    scratch = (np.empty(n + 1, np.int64), np.empty(n_planes + 1, np.int64), mark, mark.view(np.uint64))
     _borders(planes, labels, field, boxes, gap, depth, *scratch, counts, sums, sizes, peaks)
     return counts, sums, sizes, peaks
 
@@ -164,45 +166,60 @@ def borders(
 @kernel
 def _borders(
     planes: np.ndarray, labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, gap: np.ndarray, depth: np.ndarray,
-    touched: np.ndarray, window: np.ndarray, counts: np.ndarray, sums: np.ndarray, sizes: np.ndarray,
-    peaks: np.ndarray,
+    touched: np.ndarray, window: np.ndarray, mark: np.ndarray, words: np.ndarray, counts: np.ndarray,
+    sums: np.ndarray, sizes: np.ndarray, peaks: np.ndarray,
 ) -> None:  # fmt: skip
     n, n_planes = len(field), planes.shape[1]
     for i in range(n):
         for other in range(n + 1):
             touched[other] = 0
-        image, stack = labels[field[i]], planes[field[i]]
-        for y in range(boxes[i, 0], boxes[i, 2]):
-            for x in range(boxes[i, 1], boxes[i, 3]):
-                if image[y, x] != i + 1 or _is_inside(image, y, x):
+        image, stack, label = labels[field[i]], planes[field[i]], np.int32(i + 1)
+        top, left, bottom, right = boxes[i]
+        for y in range(top, bottom):
+            _mark_border(image, y, left, right, label, mark)
+            for word in range((right - left) // 8 + 1):
+                if words[word] == 0:  # eight pixels at a time: most are not at the border
                     continue
-                if y == 0 or x == 0 or y == image.shape[0] - 1 or x == image.shape[1] - 1:
-                    counts[i, 2] += 1
-                    continue
-                other = _closest_label(image, y, x, gap[i])
-                kind = 0 if other > 0 else 1
-                counts[i, kind] += 1
-                touched[other] += 1
-                _sum_window(stack, image, y, x, depth[i], window)
-                sizes[i, kind] += window[n_planes]
-                for plane in range(n_planes):
-                    sums[i, kind, plane] += window[plane]
-                    level = window[plane] / window[n_planes]
-                    if not peaks[i, kind, plane] >= level:
-                        peaks[i, kind, plane] = level
+                for x in range(left + 8 * word, left + 8 * word + 8):
+                    if mark[x - left] == 0:
+                        continue
+                    if y == 0 or x == 0 or y == image.shape[0] - 1 or x == image.shape[1] - 1:
+                        counts[i, 2] += 1
+                        continue
+                    other = _closest_label(image, y, x, gap[i])
+                    kind = 0 if other > 0 else 1
+                    counts[i, kind] += 1
+                    touched[other] += 1
+                    _sum_window(stack, image, y, x, depth[i], window)
+                    sizes[i, kind] += window[n_planes]
+                    for plane in range(n_planes):
+                        sums[i, kind, plane] += window[plane]
+                        level = window[plane] / window[n_planes]
+                        if not peaks[i, kind, plane] >= level:
+                            peaks[i, kind, plane] = level
         for k in range(1, n + 1):
             counts[i, 3] += touched[k] > 0
             counts[i, 4] = max(counts[i, 4], touched[k])
 
 
 @helper
-def _is_inside(labels: np.ndarray, y: int, x: int) -> bool:
-    """Whether all four neighbours are of the same cell."""
-    if y == 0 or x == 0 or y == labels.shape[0] - 1 or x == labels.shape[1] - 1:
-        return False
-    label = labels[y, x]
-    inside = labels[y - 1, x] == label and labels[y + 1, x] == label
-    return inside and labels[y, x - 1] == label and labels[y, x + 1] == label
+def _mark_border(labels: np.ndarray, y: int, left: int, right: int, label: Int, mark: np.ndarray) -> None:
+    """Which pixels of a row are a cell's and have a 4-neighbour that is not; at least one 0 follows."""
+    height, width = labels.shape
+    row, at_edge = labels[y], y == 0 or y == height - 1
+    above, below = labels[max(y - 1, 0)], labels[min(y + 1, height - 1)]
+    first, last = max(left, 1), min(right, width - 1)
+    for x in range(right - left, (right - left) // 8 * 8 + 8):
+        mark[x] = 0
+    before, here, after, target = row[first - 1 :], row[first:], row[first + 1 :], mark[first - left :]
+    north, south = above[first:], below[first:]
+    for x in range(last - first):
+        inside = (before[x] == label) & (after[x] == label) & (north[x] == label) & (south[x] == label)
+        target[x] = (here[x] == label) & ~(inside & ~at_edge)
+    if left == 0:
+        mark[0] = row[0] == label
+    if right == width:
+        mark[right - left - 1] = row[width - 1] == label
 
 
 @helper
@@ -215,6 +232,8 @@ def _closest_label(labels: np.ndarray, y: int, x: int, gap: int) -> int:
     for other in (labels[y - 1, x], labels[y, x - 1], labels[y, x + 1], labels[y + 1, x]):
         if other > 0 and other != labels[y, x]:
             return other
+    if not _has_others(labels, y, x, gap):
+        return 0
     found, closest = 0, gap * gap + 1
     for v in range(max(0, y - gap), min(height, y + gap + 1)):
         for u in range(max(0, x - gap), min(width, x + gap + 1)):
@@ -226,14 +245,28 @@ def _closest_label(labels: np.ndarray, y: int, x: int, gap: int) -> int:
 
 
 @helper
+def _has_others(labels: np.ndarray, y: int, x: int, gap: int) -> bool:
+    """Whether other cells have pixels up to `gap` rows and columns away; without branches, as most have none."""
+    (height, width), label, found = labels.shape, labels[y, x], False
+    for v in range(np.uint64(max(0, y - gap)), np.uint64(min(height, y + gap + 1))):
+        for u in range(np.uint64(max(0, x - gap)), np.uint64(min(width, x + gap + 1))):
+            found |= (labels[v, u] != 0) & (labels[v, u] != label)
+    return found
+
+
+@helper
 def _sum_window(planes: np.ndarray, labels: np.ndarray, y: int, x: int, depth: int, window: np.ndarray) -> None:
-    """Sums of each plane over the cell's own pixels around one, and their number."""
-    n_planes, height, width = planes.shape
-    for k in range(n_planes + 1):
-        window[k] = 0
-    for v in range(max(0, y - depth), min(height, y + depth + 1)):
-        for u in range(max(0, x - depth), min(width, x + depth + 1)):
-            if labels[v, u] == labels[y, x]:
-                window[n_planes] += 1
-                for plane in range(n_planes):
-                    window[plane] += planes[plane, v, u]
+    """Sums of each plane over the cell's own pixels around one, and their number; three planes at a time."""
+    (n_planes, height, width), label, nothing = planes.shape, labels[y, x], np.int32(0)
+    for plane in range(0, n_planes, 3):
+        a, b = np.uint64(plane), np.uint64(min(plane + 1, n_planes - 1))
+        c = np.uint64(min(plane + 2, n_planes - 1))
+        n, sum_a, sum_b, sum_c = nothing, nothing, nothing, nothing
+        for v in range(np.uint64(max(0, y - depth)), np.uint64(min(height, y + depth + 1))):
+            for u in range(np.uint64(max(0, x - depth)), np.uint64(min(width, x + depth + 1))):
+                mine = labels[v, u] == label
+                n += np.int32(mine)
+                sum_a += np.int32(planes[a, v, u]) if mine else nothing
+                sum_b += np.int32(planes[b, v, u]) if mine else nothing
+                sum_c += np.int32(planes[c, v, u]) if mine else nothing
+        window[a], window[b], window[c], window[n_planes] = sum_a, sum_b, sum_c, n
