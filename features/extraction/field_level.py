@@ -16,6 +16,7 @@ from store.schema import METADATA_HASH
 
 _BANDS = 5
 _HASH_SIDE = 32
+_EXACT = 2**24  # up to here float32 holds whole numbers
 _OF_CELLS = ("Image_Count_Cells", "Image_Count_Covered", "Image_Count_Crowding", "Image_Size_NucleusDiameter")
 _HASH_METADATA = {channel: f"{METADATA_HASH}{channel.name}" for channel in CHANNELS}
 
@@ -137,14 +138,24 @@ def field_hashes(pixels: np.ndarray) -> np.ndarray:
     -------
     ndarray of uint64, shape (4,)
     """
-    exact = np.empty(pixels.shape[1:], np.float32)  # reused: allocating it costs as much as the hash
-    return np.array([_hash(plane, exact) for plane in pixels], np.uint64)
+    return np.array([_hash(plane) for plane in pixels], np.uint64)
 
 
-def _hash(plane: np.ndarray, exact: np.ndarray) -> int:
-    exact[:] = plane
-    small = np.sqrt(cv2.resize(exact, (_HASH_SIDE, _HASH_SIDE), interpolation=cv2.INTER_AREA))
+def _hash(plane: np.ndarray) -> int:
+    small = np.sqrt(_thumbnail(plane))
     if small.min() == small.max():
         return 0
     signs = cv2.dct(small)[1:9, 1:9] > 0
     return int.from_bytes(np.packbits(signs).tobytes(), "big")
+
+
+def _thumbnail(plane: np.ndarray) -> np.ndarray:
+    """A plane shrunk to 32 x 32 by areas, float32; from whole numbers, which is faster, where the result is the same.
+
+    That is where the areas are blocks of pixels and float32 holds their sums exactly.
+    """
+    height, width = plane.shape
+    largest = plane.size // _HASH_SIDE**2 * int(np.iinfo(plane.dtype).max)
+    if height % _HASH_SIDE or width % _HASH_SIDE or largest > _EXACT:
+        return cv2.resize(plane.astype(np.float32), (_HASH_SIDE, _HASH_SIDE), interpolation=cv2.INTER_AREA)
+    return kernels.block_sums(plane, _HASH_SIDE).astype(np.float32) * np.float32(_HASH_SIDE**2 / plane.size)

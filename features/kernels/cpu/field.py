@@ -1,11 +1,12 @@
-"""One pass over a whole plane: its Laplacian and its pyramid of block sums, as sums of whole numbers."""
+"""One pass over a whole plane: its Laplacian, its blocks and its pyramid of block sums, as sums of whole numbers."""
 
 import numpy as np
 
-from features.kernels.cpu._jit import kernel
+from features.kernels.cpu._jit import helper, kernel
+
+_CHUNK = 1024  # squares of an 8-bit plane's Laplacian whose sum fits 32 bits
 
 
-@kernel
 def laplacian_sums(plane: np.ndarray) -> tuple[float, float]:
     """Sum and sum of squares of the Laplacian with four neighbours; beyond the border the plane is mirrored.
 
@@ -13,25 +14,74 @@ def laplacian_sums(plane: np.ndarray) -> tuple[float, float]:
     ----------
     plane : ndarray of uint8 or uint16, shape (H, W)
     """
-    height, width = plane.shape
+    kind, adder = (np.int16, np.int32) if plane.dtype == np.uint8 else (np.int32, np.int64)
+    return _laplacian_sums(plane, np.empty(plane.shape[1], kind), np.empty(0, adder))
+
+
+@kernel
+def _laplacian_sums(plane: np.ndarray, values: np.ndarray, adder: np.ndarray) -> tuple[float, float]:
+    """`values` holds a row of the Laplacian; chunks are added up in the type of `adder`, which is exact."""
+    (height, width), zero = plane.shape, adder.dtype.type(0)
     total, squares = 0.0, 0.0
     for y in range(height):
-        above = plane[y - 1 if y > 0 else min(1, height - 1)]
-        row, below = plane[y], plane[y + 1 if y < height - 1 else max(height - 2, 0)]
-        row_total, row_squares = 0, 0
-        for x in range(width - 2):
-            middle = np.int32(above[x + 1]) + np.int32(below[x + 1]) - np.int32(4) * np.int32(row[x + 1])
-            value = np.int32(np.int32(row[x]) + np.int32(row[x + 2]) + middle)
-            row_total += value
-            row_squares += value * value
-        for x in range(0, width, max(width - 1, 1)):  # the first and the last
-            beside = 2 * np.int64(row[min(1, width - 1) if x == 0 else x - 1])
-            value = beside + np.int64(above[x]) + np.int64(below[x]) - 4 * np.int64(row[x])
-            row_total += value
-            row_squares += value * value
-        total += row_total
-        squares += row_squares
+        _laplacian(plane[abs(y - 1) % height], plane[y], plane[y + 1 if y < height - 1 else max(height - 2, 0)], values)
+        for start in range(0, width, _CHUNK):
+            chunk, part, part_squares = values[start : start + _CHUNK], zero, zero
+            for x in range(chunk.size):
+                value = adder.dtype.type(chunk[x])
+                part = adder.dtype.type(part + value)
+                part_squares = adder.dtype.type(part_squares + value * value)
+            total += part
+            squares += part_squares
     return total, squares
+
+
+@helper
+def _laplacian(above: np.ndarray, row: np.ndarray, below: np.ndarray, out: np.ndarray) -> None:
+    """The Laplacian of a row; beyond its ends lie its second pixels from there."""
+    width = row.size
+    for x in range(width - 2):
+        middle = np.int32(above[x + 1]) + np.int32(below[x + 1]) - np.int32(4) * np.int32(row[x + 1])
+        out[x + 1] = np.int32(row[x]) + np.int32(row[x + 2]) + middle
+    for x in range(0, width, max(width - 1, 1)):  # the first and the last
+        beside = 2 * np.int32(row[min(1, width - 1) if x == 0 else x - 1])
+        out[x] = beside + np.int32(above[x]) + np.int32(below[x]) - 4 * np.int32(row[x])
+
+
+def block_sums(plane: np.ndarray, n: int) -> np.ndarray:
+    """Sums of n x n blocks of equal size.
+
+    Parameters
+    ----------
+    plane : ndarray of uint8 or uint16, shape (H, W)
+        Sides are multiples of n.
+    n : int
+        Blocks a side; the sum of one fits 32 bits.
+
+    Returns
+    -------
+    ndarray of uint32, shape (n, n)
+    """
+    out = np.empty((n, n), np.uint32)
+    _block_sums(plane, np.empty(plane.shape[1], np.uint32), out)
+    return out
+
+
+@kernel
+def _block_sums(plane: np.ndarray, down: np.ndarray, out: np.ndarray) -> None:
+    height, width = plane.shape[0] // out.shape[0], plane.shape[1] // out.shape[1]
+    for v in range(out.shape[0]):
+        for x in range(down.size):
+            down[x] = 0
+        for y in range(v * height, (v + 1) * height):
+            row = plane[y]
+            for x in range(down.size):
+                down[x] += row[x]
+        for u in range(out.shape[1]):
+            total = np.uint32(0)
+            for x in range(u * width, (u + 1) * width):
+                total = np.uint32(total + down[x])
+            out[v, u] = total
 
 
 def octave_sums(plane: np.ndarray, n_octaves: int) -> tuple[float, np.ndarray]:

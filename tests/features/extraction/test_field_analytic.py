@@ -7,6 +7,7 @@ import pytest
 from features.extraction.batches import ReadField, fetch, launch
 from features.extraction.field_level import field_columns, field_hashes, field_metadata, measure_field
 from features.extraction.settings import ExtractSettings
+from features.kernels.cpu.field import laplacian_sums
 from features.reading.field_reading import read_field
 from features.reading.fields import find_fields
 from models.data.duplicates import hamming, turned
@@ -119,6 +120,32 @@ def test_the_hash_as_defined(blobs):
     basis = np.cos(np.pi * np.arange(1, 9)[:, None] * (2 * np.arange(32) + 1) / 64)
     bits = "".join(str(int(c > 0)) for c in (basis @ small @ basis.T).ravel())
     assert int(field_hashes(np.stack([plane] * 4))[0]) == int(bits, 2)
+
+
+@pytest.mark.parametrize(("shape", "dtype"), [
+    ((128, 160), np.uint8), ((96, 2048), np.uint8), ((512, 512), np.uint16), ((1024, 512), np.uint16), ((100, 70), np.uint8)
+])  # fmt: skip
+def test_thumbnails_from_whole_numbers_are_those_of_opencv(rng, shape, dtype):
+    """Also where sums of blocks are too large for float32, and where the areas are no blocks of pixels."""
+    plane = rng.integers(0, np.iinfo(dtype).max + 1, shape).astype(dtype)
+    small = np.sqrt(cv2.resize(plane.astype(np.float32), (32, 32), interpolation=cv2.INTER_AREA))
+    signs = np.packbits(cv2.dct(small)[1:9, 1:9] > 0)
+    assert int(field_hashes(np.stack([plane] * 4))[0]) == int.from_bytes(signs.tobytes(), "big")
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (2, 2), (40, 2500)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_laplacian_sums(rng, shape, dtype):
+    """Of planes with the largest contrast, too."""
+    top = np.iinfo(dtype).max
+    for plane in (rng.integers(0, top + 1, shape), np.indices(shape).sum(0) % 2 * top):
+        rows, columns = (np.abs(np.arange(-1, side + 1)) if side > 1 else np.zeros(3, int) for side in shape)
+        rows[-1], columns[-1] = max(shape[0] - 2, 0), max(shape[1] - 2, 0)
+        wide = plane[np.ix_(rows, columns)].astype(float)
+        four = wide[:-2, 1:-1] + wide[2:, 1:-1] + wide[1:-1, :-2] + wide[1:-1, 2:]
+        expected = four - 4 * plane
+        found = laplacian_sums(plane.astype(dtype))
+        assert found == (expected.sum(), (expected**2).sum())
 
 
 def changes(pixels):
