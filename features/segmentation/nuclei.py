@@ -41,7 +41,7 @@ def find_nuclei(planes: np.ndarray, device: Device) -> tuple[np.ndarray, np.ndar
     """
     rough = device.kernels.planes.mean_of_nine(planes)
     levels = device.kernels.planes.otsu(rough, _DARK, _FEWEST)
-    radii = device.kernels.chamfer.typical_radius(rough > levels[:, None, None])
+    radii = device.kernels.chamfer.typical_radius(rough > levels.astype(np.uint8)[:, None, None])
     levels, radii = device.get(levels), device.get(radii)
     smooth = device.kernels.smoothing.gaussian(planes, *gaussian_weights(np.maximum(0.08 * radii, 1.0)))
     mask = _bright(smooth, levels, radii, device)

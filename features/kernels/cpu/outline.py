@@ -19,17 +19,56 @@ def even_out(masks: np.ndarray, reaches: np.ndarray) -> np.ndarray:
     ----------
     masks : ndarray of bool, shape (n_fields, H, W)
     reaches : ndarray of int64, shape (n_fields,)
-        Pixels on either side of the one in the middle.
+        Pixels on either side of the one in the middle, at most 127.
 
     Returns
     -------
     ndarray of bool, shape (n_fields, H, W)
     """
-    out = np.empty(masks.shape, bool)
-    for mask, reach, evened in zip(masks.view(np.uint8), reaches, out):
-        side = 2 * int(reach) + 1
-        evened[:] = cv2.blur(mask * np.uint8(255), (side, side)) > 127
+    out, furthest = np.empty(masks.shape, bool), int(reaches.max(initial=0))
+    down, total = np.empty(masks.shape[2] + 2 * furthest, np.uint16), np.empty(masks.shape[2], np.uint16)
+    _even_out(masks.view(np.uint8), reaches, down, total, out)
     return out
+
+
+@kernel
+def _even_out(masks: np.ndarray, reaches: np.ndarray, down: np.ndarray, total: np.ndarray, out: np.ndarray) -> None:
+    """Count the masked pixels of each column of a square, which change little from row to row; then along the row."""
+    n_fields, height, width = masks.shape
+    for f in range(n_fields):
+        mask, reach = masks[f], reaches[f]
+        half, inner = np.uint16((2 * reach + 1) ** 2 // 2), down[reach : reach + width]
+        for x in range(width):
+            inner[x] = 0
+        for y in range(-reach, reach + 1):
+            row = mask[_mirrored(y, height)]
+            for x in range(width):
+                inner[x] += row[x]
+        for y in range(height):
+            for k in range(reach):
+                down[k] = inner[_mirrored(k - reach, width)]
+                down[reach + width + k] = inner[_mirrored(width + k, width)]
+            for x in range(width):
+                total[x] = inner[x]
+            for k in range(1, reach + 1):
+                left, right = down[reach - k :], down[reach + k :]
+                for x in range(width):
+                    total[x] += left[x] + right[x]
+            row = out[f, y]
+            for x in range(width):
+                row[x] = total[x] > half
+            leaving, coming = mask[_mirrored(y - reach, height)], mask[_mirrored(y + reach + 1, height)]
+            for x in range(width):
+                inner[x] += coming[x] - leaving[x]
+
+
+@helper
+def _mirrored(x: int, n: int) -> int:
+    """A place within 0..n-1: mirrored at the ends, which are not repeated."""
+    if n == 1:
+        return 0
+    x = abs(x) % (2 * n - 2)
+    return min(x, 2 * n - 2 - x)
 
 
 def opened(masks: np.ndarray, radii: np.ndarray) -> np.ndarray:
@@ -69,18 +108,20 @@ def fill_holes(masks: np.ndarray, largest: np.ndarray) -> np.ndarray:
     _, height, width = masks.shape
     out, firsts = masks.copy(), np.empty(height + 1, np.int64)
     runs = np.empty((height * (width // 2 + 1), 2), np.int32)  # first pixel and the one after the last
-    _fill_holes(masks, largest, firsts, runs, np.empty(len(runs), np.int32), np.empty(len(runs), np.int64), out)
+    ends = np.zeros(-(-width // 8) * 8, np.uint8)
+    scratch = (firsts, ends, ends.view(np.uint64), runs, np.empty(len(runs), np.int32), np.empty(len(runs), np.int64))
+    _fill_holes(masks.view(np.uint8), largest, *scratch, out)
     return out
 
 
 @kernel
 def _fill_holes(
-    masks: np.ndarray, largest: np.ndarray, firsts: np.ndarray, runs: np.ndarray, parent: np.ndarray, area: np.ndarray,
-    out: np.ndarray,
+    masks: np.ndarray, largest: np.ndarray, firsts: np.ndarray, ends: np.ndarray, words: np.ndarray, runs: np.ndarray,
+    parent: np.ndarray, area: np.ndarray, out: np.ndarray,
 ) -> None:  # fmt: skip
     n_fields, height, width = masks.shape
     for f in range(n_fields):
-        _list_runs(masks[f], firsts, runs)
+        _list_runs(masks[f], firsts, ends, words, runs)
         n = firsts[height]
         _join_runs(firsts, runs, parent)
         for k in range(n):
@@ -97,20 +138,28 @@ def _fill_holes(
 
 
 @helper
-def _list_runs(mask: np.ndarray, firsts: np.ndarray, runs: np.ndarray) -> None:
-    """Runs of background along the rows; those of row y are firsts[y]:firsts[y + 1]."""
+def _list_runs(
+    mask: np.ndarray, firsts: np.ndarray, ends: np.ndarray, words: np.ndarray, runs: np.ndarray
+) -> None:  # fmt: skip
+    """Runs of background along the rows; those of row y are firsts[y]:firsts[y + 1].
+
+    Most words of eight pixels have no end of a run.
+    """
     n = 0
     for y in range(len(mask)):
         firsts[y] = n
-        row, within = mask[y], False
-        for x in range(row.size):
-            if row[x] == within:  # a run begins or ends
-                if within:
-                    runs[n, 1] = x
-                    n += 1
-                else:
-                    runs[n, 0] = x
-                within = not within
+        row, within = mask[y], 0
+        ends[0] = row[0] ^ np.uint8(1)
+        for x in range(1, row.size):
+            ends[x] = row[x] ^ row[x - 1]
+        for k in range(words.size):
+            if words[k] == 0:
+                continue
+            for x in range(8 * k, 8 * k + 8):
+                if ends[x]:
+                    runs[n, within] = x
+                    n += within
+                    within = 1 - within
         if within:
             runs[n, 1] = row.size
             n += 1

@@ -143,7 +143,10 @@ def mean_of_nine(planes: np.ndarray) -> np.ndarray:
     -------
     ndarray like planes
     """
-    return np.stack([cv2.blur(plane, (3, 3)) for plane in planes])
+    out = np.empty_like(planes)
+    for plane, smooth in zip(planes, out):
+        cv2.blur(plane, (3, 3), smooth)
+    return out
 
 
 def otsu(planes: np.ndarray, above: int, fewest: int) -> np.ndarray:
@@ -220,4 +223,7 @@ def look_up(planes: np.ndarray, tables: np.ndarray) -> np.ndarray:
     -------
     ndarray of uint8, shape (n_fields, H, W)
     """
-    return np.stack([cv2.LUT(plane, table) for plane, table in zip(planes, tables)])
+    out = np.empty_like(planes)
+    for plane, table, found in zip(planes, tables, out):
+        cv2.LUT(plane, table, found)
+    return out

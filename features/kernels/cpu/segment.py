@@ -17,24 +17,33 @@ def _framed(height: int, width: int, kind: type) -> np.ndarray:
 
 
 @helper
-def _pixels_from_the_top(heights: np.ndarray, starts: np.ndarray, order: np.ndarray) -> int:
-    """Flat positions of the pixels above 0, highest first, row-major among equals (counting sort); their number."""
+def _pixels_from_the_top(
+    heights: np.ndarray, words: np.ndarray, starts: np.ndarray, found: np.ndarray, order: np.ndarray
+) -> Int:  # fmt: skip
+    """Flat positions of the pixels above 0, highest first, row-major among equals (counting sort); their number.
+
+    Most words of four pixels are 0.
+    """
     for value in range(starts.size):
         starts[value] = 0
-    for i in range(heights.size):
-        if heights[i]:  # else the many zeros wait for one another
-            starts[heights[i]] += 1
+    n = 0
+    for k in range(words.size):
+        if words[k]:
+            for i in range(4 * k, 4 * k + 4):
+                found[np.uint64(n)] = i  # stays if it counts
+                n += np.int64(heights[i] > 0)
+    for k in range(n):
+        starts[heights[np.uint64(found[k])]] += 1
     position = 0
     for value in range(starts.size - 1, 0, -1):
         count = starts[value]
         starts[value] = position
         position += count
-    for i in range(heights.size):
-        value = heights[i]
-        if value:
-            order[np.uint64(starts[value])] = i
-            starts[value] += 1
-    return position
+    for k in range(n):
+        value = heights[np.uint64(found[k])]
+        order[np.uint64(starts[value])] = found[k]
+        starts[value] += 1
+    return n
 
 
 @helper
@@ -77,21 +86,22 @@ def split_by_depth(height: np.ndarray, neck: float, smallest: np.ndarray) -> np.
     """
     _, rows, width = height.shape
     lobes = np.empty(height.shape, np.int32)
-    heights, basins = _framed(rows, width, np.uint16), _framed(rows, width, np.int32)
+    basins, heights = _framed(rows, width, np.int32), np.zeros(-(-(rows + 2) * (width + 2) // 4) * 4, np.uint16)
+    height_rows = heights[: basins.size].reshape(basins.shape)
     starts = np.empty(int(height.max(initial=0)) + 1, np.int64)
-    order = np.empty(max(map(np.count_nonzero, height), default=0), np.int32)
+    order, found = np.empty((2, max(map(np.count_nonzero, height), default=0) + 1), np.int32)
     parent = np.empty(len(order) + 1, np.uint64)
     peak, areas, ids = (np.empty(len(parent), np.int32) for _ in range(3))
-    framed = (heights, heights.ravel(), basins, basins.ravel())
-    _split_fields(height, neck, smallest, *framed, starts, order, parent, peak, areas, ids, lobes)
+    framed = (height_rows, heights, heights.view(np.uint64), basins, basins.ravel())
+    _split_fields(height, neck, smallest, *framed, starts, found, order, parent, peak, areas, ids, lobes)
     return lobes
 
 
 @kernel
 def _split_fields(
     height: np.ndarray, neck: float, smallest: np.ndarray, height_rows: np.ndarray, heights: np.ndarray,
-    basin_rows: np.ndarray, basins: np.ndarray, starts: np.ndarray, order: np.ndarray, parent: np.ndarray,
-    peak: np.ndarray, areas: np.ndarray, ids: np.ndarray, lobes: np.ndarray,
+    words: np.ndarray, basin_rows: np.ndarray, basins: np.ndarray, starts: np.ndarray, found: np.ndarray,
+    order: np.ndarray, parent: np.ndarray, peak: np.ndarray, areas: np.ndarray, ids: np.ndarray, lobes: np.ndarray,
 ) -> None:  # fmt: skip
     """Heights and basins of one field at a time, framed: by rows, and the same memory flat."""
     width = height_rows.shape[1]
@@ -102,7 +112,7 @@ def _split_fields(
                 target[x] = row[x]
         for i in range(basins.size):
             basins[i] = 0
-        n = _pixels_from_the_top(heights, starts, order)
+        n = _pixels_from_the_top(heights, words, starts, found, order)
         n_basins = _split_field(heights, width, neck, order[:n], parent, peak, areas, basins)
         _number_basins(parent[: n_basins + 1], areas, smallest[field], ids)
         for y in range(height.shape[1]):

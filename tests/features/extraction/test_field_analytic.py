@@ -123,7 +123,8 @@ def test_the_hash_as_defined(blobs):
 
 
 @pytest.mark.parametrize(("shape", "dtype"), [
-    ((128, 160), np.uint8), ((96, 2048), np.uint8), ((512, 512), np.uint16), ((1024, 512), np.uint16), ((100, 70), np.uint8)
+    ((128, 160), np.uint8), ((96, 2048), np.uint8), ((100, 70), np.uint8), ((512, 512), np.uint16),
+    ((1024, 512), np.uint16),
 ])  # fmt: skip
 def test_thumbnails_from_whole_numbers_are_those_of_opencv(rng, shape, dtype):
     """Also where sums of blocks are too large for float32, and where the areas are no blocks of pixels."""

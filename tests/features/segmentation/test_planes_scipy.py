@@ -105,8 +105,10 @@ def test_root_scale_spreads_a_plane(rng):
     assert scaled[0, 100, 100] == pytest.approx(127, abs=4)
 
 
-def test_even_out(masks):
-    reaches = np.array([1, 4])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 20), (20, 1), (99, 99)])
+def test_even_out(masks, shape):
+    """Also where a square is larger than the image."""
+    masks, reaches = masks[:, : shape[0], : shape[1]], np.array([1, 4])
     found = outline.even_out(masks, reaches)
     for mask, reach, evened in zip(masks, reaches, found):
         share = ndimage.uniform_filter(mask.astype(float), 2 * reach + 1, mode="mirror")

@@ -1,4 +1,4 @@
-"""The loops of cell finding against scikit-image's watershed, on reliefs without ties, where there is one answer."""
+"""The loops of cell finding against scikit-image's watershed on reliefs without ties, and a naive flood with ties."""
 
 from collections import deque
 
