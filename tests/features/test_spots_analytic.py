@@ -218,6 +218,14 @@ def test_objects_are_those_of_skimage(painted, device):
     assert_objects_like_skimage(painted, device)
 
 
+def test_objects_of_cells_that_fill_their_boxes_are_those_of_skimage(rng, device):
+    """Objects end at one edge of the box and others begin at the opposite one, a row below."""
+    labels = (np.arange(40)[:, None] // 20 * 3 + np.arange(57) // 19 + 1)[None]
+    nuclei = np.where((np.arange(40)[:, None] % 20 > 8) & (np.arange(57) % 19 > 8), labels, 0)
+    pixels = rng.integers(0, 256, (1, 4, 40, 57)).astype(np.uint8)
+    assert_objects_like_skimage(make_cells(pixels, labels, nuclei, device), device)
+
+
 @pytest.mark.shared
 def test_objects_of_real_cells_are_those_of_skimage(shared_data, device):
     assert_objects_like_skimage(

@@ -170,11 +170,11 @@ def find_objects(
     height, width = sides.max(axis=0, initial=0).tolist()
     capacity = len(wanted) * int((sides.prod(axis=1) / np.maximum(1, smallest)).astype(np.int64).sum())
     owner, euler, sums = np.empty(capacity, np.int64), np.empty(capacity, np.int64), np.empty((capacity, 9))
-    mark = np.zeros(width // 8 * 8 + 8, np.uint8)
+    mark, turn = np.zeros((2, int(np.diff(starts).max(initial=0)) // 8 * 8 + 8), np.uint8)
     runs, firsts = np.empty((height * (width // 2 + 1), _N_FACTS), np.int32), np.zeros(height + 1, np.int64)
     offsets = np.zeros(len(wanted) * len(boxes) + 1, np.int64)
     images = (field, boxes, wanted, level, smallest, outside, inside)
-    scratch = (mark, mark.view(np.uint64), runs, firsts)
+    scratch = (mark, turn, turn.view(np.uint64), runs, firsts)
     _find_objects(values, parts, starts, *images, *scratch, owner, offsets, euler, sums)
     n = offsets[-1]
     return owner[:n].copy(), offsets, euler[:n].copy(), sums[:n].copy()
@@ -184,8 +184,8 @@ def find_objects(
 def _find_objects(
     values: np.ndarray, parts: np.ndarray, starts: np.ndarray, field: np.ndarray, boxes: np.ndarray,
     wanted: np.ndarray, level: np.ndarray, smallest: np.ndarray, outside: np.ndarray, inside: np.ndarray,
-    mark: np.ndarray, words: np.ndarray, runs: np.ndarray, firsts: np.ndarray, owner: np.ndarray, offsets: np.ndarray,
-    euler: np.ndarray, sums: np.ndarray,
+    mark: np.ndarray, turn: np.ndarray, turns: np.ndarray, runs: np.ndarray, firsts: np.ndarray, owner: np.ndarray,
+    offsets: np.ndarray, euler: np.ndarray, sums: np.ndarray,
 ) -> None:  # fmt: skip
     n, found = len(boxes), 0
     for k in range(len(wanted)):
@@ -193,12 +193,13 @@ def _find_objects(
             height, width = boxes[i, 2] - boxes[i, 0], boxes[i, 3] - boxes[i, 1]
             value, part = values[starts[i] : starts[i + 1]], parts[starts[i] : starts[i + 1]]
             away, deep, top, left = outside[field[i]], inside[field[i]], boxes[i, 0], boxes[i, 1]
+            _mark_above(value, part, wanted[k], np.float32(level[k, i]), mark, turn)
             for y in range(height):
-                start, end = y * width, (y + 1) * width
-                _mark_above(value[start:end], part[start:end], wanted[k], np.float32(level[k, i]), mark)
-                firsts[y + 1] = _list_runs(mark, words, width, runs, firsts[y])
+                firsts[y + 1] = _list_runs(mark, turns, y * width, (y + 1) * width, runs, firsts[y])
             _join_runs(runs, firsts[: height + 1])
             for y in range(height):
+                if firsts[y] == firsts[y + 1]:
+                    continue
                 row, outer, inner = value[y * width :], away[top + y, left:], deep[top + y, left:]
                 for r in range(firsts[y], firsts[y + 1]):
                     root = runs[_root(runs, r)]
@@ -213,32 +214,50 @@ def _find_objects(
 
 
 @helper
-def _mark_above(value: np.ndarray, part: np.ndarray, wanted: int, least: Float, mark: np.ndarray) -> None:
-    """1 where a wanted pixel of a row lies above the level; at least one 0 follows."""
-    for x in range(value.size):
-        mark[x] = np.uint8((value[x] > least) & ((part[x] & wanted) != 0))
-    for x in range(value.size, value.size // 8 * 8 + 8):
-        mark[x] = 0
+def _mark_above(
+    value: np.ndarray, part: np.ndarray, wanted: int, least: Float, mark: np.ndarray, turn: np.ndarray
+) -> None:
+    """1 where a wanted pixel of a crop lies above the level, and where that differs from the pixel before."""
+    for at in range(value.size):
+        mark[at] = np.uint8((value[at] > least) & ((part[at] & wanted) != 0))
+    here, after = mark[1 : value.size], turn[1 : value.size]
+    for at in range(here.size):
+        after[at] = mark[at] ^ here[at]
 
 
 @helper
-def _list_runs(mark: np.ndarray, words: np.ndarray, width: int, runs: np.ndarray, n: int) -> int:
+def _list_runs(mark: np.ndarray, turns: np.ndarray, start: int, end: int, runs: np.ndarray, n: int) -> int:
     """List the runs of marked pixels of a row from place n on, each a part of its own; returns the next place."""
-    x = 0
-    while x < width:
-        if x % 8 == 0 and words[np.uint64(x // 8)] == 0:  # eight pixels at a time: most have none
-            x += 8
+    first, is_marked = start, mark[np.uint64(start)] != 0
+    for word in range((start + 1) // 8, (end + 7) // 8):
+        left = turns[np.uint64(word)]
+        if left == 0:  # eight pixels at a time: most are like the one before
             continue
-        if mark[np.uint64(x)] == 0:
-            x += 1
-            continue
-        first = x
-        while mark[np.uint64(x)]:
-            x += 1
-        run = runs[n]
-        run[_FIRST], run[_LAST], run[_PARENT], run[_AREA], run[_EULER] = first, x, n, x - first, 1
-        n += 1
+        while left:
+            at = 8 * word + _first_byte(left)
+            left &= left - np.uint64(1)
+            if start < at < end:
+                if is_marked:
+                    n = _add_run(first - start, at - start, runs, n)
+                first, is_marked = at, not is_marked
+    if is_marked:
+        n = _add_run(first - start, end - start, runs, n)
     return n
+
+
+@helper
+def _first_byte(word: Int) -> Int:
+    """Which byte of a word of marks, 0 or 1, is the first with one."""
+    ones = np.uint64(0x0101010101010101)
+    below = (word & (~word + np.uint64(1))) - np.uint64(1)  # all bits below the first one
+    return np.int64(((below & ones) * ones) >> np.uint64(56))
+
+
+@helper
+def _add_run(first: int, last: int, runs: np.ndarray, n: int) -> int:
+    run = runs[n]
+    run[_FIRST], run[_LAST], run[_PARENT], run[_AREA], run[_EULER] = first, last, n, last - first, 1
+    return n + 1
 
 
 @helper

@@ -5,7 +5,7 @@ Crops are packed: cell i owns starts[i]:starts[i + 1] of a flat array, the rows 
 
 import numpy as np
 
-from features.kernels.cpu._jit import helper, kernel, sum_helper
+from features.kernels.cpu._jit import Int, helper, kernel, sum_helper
 
 
 def pack_parts(
@@ -81,85 +81,140 @@ def local_means(
         0 outside the cell; undefined at scales that are not wanted.
     """
     out = np.empty((planes.shape[1], reach.shape[1], len(parts)), np.float32)
-    largest, widest = int(np.diff(starts).max(initial=0)), int((boxes[:, 3] - boxes[:, 1]).max(initial=0))
-    longest = 2 * int(reach.max(initial=0)) + 1
+    largest, longest = int(np.diff(starts).max(initial=0)), 2 * int(reach.max(initial=0)) + 1
+    height, width = (boxes[:, 2:] - boxes[:, :2]).max(axis=0, initial=0).tolist()
     # no sum is above the brightest value times all weights: 32 bits are twice as fast as 64 where that fits
     adder = np.int32 if 256.0**planes.itemsize * float(longest) ** 4 < 2.0**31 else np.int64
-    image, inverse = np.empty(largest, adder), np.empty((reach.shape[1], largest), np.float32)
-    rows = np.zeros((4, widest + 3 * longest), adder)
-    _local_means(planes, parts, starts, field, boxes, reach, finest, image, inverse, rows, out)
+    n_tables, margins = len(finest) + 1, 2 * longest
+    tables = np.zeros((n_tables, height + margins, width + margins), adder)
+    rows, inverse = np.empty((n_tables, 2, width + margins), adder), np.empty(width, np.float32)
+    scratch = (np.empty(largest, planes.dtype), np.empty((height, 2), np.int64), tables, rows, inverse)
+    _local_means(planes, parts, starts, field, boxes, reach, finest, longest, *scratch, out)
     return out
 
 
 @kernel
 def _local_means(
     planes: np.ndarray, parts: np.ndarray, starts: np.ndarray, field: np.ndarray, boxes: np.ndarray,
-    reach: np.ndarray, finest: np.ndarray, image: np.ndarray, inverse: np.ndarray, rows: np.ndarray, out: np.ndarray,
+    reach: np.ndarray, finest: np.ndarray, margin: int, image: np.ndarray, spans: np.ndarray, tables: np.ndarray,
+    rows: np.ndarray, inverse: np.ndarray, out: np.ndarray,
 ) -> None:  # fmt: skip
-    n_scales = reach.shape[1]
     for i in range(len(boxes)):
         top, left, width = boxes[i, 0], boxes[i, 1], boxes[i, 3] - boxes[i, 1]
-        height, start = boxes[i, 2] - top, starts[i]
-        n = height * width
-        inside = parts[start : starts[i + 1]]
+        height, inside = boxes[i, 2] - top, parts[starts[i] : starts[i + 1]]
+        n, of_rows = height * width, spans[:height]
+        _find_spans(inside, width, of_rows)
         for x in range(n):
             image[x] = inside[x] > 0
-        for scale in range(n_scales):
-            weights = inverse[scale]
-            for x in range(n):
-                weights[x] = 1
-            _weighted_tent(image, width, n, 2 * reach[field[i], scale] + 1, weights, rows, weights)
-            for x in range(n):
-                weights[x] = np.float32(inside[x] > 0) / max(weights[x], np.float32(1))
+        _integrate(image, width, n, margin, rows[0, 0], tables[0])
         for plane in range(planes.shape[1]):
             for y in range(height):
                 source, part = planes[field[i], plane, top + y, left : left + width], inside[y * width :]
                 target = image[y * width :]
                 for x in range(width):
                     target[x] = source[x] if part[x] > 0 else 0
-            for scale in range(finest[plane], n_scales):
-                mean = out[plane, scale, start : starts[i + 1]]
-                _weighted_tent(image, width, n, 2 * reach[field[i], scale] + 1, inverse[scale], rows, mean)
+            _integrate(image, width, n, margin, rows[0, 0], tables[plane + 1])
+        for scale in range(reach.shape[1]):
+            size = 2 * reach[field[i], scale] + 1
+            _weighted_means(tables, inside, of_rows, width, margin, size, finest, scale, rows, inverse, starts[i], out)
 
 
 @helper
-def _weighted_tent(
-    image: np.ndarray, width: int, n: int, size: int, factor: np.ndarray, rows: np.ndarray, out: np.ndarray
-) -> None:
-    """A factor times the sums of image weighted with a tent of `size` in both directions; outside it is nothing.
+def _find_spans(part: np.ndarray, width: int, spans: np.ndarray) -> None:
+    """Column of the first pixel of a cell in each row of its crop, and the column after the last."""
+    for y in range(len(spans)):
+        row, first, last = part[y * width : (y + 1) * width], 0, width
+        while first < width and row[first] == 0:
+            first += 1
+        while last > first and row[last - 1] == 0:
+            last -= 1
+        spans[y, 0], spans[y, 1] = first, last
 
-    The image, the factor and what comes out are `n` pixels, row by row. The second difference of these sums is
-    a[x + size] - 2 a[x] + a[x - size], so two running sums give them. Each row of the sums down the columns goes
-    straight into the sums along the row, while it is in the nearest cache. Four rows of zeros are scratch, and zeros
-    again afterwards.
+
+@helper
+def _integrate(image: np.ndarray, width: int, n: int, margin: int, slopes: np.ndarray, table: np.ndarray) -> None:
+    """Sum an image twice along rows and columns: to each place, all sums of the pixels above and left of it.
+
+    The image is `n` pixels, row by row. It starts behind margin + 1 rows and columns of the table, which stay 0; sums
+    go on for margin - 1 beyond its end. They wrap around: only differences count. `slopes` is scratch.
     """
-    padded, slopes, sums, nothing = rows[0], rows[1], rows[2], rows[3]
-    column = padded[2 * size : 2 * size + width]
-    behind, here, ahead = padded[size - 1 :], padded[2 * size - 1 :], padded[3 * size - 1 :]
-    for y in range(-size, n // width - 1):
-        lower = image[(y + size) * width :] if (y + size) * width < n else nothing
-        middle = image[y * width :] if y >= 0 else nothing
-        upper = image[(y - size) * width :] if y >= size else nothing
-        for x in range(width):
-            slopes[x] += lower[x] - 2 * middle[x] + upper[x]
-            column[x] += slopes[x]
-        if y < -1:
+    whole = width + margin - 1
+    for x in range(whole):
+        slopes[x] = 0
+    for y in range(n // width + margin - 1):
+        above, here = table[y + margin, margin + 1 :], table[y + margin + 1, margin + 1 :]
+        if y < n // width:
+            total, slope, pixels = 0, 0, image[y * width :]
+            for x in range(width):
+                slope += pixels[x]
+                total += slope
+                here[x] = total
+            for x in range(width, whole):
+                total += slope
+                here[x] = total
+            for x in range(whole):
+                slopes[x] += here[x]
+        for x in range(whole):
+            here[x] = above[x] + slopes[x]
+
+
+@helper
+def _weighted_means(
+    tables: np.ndarray, inside: np.ndarray, spans: np.ndarray, width: int, margin: int, size: int,
+    finest: np.ndarray, scale: int, rows: np.ndarray, inverse: np.ndarray, start: int, out: np.ndarray,
+) -> None:  # fmt: skip
+    """Means of planes at one scale, weighted with a tent of `size` in both directions; 0 outside the cell.
+
+    The sums of weights (first table) and of planes (the next) are second differences, down the columns and then along
+    the row, of what `_integrate` filled the tables with. The latter are taken a row later: what has just been written
+    is slow to read at other places.
+    """
+    height, filled = len(spans), np.uint64(0)
+    for y in range(height + 1):
+        if y < height:
+            for k in range(len(tables)):
+                if k == 0 or finest[k - 1] <= scale:
+                    _difference_columns(tables[k], y, spans[y], margin, size, rows[k, y % 2])
+        if y == 0:
             continue
-        total, slope = 0, 0
-        for x in range(2 * size, 3 * size - 1):
-            slope += padded[x]
-            total += slope
-        for x in range(width):
-            sums[x] = ahead[x] - 2 * here[x] + behind[x]
-        for x in range(width):
-            slope += sums[x]
-            total += slope
-            sums[x] = total
-        scale, target = factor[(y + 1) * width :], out[(y + 1) * width :]
-        for x in range(width):
-            target[x] = np.float32(sums[x]) * scale[x]
-    for x in range(width):
-        column[x] = slopes[x] = 0
+        first, last = (y - 1) * width + spans[y - 1, 0], (y - 1) * width + spans[y - 1, 1]
+        _invert(rows[0, (y - 1) % 2], inside[first:last], size, inverse)
+        for k in range(len(finest)):
+            if finest[k] <= scale:
+                mean = out[k, scale, start : start + inside.size]
+                for x in range(filled, np.uint64(first)):
+                    mean[x] = 0
+                _scale(rows[k + 1, (y - 1) % 2], inverse, size, mean[first:last])
+        filled = np.uint64(last)
+    for k in range(len(finest)):
+        if finest[k] <= scale:
+            mean = out[k, scale, start : start + inside.size]
+            for x in range(filled, np.uint64(inside.size)):
+                mean[x] = 0
+
+
+@helper
+def _difference_columns(table: np.ndarray, y: int, span: np.ndarray, margin: int, size: int, row: np.ndarray) -> None:
+    upper, middle, lower = np.uint64(y + margin - size), np.uint64(y + margin), np.uint64(y + margin + size)
+    left = np.uint64(span[0] + margin - size)
+    for x in range(np.uint64(span[1] - span[0] + 2 * size)):
+        row[x] = table[upper, left + x] - 2 * table[middle, left + x] + table[lower, left + x]
+
+
+@helper
+def _invert(row: np.ndarray, inside: np.ndarray, size: int, inverse: np.ndarray) -> None:
+    """One over the sums of weights; 0 outside the cell."""
+    one, two, number = np.uint64(size), np.uint64(2 * size), row.dtype.type
+    for x in range(np.uint64(inside.size)):
+        weights = np.float32(1) / np.float32(number(row[x] - 2 * row[x + one] + row[x + two]))
+        inverse[x] = weights if inside[x] > 0 else np.float32(0)
+
+
+@helper
+def _scale(row: np.ndarray, inverse: np.ndarray, size: int, out: np.ndarray) -> None:
+    one, two, number = np.uint64(size), np.uint64(2 * size), row.dtype.type
+    for x in range(np.uint64(out.size)):
+        out[x] = np.float32(number(row[x] - 2 * row[x + one] + row[x + two])) * inverse[x]
 
 
 def peaks(
@@ -199,8 +254,9 @@ def peaks(
     """
     offsets, noise = np.zeros(len(boxes) + 1, np.int64), np.zeros((len(boxes), 2))
     points = np.empty((len(fine), 4), np.int64)
-    height, width = (boxes[:, 2:] - boxes[:, :2]).max(axis=0, initial=0).tolist()
-    band, highest = np.zeros((height + 2, width + 2), np.float32), np.zeros(width // 8 * 8 + 8, np.uint8)
+    sides = (boxes[:, 2:] - boxes[:, :2]).astype(np.int64)
+    framed = int(((sides[:, 0] + 2) * (sides[:, 1] + 1)).max(initial=0))
+    band, highest = np.zeros(framed + 1, np.float32), np.zeros(framed // 8 * 8 + 8, np.uint8)
     scratch, found = (band, highest, highest.view(np.uint64)), (points, offsets, noise)
     _peaks(fine, coarse, parts, starts, boxes, reach, prominence, *scratch, *found)
     return points[: offsets[-1]].copy(), offsets, noise
@@ -215,21 +271,23 @@ def _peaks(
     found = 0
     for i in range(len(boxes)):
         height, width, start = boxes[i, 2] - boxes[i, 0], boxes[i, 3] - boxes[i, 1], starts[i]
-        mean, rough = fine[start : starts[i + 1]], coarse[start : starts[i + 1]]
+        mean, rough, pitch = fine[start : starts[i + 1]], coarse[start : starts[i + 1]], width + 1
         _measure_noise(mean, rough, parts[start : starts[i + 1]], noise[i])
         _fill_band(mean, rough, height, width, band)
-        for x in range(width, width // 8 * 8 + 8):
-            highest[x] = 0
-        for y in range(height):
-            _mark_maxima(band[y], band[y + 1], band[y + 2], highest[:width])
-            for word in range(width // 8 + 1):
-                if words[word] == 0:  # eight pixels at a time: most are none
-                    continue
-                for x in range(8 * word, 8 * word + 8):
-                    if highest[x] and _rise(mean, height, width, y, x, reach[i]) > prominence * band[y + 1, x + 1]:
-                        points[found, 0], points[found, 1] = i, start + y * width + x
-                        points[found, 2], points[found, 3] = y, x
-                        found += 1
+        n = height * pitch
+        _mark_maxima(band, pitch, highest[:n])
+        for at in range(n, n // 8 * 8 + 8):
+            highest[at] = 0
+        for word in range(n // 8 + 1):
+            marks = words[np.uint64(word)]
+            while marks:  # eight pixels at a time: most are none
+                at = 8 * word + _first_byte(marks)
+                marks &= marks - np.uint64(1)
+                y, x = at // pitch, at % pitch
+                if _rise(mean, height, width, y, x, reach[i]) > prominence * band[at + pitch + 1]:
+                    points[found, 0], points[found, 1] = i, start + y * width + x
+                    points[found, 2], points[found, 3] = y, x
+                    found += 1
         offsets[i + 1] = found
 
 
@@ -252,33 +310,53 @@ def _measure_noise(fine: np.ndarray, coarse: np.ndarray, part: np.ndarray, noise
 
 @helper
 def _fill_band(fine: np.ndarray, coarse: np.ndarray, height: int, width: int, band: np.ndarray) -> None:
-    """The band of a cell framed with zeros, so that no neighbour needs a check."""
-    for x in range(width + 2):
-        band[0, x] = band[height + 1, x] = 0
+    """The band of a cell in a frame of zeros, so that no neighbour needs a check; row by row, without gaps.
+
+    The zero behind a row is the one before the next, so that the band is read in one piece.
+    """
+    pitch = width + 1
+    for x in range(pitch):
+        band[x] = band[(height + 1) * pitch + x] = 0
+    band[(height + 2) * pitch] = 0
     for y in range(height):
-        above, below, target = fine[y * width :], coarse[y * width :], band[y + 1, 1:]
-        band[y + 1, 0] = band[y + 1, width + 1] = 0
+        above, below, target = fine[y * width :], coarse[y * width :], band[(y + 1) * pitch :]
+        target[0] = 0
         for x in range(width):
-            target[x] = above[x] - below[x]
+            target[x + 1] = above[x] - below[x]
 
 
 @helper
-def _mark_maxima(north: np.ndarray, row: np.ndarray, south: np.ndarray, highest: np.ndarray) -> None:
-    """Which pixels of a framed row are above zero and above their neighbours; outside the cell these are 0."""
-    north_east, south_east, east = north[2:], south[2:], row[2:]
-    north_here, south_here, here = north[1:], south[1:], row[1:]
-    for x in range(len(highest)):
-        before = max(max(north[x], north_here[x]), max(north_east[x], row[x]))
-        after = max(max(south[x], south_here[x]), max(south_east[x], east[x]))
-        highest[x] = (here[x] > max(before, np.float32(0))) & (here[x] >= after)
+def _mark_maxima(band: np.ndarray, pitch: int, highest: np.ndarray) -> None:
+    """Which places of a framed band are above zero and above their neighbours; the first pixel's is the first."""
+    north, north_here, north_east = band, band[1:], band[2:]
+    west, here, east = band[pitch:], band[pitch + 1 :], band[pitch + 2 :]
+    south, south_here, south_east = band[2 * pitch :], band[2 * pitch + 1 :], band[2 * pitch + 2 :]
+    for at in range(len(highest)):
+        before = max(max(north[at], north_here[at]), max(north_east[at], west[at]))
+        after = max(max(south[at], south_here[at]), max(south_east[at], east[at]))
+        highest[at] = (here[at] > max(before, np.float32(0))) & (here[at] >= after)
+
+
+@helper
+def _first_byte(word: Int) -> Int:
+    """Which byte of a word of marks, 0 or 1, is the first with one."""
+    ones = np.uint64(0x0101010101010101)
+    below = (word & (~word + np.uint64(1))) - np.uint64(1)  # all bits below the first one
+    return np.int64(((below & ones) * ones) >> np.uint64(56))
 
 
 @helper
 def _rise(mean: np.ndarray, height: int, width: int, y: int, x: int, reach: int) -> float:
     """How far a pixel rises above the highest of eight around it; outside the cell these are 0."""
-    highest = np.float32(0)
+    at, highest = y * width + x, np.float32(0)
+    if 0 < reach <= y < height - reach and reach <= x < width - reach:
+        above, here, below = np.uint64(at - reach * width), np.uint64(at), np.uint64(at + reach * width)
+        by = np.uint64(reach)
+        north = max(max(mean[above - by], mean[above]), mean[above + by])
+        south = max(max(mean[below - by], mean[below]), mean[below + by])
+        return mean[here] - max(max(north, south), max(mean[here - by], mean[here + by]))
     for v in (y - reach, y, y + reach):
         for u in (x - reach, x, x + reach):
             if 0 <= v < height and 0 <= u < width and (v != y or u != x):
                 highest = max(highest, mean[v * width + u])
-    return mean[y * width + x] - highest
+    return mean[at] - highest
