@@ -80,3 +80,13 @@ def test_a_cell_keeps_its_distances_when_left_alone(rng, device):
     alone = make_cells(cells.pixels, mine.astype(np.int32), mine * (cells.nucleus_labels > 0), device)
     for name in ("distance_to_cell_border", "distance_inside_nucleus", "distance_to_nucleus"):
         np.testing.assert_array_equal(getattr(alone, name)[mine], getattr(cells, name)[mine])
+
+
+@pytest.mark.parametrize("side", [344, 352, 353, 361, 420])
+def test_far_from_every_border(device, side):
+    """Sums of squares fit 16 bits up to a certain distance."""
+    labels = np.zeros((1, side, side + 40), np.int32)
+    labels[0, :, 3:] = 1
+    labels[0, side // 3, side // 2] = 0
+    pixels = np.zeros((1, len(CHANNELS), *labels.shape[1:]), np.uint8)
+    assert_maps_are_scipys(make_cells(pixels, labels, labels * (np.arange(side + 40) < side - 9), device))

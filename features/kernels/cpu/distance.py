@@ -1,9 +1,9 @@
 """Exact Euclidean distance maps of labelled regions: count down the columns, then compare squares along the rows.
 
 The squared distance of a pixel is the least of (x - u)^2 + g(u)^2 over the columns u of its row, where g is the
-distance within column u. Towards a border (near, everywhere) it is found by comparing at growing offset, 8 or 16 pixels
-at a time; towards a set of sources (far, on one side) by the envelope of the parabolas. Squares are whole numbers in
-float32, exact to distances of 4,096 px.
+distance within column u. Towards a border (near, everywhere) it is found by comparing at growing offset, 8 to 32 pixels
+at a time; towards a set of sources (far, on one side) by the envelope of the parabolas. Squares are whole numbers in 16
+bits up to distances of 176 px, else in float32, exact to 4,096 px.
 
 References
 ----------
@@ -17,42 +17,61 @@ from features.kernels.cpu._jit import Int, helper, kernel
 
 _FAR = np.float32(1e6)  # further than any pixel of a cell
 _ONE = np.float32(1)
-_STEP = 32  # px that are compared at once
+_STEP = 32  # px that are compared at once,
+_AT_ONCE = 4  # at so many offsets
 _NEAR = 24  # up to here comparing is faster than the envelope
+_SHORT = 176  # px: up to 4 px beyond, 16 bits hold the sum of this square and one of `_BEYOND`
+_BEYOND = 181  # px: a distance within a column from here on changes nothing up to there
 
 
 @helper
-def _lower(squares: np.ndarray, own: np.ndarray, k: Int, n: Int) -> None:
-    """Lower n squares, and up to 31 more, to the lesser of own[x] and own[x + 2 k], plus k^2.
+def _lower(squares: np.ndarray, own: np.ndarray, at: Int, k: Int, n: Int) -> None:
+    """Lower n squares, and up to 31 more, to the least of own[at + x +- j], plus j^2, for j from k to k + 3.
 
     In whole steps of 32, so that the compiler's vectors leave no rest to do one by one.
     """
-    square, size = np.float32(k * k), (n + _STEP - 1) // _STEP * _STEP
-    left, right = own[:size], own[2 * k : 2 * k + size]
+    kind, size = squares.dtype.type, (n + _STEP - 1) // _STEP * _STEP
+    here = squares[:size]
+    left, left_1, left_2, left_3 = own[at - k :], own[at - k - 1 :], own[at - k - 2 :], own[at - k - 3 :]
+    right, right_1, right_2, right_3 = own[at + k :], own[at + k + 1 :], own[at + k + 2 :], own[at + k + 3 :]
+    square, square_1 = kind(k * k), kind((k + 1) * (k + 1))
+    square_2, square_3 = kind((k + 2) * (k + 2)), kind((k + 3) * (k + 3))
     for x in range(size):
-        other = (left[x] if left[x] < right[x] else right[x]) + square
-        squares[x] = other if other < squares[x] else squares[x]
+        one, other = kind(min(left[x], right[x]) + square), kind(min(left_1[x], right_1[x]) + square_1)
+        third, fourth = kind(min(left_2[x], right_2[x]) + square_2), kind(min(left_3[x], right_3[x]) + square_3)
+        here[x] = min(here[x], min(min(one, other), min(third, fourth)))
 
 
 @helper
-def _run_to_ends(columns: np.ndarray, own: np.ndarray, squares: np.ndarray, out: np.ndarray) -> None:
+def _furthest_in_run(columns: np.ndarray) -> Int:
+    """No pixel of a run is further from its ends, or from another label in its column, than this."""
+    furthest = np.int32(0)
+    for x in range(columns.size):
+        to_end = np.int32(min(x + 1, columns.size - x))
+        furthest = max(furthest, min(to_end, np.int32(columns[x])))
+    return furthest
+
+
+@helper
+def _run_to_ends(
+    columns: np.ndarray, furthest: Int, beyond: Int, own: np.ndarray, squares: np.ndarray, out: np.ndarray
+) -> None:
     """Distances in one run of equal labels in a row, whose both ends are borders.
 
     A column k pixels away lowers only pixels further than k from both ends, so what lies in `own` beyond the ends does
     not matter. Steps begin at the same pixels for each k: what was just written is read back at once only as a whole.
     """
-    n = columns.size
-    bound = 0
+    n, kind, inner = columns.size, squares.dtype.type, own[_STEP:]
     for x in range(n):
-        to_end = min(x + 1, n - x)
-        own[_STEP + x] = columns[x] * columns[x]
-        squares[x] = min(np.float32(to_end * to_end), own[_STEP + x])
-        bound = max(bound, min(to_end, int(columns[x])))
-    for k in range(1, bound):
+        column, to_end = min(np.int32(columns[x]), np.int32(beyond)), np.int32(min(x + 1, n - x))
+        nearest = min(column, to_end)
+        inner[x] = kind(column * column)
+        squares[x] = kind(nearest * nearest)
+    for k in range(1, furthest, _AT_ONCE):
         first = k // _STEP * _STEP
-        _lower(squares[first:], own[_STEP + first - k :], k, n - k - first)
+        _lower(squares[first:], own, _STEP + first, k, n - k - first)
     for x in range(n):
-        out[x] = np.sqrt(squares[x])
+        out[x] = np.sqrt(np.float32(squares[x]))
 
 
 def to_border(labels: np.ndarray) -> np.ndarray:
@@ -69,46 +88,74 @@ def to_border(labels: np.ndarray) -> np.ndarray:
         In px: 1 in the outermost pixels of a region; 0 in the background.
     """
     _, height, width = labels.shape
-    out = np.zeros(labels.shape, np.float32)
-    own, squares = np.zeros((2, width + 2 * _STEP), np.float32)
-    _to_border(labels, np.empty((height, width), np.float32), own, squares, out)
+    out, columns = np.zeros(labels.shape, np.float32), np.empty((height, width), np.uint16)
+    near, far = (np.zeros((2, width + 3 * _STEP), kind) for kind in (np.uint16, np.float32))
+    ends, rows = np.zeros(-(-width // 8) * 8, np.uint8), np.empty((2, width), np.uint16)
+    _to_border(labels, columns, rows, near, far, ends, ends.view(np.uint64), out)
     return out
 
 
 @kernel
-def _to_border(labels: np.ndarray, columns: np.ndarray, own: np.ndarray, squares: np.ndarray, out: np.ndarray) -> None:
+def _to_border(
+    labels: np.ndarray, columns: np.ndarray, rows: np.ndarray, near: np.ndarray, far: np.ndarray, ends: np.ndarray,
+    words: np.ndarray, out: np.ndarray,
+) -> None:  # fmt: skip
+    """By runs of equal labels, at whose ends `ends` is not 0: most words of eight pixels have none."""
     n_fields, height, width = labels.shape
     for f in range(n_fields):
-        _columns_to_border(labels[f], columns)
+        _columns_to_border(labels[f], columns, rows)
         for y in range(height):
-            row = labels[f, y]
-            start = 0
-            while start < width:
-                stop = start + 1
-                while stop < width and row[stop] == row[start]:
-                    stop += 1
-                if row[start]:
-                    _run_to_ends(columns[y, start:stop], own, squares, out[f, y, start:stop])
-                start = stop
+            row, start = labels[f, y], 0
+            for x in range(width - 1):
+                ends[x] = row[x] != row[x + 1]
+            ends[width - 1] = 1
+            for k in range(words.size):
+                if words[k] == 0:
+                    continue
+                for x in range(8 * k, 8 * k + 8):
+                    if ends[x] == 0:
+                        continue
+                    if row[x]:
+                        _run(columns[y, start : x + 1], near, far, out[f, y, start : x + 1])
+                    start = x + 1
 
 
 @helper
-def _columns_to_border(labels: np.ndarray, columns: np.ndarray) -> None:
-    """Distance to the nearest other label within each column; float32, shape (H, W)."""
+def _run(columns: np.ndarray, near: np.ndarray, far: np.ndarray, out: np.ndarray) -> None:
+    furthest = _furthest_in_run(columns)
+    if furthest <= _SHORT:
+        _run_to_ends(columns, furthest, _BEYOND, near[0], near[1], out)
+    else:
+        _run_to_ends(columns, furthest, np.iinfo(np.uint16).max, far[0], far[1], out)
+
+
+@helper
+def _columns_to_border(labels: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> None:
+    """Distance to the nearest other label within each column; uint16, shape (H, W).
+
+    Loops of a few words each: a choice between counts of 16 bits by labels of 32 would not become vectors.
+    """
     height, width = labels.shape
+    one = np.uint16(1)
     for x in range(width):
-        columns[0, x] = _ONE
+        columns[0, x] = rows[0, x] = one
     for y in range(1, height):
-        here, above, before, now = labels[y], labels[y - 1], columns[y - 1], columns[y]
+        here, above, before, now, same = labels[y], labels[y - 1], columns[y - 1], columns[y], rows[1]
         for x in range(width):
-            now[x] = before[x] + _ONE if here[x] == above[x] else _ONE
+            same[x] = np.uint16(here[x] == above[x])
+        for x in range(width):
+            now[x] = np.uint16(before[x] * same[x]) + one
     for x in range(width):
-        columns[height - 1, x] = _ONE
-    for y in range(height - 2, -1, -1):
-        here, below, before, now = labels[y], labels[y + 1], columns[y + 1], columns[y]
+        columns[height - 1, x] = one
+    for k in range(1, height):
+        y = height - 1 - k
+        here, below, now, before, upwards = labels[y], labels[y + 1], columns[y], rows[(k + 1) % 2], rows[k % 2]
         for x in range(width):
-            other = before[x] + _ONE if here[x] == below[x] else _ONE
-            now[x] = other if other < now[x] else now[x]
+            upwards[x] = np.uint16(here[x] == below[x])
+        for x in range(width):
+            upwards[x] = np.uint16(before[x] * upwards[x]) + one
+        for x in range(width):
+            now[x] = min(now[x], upwards[x])
 
 
 def to_sources(
@@ -134,7 +181,7 @@ def to_sources(
     """
     out = np.zeros(labels.shape, np.float32)
     columns = np.empty(labels.shape[1:], np.float32)
-    scratch = np.empty((3, labels.shape[2] + 2 * _NEAR + _STEP), np.float32)
+    scratch = np.empty((3, labels.shape[2] + 2 * (_NEAR + _AT_ONCE) + _STEP), np.float32)
     _to_sources(sources, labels, field, boxes, reach, columns, scratch, out)
     return out
 
@@ -210,13 +257,13 @@ def _row_to_sources(
         furthest = max(furthest, np.int32(columns[x]) if row[x] == label else np.int32(0))
     bound = min(np.float32(furthest), reach)
     if bound <= _NEAR:
-        own, squares, reached = scratch[0], scratch[1], int(bound)
+        own, squares, reached = scratch[0], scratch[1], int(bound) + _AT_ONCE
         for x in range(reached):
             own[x] = own[reached + row.size + x] = _FAR
         for x in range(row.size):
             own[reached + x] = squares[x] = columns[x] * columns[x]
-        for k in range(1, reached + 1):
-            _lower(squares, own[reached - k :], k, row.size)
+        for k in range(1, int(bound) + 1, _AT_ONCE):
+            _lower(squares, own, reached, k, row.size)
         for x in range(row.size):
             distance = np.sqrt(squares[x])
             distance = distance if distance < reach else reach
