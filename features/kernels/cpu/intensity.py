@@ -213,41 +213,56 @@ def edge_sums(pixels: np.ndarray, cell_labels: np.ndarray, nucleus_labels: np.nd
         Of cell, nucleus and cytoplasm.
     """
     out = np.zeros((n, 3, pixels.shape[1], 3), np.int64)
-    _edge_sums(pixels, cell_labels, nucleus_labels, *np.empty((2, cell_labels.shape[2]), bool), out)
+    of_cell, of_nucleus, of_either = np.zeros((3, cell_labels.shape[2] // 8 * 8 + 8), np.uint8)
+    _edge_sums(pixels, cell_labels, nucleus_labels, of_cell, of_nucleus, of_either, of_either.view(np.uint64), out)
     return out
 
 
 @kernel
 def _edge_sums(
     pixels: np.ndarray, cell_labels: np.ndarray, nucleus_labels: np.ndarray, of_cell: np.ndarray,
-    of_nucleus: np.ndarray, out: np.ndarray,
+    of_nucleus: np.ndarray, of_either: np.ndarray, words: np.ndarray, out: np.ndarray,
 ) -> None:  # fmt: skip
-    n_fields, height, _ = cell_labels.shape
+    n_fields, height, width = cell_labels.shape
     for f in range(n_fields):
         for y in range(height):
             cells, nuclei = cell_labels[f, y], nucleus_labels[f, y]
             _mark_edges(cell_labels[f], y, of_cell)
             _mark_edges(nucleus_labels[f], y, of_nucleus)
-            for x in range(cells.size):
-                if cells[x] == 0 or not (of_cell[x] or of_nucleus[x]):
-                    continue
-                sums, is_nucleus = out[cells[x] - 1], nuclei[x] > 0
-                if of_cell[x]:
-                    _add_pixel(pixels[f], y, x, sums[0])
-                if of_nucleus[x] or not is_nucleus:
-                    _add_pixel(pixels[f], y, x, sums[1 if is_nucleus else 2])
+            for x in range(width):
+                of_either[x] = (of_cell[x] | of_nucleus[x]) & np.uint8(cells[x] != 0)
+            for word in range(len(words)):
+                marks = words[np.uint64(word)]
+                while marks:  # eight pixels at a time: most are not at an edge
+                    x = 8 * word + _first_byte(marks)
+                    marks &= marks - np.uint64(1)
+                    sums, is_nucleus = out[cells[x] - 1], nuclei[x] > 0
+                    if of_cell[x]:
+                        _add_pixel(pixels[f], y, x, sums[0])
+                    if of_nucleus[x] or not is_nucleus:
+                        _add_pixel(pixels[f], y, x, sums[1 if is_nucleus else 2])
+
+
+@helper
+def _first_byte(word: Int) -> Int:
+    """Which byte of a word of marks, 0 or 1, is the first with one."""
+    ones = np.uint64(0x0101010101010101)
+    below = (word & (~word + np.uint64(1))) - np.uint64(1)  # all bits below the first one
+    return np.int64(((below & ones) * ones) >> np.uint64(56))
 
 
 @helper
 def _mark_edges(labels: np.ndarray, y: int, edge: np.ndarray) -> None:
     """Which pixels of a row have another label beside, above or below them."""
     row, above, below = labels[y], labels[max(y - 1, 0)], labels[min(y + 1, len(labels) - 1)]
-    for x in range(row.size):
-        edge[x] = (row[x] != above[x]) | (row[x] != below[x])
-    for x in range(row.size - 1):
-        edge[x] |= row[x] != row[x + 1]
-    for x in range(1, row.size):
-        edge[x] |= row[x] != row[x - 1]
+    last = row.size - 1
+    before, here, after, north, south, inner = row, row[1:], row[2:], above[1:], below[1:], edge[1:]
+    for x in range(last - 1):
+        beside = (here[x] != before[x]) | (here[x] != after[x])
+        inner[x] = beside | (here[x] != north[x]) | (here[x] != south[x])
+    for x in (0, last):
+        beside = (row[x] != row[max(x - 1, 0)]) | (row[x] != row[min(x + 1, last)])
+        edge[x] = beside | (row[x] != above[x]) | (row[x] != below[x])
 
 
 @helper
