@@ -63,13 +63,16 @@ def _summaries(
 @helper
 def _count(values: np.ndarray, counts: np.ndarray) -> tuple[Int, Int]:
     """Add values to a histogram; their range (65536, -1 where there are none)."""
-    lowest, highest = 65536, -1
+    lowest, highest = np.int32(65536), np.int32(-1)
     for k in range(values.size):
-        value = np.int64(values[k])
-        counts[np.uint64(k % 2), np.uint64(value)] += 1  # in turns: neighbours are often alike, and waiting costs time
-        lowest = min(lowest, value)
-        highest = max(highest, value)
-    return lowest, highest
+        lowest, highest = min(lowest, np.int32(values[k])), max(highest, np.int32(values[k]))
+    first, second = counts[0], counts[1]
+    for k in range(0, values.size - 1, 2):  # in turns: neighbours are often alike, and waiting costs time
+        first[np.uint64(values[k])] += 1
+        second[np.uint64(values[k + 1])] += 1
+    if values.size % 2:
+        first[np.uint64(values[values.size - 1])] += 1
+    return np.int64(lowest), np.int64(highest)
 
 
 @helper

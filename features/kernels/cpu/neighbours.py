@@ -30,14 +30,14 @@ def _centres(
     cell_labels: np.ndarray, nucleus_labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, out: np.ndarray
 ) -> None:
     for i in range(len(field)):
-        sums = _coordinate_sums(nucleus_labels[field[i]], boxes[i], i + 1)
+        sums = _coordinate_sums(nucleus_labels[field[i]], boxes[i], np.int32(i + 1))
         if sums[0] == 0:
-            sums = _coordinate_sums(cell_labels[field[i]], boxes[i], i + 1)
+            sums = _coordinate_sums(cell_labels[field[i]], boxes[i], np.int32(i + 1))
         out[i, 0], out[i, 1] = sums[1] / sums[0], sums[2] / sums[0]
 
 
 @helper
-def _coordinate_sums(labels: np.ndarray, box: np.ndarray, label: int) -> tuple[Int, Int, Int]:
+def _coordinate_sums(labels: np.ndarray, box: np.ndarray, label: Int) -> tuple[Int, Int, Int]:
     top, left, bottom, right = box
     n, sum_y, sum_x = 0, 0, 0
     for y in range(bottom - top):

@@ -31,12 +31,12 @@ def _region_moments(labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, su
     for i in range(len(field)):
         if field[i] < 0:
             continue
-        top, left, bottom, right = boxes[i]
+        (top, left, bottom, right), label = boxes[i], np.int32(i + 1)
         for y in range(bottom - top):
             row = labels[field[i], top + y, left:right]
             n, x1, x2, x3 = 0, 0, 0, 0
             for x in range(right - left):
-                mine = np.int64(row[x] == i + 1)
+                mine = np.int64(row[x] == label)
                 n += mine
                 x1 += mine * x
                 x2 += mine * x * x

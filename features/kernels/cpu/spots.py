@@ -41,12 +41,12 @@ def _pack_parts(
     parts: np.ndarray,
 ) -> None:  # fmt: skip
     for i in range(len(field)):
-        top, left, bottom, right = boxes[i]
+        (top, left, bottom, right), label = boxes[i], np.int32(i + 1)
         for y in range(bottom - top):
             target = parts[starts[i] + y * (right - left) :]
             cell, nucleus = cell_labels[field[i], top + y, left:right], nucleus_labels[field[i], top + y, left:right]
             for x in range(right - left):
-                target[x] = np.uint8(cell[x] == i + 1) + np.uint8(nucleus[x] == i + 1)
+                target[x] = np.uint8(cell[x] == label) + np.uint8(nucleus[x] == label)
 
 
 def local_means(
