@@ -120,11 +120,13 @@ def _cross(
         if row < 0 or column < 0 or row >= height or column >= width:
             continue
         inside += labels[row, column] == label or labels[row, column] == other
+        top, bottom = np.uint64(max(0, row - around)), np.uint64(min(height, row + around + 1))
+        left, right = np.uint64(max(0, column - around)), np.uint64(min(width, column + around + 1))
         for plane in range(n_planes):
-            total = 0
-            for v in range(max(0, row - around), min(height, row + around + 1)):
-                for u in range(max(0, column - around), min(width, column + around + 1)):
-                    total += planes[plane, v, u]
+            total = np.int32(0)
+            for v in range(top, bottom):
+                for u in range(left, right):
+                    total += np.int32(planes[plane, v, u])
             level = total / ((2 * around + 1) * (2 * around + 1))
             found[plane, 0] = max(found[plane, 0], level)
             found[plane, 1] += level / (2 * half + 1)
