@@ -51,12 +51,9 @@ Split = tuple[np.ndarray, np.ndarray]
 """Rows to train on, and rows to test on."""
 
 TOGETHER = {
-    "without: both boosters and linear-protein": (
-        "lightgbm-protein+landmarks", "xgboost-protein+landmarks", "linear-protein",
-    ),
-    "with: boosters apart and linear-protein+embedding": (
-        "lightgbm-protein+landmarks", "lightgbm-embedding", "xgboost-protein+landmarks", "xgboost-embedding",
-        "linear-protein+embedding",
+    "without: both boosters and linear-protein": ("lightgbm-protein", "xgboost-protein+landmarks", "linear-protein"),
+    "with: the same boosters and both linear members": (
+        "lightgbm-protein", "xgboost-protein+landmarks", "linear-protein+embedding", "linear-embedding",
     ),
 }  # fmt: skip
 

@@ -56,21 +56,24 @@ def default_members(n_rows: int, n_columns: int, sets: tuple[str, ...]) -> tuple
     shape = shape_of(n_rows, n_columns)
     if shape == "narrow":
         return ("lightgbm", "xgboost", "linear") + (("kernel",) if n_rows <= KERNEL_ROWS else ())
-    if "embedding" in sets and {"protein", "landmarks"} <= set(sets):
-        return _with_embedding(shape)
+    embedded = "embedding" in sets and {"protein", "landmarks"} <= set(sets)
     if shape == "small":
-        protein = "-protein" if "protein" in sets else ""
-        return "lightgbm", "xgboost", f"linear{protein}", f"kernel{protein}"
+        return _of_small_tables("-protein" if "protein" in sets else "", embedded)
+    if embedded:  # boosters take the embedding apart from the classical columns
+        boosters = [f"{kind}-{of}" for kind in ("lightgbm", "xgboost") for of in ("protein+landmarks", "embedding")]
+        return *boosters, "linear"
     return "lightgbm", "xgboost", "linear"
 
 
-def _with_embedding(shape: str) -> tuple[str, ...]:
-    """Boosters take the embedding apart from the classical columns; a linear model takes both, each counting equally.
+def _of_small_tables(protein: str, embedded: bool) -> tuple[str, ...]:
+    """Few fields cannot tell which columns do not matter: all members but one do without the landmarks.
 
-    Measured: docs/benchmarks.md, "What the embedding adds".
+    Boosters on the embedding are weaker than linear models on it. Measured: docs/benchmarks.md, "Members of small
+    tables".
     """
-    boosters = [f"{kind}-{sets}" for kind in ("lightgbm", "xgboost") for sets in ("protein+landmarks", "embedding")]
-    return *boosters, "linear-protein+embedding" if shape == "small" else "linear"
+    if embedded:
+        return "lightgbm-protein", "xgboost-protein+landmarks", "linear-protein+embedding", "linear-embedding"
+    return f"lightgbm{protein}", "xgboost", f"linear{protein}", f"kernel{protein}"
 
 
 def default_parameters(name: str, n_rows: int, n_columns: int) -> dict[str, Any]:

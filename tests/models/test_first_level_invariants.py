@@ -258,10 +258,11 @@ def test_members_of_several_sets_are_named_with_a_plus():
     assert [name for name in wrong if is_member(name)] == []
 
 
-def test_with_an_embedding_boosters_take_it_apart():
+def test_with_an_embedding_boosters_of_large_tables_take_it_apart_and_those_of_small_ones_leave_it_to_linear_models():
     sets = ("protein", "landmarks", "embedding")
+    small = ("lightgbm-protein", "xgboost-protein+landmarks", "linear-protein+embedding", "linear-embedding")
+    assert default_members(300, 4125, sets) == small
     apart = tuple(f"{k}-{s}" for k in ("lightgbm", "xgboost") for s in ("protein+landmarks", "embedding"))
-    assert default_members(300, 4125, sets) == (*apart, "linear-protein+embedding")
     assert default_members(30_000, 4125, sets) == (*apart, "linear")
     assert default_members(300, 512, ("embedding",)) == ("lightgbm", "xgboost", "linear", "kernel")
 
@@ -271,7 +272,7 @@ def test_with_an_embedding_boosters_take_it_apart():
     [
         (60, 15, "narrow", ("lightgbm", "xgboost", "linear", "kernel")),
         (31072, 200, "narrow", ("lightgbm", "xgboost", "linear")),
-        (1999, 201, "small", ("lightgbm", "xgboost", "linear-protein", "kernel-protein")),
+        (1999, 201, "small", ("lightgbm-protein", "xgboost", "linear-protein", "kernel-protein")),
         (2000, 201, "large", ("lightgbm", "xgboost", "linear")),
     ],
 )
