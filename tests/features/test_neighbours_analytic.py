@@ -135,6 +135,15 @@ def test_border_sums_of_ragged_16_bit_cells_equal_brute_force(shape, device):
     assert_borders_equal_brute_force(replace(cells, pixels=pixels), 2, 1, device)
 
 
+def test_border_sums_of_windows_that_32_bits_do_not_hold(device):
+    shape = (190, 192)
+    labels = np.ones((1, *shape), int)
+    labels[0, 95, 96] = 0
+    pixels = np.full((1, 4, *shape), 65535, np.uint16)
+    cells = make_cells(pixels, labels, np.zeros((1, *shape), int), device)
+    assert_borders_equal_brute_force(cells, 2, 91, device)
+
+
 def assert_borders_equal_brute_force(cells, gap, depth, device):
     n = cells.n
     counts, sums, sizes, peaks = device.kernels.neighbours.borders(

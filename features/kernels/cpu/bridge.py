@@ -123,10 +123,12 @@ def _cross(
         top, bottom = np.uint64(max(0, row - around)), np.uint64(min(height, row + around + 1))
         left, right = np.uint64(max(0, column - around)), np.uint64(min(width, column + around + 1))
         for plane in range(n_planes):
-            total = np.int32(0)
+            total = 0
             for v in range(top, bottom):
+                in_row = np.int32(0)
                 for u in range(left, right):
-                    total += np.int32(planes[plane, v, u])
+                    in_row += np.int32(planes[plane, v, u])
+                total += np.int64(in_row)
             level = total / ((2 * around + 1) * (2 * around + 1))
             found[plane, 0] = max(found[plane, 0], level)
             found[plane, 1] += level / (2 * half + 1)

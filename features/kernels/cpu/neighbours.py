@@ -158,7 +158,9 @@ def borders(
     sums, peaks = np.zeros((n, 2, n_planes), np.int64), np.full((n, 2, n_planes), np.nan)
     width = int((boxes[:, 3] - boxes[:, 1]).max(initial=0))
     mark = np.zeros(width // 8 * 8 + 8, np.uint8)
-    scratch = (np.empty(n + 1, np.int64), np.empty(n_planes + 1, np.int64), mark, mark.view(np.uint64))
+    most = (2 * int(depth.max(initial=0)) + 1) ** 2 * int(np.iinfo(planes.dtype).max)
+    window = np.empty(n_planes + 1, np.int32 if most < 2**31 else np.int64)  # 32 bits are faster
+    scratch = (np.empty(n + 1, np.int64), window, mark, mark.view(np.uint64))
     _borders(planes, labels, field, boxes, gap, depth, *scratch, counts, sums, sizes, peaks)
     return counts, sums, sizes, peaks
 
@@ -257,7 +259,7 @@ def _has_others(labels: np.ndarray, y: int, x: int, gap: int) -> bool:
 @helper
 def _sum_window(planes: np.ndarray, labels: np.ndarray, y: int, x: int, depth: int, window: np.ndarray) -> None:
     """Sums of each plane over the cell's own pixels around one, and their number; three planes at a time."""
-    (n_planes, height, width), label, nothing = planes.shape, labels[y, x], np.int32(0)
+    (n_planes, height, width), label, nothing = planes.shape, labels[y, x], window.dtype.type(0)
     for plane in range(0, n_planes, 3):
         a, b = np.uint64(plane), np.uint64(min(plane + 1, n_planes - 1))
         c = np.uint64(min(plane + 2, n_planes - 1))
@@ -265,8 +267,8 @@ def _sum_window(planes: np.ndarray, labels: np.ndarray, y: int, x: int, depth: i
         for v in range(np.uint64(max(0, y - depth)), np.uint64(min(height, y + depth + 1))):
             for u in range(np.uint64(max(0, x - depth)), np.uint64(min(width, x + depth + 1))):
                 mine = labels[v, u] == label
-                n += np.int32(mine)
-                sum_a += np.int32(planes[a, v, u]) if mine else nothing
-                sum_b += np.int32(planes[b, v, u]) if mine else nothing
-                sum_c += np.int32(planes[c, v, u]) if mine else nothing
+                n += window.dtype.type(mine)
+                sum_a += window.dtype.type(planes[a, v, u]) if mine else nothing
+                sum_b += window.dtype.type(planes[b, v, u]) if mine else nothing
+                sum_c += window.dtype.type(planes[c, v, u]) if mine else nothing
         window[a], window[b], window[c], window[n_planes] = sum_a, sum_b, sum_c, n

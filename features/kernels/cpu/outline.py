@@ -19,14 +19,15 @@ def even_out(masks: np.ndarray, reaches: np.ndarray) -> np.ndarray:
     ----------
     masks : ndarray of bool, shape (n_fields, H, W)
     reaches : ndarray of int64, shape (n_fields,)
-        Pixels on either side of the one in the middle, at most 127.
+        Pixels on either side of the one in the middle.
 
     Returns
     -------
     ndarray of bool, shape (n_fields, H, W)
     """
     out, furthest = np.empty(masks.shape, bool), int(reaches.max(initial=0))
-    down, total = np.empty(masks.shape[2] + 2 * furthest, np.uint16), np.empty(masks.shape[2], np.uint16)
+    counts = np.uint16 if (2 * furthest + 1) ** 2 < 2**16 else np.uint32
+    down, total = np.empty(masks.shape[2] + 2 * furthest, counts), np.empty(masks.shape[2], counts)
     _even_out(masks.view(np.uint8), reaches, down, total, out)
     return out
 
@@ -37,7 +38,7 @@ def _even_out(masks: np.ndarray, reaches: np.ndarray, down: np.ndarray, total: n
     n_fields, height, width = masks.shape
     for f in range(n_fields):
         mask, reach = masks[f], reaches[f]
-        half, inner = np.uint16((2 * reach + 1) ** 2 // 2), down[reach : reach + width]
+        half, inner = total.dtype.type((2 * reach + 1) ** 2 // 2), down[reach : reach + width]
         for x in range(width):
             inner[x] = 0
         for y in range(-reach, reach + 1):

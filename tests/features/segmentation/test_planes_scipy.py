@@ -115,6 +115,14 @@ def test_even_out(masks, shape):
         np.testing.assert_array_equal(evened, share > 0.5)
 
 
+def test_even_out_counts_squares_of_more_pixels_than_16_bits_hold():
+    mask = np.ones((1, 300, 310), bool)
+    mask[0, :20, :20] = False
+    reach = 130
+    share = ndimage.uniform_filter(mask[0].astype(float), 2 * reach + 1, mode="mirror")
+    np.testing.assert_array_equal(outline.even_out(mask, np.array([reach]))[0], share > 0.5)
+
+
 def test_opened(masks):
     radii = np.array([1, 5])
     for mask, radius, found in zip(masks, radii, outline.opened(masks, radii)):
