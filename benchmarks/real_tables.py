@@ -178,8 +178,8 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
 def corrected_standard_error(differences: np.ndarray, n_folds: int) -> float:
     """Standard error of a mean over the outer folds of repeated cross-validation (Nadeau and Bengio 2003).
 
-    The variance is divided by the number of differences, but for a part of 1 / (n_folds - 1), the rows tested over the
-    rows trained on, that more repeats do not make smaller: they all divide the same rows.
+    The variance is multiplied by 1 / (number of differences) + (rows tested) / (rows trained on). The second term does
+    not shrink with more repeats, because all of them divide the same rows.
     """
     return float(differences.std(ddof=1) * np.sqrt(1 / len(differences) + 1 / (n_folds - 1)))
 

@@ -66,9 +66,9 @@ def default_members(n_rows: int, n_columns: int, sets: tuple[str, ...]) -> tuple
 
 
 def _of_small_tables(protein: str, embedded: bool) -> tuple[str, ...]:
-    """Few fields cannot tell which columns do not matter: all members but one do without the landmarks.
+    """With few fields, columns that do not measure the protein are mostly noise: only XGBoost gets them.
 
-    Boosters on the embedding are weaker than linear models on it. Measured: docs/benchmarks.md, "Members of small
+    Linear models take the embedding, because boosters on it are weaker. Measured: docs/benchmarks.md, "Members of small
     tables".
     """
     if embedded:

@@ -1,4 +1,4 @@
-"""Exact Euclidean distance maps of labelled regions: count down the columns, then compare squares along the rows.
+"""Exact Euclidean distance maps of labelled regions: distances within columns first, then the least along each row.
 
 The squared distance of a pixel is the least of (x - u)^2 + g(u)^2 over the columns u of its row, where g is the
 distance within column u. Towards a border (near, everywhere) it is found by comparing at growing offset, 8 to 32 pixels
@@ -100,7 +100,7 @@ def _to_border(
     labels: np.ndarray, columns: np.ndarray, rows: np.ndarray, near: np.ndarray, far: np.ndarray, ends: np.ndarray,
     words: np.ndarray, out: np.ndarray,
 ) -> None:  # fmt: skip
-    """By runs of equal labels, at whose ends `ends` is not 0: most words of eight pixels have none."""
+    """Run by run of equal labels. `ends` marks the last pixel of each run; most words of eight pixels hold no mark."""
     n_fields, height, width = labels.shape
     for f in range(n_fields):
         _columns_to_border(labels[f], columns, rows)
@@ -116,12 +116,13 @@ def _to_border(
                     if ends[x] == 0:
                         continue
                     if row[x]:
-                        _run(columns[y, start : x + 1], near, far, out[f, y, start : x + 1])
+                        _distances_in_run(columns[y, start : x + 1], near, far, out[f, y, start : x + 1])
                     start = x + 1
 
 
 @helper
-def _run(columns: np.ndarray, near: np.ndarray, far: np.ndarray, out: np.ndarray) -> None:
+def _distances_in_run(columns: np.ndarray, near: np.ndarray, far: np.ndarray, out: np.ndarray) -> None:
+    """Distances in one run, in 16 bits if the squares fit, else in float32."""
     furthest = _furthest_in_run(columns)
     if furthest <= _SHORT:
         _run_to_ends(columns, furthest, _BEYOND, near[0], near[1], out)
@@ -133,7 +134,7 @@ def _run(columns: np.ndarray, near: np.ndarray, far: np.ndarray, out: np.ndarray
 def _columns_to_border(labels: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> None:
     """Distance to the nearest other label within each column; uint16, shape (H, W).
 
-    Loops of a few words each: a choice between counts of 16 bits by labels of 32 would not become vectors.
+    Labels are compared in loops of their own: one loop over 32-bit labels and 16-bit counts is not vectorised.
     """
     height, width = labels.shape
     one = np.uint16(1)

@@ -235,23 +235,16 @@ def _edge_sums(
             for x in range(width):
                 of_either[x] = (of_cell[x] | of_nucleus[x]) & np.uint8(cells[x] != 0)
             for word in range(len(words)):
-                marks = words[np.uint64(word)]
-                while marks:  # eight pixels at a time: most are not at an edge
-                    x = 8 * word + _first_byte(marks)
-                    marks &= marks - np.uint64(1)
+                if words[np.uint64(word)] == 0:  # eight pixels at a time: most are not at an edge
+                    continue
+                for x in range(8 * word, 8 * word + 8):
+                    if of_either[x] == 0:
+                        continue
                     sums, is_nucleus = out[cells[x] - 1], nuclei[x] > 0
                     if of_cell[x]:
                         _add_pixel(pixels[f], y, x, sums[0])
                     if of_nucleus[x] or not is_nucleus:
                         _add_pixel(pixels[f], y, x, sums[1 if is_nucleus else 2])
-
-
-@helper
-def _first_byte(word: Int) -> Int:
-    """Which byte of a word of marks, 0 or 1, is the first with one."""
-    ones = np.uint64(0x0101010101010101)
-    below = (word & (~word + np.uint64(1))) - np.uint64(1)  # all bits below the first one
-    return np.int64(((below & ones) * ones) >> np.uint64(56))
 
 
 @helper

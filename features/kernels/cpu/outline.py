@@ -27,14 +27,22 @@ def even_out(masks: np.ndarray, reaches: np.ndarray) -> np.ndarray:
     """
     out, furthest = np.empty(masks.shape, bool), int(reaches.max(initial=0))
     counts = np.uint16 if (2 * furthest + 1) ** 2 < 2**16 else np.uint32
-    down, total = np.empty(masks.shape[2] + 2 * furthest, counts), np.empty(masks.shape[2], counts)
-    _even_out(masks.view(np.uint8), reaches, down, total, out)
+    _, height, width = masks.shape
+    down, total = np.empty(width + 2 * furthest, counts), np.empty(width, counts)
+    mirrored = [np.pad(np.arange(side), furthest + 1, mode="reflect") for side in (height, width)]
+    _even_out(masks.view(np.uint8), reaches, *mirrored, furthest + 1, down, total, out)
     return out
 
 
 @kernel
-def _even_out(masks: np.ndarray, reaches: np.ndarray, down: np.ndarray, total: np.ndarray, out: np.ndarray) -> None:
-    """Count the masked pixels of each column of a square, which change little from row to row; then along the row."""
+def _even_out(
+    masks: np.ndarray, reaches: np.ndarray, rows: np.ndarray, columns: np.ndarray, margin: int, down: np.ndarray,
+    total: np.ndarray, out: np.ndarray,
+) -> None:  # fmt: skip
+    """Count the masked pixels of a square column by column, updated from row to row, then along the row.
+
+    `rows` and `columns` are the places of the mirrored image, from `margin` pixels before it on.
+    """
     n_fields, height, width = masks.shape
     for f in range(n_fields):
         mask, reach = masks[f], reaches[f]
@@ -42,13 +50,13 @@ def _even_out(masks: np.ndarray, reaches: np.ndarray, down: np.ndarray, total: n
         for x in range(width):
             inner[x] = 0
         for y in range(-reach, reach + 1):
-            row = mask[_mirrored(y, height)]
+            row = mask[rows[margin + y]]
             for x in range(width):
                 inner[x] += row[x]
         for y in range(height):
             for k in range(reach):
-                down[k] = inner[_mirrored(k - reach, width)]
-                down[reach + width + k] = inner[_mirrored(width + k, width)]
+                down[k] = inner[columns[margin + k - reach]]
+                down[reach + width + k] = inner[columns[margin + width + k]]
             for x in range(width):
                 total[x] = inner[x]
             for k in range(1, reach + 1):
@@ -58,18 +66,9 @@ def _even_out(masks: np.ndarray, reaches: np.ndarray, down: np.ndarray, total: n
             row = out[f, y]
             for x in range(width):
                 row[x] = total[x] > half
-            leaving, coming = mask[_mirrored(y - reach, height)], mask[_mirrored(y + reach + 1, height)]
+            leaving, coming = mask[rows[margin + y - reach]], mask[rows[margin + y + reach + 1]]
             for x in range(width):
                 inner[x] += coming[x] - leaving[x]
-
-
-@helper
-def _mirrored(x: int, n: int) -> int:
-    """A place within 0..n-1: mirrored at the ends, which are not repeated."""
-    if n == 1:
-        return 0
-    x = abs(x) % (2 * n - 2)
-    return min(x, 2 * n - 2 - x)
 
 
 def opened(masks: np.ndarray, radii: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""Brightness of stacks of planes: square-root scale, quantiles, smaller copies, Otsu's threshold, look-up tables.
+"""Intensities of stacks of planes: square-root scale, quantiles, downsampling, Otsu's threshold, look-up tables.
 
-Everything is whole numbers or IEEE arithmetic in a fixed order, so that a GPU gives the same bits. Parameters of planes
-are arrays on the host, shape (n_fields,).
+All arithmetic is in integers, or in floating point in a fixed order, so that a GPU gives the same bits. Parameters of
+planes are arrays on the host, shape (n_fields,).
 """
 
 import cv2

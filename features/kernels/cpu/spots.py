@@ -5,7 +5,7 @@ Crops are packed: cell i owns starts[i]:starts[i + 1] of a flat array, the rows 
 
 import numpy as np
 
-from features.kernels.cpu._jit import Int, helper, kernel, sum_helper
+from features.kernels.cpu._jit import helper, kernel, sum_helper
 
 
 def pack_parts(
@@ -279,10 +279,11 @@ def _peaks(
         for at in range(n, n // 8 * 8 + 8):
             highest[at] = 0
         for word in range(n // 8 + 1):
-            marks = words[np.uint64(word)]
-            while marks:  # eight pixels at a time: most are none
-                at = 8 * word + _first_byte(marks)
-                marks &= marks - np.uint64(1)
+            if words[np.uint64(word)] == 0:  # eight pixels at a time: most are none
+                continue
+            for at in range(8 * word, 8 * word + 8):
+                if highest[at] == 0:
+                    continue
                 y, x = at // pitch, at % pitch
                 if _rise(mean, height, width, y, x, reach[i]) > prominence * band[at + pitch + 1]:
                     points[found, 0], points[found, 1] = i, start + y * width + x
@@ -335,14 +336,6 @@ def _mark_maxima(band: np.ndarray, pitch: int, highest: np.ndarray) -> None:
         before = max(max(north[at], north_here[at]), max(north_east[at], west[at]))
         after = max(max(south[at], south_here[at]), max(south_east[at], east[at]))
         highest[at] = (here[at] > max(before, np.float32(0))) & (here[at] >= after)
-
-
-@helper
-def _first_byte(word: Int) -> Int:
-    """Which byte of a word of marks, 0 or 1, is the first with one."""
-    ones = np.uint64(0x0101010101010101)
-    below = (word & (~word + np.uint64(1))) - np.uint64(1)  # all bits below the first one
-    return np.int64(((below & ones) * ones) >> np.uint64(56))
 
 
 @helper
