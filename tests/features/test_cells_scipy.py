@@ -90,3 +90,17 @@ def test_far_from_every_border(device, side):
     labels[0, side // 3, side // 2] = 0
     pixels = np.zeros((1, len(CHANNELS), *labels.shape[1:]), np.uint8)
     assert_maps_are_scipys(make_cells(pixels, labels, labels * (np.arange(side + 40) < side - 9), device))
+
+
+@pytest.mark.parametrize(
+    "nucleus", [np.s_[3:9, 150:180], np.s_[190:200, 171:200], np.s_[200:203, 9:522], np.s_[8:9, 170:681], np.s_[:, 5:6]]
+)
+@pytest.mark.parametrize("width", [353, 700])
+def test_near_and_far_from_the_nucleus(device, nucleus, width):
+    """Sources in few columns are compared one by one, up to a certain distance."""
+    cell_labels = np.ones((1, 380, width), np.int32)
+    cell_labels[0, 30:90, 40:60] = 0
+    nucleus_labels = np.zeros_like(cell_labels)
+    nucleus_labels[0][nucleus] = 1
+    pixels = np.zeros((1, len(CHANNELS), *cell_labels.shape[1:]), np.uint8)
+    assert_maps_are_scipys(make_cells(pixels, cell_labels, nucleus_labels * cell_labels, device))

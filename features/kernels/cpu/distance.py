@@ -2,8 +2,8 @@
 
 The squared distance of a pixel is the least of (x - u)^2 + g(u)^2 over the columns u of its row, where g is the
 distance within column u. Towards a border (near, everywhere) it is found by comparing at growing offset, 8 to 32 pixels
-at a time; towards a set of sources (far, on one side) by the envelope of the parabolas. Squares are whole numbers in 16
-bits up to distances of 176 px, else in float32, exact to 4,096 px.
+at a time; towards a set of sources (far, on one side) by comparing the columns that hold any, or by the envelope of the
+parabolas. Squares are whole numbers in 16 bits up to distances of 176 px, else in float32, exact to 4,096 px.
 
 References
 ----------
@@ -13,13 +13,13 @@ Felzenszwalb and Huttenlocher 2012, "Distance transforms of sampled functions", 
 
 import numpy as np
 
-from features.kernels.cpu._jit import Int, helper, kernel
+from features.kernels.cpu._jit import Float, Int, helper, kernel
 
 _FAR = np.float32(1e6)  # further than any pixel of a cell
 _ONE = np.float32(1)
 _STEP = 32  # px that are compared at once,
 _AT_ONCE = 4  # at so many offsets
-_NEAR = 24  # up to here comparing is faster than the envelope
+_WIDEST = 512  # px: where sources are in more columns the envelope is faster
 _SHORT = 176  # px: up to 4 px beyond, 16 bits hold the sum of this square and one of `_BEYOND`
 _BEYOND = 181  # px: a distance within a column from here on changes nothing up to there
 
@@ -172,7 +172,7 @@ def to_sources(
     field : ndarray of int32, shape (n,)
     boxes : ndarray of int32, shape (n, 4)
     reach : ndarray of float32, shape (n,)
-        In px: pixels further from any source are given this distance. A short reach is faster.
+        In px: pixels further from any source are given this distance.
 
     Returns
     -------
@@ -180,47 +180,98 @@ def to_sources(
         In px, along the straight line (also across other cells); 0 in the sources, in the background and in cells
         without any source.
     """
-    out = np.zeros(labels.shape, np.float32)
-    columns = np.empty(labels.shape[1:], np.float32)
-    scratch = np.empty((3, labels.shape[2] + 2 * (_NEAR + _AT_ONCE) + _STEP), np.float32)
-    _to_sources(sources, labels, field, boxes, reach, columns, scratch, out)
+    out, width = np.zeros(labels.shape, np.float32), labels.shape[2]
+    columns, envelope = np.empty(labels.shape[1:], np.float32), np.empty((3, width), np.float32)
+    steps = np.minimum(abs(np.arange(-width - _AT_ONCE, width + _STEP)), _BEYOND)
+    own, squares = np.empty((2, width + _STEP), np.uint16)
+    scratch = (columns, np.square(steps).astype(np.uint16), own, squares, envelope)
+    _to_sources(sources, labels, field, boxes, reach, *scratch, out)
     return out
 
 
 @kernel
 def _to_sources(
     sources: np.ndarray, labels: np.ndarray, field: np.ndarray, boxes: np.ndarray, reach: np.ndarray,
-    columns: np.ndarray, scratch: np.ndarray, out: np.ndarray,
+    columns: np.ndarray, steps: np.ndarray, own: np.ndarray, squares: np.ndarray, envelope: np.ndarray,
+    out: np.ndarray,
 ) -> None:  # fmt: skip
+    """`steps` holds squares of whole numbers, 0 behind as many places as a row has pixels."""
     for i in range(field.size):
         top, left, bottom, right = boxes[i]
         window = labels[field[i], top:bottom, left:right]
         target = out[field[i], top:bottom, left:right]
-        if _columns_to_sources(sources[field[i], top:bottom, left:right], i + 1, columns):
-            for y in range(bottom - top):
-                _row_to_sources(columns[y, : right - left], window[y], i + 1, reach[i], scratch, target[y])
+        width = window.shape[1]
+        first, last = _columns_to_sources(sources[field[i], top:bottom, left:right], i + 1, columns)
+        near = max(first, width - 1 - last) <= _SHORT and last - first < _WIDEST
+        for y in range(bottom - top if last >= 0 else 0):
+            row, column = window[y], columns[y, :width]
+            if near and _square_columns(column[first : last + 1], own) <= _SHORT:
+                _compare_sources(own, last + 1 - first, steps, labels.shape[2] + _AT_ONCE - first, width, squares)
+                if _write_near(squares, row, i + 1, reach[i], envelope[0], target[y]) < _SHORT:
+                    continue
+            _write_far(column, row, i + 1, reach[i], envelope, target[y])
 
 
 @helper
-def _columns_to_sources(sources: np.ndarray, label: Int, columns: np.ndarray) -> bool:
-    """Distance to the nearest source within each column, at least _FAR where there is none; whether there is any."""
+def _columns_to_sources(sources: np.ndarray, label: Int, columns: np.ndarray) -> tuple[Int, Int]:
+    """Fill in the distance to the nearest source within each column, at least _FAR where there is none.
+
+    Returns the first and the last column with a source, -1 without any.
+    """
     height, width = sources.shape
     label = np.int32(label)
-    found = False
     for x in range(width):
         columns[0, x] = np.float32(0) if sources[0, x] == label else _FAR
-        found |= sources[0, x] == label
     for y in range(1, height):
         here, before, now = sources[y], columns[y - 1], columns[y]
         for x in range(width):
             now[x] = np.float32(0) if here[x] == label else before[x] + _ONE
-            found |= here[x] == label
     for y in range(height - 2, -1, -1):
         before, now = columns[y + 1], columns[y]
         for x in range(width):
             below = before[x] + _ONE
             now[x] = below if below < now[x] else now[x]
-    return found
+    first, last = 0, width - 1
+    while last >= 0 and columns[0, last] >= _FAR:
+        last -= 1
+    while first < last and columns[0, first] >= _FAR:
+        first += 1
+    return first, last
+
+
+@helper
+def _square_columns(columns: np.ndarray, own: np.ndarray) -> Int:
+    """Square the distances within the columns, and three more that change nothing; returns the least distance."""
+    least, beyond = np.int32(_BEYOND), np.int32(_BEYOND)
+    for u in range(columns.size):
+        away = min(np.int32(columns[u]), beyond)
+        own[u] = away * away
+        least = min(least, away)
+    for u in range(columns.size, columns.size + _AT_ONCE - 1):
+        own[u] = beyond * beyond
+    return least
+
+
+@helper
+def _compare_sources(
+    own: np.ndarray, n: Int, steps: np.ndarray, start: Int, width: Int, squares: np.ndarray
+) -> None:  # fmt: skip
+    """The least squared distance of each pixel of a row over the n columns with sources, four of them at a time.
+
+    The squared steps of the row's pixels to the first column begin at steps[start], to the next ones places before.
+    Squares beyond that of _SHORT may be too small.
+    """
+    size = (width + _STEP - 1) // _STEP * _STEP
+    for x in range(size):
+        squares[x] = 65535
+    for u in range(0, n, _AT_ONCE):
+        at = np.int64(start - u)
+        height, height_1, height_2, height_3 = own[u], own[u + 1], own[u + 2], own[u + 3]
+        square, square_1, square_2, square_3 = steps[at:], steps[at - 1 :], steps[at - 2 :], steps[at - 3 :]
+        for x in range(size):
+            one, other = np.uint16(square[x] + height), np.uint16(square_1[x] + height_1)
+            third, fourth = np.uint16(square_2[x] + height_2), np.uint16(square_3[x] + height_3)
+            squares[x] = min(squares[x], min(min(one, other), min(third, fourth)))
 
 
 @helper
@@ -249,27 +300,29 @@ def _envelope(columns: np.ndarray, at: np.ndarray, height: np.ndarray, start: np
 
 
 @helper
-def _row_to_sources(
-    columns: np.ndarray, row: np.ndarray, label: int, reach: float, scratch: np.ndarray, out: np.ndarray
-) -> None:
-    """Distances in one row of a cell's window: by comparing where all sources are near, else by the envelope."""
-    furthest = np.int32(0)  # the largest of whole numbers is found in vectors, of floats one after the other
+def _write_near(
+    squares: np.ndarray, row: np.ndarray, label: Int, reach: Float, roots: np.ndarray, out: np.ndarray
+) -> Int:  # fmt: skip
+    """Distances of a cell's pixels in a row from their squares; returns the largest, rounded down.
+
+    The loops are apart because the compiler makes no vectors of one over 16-bit squares and 32-bit labels.
+    """
+    furthest, nothing, label = np.int32(0), np.int32(0), np.int32(label)
     for x in range(row.size):
-        furthest = max(furthest, np.int32(columns[x]) if row[x] == label else np.int32(0))
-    bound = min(np.float32(furthest), reach)
-    if bound <= _NEAR:
-        own, squares, reached = scratch[0], scratch[1], int(bound) + _AT_ONCE
-        for x in range(reached):
-            own[x] = own[reached + row.size + x] = _FAR
-        for x in range(row.size):
-            own[reached + x] = squares[x] = columns[x] * columns[x]
-        for k in range(1, int(bound) + 1, _AT_ONCE):
-            _lower(squares, own, reached, k, row.size)
-        for x in range(row.size):
-            distance = np.sqrt(squares[x])
-            distance = distance if distance < reach else reach
-            out[x] = distance if row[x] == label else out[x]
-        return
+        roots[x] = np.sqrt(np.float32(squares[x]))
+    for x in range(row.size):
+        furthest = max(furthest, np.int32(roots[x]) if row[x] == label else nothing)
+    for x in range(row.size):
+        distance = roots[x] if roots[x] < reach else reach
+        out[x] = distance if row[x] == label else out[x]
+    return furthest
+
+
+@helper
+def _write_far(
+    columns: np.ndarray, row: np.ndarray, label: Int, reach: float, scratch: np.ndarray, out: np.ndarray
+) -> None:
+    """Distances of a cell's pixels in a row by the envelope."""
     at, height, start = scratch[0], scratch[1], scratch[2]
     n = _envelope(columns, at, height, start)
     j = 0
