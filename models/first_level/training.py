@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -71,17 +70,17 @@ def train_first_level(
         for k in folds
         for j in organelles
     ]
-    missing = [fold_model for fold_model in fold_models if not fold_model.is_finished(stamp_in(stamps, fold_model))]
+    missing = [one for one in fold_models if not one.is_finished(stamps[one.member][one.organelle])]
     progress.advance(len(_boosters(fold_models)) - len(_boosters(missing)))
-    _remove_inputs(folder)
+    for inputs in folder.glob(f"{INPUTS}*"):  # of a fit that was killed
+        shutil.rmtree(inputs)
     if missing:
-        for fold_model in missing:
-            fold_model.note.unlink(missing_ok=True)
-        counted = _counted([fold_model.note for fold_model in _boosters(missing)], progress)
+        for one in missing:
+            one.note.unlink(missing_ok=True)
+        counted = _counted([one.note for one in _boosters(missing)], progress)
         with handed_over(folder / f"{INPUTS}{digest(stamps)}", **training.arrays) as inputs, counted:
-            first, others = _screening_first(missing, organelles, inputs, settings, stamps)
-            for step, tasks in ((_fit_linear_and_screen, first), (_fit_several, others)):
-                for _ in run_tasks(step, tasks, settings.workers):
+            for tasks in _tasks(missing, organelles, inputs, settings, stamps):
+                for _ in run_tasks(_train_some, tasks, settings.workers):
                     pass
     scores = np.full((*training.labels.shape, len(settings.members)), np.nan, np.float32)
     for fold_model in fold_models:
@@ -95,12 +94,6 @@ def _boosters(fold_models: Sequence[FoldModel]) -> list[FoldModel]:
     return [fold_model for fold_model in fold_models if kind_of(fold_model.member) in BOOSTERS]
 
 
-def _remove_inputs(folder: Path) -> None:
-    """Remove the arrays that workers read, also those of a fit that was killed."""
-    for inputs in folder.glob(f"{INPUTS}*"):
-        shutil.rmtree(inputs)
-
-
 def fold_model_stamps(training: Training, settings: FitSettings) -> Stamps:
     """The stamps of the fold models: of each member a list with one for each organelle; the fold is in the file name.
 
@@ -108,11 +101,6 @@ def fold_model_stamps(training: Training, settings: FitSettings) -> Stamps:
     """
     values, labels = training.unlabelled_hash, [array_hash(column) for column in training.labels.T]
     return {name: [_stamp(name, settings, [values, mine]) for mine in labels] for name in settings.members}
-
-
-def stamp_in(stamps: Stamps, fold_model: FoldModel) -> str:
-    """The stamp of one fold model."""
-    return stamps[fold_model.member][fold_model.organelle]
 
 
 def _stamp(name: str, settings: FitSettings, data: list[str]) -> str:
@@ -125,67 +113,79 @@ def member_code(name: str) -> str:
     return code_of("models.first_level.training", f"models.first_level.{kind_of(name)}")
 
 
-def _screening_first(
+def _tasks(
     missing: Sequence[FoldModel], organelles: Sequence[int], inputs: Path, settings: FitSettings, stamps: Stamps
 ) -> tuple[list[tuple], list[tuple]]:
-    """Tasks of the linear models, with the screening that others need, and tasks of the other models."""
-    screened = {k.fold for k in missing if settings.parameters[k.member].get("columns")}
-    first = [k for k in missing if k.member == "linear"]
-    tasks = [
-        ([k for k in first if k.fold == fold], fold, organelles, fold in screened, inputs, settings, stamps)
-        for fold in sorted({k.fold for k in first} | screened)
+    """The tasks of the linear models, which come first because they rank columns for others, and all other tasks.
+
+    Fold models that share their prepared values are one task, or several if there are more workers.
+    """
+    screened = {one.fold for one in missing if settings.parameters[one.member].get("columns")}
+    shared: dict[tuple[str, int], list[FoldModel]] = {("linear", fold): [] for fold in sorted(screened)}
+    for one in missing:
+        shared.setdefault((one.member, one.fold), []).append(one)
+    rest = (inputs, settings, stamps)
+    first = [
+        (name, fold, some, organelles if fold in screened else (), *rest)
+        for (name, fold), some in shared.items()
+        if name == "linear"
     ]
-    return tasks, list(_batches([k for k in missing if k.member != "linear"], inputs, settings, stamps))
+    others = {key: some for key, some in shared.items() if key[0] != "linear"}
+    n_parts = -(-2 * settings.workers // len(others)) if settings.workers > 1 and others else 1
+    split = [
+        (name, fold, some[k::n_parts], (), *rest)
+        for (name, fold), some in others.items()
+        for k in range(min(n_parts, len(some)))
+    ]
+    return first, split
 
 
-def _fit_linear_and_screen(
-    fold_models: Sequence[FoldModel],
-    fold: int,
-    organelles: Sequence[int],
-    screened: bool,
-    inputs: Path,
-    settings: FitSettings,
-    stamps: Stamps,
-) -> None:
-    """A worker's task: train a fold's linear models, and rank each organelle's columns if others are screened."""
-    training, kind = Training.load(inputs), member("linear")
-    seen, _ = _parts(training.fold, fold)
-    parameters = settings.parameters.get("linear", default_parameters("linear", *training.values.shape))
-    prepared = kind.prepare(training.of(seen), parameters, settings.device)
-    if screened:
-        write_array(inputs / f"{_ranking(fold)}.npy", rank_columns(prepared, training.labels[seen], organelles))
-    for fold_model in fold_models:
-        if not fold_model.is_finished(mark := stamp_in(stamps, fold_model)):
-            fit_one(kind, prepared, training, fold_model, settings, None, mark)
+def _train_some(
+    name: str, fold: int, fold_models: Sequence[FoldModel], ranked: Sequence[int],
+    inputs: Path, settings: FitSettings, stamps: Stamps,
+) -> None:  # fmt: skip
+    """A worker's task: train fold models of one member and fold, and rank the columns for the organelles `ranked`."""
+    training, kind = Training.load(inputs), member(name)
+    parameters = settings.parameters.get(name) or default_parameters(name, *training.values.shape)
+    seen, of_set, ranking = _parts(training.fold, fold)[0], training.columns_of(name), f"ranking{fold}"
+    # Some are finished, e.g., by a worker that was killed before it finished this task.
+    marks = {one: mark for one in fold_models if not one.is_finished(mark := stamps[name][one.organelle])}
+    if parameters.get("columns"):
+        best_first = taken(inputs, ranking)
+        for one, mark in marks.items():
+            columns = best(best_first[one.organelle], parameters["columns"], of_set)
+            prepared = kind.prepare(training.of(seen, columns), parameters, settings.device)
+            _train_one(one, prepared, training, settings, columns, mark)
+        return
+    values = training.of(seen, of_set)
+    if len(column_sets_of(name)) > 1:
+        values = replace(values, sets=training.column_set[of_set])
+    prepared = kind.prepare(values, parameters, settings.device)
+    trim_memory()
+    if ranked:
+        write_array(inputs / f"{ranking}.npy", rank_columns(prepared, training.labels[seen], ranked))
+    if fold_models and (shared := fold_models[0].shared):
+        kind.save_shared(prepared, shared)
+    for one, mark in marks.items():
+        _train_one(one, prepared, training, settings, of_set, mark)
 
 
-def _ranking(fold: int) -> str:
-    return f"ranking{fold}"
-
-
-def fit_one(
-    kind: ModuleType,
-    prepared: Any,
-    training: Training,
-    fold_model: FoldModel,
-    settings: FitSettings,
-    columns: np.ndarray | None,
-    mark: str,
-) -> None:
+def _train_one(
+    fold_model: FoldModel, prepared: Any, training: Training, settings: FitSettings,
+    columns: np.ndarray | None, mark: str,
+) -> None:  # fmt: skip
     """Train one fold model and write its files.
 
     Parameters
     ----------
-    kind : module
-        The member's.
     prepared
-        `kind.prepare` of the values of the other folds' fields.
+        The other folds' values, prepared by the member's kind.
     columns : ndarray of int or None
         The columns that were prepared; None for all.
     mark : str
         Its stamp.
     """
-    seen, unseen = _parts(training.fold, fold_model.fold)
+    kind, (seen, unseen) = member(fold_model.member), _parts(training.fold, fold_model.fold)
     labels = np.asarray(training.labels[seen, fold_model.organelle])
     seed = int(digest([settings.seed, fold_model.member, fold_model.fold, fold_model.organelle]), 16) % 2**31
     parameters = settings.parameters[fold_model.member]
@@ -204,59 +204,18 @@ def _parts(fold: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     return np.flatnonzero((fold >= 0) & (fold != k)), np.flatnonzero(fold == k)
 
 
-def _fit_several(fold_models: Sequence[FoldModel], inputs: Path, settings: FitSettings, stamps: Stamps) -> None:
-    """A worker's task: train some fold models of one member and fold."""
-    training, one = Training.load(inputs), fold_models[0]
-    kind, parameters = member(one.member), settings.parameters[one.member]
-    seen, _ = _parts(training.fold, one.fold)
-    of_set = training.columns_of(one.member)
-    if parameters.get("columns"):
-        ranking = taken(inputs, _ranking(one.fold))
-        for fold_model in fold_models:
-            if not fold_model.is_finished(mark := stamp_in(stamps, fold_model)):
-                columns = best(ranking[fold_model.organelle], parameters["columns"], of_set)
-                prepared = kind.prepare(training.of(seen, columns), parameters, settings.device)
-                fit_one(kind, prepared, training, fold_model, settings, columns, mark)
-        return
-    values = training.of(seen, of_set)
-    if of_set is not None and len(column_sets_of(one.member)) > 1:
-        values = replace(values, sets=training.column_set[of_set])
-    prepared = kind.prepare(values, parameters, settings.device)
-    trim_memory()
-    if one.shared is not None:
-        kind.save_shared(prepared, one.shared)
-    for fold_model in fold_models:
-        # Another is finished, e.g., by a worker that was killed before it finished the task.
-        if not fold_model.is_finished(mark := stamp_in(stamps, fold_model)):
-            fit_one(kind, prepared, training, fold_model, settings, of_set, mark)
-
-
-def _batches(missing: Sequence[FoldModel], inputs: Path, settings: FitSettings, stamps: Stamps) -> Iterator[tuple]:
-    """Tasks of fold models that share their prepared values, split further if there are more workers."""
-    shared: dict[tuple[str, int], list[FoldModel]] = {}
-    for fold_model in missing:
-        shared.setdefault((fold_model.member, fold_model.fold), []).append(fold_model)
-    n_parts = -(-2 * settings.workers // len(shared)) if settings.workers > 1 and shared else 1
-    for fold_models in shared.values():
-        size = -(-len(fold_models) // n_parts)
-        for start in range(0, len(fold_models), size):
-            yield fold_models[start : start + size], inputs, settings, stamps
-
-
 @contextmanager
 def _counted(notes: Sequence[Path], progress: Progress) -> Iterator[None]:
     """Advance the progress as notes appear, whichever process or machine writes them."""
-    ended = threading.Event()
-    waiting = set(notes)
-
-    def look() -> None:
-        arrived = {path for path in waiting if path.is_file()}
-        waiting.difference_update(arrived)
-        progress.advance(len(arrived))
+    ended, waiting = threading.Event(), set(notes)
 
     def watch() -> None:
-        while not ended.wait(_WATCH_SECONDS):
-            look()
+        last = False
+        while not last:
+            last = ended.wait(_WATCH_SECONDS)
+            arrived = {path for path in waiting if path.is_file()}
+            waiting.difference_update(arrived)
+            progress.advance(len(arrived))
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -265,4 +224,3 @@ def _counted(notes: Sequence[Path], progress: Progress) -> Iterator[None]:
     finally:
         ended.set()
         watcher.join()
-        look()
