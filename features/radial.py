@@ -56,15 +56,13 @@ def measure(cells: Cells) -> np.ndarray:
         NaN for cells without a nucleus.
     """
     region = cells.regions["Cells"]
-    n_fields, n_channels, height, width = cells.pixels.shape
     unit = cells.nucleus_diameter[cells.field]
     sums, moments, nuclei = cells.device.kernels.radial.ring_sums(
-        cells.device.xp.ascontiguousarray(cells.pixels).reshape(n_fields, n_channels, height * width),
-        cells.field,
+        cells.values_by_compartment["Cells"],
         cells.boxes,
         region.offsets,
         region.positions,
-        width,
+        cells.cell_labels.shape[2],
         cells.distance_to_cell_border.ravel(),
         cells.distance_inside_nucleus.ravel(),
         cells.distance_to_nucleus.ravel(),

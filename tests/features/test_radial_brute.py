@@ -3,10 +3,11 @@
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from mosaics import mosaic_cells
 
 from features import radial
-from features.core.cells import Cells
+from features.core.cells import Cells, make_cells
 
 
 def wedge_variation(values, wedges):
@@ -76,3 +77,15 @@ def test_real_cells(shared_data, device):
     name = sorted(path.stem.removesuffix("_red") for path in folder.glob("*_red.png"))[1]
     cells = mosaic_cells(folder, name, device)
     assert_as_defined(cells, radial.measure(cells), 0.99)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_long_bright_rows(rng, device, kind):
+    """Sums of a row in one zone are split where their bits would not do."""
+    cell_labels = np.repeat([[1], [2], [3]], 60, axis=0).repeat(1500, axis=1)[None]
+    nucleus_labels = np.zeros_like(cell_labels)
+    nucleus_labels[0, :, 100:130] = cell_labels[0, :, 100:130]
+    pixels = np.full((1, 4, *cell_labels.shape[1:]), np.iinfo(kind).max, kind)
+    pixels[0, 1] = rng.integers(0, np.iinfo(kind).max, pixels.shape[2:])
+    cells = make_cells(pixels, cell_labels, nucleus_labels, device)
+    assert_as_defined(cells, radial.measure(cells), 0.98)

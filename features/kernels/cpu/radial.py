@@ -14,11 +14,11 @@ _STEPS = 12  # of 0.1 nucleus diameters from the nuclear border: from below -0.2
 _STEPS_INSIDE = 3
 _BAND_OF_STEP = np.array([0, 1, 2, 3, 4, 5, 5, 6, 6, 6, 6, 7])
 _BANDS = 8
+_CHUNK = 4096  # this many 8-bit values times a row or column below it add up to less than 2^32
 
 
 def ring_sums(
-    pixels: np.ndarray,
-    field: np.ndarray,
+    values: np.ndarray,
     boxes: np.ndarray,
     offsets: np.ndarray,
     positions: np.ndarray,
@@ -32,8 +32,8 @@ def ring_sums(
 
     Parameters
     ----------
-    pixels : ndarray of uint8 or uint16, shape (n_fields, 4, H * W)
-    field : ndarray of int32, shape (n,)
+    values : ndarray of uint8 or uint16, shape (4, n_values)
+        The channels at the cells' pixels.
     boxes : ndarray of int32, shape (n, 4)
     offsets, positions : ndarray of int64
         The pixels of each cell in row-major order, flat over n_fields * H * W.
@@ -54,38 +54,41 @@ def ring_sums(
     nuclei : ndarray of int64, shape (n, 3)
         Pixels of each nucleus, sums of their rows and columns; a cell without has zeros everywhere.
     """
-    n, largest = len(field), int(np.diff(offsets).max(initial=0))
+    n, largest = len(boxes), int(np.diff(offsets).max(initial=0))
     sums, moments = np.zeros((n, 3 * _RINGS + _BANDS, _WEDGES, 5), np.int64), np.zeros((n, 2, 4, 3), np.int64)
     nuclei = np.zeros((n, 3), np.int64)
     distances, places = np.empty((3, largest), np.float32), np.empty((2, largest), np.int32)
-    # only differences within a row count: half the width is faster where these fit
-    narrow = pixels.itemsize == 1 and (boxes[:, 3] - boxes[:, 1]).max(initial=0) <= 4096
-    running = np.zeros((largest + 1, 8), np.uint32 if narrow else np.uint64)
-    scratch = (distances, places, np.empty(largest, np.int32), running)
+    running = np.zeros((values.itemsize, largest + 1), np.uint64)
+    narrow = values.itemsize == 1 and (boxes[:, 2:] - boxes[:, :2]).max(initial=0) <= _CHUNK
+    adder = np.empty(0, np.uint32 if narrow else np.uint64)  # half the width is faster where moments fit
+    scratch = (distances, places, np.empty(largest, np.int32), np.empty(largest, np.int64), running, adder)
     lengths = (to_border, inside, outside, unit)
-    _ring_sums(pixels, field, boxes, offsets, positions, width, *lengths, *scratch, sums, moments, nuclei)
+    flat = sums.reshape(n, sums[:1].size)
+    _ring_sums(values, boxes, offsets, positions, width, *lengths, *scratch, flat, moments, nuclei)
     return sums, moments, nuclei
 
 
 @kernel
 def _ring_sums(
-    pixels: np.ndarray, field: np.ndarray, boxes: np.ndarray, offsets: np.ndarray, positions: np.ndarray, width: int,
+    values: np.ndarray, boxes: np.ndarray, offsets: np.ndarray, positions: np.ndarray, width: int,
     to_border: np.ndarray, inside: np.ndarray, outside: np.ndarray, unit: np.ndarray, distances: np.ndarray,
-    places: np.ndarray, zones: np.ndarray, running: np.ndarray, sums: np.ndarray, moments: np.ndarray,
-    nuclei: np.ndarray,
+    places: np.ndarray, zones: np.ndarray, ends: np.ndarray, running: np.ndarray, adder: np.ndarray, sums: np.ndarray,
+    moments: np.ndarray, nuclei: np.ndarray,
 ) -> None:  # fmt: skip
-    n_pixels = pixels.shape[2]
-    for i in range(len(field)):
+    for i in range(len(boxes)):
         mine = positions[offsets[i] : offsets[i + 1]]
         _place(mine, width, boxes[i], places)
         _gather(mine, to_border, inside, outside, distances)
-        count, sum_y, sum_x = _nucleus_moments(places, distances[1, : mine.size])
+        nuclear = distances[1, : mine.size]
+        count, sum_y, sum_x = _nucleus_moments(places, nuclear)
         nuclei[i, 0], nuclei[i, 1], nuclei[i, 2] = count, sum_y, sum_x
         if count:
             centre_y, centre_x = np.float32(sum_y / count), np.float32(sum_x / count)
             _find_zones(places, centre_y, centre_x, distances, 0.1 * unit[i], zones[: mine.size])
-            _run_up(pixels[field[i]], mine, field[i] * n_pixels, places[1], running)
-            _add_up(running, zones[: mine.size], places[0], sums[i], moments[i])
+            _run_up(values, offsets[i], mine.size, running)
+            _add_up(running, values.itemsize, zones, ends[: _list_runs(zones[: mine.size], ends)], sums[i])
+            for c in range(4):
+                _add_moments(values[c, offsets[i] : offsets[i + 1]], nuclear, places, adder, moments[i, :, c])
 
 
 @helper
@@ -154,36 +157,85 @@ def _ring(inner: float, outer: float) -> Int:
 
 
 @helper
-def _run_up(planes: np.ndarray, mine: np.ndarray, first: int, xs: np.ndarray, running: np.ndarray) -> None:
-    """Running sums over a cell's pixels of the four channels, and of the channels times the column."""
-    number = running.dtype.type
-    for j in range(mine.size):
-        before, now, at, x = running[j], running[j + 1], np.uint64(mine[j] - first), number(xs[j])
-        for c in range(4):
-            value = number(planes[c, at])
-            now[c] = before[c] + value
-            now[4 + c] = before[4 + c] + value * x
+def _run_up(values: np.ndarray, first: int, n: int, running: np.ndarray) -> None:
+    """Running sums of the channels of n pixels, which wrap around: only differences count.
+
+    Those of four 8-bit or two 16-bit channels share a 64-bit number, each with twice the bits of a value.
+    """
+    channel_0, channel_1 = values[0, first:], values[1, first:]
+    channel_2, channel_3 = values[2, first:], values[3, first:]
+    bits, half = np.uint64(16 * values.itemsize), np.uint64(32)
+    total, second = np.uint64(0), np.uint64(0)
+    for j in range(n):
+        low = np.uint64(channel_0[j]) | np.uint64(channel_1[j]) << bits
+        high = np.uint64(channel_2[j]) | np.uint64(channel_3[j]) << bits
+        if values.itemsize == 1:
+            low |= high << half
+        else:
+            second += high
+            running[1, j + 1] = second
+        total += low
+        running[0, j + 1] = total
 
 
 @helper
-def _add_up(running: np.ndarray, zones: np.ndarray, ys: np.ndarray, sums: np.ndarray, moments: np.ndarray) -> None:
-    """Add a cell's pixels to its sums and moments, as many neighbours of equal zones at a time as there are."""
-    j = 0
-    while j < zones.size:
-        start, zone = j, zones[j]
-        while j < zones.size and zones[j] == zone and ys[j] == ys[start]:
-            j += 1
-        wedge, part = np.uint64(zone & 7), np.uint64(zone >> 7 & 1)
-        ring, part_ring = np.uint64(zone >> 3 & 3), np.uint64(_RINGS + (zone >> 5 & 7))
-        band = np.uint64(3 * _RINGS + _BAND_OF_STEP[np.uint64(zone >> 8)])
-        for c in range(4):
-            total = np.int64(running.dtype.type(running[j, c] - running[start, c]))
-            sums[ring, wedge, c] += total
-            sums[part_ring, wedge, c] += total
-            sums[band, wedge, c] += total
-            moments[part, c, 0] += total
-            moments[part, c, 1] += total * ys[start]
-            moments[part, c, 2] += np.int64(running.dtype.type(running[j, 4 + c] - running[start, 4 + c]))
-        sums[ring, wedge, 4] += j - start
-        sums[part_ring, wedge, 4] += j - start
-        sums[band, wedge, 4] += j - start
+def _list_runs(zones: np.ndarray, ends: np.ndarray) -> Int:
+    """Where runs of equal zones end; their number."""
+    n = 0
+    for j in range(1, zones.size):
+        ends[np.uint64(n)] = j  # stays if it counts
+        n += np.int64(zones[j - 1] != zones[j])
+    ends[n] = zones.size
+    return n + 1
+
+
+@helper
+def _add_up(running: np.ndarray, itemsize: int, zones: np.ndarray, ends: np.ndarray, sums: np.ndarray) -> None:
+    """Add a cell's pixels to its flat sums, a run of equal zones at a time, or as much of it as fits."""
+    start, lanes, bits, longest = 0, np.uint64(4 // itemsize), np.uint64(16 * itemsize), 1 << (8 * itemsize)
+    mask, four = (np.uint64(1) << bits) - np.uint64(1), np.uint64(4)
+    for k in range(ends.size):
+        zone = zones[start]
+        wedge = (zone & 7) * 5
+        ring = np.uint64((zone >> 3 & 3) * _WEDGES * 5 + wedge)
+        part_ring = np.uint64((_RINGS + (zone >> 5 & 7)) * _WEDGES * 5 + wedge)
+        band = np.uint64((3 * _RINGS + _BAND_OF_STEP[np.uint64(zone >> 8)]) * _WEDGES * 5 + wedge)
+        while start < ends[k]:
+            stop = min(ends[k], start + longest)
+            for c in range(four):
+                packed = running[c // lanes, stop] - running[c // lanes, start]
+                total = np.int64(packed >> (c % lanes * bits) & mask)
+                sums[ring + c] += total
+                sums[part_ring + c] += total
+                sums[band + c] += total
+            sums[ring + four] += stop - start
+            sums[part_ring + four] += stop - start
+            sums[band + four] += stop - start
+            start = stop
+
+
+@helper
+def _add_moments(
+    channel: np.ndarray, inside: np.ndarray, places: np.ndarray, adder: np.ndarray, out: np.ndarray
+) -> None:  # fmt: skip
+    """Sums of a channel, and of it times rows and columns, in nucleus and cytoplasm; chunks fit the adder's type."""
+    number, nothing = adder.dtype.type, adder.dtype.type(0)
+    for start in range(0, inside.size, _CHUNK):
+        nuclear, value = inside[start : start + _CHUNK], channel[start:]
+        ys, xs = places[0, start:], places[1, start:]
+        total, along_y, along_x, inner, inner_y, inner_x = nothing, nothing, nothing, nothing, nothing, nothing
+        for j in range(nuclear.size):
+            here, y, x = number(value[j]), number(ys[j]), number(xs[j])
+            within = here if nuclear[j] > 0 else nothing
+            total = number(total + here)
+            along_y = number(along_y + here * y)
+            along_x = number(along_x + here * x)
+            inner = number(inner + within)
+            inner_y = number(inner_y + within * y)
+            inner_x = number(inner_x + within * x)
+        out[0, 0] += np.int64(inner)
+        out[0, 1] += np.int64(inner_y)
+        out[0, 2] += np.int64(inner_x)
+        out[1, 0] += np.int64(total) - np.int64(inner)
+        out[1, 1] += np.int64(along_y) - np.int64(inner_y)
+        out[1, 2] += np.int64(along_x) - np.int64(inner_x)

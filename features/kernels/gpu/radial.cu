@@ -50,16 +50,17 @@ struct Moments {
 
 // A block a cell. Sums stand in 32 bits of shared memory, and go to 64 bits before they can overflow.
 KERNEL ring_sums(
-    const Pixel* pixels, const int* field, const int* boxes, const i64* offsets, const i64* positions, i64 height,
-    i64 width, const float* to_border, const float* inside, const float* outside, const double* unit, i64* sums,
-    i64* moments, i64* nuclei
+    const Pixel* values, const int* boxes, const i64* offsets, const i64* positions, i64 n_values, i64 width,
+    const float* to_border, const float* inside, const float* outside, const double* unit, i64* sums, i64* moments,
+    i64* nuclei
 ) {
     __shared__ u32 partial[ZONES * WEDGES * 5];
     int cell = blockIdx.x;
     Box box(boxes + 4 * cell);
-    i64 size = height * width, first = field[cell] * size, end = offsets[cell + 1];
-    i64 corner = first + box.top * width + box.left, n_nuclear = 0, sum_y = 0, sum_x = 0;
-    for (i64 k = offsets[cell] + threadIdx.x; k < end; k += blockDim.x) {
+    i64 begin = offsets[cell], end = offsets[cell + 1], n_nuclear = 0, sum_y = 0, sum_x = 0;
+    if (begin == end) return;
+    i64 corner = positions[begin] / width * width + box.left;
+    for (i64 k = begin + threadIdx.x; k < end; k += blockDim.x) {
         i64 position = positions[k];
         if (inside[position] <= 0) continue;
         n_nuclear++;
@@ -80,7 +81,7 @@ KERNEL ring_sums(
     float per_step = float(1 / (0.1 * unit[cell]));
     Moments of_part[2][CHANNELS] = {};
     i64* mine = sums + cell * (ZONES * WEDGES * 5);
-    for (i64 start = offsets[cell]; start < end; start += AT_ONCE) {
+    for (i64 start = begin; start < end; start += AT_ONCE) {
         for (int k = threadIdx.x; k < ZONES * WEDGES * 5; k += blockDim.x) partial[k] = 0;
         __syncthreads();
         for (i64 k = start + threadIdx.x; k < min(end, start + AT_ONCE); k += blockDim.x) {
@@ -95,7 +96,7 @@ KERNEL ring_sums(
             };
 #pragma unroll
             for (int c = 0; c < CHANNELS; c++) {
-                int level = pixels[position + (field[cell] * (CHANNELS - 1) + c) * size];
+                int level = values[c * n_values + k];
                 for (int z = 0; z < 3; z++) atomicAdd(of_zone[z] + c, u32(level));
                 if (zone.part_ring < RINGS) of_part[0][c].add(level, place);
                 else of_part[1][c].add(level, place);

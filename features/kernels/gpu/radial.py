@@ -8,8 +8,7 @@ _THREADS = 256
 
 
 def ring_sums(
-    pixels: np.ndarray,
-    field: np.ndarray,
+    values: np.ndarray,
     boxes: np.ndarray,
     offsets: np.ndarray,
     positions: np.ndarray,
@@ -20,12 +19,11 @@ def ring_sums(
     unit: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """See the CPU twin."""
-    xp, n = namespace(pixels), len(field)
-    height = pixels.shape[2] // width
+    xp, n = namespace(values), len(boxes)
     sums, moments = xp.zeros((n, 20, 8, 5), np.int64), xp.zeros((n, 2, 4, 3), np.int64)
     nuclei = xp.zeros((n, 3), np.int64)
     launch(
-        "radial", "ring_sums", n, _THREADS, pixels, field, boxes, offsets, positions, height, width, to_border,
-        inside, outside, unit, sums, moments, nuclei, pixel=pixels.dtype,
+        "radial", "ring_sums", n, _THREADS, values, boxes, offsets, positions, len(positions), width, to_border,
+        inside, outside, unit, sums, moments, nuclei, pixel=values.dtype,
     )  # fmt: skip
     return sums, moments, nuclei
