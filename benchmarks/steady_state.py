@@ -6,17 +6,19 @@ Real fields are replicated: each copy is turned, flipped, shifted (its border is
 so that no two are alike. For each number of workers one `extract` runs on all of them; a line is printed each time a
 part of the fields is finished. CPU ms a field are those of all processes. `--options` are passed on to `extract`.
 
-Before and after each run, fields are also read and measured one after the other in this process, with the default
-options: what they need promises a rate.
+Before each run and after each part, while the run is stopped, fields are also read and measured one after the other in
+this process, with the default options. What they need promises a rate, also on a machine that grows slower or faster.
 """
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,7 +96,10 @@ class State:
 
 
 def states(data: Path, run: Path, workers: int, options: list[str]) -> Iterator[State]:
-    """Run `extract` and look at it twice a second; the last state is that of the finished run."""
+    """Run `extract` and look at it twice a second; the last state is that of the finished run.
+
+    The run is stopped, and its time too, while the caller has a state.
+    """
     given = ["--data", str(data), "--run", str(run), "--workers", str(workers), "--quiet", *options]
     start = time.perf_counter()
     process = subprocess.Popen([sys.executable, "cli.py", "extract", *given], cwd=ROOT, stdout=subprocess.DEVNULL)
@@ -103,11 +108,24 @@ def states(data: Path, run: Path, workers: int, options: list[str]) -> Iterator[
     while process.poll() is None:
         alive = family(process.pid)
         processor |= {pid: _processor_seconds(pid) or processor.get(pid, 0.0) for pid in alive}
-        yield _state(run, counted, start, sum(processor.values()), sum(map(_resident_mb, alive)))
+        state = _state(run, counted, start, sum(processor.values()), sum(map(_resident_mb, alive)))
+        stopped = time.perf_counter()
+        _send(alive, signal.SIGSTOP)
+        try:
+            yield state
+        finally:
+            _send(alive, signal.SIGCONT)
+        start += time.perf_counter() - stopped
         time.sleep(0.5)
     if process.returncode not in (0, 3):
         raise SystemExit(f"extract ended with {process.returncode}")
     yield _state(run, counted, start, sum(processor.values()), 0.0)
+
+
+def _send(pids: Iterable[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def _state(run: Path, counted: dict[Path, int], start: float, processor: float, resident: float) -> State:
@@ -135,9 +153,11 @@ def _resident_mb(pid: int) -> float:
 
 
 def report(data: Path, run: Path, n: int, workers: int, parts: int, options: list[str]) -> None:
-    """Run once and print a line a part: what was used in it, and how much is in use."""
+    """Run once and print a line a part: what was used in it, and how much is in use; then what was promised."""
+    costs = [alone(data / "train", ALONE)]
     print(f"\n{workers} workers\n| fields | fields/s | CPU ms a field | resident MB | disk MB |\n|--:|--:|--:|--:|--:|")
-    before, largest, ever = State(0, 0.0, 0.0, 0.0, 0.0), 0.0, 0.0
+    start = before = State(0, 0.0, 0.0, 0.0, 0.0)
+    largest = ever = 0.0
     for state in states(data, run, workers, options):
         largest, ever = max(largest, state.resident_mb), max(ever, state.resident_mb)
         is_last = state.resident_mb == 0
@@ -145,8 +165,16 @@ def report(data: Path, run: Path, n: int, workers: int, parts: int, options: lis
             continue
         _print_row(before, state, largest)
         before, largest = state, 0.0
+        costs.append(alone(data / "train", ALONE))
         if is_last:
-            _print_row(State(0, 0.0, 0.0, 0.0, 0.0), state, ever)
+            _print_row(start, state, ever)
+            _print_promise(costs, workers, state.fields / state.seconds)
+
+
+def _print_promise(costs: list[float], workers: int, rate: float) -> None:
+    each = ", ".join(f"{1000 * cost:.0f}" for cost in costs)
+    promised = workers * len(costs) / sum(costs)
+    print(f"one by one {each} CPU ms a field: {promised:.2f} fields/s promised, {rate / promised:.2f} of it reached")
 
 
 def _print_row(before: State, state: State, largest: float) -> None:
@@ -168,14 +196,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         replicate(given.source, Path(name) / "data" / "train", given.fields)
         for workers in given.workers:
-            data, run = Path(name) / "data", Path(name) / f"run{workers}"
-            before = alone(data / "train", ALONE)
-            report(data, run, given.fields, workers, given.parts, given.options)
-            for when, seconds in (("before", before), ("after", alone(data / "train", ALONE))):
-                promised = (
-                    f"{1000 * seconds:.0f} CPU ms a field, so {workers / seconds:.2f} fields/s of {workers} workers"
-                )
-                print(f"one by one, {when}: {promised}", flush=True)
+            report(Path(name) / "data", Path(name) / f"run{workers}", given.fields, workers, given.parts, given.options)
 
 
 if __name__ == "__main__":
