@@ -68,6 +68,21 @@ def test_painted_cells(device, rng):
             check(cells, values, i, compartment, channel)
 
 
+@pytest.mark.parametrize("width", [1, 2, 7, 8, 9, 17])
+def test_cells_beside_the_border_and_beside_themselves(device, rng, width):
+    """Rows are read beyond the box, but not beyond the image: the next row begins with the same cell."""
+    labels = np.zeros((1, 12, 24), np.int32)
+    labels[0, 1:9, :width] = 1
+    labels[0, 8:10, width:] = 1
+    labels[0, 2:7, -3:] = 2
+    pixels = rng.integers(0, 256, (1, 4, *labels.shape[1:]), np.uint8)
+    cells = make_cells(pixels, labels, labels, device)
+    values = family.measure(cells)
+    for compartment, channel in family.MEASURED:
+        check(cells, values, 0, compartment, channel)
+        check(cells, values, 1, compartment, channel)
+
+
 def real_discs(shared_data, device, field_id="17e922fa-bbaa-11e8-b2ba-ac1f6b6435d0"):
     """Discs on a real field, each with a nucleus."""
     path = shared_data / "hpa-sample" / "train"
