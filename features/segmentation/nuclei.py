@@ -78,5 +78,4 @@ def _divide(mask: np.ndarray, core: np.ndarray, smooth: np.ndarray, radii: np.nd
     distance = device.kernels.smoothing.gaussian(distance, *gaussian_weights(np.maximum(0.12 * radii, 0.7)))
     smallest = np.maximum(_SPECK * disc_area(radii), 12).astype(np.int64)
     seeds = segment.split_by_depth(distance * core, _NECK, smallest)
-    relief = (_TOP + 1 - smooth.astype(np.uint16)) * mask
-    return segment.flood(seeds, relief)
+    return segment.flood(seeds, _TOP + 1 - smooth.astype(np.uint16), mask)

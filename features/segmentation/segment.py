@@ -186,8 +186,8 @@ def _grow_cells(
     relief = rise.astype(np.uint16)
     relief += 256
     relief -= body
-    relief *= ((foreground & (distance < reach)) if inside is None else inside) | (nuclei > 0)
-    return kernels.segment.flood(nuclei, relief)
+    inside = foreground & (distance < reach) if inside is None else inside
+    return kernels.segment.flood(nuclei, relief, inside)
 
 
 def no_nuclei(pixels: np.ndarray, field: str) -> FieldError:

@@ -171,14 +171,15 @@ def _split_field(
     return n_basins
 
 
-def flood(seeds: np.ndarray, relief: np.ndarray) -> np.ndarray:
+def flood(seeds: np.ndarray, relief: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Flood a relief from seeds, lowest ground first; the waters of two seeds meet on the ridges (Meyer 1991).
 
     Parameters
     ----------
     seeds : ndarray of int32, shape (n_fields, H, W)
     relief : ndarray of uint16, shape (n_fields, H, W)
-        0 stays dry.
+    inside : ndarray of bool, shape (n_fields, H, W)
+        What is outside stays dry, and what has relief 0.
 
     Returns
     -------
@@ -192,14 +193,15 @@ def flood(seeds: np.ndarray, relief: np.ndarray) -> np.ndarray:
     queue = np.empty(2 * height * width + 1, np.int32)
     firsts, ends = np.empty(n_levels, np.int32), np.empty(n_levels + _BESIDE, np.int32)
     scratch = (state, state.ravel(), counts, shore, shore.view(np.uint64), queue, firsts, ends)
-    _flood_fields(seeds, relief, *scratch, labels)
+    _flood_fields(seeds, relief, inside.view(np.uint8), *scratch, labels)
     return labels
 
 
 @kernel
 def _flood_fields(
-    seeds: np.ndarray, relief: np.ndarray, framed: np.ndarray, state: np.ndarray, counts: np.ndarray,
-    shore: np.ndarray, words: np.ndarray, queue: np.ndarray, firsts: np.ndarray, ends: np.ndarray, labels: np.ndarray,
+    seeds: np.ndarray, relief: np.ndarray, inside: np.ndarray, framed: np.ndarray, state: np.ndarray,
+    counts: np.ndarray, shore: np.ndarray, words: np.ndarray, queue: np.ndarray, firsts: np.ndarray, ends: np.ndarray,
+    labels: np.ndarray,
 ) -> None:  # fmt: skip
     """Meanwhile a pixel's state is minus its label, or its ground: one look at a neighbour tells both.
 
@@ -213,11 +215,12 @@ def _flood_fields(
             for level in range(counts.shape[1]):
                 counts[turn, level] = 0
         for y in range(height):
-            seed, ground, row = seeds[field, y], relief[field, y], framed[y + 1, 1:]
+            seed, ground, row, wet = seeds[field, y], relief[field, y], framed[y + 1, 1:], inside[field, y]
             for x in range(width):
-                row[x] = -seed[x] if seed[x] else np.int32(ground[x])
+                row[x] = -seed[x] if seed[x] else np.int32(ground[x]) * np.int32(wet[x])
             for x in range(width):
-                counts[np.uint64(x) % np.uint64(_TURNS), np.uint64(ground[x])] += np.int32(1)
+                if wet[x]:
+                    counts[np.uint64(x) % np.uint64(_TURNS), np.uint64(ground[x])] += np.int32(1)
         n_dry = _divide_queue(counts, firsts, ends)
         firsts[0] = n_dry
         ends[0] = _queue_shores(framed, shore, words, queue, n_dry)

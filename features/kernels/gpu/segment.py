@@ -40,9 +40,9 @@ def split_by_depth(height: np.ndarray, neck: float, smallest: np.ndarray) -> np.
     return _unframed(out)
 
 
-def flood(seeds: np.ndarray, relief: np.ndarray) -> np.ndarray:
+def flood(seeds: np.ndarray, relief: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """See the CPU twin."""
-    xp, seeds, relief = namespace(seeds), _framed(seeds), _framed(relief)
+    xp, seeds, relief = namespace(seeds), _framed(seeds), _framed(relief * inside)
     n, rows, width = seeds.shape
     size, blocks = rows * width, -(-seeds.size // _THREADS)
     labels, queues, present = (xp.empty(seeds.shape, np.int32) for _ in range(3))

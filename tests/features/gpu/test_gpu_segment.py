@@ -51,9 +51,10 @@ def assert_same_lobes(device, height, neck, smallest):
     return expected
 
 
-def assert_same_waters(device, seeds, relief):
-    expected = kernels.flood(seeds, relief)
-    found = device.kernels.segment.flood(device.put(seeds), device.put(relief))
+def assert_same_waters(device, seeds, relief, inside=None):
+    inside = np.ones(relief.shape, bool) if inside is None else inside
+    expected = kernels.flood(seeds, relief, inside)
+    found = device.kernels.segment.flood(*map(device.put, (seeds, relief, inside)))
     assert_array_equal(device.get(found), expected)
     assert found.dtype == np.int32
     return expected
@@ -149,8 +150,7 @@ def test_lobes_and_waters_of_real_fields(real_calls, emulated):
     lobes = assert_same_lobes(emulated, np.concatenate(heights), necks[0], np.concatenate(smallest))
     assert lobes.max() > 5
     for of_nuclei_or_cells in (slice(0, None, 2), slice(1, None, 2)):
-        seeds, reliefs = zip(*real_calls["flood"][of_nuclei_or_cells])
-        assert_same_waters(emulated, np.concatenate(seeds), np.concatenate(reliefs))
+        assert_same_waters(emulated, *map(np.concatenate, zip(*real_calls["flood"][of_nuclei_or_cells])))
 
 
 def test_neither_waits_for_the_gpu(rng, emulated):
@@ -158,5 +158,5 @@ def test_neither_waits_for_the_gpu(rng, emulated):
     seeds = emulated.put(scattered(rng, relief.shape, 0.1))
     emulated_gpu.waits.clear()
     emulated.kernels.segment.split_by_depth(relief, 0.8, np.ones(len(relief), int))
-    emulated.kernels.segment.flood(seeds, relief)
+    emulated.kernels.segment.flood(seeds, relief, relief > 1)
     assert emulated_gpu.waits == []

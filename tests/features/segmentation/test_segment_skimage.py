@@ -17,8 +17,9 @@ def split(height, neck, smallest):
     return kernels.split_by_depth(height[None], neck, np.array([smallest]))[0]
 
 
-def flood(seeds, relief):
-    return kernels.flood(seeds[None], relief[None])[0]
+def flood(seeds, relief, inside=None):
+    inside = np.ones(relief.shape, bool) if inside is None else inside
+    return kernels.flood(seeds[None], relief[None], inside[None])[0]
 
 
 @pytest.fixture
@@ -46,6 +47,8 @@ def test_pixels_of_one_level_are_flooded_in_the_order_in_which_they_were_reached
     relief = rng.integers(0, top + 1, shape).astype(np.uint16)
     seeds = np.where(rng.random(shape) < 0.05, rng.integers(1, 9, shape), 0).astype(np.int32)
     np.testing.assert_array_equal(flood(seeds, relief), in_order_reached(seeds, relief))
+    inside = rng.random(shape) < 0.8
+    np.testing.assert_array_equal(flood(seeds, relief, inside), in_order_reached(seeds, relief * inside))
 
 
 def in_order_reached(seeds, relief):
