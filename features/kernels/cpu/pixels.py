@@ -102,30 +102,37 @@ def bounding_boxes(labels: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
         top, left, bottom, right; bottom and right are exclusive.
     """
     field, boxes = np.full(n, -1, np.int32), np.zeros((n, 4), np.int32)
-    _bounding_boxes(labels, field, boxes)
+    ends = np.zeros(-(-labels.shape[2] // 8) * 8, np.uint8)
+    _bounding_boxes(labels, ends, ends.view(np.uint64), field, boxes)
     return field, boxes
 
 
 @kernel
-def _bounding_boxes(labels: np.ndarray, field: np.ndarray, boxes: np.ndarray) -> None:
+def _bounding_boxes(
+    labels: np.ndarray, ends: np.ndarray, words: np.ndarray, field: np.ndarray, boxes: np.ndarray
+) -> None:  # fmt: skip
+    """By runs of equal labels. `ends` marks the last pixel of each; most words of eight pixels hold no mark."""
     n_fields, height, width = labels.shape
     for f in range(n_fields):
         for y in range(height):
-            row, x = labels[f, y], 0
-            while x < width:  # by runs of equal labels
-                label, first = row[x], x
-                while x < width and row[x] == label:
-                    x += 1
-                if label == 0:
+            row, first = labels[f, y], 0
+            for x in range(width - 1):
+                ends[x] = row[x] != row[x + 1]
+            ends[width - 1] = 1
+            for k in range(words.size):
+                if words[k] == 0:
                     continue
-                i = label - 1
-                if field[i] < 0:
-                    field[i] = f
-                    boxes[i, 0] = y
-                    boxes[i, 1] = first
-                boxes[i, 1] = min(boxes[i, 1], first)
-                boxes[i, 3] = max(boxes[i, 3], x)
-                boxes[i, 2] = y + 1
+                for x in range(8 * k, 8 * k + 8):
+                    if ends[x] == 0:
+                        continue
+                    i = np.int64(row[x]) - 1
+                    if i >= 0:
+                        if field[i] < 0:
+                            field[i], boxes[i, 0], boxes[i, 1] = f, y, first
+                        boxes[i, 1] = min(boxes[i, 1], first)
+                        boxes[i, 3] = max(boxes[i, 3], x + 1)
+                        boxes[i, 2] = y + 1
+                    first = x + 1
 
 
 def centroids(offsets: np.ndarray, positions: np.ndarray, height: int, width: int) -> np.ndarray:
