@@ -18,7 +18,7 @@ FOLDER = Path(features.__file__).parent
 CPU, GPU = FOLDER / "kernels" / "cpu", FOLDER / "kernels" / "gpu"
 MODULES = sorted(path.stem for path in CPU.glob("[a-z]*.py"))
 ON_THE_HOST = {"pooling.py"}  # pools the tables of cells: there is nothing to do on a GPU
-KERNEL_DECORATORS = ("kernel", "helper", "sum_helper", "matrix_kernel", "matrix_helper")
+KERNEL_DECORATORS = ("kernel", "helper", "inlined", "sum_helper", "matrix_kernel", "matrix_helper")
 NUMBA_DECORATORS = (*KERNEL_DECORATORS, "njit", "njit_helper", "jit", "vectorize", "guvectorize")
 
 

@@ -13,7 +13,7 @@ Felzenszwalb and Huttenlocher 2012, "Distance transforms of sampled functions", 
 
 import numpy as np
 
-from features.kernels.cpu._jit import Float, Int, helper, kernel
+from features.kernels.cpu._jit import Float, Int, helper, inlined, kernel
 
 _FAR = np.float32(1e6)  # further than any pixel of a cell
 _ONE = np.float32(1)
@@ -120,7 +120,7 @@ def _to_border(
                     start = x + 1
 
 
-@helper
+@inlined
 def _distances_in_run(columns: np.ndarray, near: np.ndarray, far: np.ndarray, out: np.ndarray) -> None:
     """Distances in one run, in 16 bits if the squares fit, else in float32."""
     furthest = _furthest_in_run(columns)

@@ -6,7 +6,7 @@ statistic is read from it, so 16-bit values are as exact as 8-bit ones.
 
 import numpy as np
 
-from features.kernels.cpu._jit import Int, helper, kernel
+from features.kernels.cpu._jit import Int, helper, inlined, kernel
 from features.kernels.cpu._logs import log_table
 
 N_STATISTICS = 10  # besides the quantiles
@@ -75,7 +75,7 @@ def _count(values: np.ndarray, counts: np.ndarray) -> tuple[Int, Int]:
     return np.int64(lowest), np.int64(highest)
 
 
-@helper
+@inlined
 def _describe(
     counts: np.ndarray, lowest: Int, coarse: int, percents: np.ndarray, logs: np.ndarray, below: np.ndarray,
     out: np.ndarray,
@@ -97,7 +97,7 @@ def _describe(
     out : ndarray of float64
     """
     below[0] = 0
-    total, smallest = 0, np.int64(0)
+    total = smallest = np.int64(0)
     for j in range(len(counts)):
         below[j + 1] = below[j] + counts[j]
         total += counts[j] * (lowest + j)
@@ -167,7 +167,7 @@ def _moments(counts: np.ndarray, lowest: Int, mean: float, n: int) -> tuple[floa
     return np.sqrt(second), third / second**1.5, fourth / second**2 - 3
 
 
-@helper
+@inlined
 def _entropy(counts: np.ndarray, lowest: Int, coarse: int, n: int, logs: np.ndarray) -> float:
     """Shannon entropy in bits of the grey values, 256 bins over the full scale."""
     weighted = 0.0

@@ -5,7 +5,7 @@ Crops are packed: cell i owns starts[i]:starts[i + 1] of a flat array, the rows 
 
 import numpy as np
 
-from features.kernels.cpu._jit import helper, kernel, sum_helper
+from features.kernels.cpu._jit import helper, inlined, kernel, sum_helper
 
 
 def pack_parts(
@@ -158,7 +158,7 @@ def _integrate(image: np.ndarray, width: int, n: int, margin: int, slopes: np.nd
             here[x] = above[x] + slopes[x]
 
 
-@helper
+@inlined
 def _weighted_means(
     tables: np.ndarray, inside: np.ndarray, spans: np.ndarray, width: int, margin: int, size: int,
     finest: np.ndarray, scale: int, rows: np.ndarray, inverse: np.ndarray, start: int, out: np.ndarray,

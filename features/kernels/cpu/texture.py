@@ -6,7 +6,7 @@ inner loop has no branch, and a pair counts only if both pixels are of the cell.
 
 import numpy as np
 
-from features.kernels.cpu._jit import Int, helper, kernel, sum_helper
+from features.kernels.cpu._jit import Int, helper, inlined, kernel, sum_helper
 from features.kernels.cpu._logs import log_table
 
 
@@ -167,17 +167,14 @@ def _describe_compartments(
     counts: np.ndarray, size: int, n: int, logs: np.ndarray, whole: np.ndarray, sums: np.ndarray, out: np.ndarray
 ) -> None:
     """Features of the whole cell and, where `out` has rows for them, of nucleus and cytoplasm."""
-    first = np.int64(0)
-    if len(out) == 1:
-        _describe(counts, size, first, n, logs, sums, out[0])
-        return
-    for i in range(n):
-        nuclear, other, total = counts[(n + i) * size :], counts[i * size :], whole[i * n :]
-        for j in range(n):
-            total[j] = nuclear[j] + nuclear[n + j] + other[j] + other[n + j]
-    _describe(whole, n, first, n, logs, sums, out[0])
-    _describe(counts, size, n, n, logs, sums, out[1])
-    _describe(counts, size, first, n, logs, sums, out[2])
+    if len(out) > 1:
+        for i in range(n):
+            nuclear, other, total = counts[(n + i) * size :], counts[i * size :], whole[i * n :]
+            for j in range(n):
+                total[j] = nuclear[j] + nuclear[n + j] + other[j] + other[n + j]
+    for k in range(len(out)):  # one call in a loop compiles faster than three
+        table, width = (whole, n) if k == 0 and len(out) > 1 else (counts, size)
+        _describe(table, width, n if k == 1 else 0, n, logs, sums, out[k])
 
 
 @helper
@@ -224,7 +221,7 @@ def _describe(
         plus[k] += plus[k]
     for k in range(n):
         minus[k] += minus[k]
-    n_pairs = 0
+    n_pairs = np.int64(0)
     for k in range(n):
         n_pairs += np.int64(margin[k])
     if n_pairs < len(logs):
@@ -269,7 +266,7 @@ def _joint_sums(
     return squares, joint
 
 
-@helper
+@inlined
 def _large_joint_sums(
     counts: np.ndarray, size: int, start: Int, n: int, logs: np.ndarray
 ) -> tuple[Int, float]:  # fmt: skip
@@ -283,7 +280,7 @@ def _large_joint_sums(
     return squares, joint
 
 
-@helper
+@inlined
 def _formulas(
     margin: np.ndarray,
     plus: np.ndarray,

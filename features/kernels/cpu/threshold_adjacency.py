@@ -6,7 +6,7 @@ counts all of them at once (at most 9 a byte: no carry).
 
 import numpy as np
 
-from features.kernels.cpu._jit import Int, helper, kernel
+from features.kernels.cpu._jit import Int, helper, inlined, kernel
 
 N_BANDS = 6
 N_SHARES = 9
@@ -139,7 +139,7 @@ def _clear_border(crop: np.ndarray, height: int, width: int) -> None:
         crop[y, 0] = crop[y, width - 1] = 0
 
 
-@helper
+@inlined
 def _sum_rows(words: np.ndarray, height: int, width: int, sums: np.ndarray) -> None:
     """Sum each word with its left and right neighbour; the border of the crop stays 0."""
     for y in range(1, height - 1):
