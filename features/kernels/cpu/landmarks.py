@@ -136,8 +136,9 @@ def _add_by_square(
     whole = (width + _STEP - 1) // _STEP * _STEP  # so that the compiler's vectors leave no rest to do one by one
     for y in range(top, bottom):
         own, mine = columns[y - top], labels[y, left:right]
-        for x in range(width):
-            squares[x] = own[far + x]
+        middle = own[far : far + whole]
+        for x in range(whole):
+            squares[x] = middle[x]
         for k in range(1, far):
             before, after = own[far - k : far - k + whole], own[far + k : far + k + whole]
             square = columns.dtype.type(k * k)

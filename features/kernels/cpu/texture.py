@@ -115,13 +115,14 @@ def _encode(
     for k in range((bottom - top + pad) * stride):
         codes[k] = outside
     for y in range(bottom - top):
-        start, end = right - left, 0
+        start, end, target = right - left, 0, codes[y * stride :]
+        cell, nucleus, values = cells[top + y, left:right], nuclei[top + y, left:right], plane[top + y, left:right]
         for x in range(right - left):
-            if cells[top + y, left + x] == label:
-                code = level_of[plane[top + y, left + x]]
-                if n_parts == 2 and nuclei[top + y, left + x]:
+            if cell[x] == label:
+                code = level_of[np.uint64(values[x])]
+                if n_parts == 2 and nucleus[x]:
                     code += n_levels
-                codes[y * stride + x] = code
+                target[x] = code
                 start, end = min(start, x), x + 1
         spans[y, 0], spans[y, 1] = start, end
     return stride
