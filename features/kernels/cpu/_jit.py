@@ -5,7 +5,8 @@ Compiling takes time once per installation. NumPy's functions are slow to compil
 kernels fill them, which also saves counting references to them, and what a loop can do is a loop. A number written into
 the call of a helper, `f(x, 0)`, is compiled as a case of its own; `f(x, np.int64(0))` is not. So is a sum that starts
 as `n = 0` before it is passed on: while types are found it is first taken for the number. A place read from memory is
-made unsigned, `plane[np.uint64(positions[k])]`: a signed one is checked for counting from the end.
+made unsigned, `plane[np.uint64(positions[k])]`: a signed one is checked for counting from the end. So is
+`row[offset + x]`, and its loop is not vectorised: take `row[offset:]` first.
 
 Numba's cache does not see a change of this file: delete `features/kernels/cpu/__pycache__` after one.
 """
