@@ -14,6 +14,7 @@ from features.kernels import cpu
 from features.segmentation.segment import segment
 
 _SEGMENTATION, _EMBEDDING = "segmentation", "embedding"
+_LONGEST = ("proximity", "spots", "gradient", "neighbours", "texture")
 
 
 def kernels_compiled() -> bool:
@@ -24,8 +25,13 @@ def kernels_compiled() -> bool:
 
 
 def parts() -> tuple[str, ...]:
-    """The parts that are compiled one by one, as `compile_part` takes them."""
-    return (_SEGMENTATION, _EMBEDDING, *features.families())
+    """The parts that are compiled one by one, as `compile_part` takes them.
+
+    The longest come first, so that workers end together. Segmentation and proximity share no kernel, and proximity has
+    the distances that other families need too: two workers that need the same kernel at once both compile it.
+    """
+    names = sorted(features.families(), key=lambda name: _LONGEST.index(name) if name in _LONGEST else len(_LONGEST))
+    return (_SEGMENTATION, *names, _EMBEDDING)
 
 
 def compile_part(name: str) -> str:
