@@ -14,6 +14,7 @@ from engine.command_line import command_line
 from engine.counted import counted
 from engine.files import write_csv
 from engine.outcome import Outcome, failure_of
+from features.extraction.field_level import CELLS
 from features.reading.survey import Acquisition
 from store.schema import FAILURES, METADATA_ERROR, METADATA_ID, METADATA_PATH, METADATA_STAGE
 from store.shards import Shard
@@ -31,10 +32,12 @@ def collect_failures(path: Path, splits: Iterable[list[Shard]]) -> tuple[str, ..
 
 
 def count_cells(shards: list[Shard]) -> tuple[int, int]:
-    """The number of fields and cells on disk, from the row counts of the tables."""
-    n_fields = sum(pq.read_metadata(shard.fields_path).num_rows for shard in shards)
-    n_cells = int(np.sum([pq.read_metadata(shard.cells_path).num_rows for shard in shards]))
-    return n_fields, n_cells
+    """The number of fields and cells on disk.
+
+    From the tables of fields: opening a table of cells takes 20 ms, because it has thousands of columns.
+    """
+    counts = [pq.read_table(shard.fields_path, columns=[CELLS]).column(0).to_numpy() for shard in shards]
+    return sum(map(len, counts)), int(sum(np.nansum(of_shard) for of_shard in counts))
 
 
 def extract_outcome(
