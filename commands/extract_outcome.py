@@ -14,7 +14,7 @@ from engine.command_line import command_line
 from engine.counted import counted
 from engine.files import write_csv
 from engine.outcome import Outcome, failure_of
-from features.extraction.field_level import CELLS
+from features.extraction.field_level import CELL_COUNT
 from features.reading.survey import Acquisition
 from store.schema import FAILURES, METADATA_ERROR, METADATA_ID, METADATA_PATH, METADATA_STAGE
 from store.shards import Shard
@@ -36,7 +36,7 @@ def count_cells(shards: list[Shard]) -> tuple[int, int]:
 
     From the tables of fields: opening a table of cells takes 20 ms, because it has thousands of columns.
     """
-    counts = [pq.read_table(shard.fields_path, columns=[CELLS]).column(0).to_numpy() for shard in shards]
+    counts = [pq.read_table(shard.fields_path, columns=[CELL_COUNT]).column(0).to_numpy() for shard in shards]
     return sum(map(len, counts)), int(sum(np.nansum(of_shard) for of_shard in counts))
 
 

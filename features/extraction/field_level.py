@@ -17,8 +17,8 @@ from store.schema import METADATA_HASH
 _BANDS = 5
 _HASH_SIDE = 32
 _EXACT = 2**24  # up to here float32 holds whole numbers
-CELLS = "Image_Count_Cells"
-_OF_CELLS = (CELLS, "Image_Count_Covered", "Image_Count_Crowding", "Image_Size_NucleusDiameter")
+CELL_COUNT = "Image_Count_Cells"
+_OF_CELLS = (CELL_COUNT, "Image_Count_Covered", "Image_Count_Crowding", "Image_Size_NucleusDiameter")
 _HASH_METADATA = {channel: f"{METADATA_HASH}{channel.name}" for channel in CHANNELS}
 
 
