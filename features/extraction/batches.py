@@ -241,7 +241,6 @@ def _completed(read: ReadField, n_cells: int, covered: int, diameter: float) -> 
     return read.row | count_cells(n_cells, covered, diameter, read.pixels[0].size)
 
 
-@lru_cache
 def cell_columns(settings: ExtractSettings) -> tuple[Column, ...]:
     """The columns of `MeasuredCells.values`: all families', then the network's."""
     return columns(all_columns=settings.all_columns) + embedding_columns(settings)
