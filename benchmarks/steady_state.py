@@ -174,7 +174,8 @@ def report(data: Path, run: Path, n: int, workers: int, parts: int, options: lis
 def _print_promise(costs: list[float], workers: int, rate: float) -> None:
     each = ", ".join(f"{1000 * cost:.0f}" for cost in costs)
     promised = workers * len(costs) / sum(costs)
-    print(f"one by one {each} CPU ms a field: {promised:.2f} fields/s promised, {rate / promised:.2f} of it reached")
+    told = f"one by one {each} CPU ms a field: {promised:.2f} fields/s promised, {rate / promised:.2f} of it reached"
+    print(told, flush=True)
 
 
 def _print_row(before: State, state: State, largest: float) -> None:

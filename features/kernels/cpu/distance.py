@@ -1,4 +1,4 @@
-"""Exact Euclidean distance maps of labelled regions: distances within columns first, then the least along each row.
+"""Exact Euclidean distance maps of labelled regions, computed in two passes: along the columns, then along the rows.
 
 The squared distance of a pixel is the least of (x - u)^2 + g(u)^2 over the columns u of its row, where g is the
 distance within column u. Towards a border (near, everywhere) it is found by comparing at growing offset, 8 to 32 pixels
@@ -195,7 +195,7 @@ def _to_sources(
     columns: np.ndarray, steps: np.ndarray, own: np.ndarray, squares: np.ndarray, envelope: np.ndarray,
     out: np.ndarray,
 ) -> None:  # fmt: skip
-    """`steps` holds squares of whole numbers, 0 behind as many places as a row has pixels."""
+    """`steps[labels.shape[2] + _AT_ONCE + d]` is the square of d px, that of `_BEYOND` at most."""
     for i in range(field.size):
         top, left, bottom, right = boxes[i]
         window = labels[field[i], top:bottom, left:right]
@@ -258,7 +258,7 @@ def _compare_sources(
 ) -> None:  # fmt: skip
     """The least squared distance of each pixel of a row over the n columns with sources, four of them at a time.
 
-    The squared steps of the row's pixels to the first column begin at steps[start], to the next ones places before.
+    The squared distance along the row from pixel x to the k-th of these columns is steps[start + x - k].
     Squares beyond that of _SHORT may be too small.
     """
     size = (width + _STEP - 1) // _STEP * _STEP
