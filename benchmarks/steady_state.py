@@ -98,7 +98,7 @@ class State:
 def states(data: Path, run: Path, workers: int, options: list[str]) -> Iterator[State]:
     """Run `extract` and look at it twice a second; the last state is that of the finished run.
 
-    The run is stopped, and its time too, while the caller has a state.
+    The run is stopped, and its time too, while it is looked at and while the caller has a state.
     """
     given = ["--data", str(data), "--run", str(run), "--workers", str(workers), "--quiet", *options]
     start = time.perf_counter()
@@ -107,19 +107,20 @@ def states(data: Path, run: Path, workers: int, options: list[str]) -> Iterator[
     processor: dict[int, float] = {}
     while process.poll() is None:
         alive = family(process.pid)
-        processor |= {pid: _processor_seconds(pid) or processor.get(pid, 0.0) for pid in alive}
-        state = _state(run, counted, start, sum(processor.values()), sum(map(_resident_mb, alive)))
         stopped = time.perf_counter()
         _send(alive, signal.SIGSTOP)
         try:
-            yield state
+            processor |= {pid: _processor_seconds(pid) or processor.get(pid, 0.0) for pid in alive}
+            yield _state(run, counted, stopped - start, sum(processor.values()), sum(map(_resident_mb, alive)))
         finally:
             _send(alive, signal.SIGCONT)
         start += time.perf_counter() - stopped
-        time.sleep(0.5)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.5)
+    ended = time.perf_counter()
     if process.returncode not in (0, 3):
         raise SystemExit(f"extract ended with {process.returncode}")
-    yield _state(run, counted, start, sum(processor.values()), 0.0)
+    yield _state(run, counted, ended - start, sum(processor.values()), 0.0)
 
 
 def _send(pids: Iterable[int], number: signal.Signals) -> None:
@@ -128,13 +129,13 @@ def _send(pids: Iterable[int], number: signal.Signals) -> None:
             os.kill(pid, number)
 
 
-def _state(run: Path, counted: dict[Path, int], start: float, processor: float, resident: float) -> State:
+def _state(run: Path, counted: dict[Path, int], seconds: float, processor: float, resident: float) -> State:
     """Count the rows of new tables of fields, and the bytes of all files."""
     for path in (run / "features" / "fields").glob("*.parquet"):
         if path not in counted:
             counted[path] = pq.read_metadata(path).num_rows
     sizes = [path.stat().st_size for path in (run / "features").rglob("*.parquet")]
-    return State(sum(counted.values()), time.perf_counter() - start, processor, resident, sum(sizes) / 2**20)
+    return State(sum(counted.values()), seconds, processor, resident, sum(sizes) / 2**20)
 
 
 def _processor_seconds(pid: int) -> float:

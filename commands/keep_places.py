@@ -1,5 +1,6 @@
 """After `extract` of many fields: places of fields and cells, so that `review` shows its maps at once."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
@@ -22,10 +23,12 @@ def keep_places(folder: RunFolder, data: Path, quiet: bool) -> None:
         return
     values, paths = MatrixValues(folder, fields.columns, fields.kept), table_paths(folder)
     kept = KeptPlaces(folder, fields.ids, fields.columns, values.of)
-    with threadpool_limits(1):  # for BLAS, as in review: so the places are the same for any number of cores
-        with progress("place fields and cells", len(paths), "shards", quiet) as bar:
-            kept.fields()
+    with threadpool_limits(1), ThreadPoolExecutor(1) as beside:
+        # One thread for BLAS, as in review: so the places are the same for any number of cores.
+        placed = beside.submit(kept.fields)  # which computes while the tables of cells are read
+        with progress("place cells", len(paths), "shards", quiet) as bar:
             index = kept.cells(paths, bar)
         cells = index.sample()
         with progress("map cells", len(index.by_shard(cells)), "shards", quiet) as bar:
             kept.cell_map(index, cells, bar)
+        placed.result()

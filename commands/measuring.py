@@ -93,7 +93,8 @@ def _measured(
     """Yield of each task, as it is finished, the number of fields, the seconds that it took, and who did it."""
     then = partial(store_pooled, table_columns(settings))
     if devices == ("cpu",):
-        tasks = ((source.part(s.ids), s, settings, then) for s in todo)
+        long_first = sorted(todo, key=lambda shard: -len(shard.ids))  # so workers end together
+        tasks = ((source.part(shard.ids), shard, settings, then) for shard in long_first)
         yield from run_tasks(_timed, ((measure_shard, *task) for task in tasks), workers)
     elif len(devices) == 1:
         name = devices[0]

@@ -9,7 +9,7 @@ from engine.running.parallel import run_tasks
 from engine.running.progress import Progress, progress
 from features.extraction.batches import cell_columns
 from features.extraction.field_level import field_columns
-from features.extraction.pooled_shards import pooled_shard
+from features.extraction.pooled_shards import is_pooled, pool_again, pooled_shard
 from features.extraction.pooling import pooling_code
 from features.extraction.settings import ExtractSettings
 from store.channels import IMAGE
@@ -56,19 +56,15 @@ def pool_split(folder: RunFolder, shards: list[Shard], columns: pd.DataFrame, wo
 def _pooled(
     shards: list[Shard], columns: pd.DataFrame, workers: int, bar: Progress
 ) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
-    """Yield the pooled shards in the order of the ids; shards that are finished early wait."""
-    tasks = ((k, shard, columns) for k, shard in enumerate(shards))
-    early: dict[int, tuple[pd.DataFrame, np.ndarray]] = {}
-    due = 0
-    for k, part in run_tasks(_pool_numbered, tasks, workers):
+    """Yield the pooled shards in the order of the ids, once workers have pooled those that are out of date.
+
+    They are read in this process: to read the rows of a shard takes less time than to send them.
+    """
+    old = [shard for shard in shards if not is_pooled(shard, columns)]
+    for _ in run_tasks(pool_again, ((shard, columns) for shard in old), workers):
         bar.advance()
-        early[k] = part
-        while due in early:
-            yield early.pop(due)
-            due += 1
-
-
-def _pool_numbered(
-    number: int, shard: Shard, columns: pd.DataFrame
-) -> tuple[int, tuple[pd.DataFrame, np.ndarray]]:  # fmt: skip
-    return number, pooled_shard(shard, columns)
+    pooled_now = {shard.name for shard in old}
+    for shard in shards:
+        yield pooled_shard(shard, columns)
+        if shard.name not in pooled_now:
+            bar.advance()

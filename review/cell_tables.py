@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from engine.errors import InputError
 from engine.ids import shown
 from engine.running.workers import default_workers
+from store.columns import values_by_column
 from store.run_folder import SPLITS, RunFolder
 
 MOST_THREADS = 8
@@ -70,8 +71,5 @@ def read_columns(path: Path, names: list[str]) -> pa.Table:
 
 def read_features(path: Path, names: list[str], rows: np.ndarray | slice = slice(None)) -> np.ndarray:
     """Features of some cells of one table: float32, shape (n_rows, n_names); raises as `read_columns` does."""
-    table = read_columns(path, names).select(names)
-    values = np.empty((len(names), len(np.arange(table.num_rows)[rows])), np.float32)
-    for k, column in enumerate(table.columns):
-        values[k] = column.to_numpy()[rows]
-    return values.T.copy()
+    by_column = values_by_column(read_columns(path, names).select(names))
+    return by_column[:, rows].T.copy()

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -56,7 +58,7 @@ class Column:
             if not _TOKEN.fullmatch(token):
                 raise ValueError(f"token {token!r} of column {self.name} must be letters, digits, dots or hyphens")
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The column's name in tables."""
         tokens = (self.compartment, self.family, self.feature, *(c.name for c in self.channels))
@@ -93,3 +95,11 @@ def write_column_table(path: Path, columns: pd.DataFrame) -> None:
     schema = pa.schema([(name, types.get(name, pa.string())) for name in COLUMNS])
     with whole(path) as temporary:
         pq.write_table(pa.Table.from_pandas(columns[list(COLUMNS)], schema, preserve_index=False), temporary)
+
+
+def values_by_column(table: pa.Table) -> np.ndarray:
+    """The values of a table whose columns are all float32: shape (n_columns, n_rows), NaN for what is missing."""
+    if not table.num_rows:
+        return np.empty((table.num_columns, 0), np.float32)
+    [batch] = table.combine_chunks().to_batches()
+    return batch.to_tensor(null_to_nan=True, row_major=False).to_numpy().T

@@ -19,7 +19,7 @@ from engine.files import whole
 from store.schema import METADATA_ID, METADATA_SPLIT
 from store.stamp import stamp, stamp_of, stamped
 
-LARGEST_SHARD, SMALLEST_SHARD, WANTED_SHARDS = 64, 8, 64
+LARGEST_SHARD, SMALLEST_SHARD, WANTED_SHARDS = 64, 8, 32
 """Fields of a shard at most, in large and in small data sets; number of shards from which on they become larger."""
 
 

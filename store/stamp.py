@@ -123,7 +123,7 @@ def _is_left_out(path: Path, names: Iterable[str]) -> bool:
 def _imported(path: Path) -> list[Path]:
     """The project's files that one imports: the modules, and the packages that they lie in."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for node in _statements(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -131,3 +131,11 @@ def _imported(path: Path) -> list[Path]:
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
     packages = {".".join(parts[:k]) for parts in (name.split(".") for name in names) for k in range(1, len(parts) + 1)}
     return [file for name in packages for file in _named(name)]
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """All statements inside a node, without their expressions, which are most of a tree and import nothing."""
+    for part in ("body", "handlers", "orelse", "finalbody", "cases"):
+        for statement in getattr(node, part, ()):
+            yield statement
+            yield from _statements(statement)

@@ -36,6 +36,7 @@ from store.matrix import EMBEDDING, MASS
 _MULTIPLE = 32  # of the sides of images: networks halve them up to five times
 
 
+@lru_cache(maxsize=2)
 def embedding_columns(settings: ExtractSettings) -> tuple[Column, ...]:
     """The columns that a network adds; without a network none."""
     network = settings.network

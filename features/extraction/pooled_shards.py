@@ -12,25 +12,39 @@ from store.stamp import stamp, stamp_of
 _VALUES, _MADE_BY = "values", b"pooling"  # the column of rows, and where the file says what they were pooled by
 
 
+def is_pooled(shard: Shard, columns: pd.DataFrame) -> bool:
+    """Whether the file of pooled rows is of these images, settings and columns, pooled by today's sources."""
+    return _read(shard, columns, []) is not None
+
+
 def pooled_shard(shard: Shard, columns: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     """What `pool_shard` gives: read from the file of pooled rows, which is written anew if it is out of date."""
-    table = _read(shard)
-    if table is None or (table.schema.metadata or {}).get(_MADE_BY, b"").decode() != _mark(columns):
-        metadata, values = pool_shard(shard.cells_path, shard.fields_path, columns)
-        _write(shard, columns, metadata, values)
-        return metadata, values
+    table = _read(shard, columns)
+    if table is None:
+        pooled = pool_shard(shard.cells_path, shard.fields_path, columns)
+        _write(shard, columns, *pooled)
+        return pooled
     rows = table.column(_VALUES)
     values = np.frombuffer(b"".join(rows.to_pylist()), np.float32)
     values = values.reshape(len(rows), rows.type.byte_width // values.itemsize)
     return table.drop_columns([_VALUES]).to_pandas(), values
 
 
-def _read(shard: Shard) -> pa.Table | None:
-    """The file of pooled rows; None where it is missing, damaged, or of other images or settings."""
+def _read(shard: Shard, columns: pd.DataFrame, wanted: list[str] | None = None) -> pa.Table | None:
+    """The file of pooled rows, or some of its columns; None where it is missing, damaged or out of date."""
     try:
-        return pq.read_table(shard.pooled_path) if stamp_of(shard.pooled_path) == shard.stamp else None
+        if stamp_of(shard.pooled_path) != shard.stamp:
+            return None
+        table = pq.read_table(shard.pooled_path, columns=wanted)
     except (pa.ArrowException, OSError):
         return None
+    made_by = (table.schema.metadata or {}).get(_MADE_BY, b"").decode()
+    return table if made_by == _mark(columns) else None
+
+
+def pool_again(shard: Shard, columns: pd.DataFrame) -> None:
+    """Pool a shard from its tables and write the file of pooled rows."""
+    _write(shard, columns, *pool_shard(shard.cells_path, shard.fields_path, columns))
 
 
 def store_pooled(columns: pd.DataFrame, shard: Shard, cells: pa.Table, fields: pa.Table) -> None:
@@ -50,4 +64,4 @@ def _write(shard: Shard, columns: pd.DataFrame, metadata: pd.DataFrame, values: 
 
 def _mark(columns: pd.DataFrame) -> str:
     """The stamp of pooled rows beside that of their shard."""
-    return stamp(list(columns["name"]), [], pooling_code())
+    return stamp(columns["name"].tolist(), [], pooling_code())

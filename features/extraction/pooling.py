@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from engine.running.compiled import njit
 from store.channels import IMAGE
+from store.columns import values_by_column
 from store.matrix import POOLS, is_mass, kept_pools
 from store.schema import METADATA, METADATA_ERROR, METADATA_ID
 from store.stamp import code_of
@@ -68,7 +69,8 @@ def pool(
     blocks = np.full((len(pools), n_fields, values.shape[1]), np.nan, np.float32)
     wanted = np.array([POOLS.index(name) for name in pools], np.int64)
     weights = np.ones(len(values)) if mass is None else mass.astype(np.float64)
-    _pool_sorted(np.ascontiguousarray(values, np.float32), weights, order, starts, wanted, TOP_SHARE, blocks)
+    by_column = np.ascontiguousarray(values.T, np.float32)
+    _pool_sorted(by_column, weights, order, starts, wanted, TOP_SHARE, blocks)
     return np.concatenate(blocks, axis=1)
 
 
@@ -136,10 +138,10 @@ class ShardTables:
 
     def _matrix(self, pool_of_cell: np.ndarray, field_of_row: np.ndarray) -> np.ndarray:
         of_cell = self.columns.loc[~self._of_field]
-        values = _values(self.cells.select(list(of_cell["name"])))
+        by_column = values_by_column(self.cells.select(of_cell["name"].tolist()))
         n, weight = len(field_of_row), is_mass(of_cell)
-        mass = values[:, int(np.argmax(weight))] if weight.any() else None
-        pooled = [pool(values[:, kept], pool_of_cell, n, [name], mass) for name, kept in kept_pools(of_cell)]
+        mass = by_column[np.argmax(weight)] if weight.any() else None
+        pooled = [pool(by_column[kept].T, pool_of_cell, n, [name], mass) for name, kept in kept_pools(of_cell)]
         whole_field = self.fields[list(self.columns.loc[self._of_field, "name"])].to_numpy(np.float32)
         return np.concatenate([*pooled, whole_field[field_of_row]], axis=1)
 
@@ -162,23 +164,16 @@ def read_shard(cells_path: Path, fields_path: Path, columns: pd.DataFrame) -> Sh
     return ShardTables(columns, fields, pq.read_table(cells_path, columns=names))
 
 
-def _values(table: pa.Table) -> np.ndarray:
-    values = np.empty((table.num_rows, table.num_columns), np.float32)
-    for k, column in enumerate(table.columns):
-        values[:, k] = column.to_numpy()
-    return values
-
-
 @njit(nogil=True)
-def _pool_sorted(values, weights, order, starts, wanted, top_share, blocks):
+def _pool_sorted(by_column, weights, order, starts, wanted, top_share, blocks):
     """Fill a block for each wanted pool; cells of field f are order[starts[f]:starts[f + 1]]."""
     column = np.empty(len(order), np.float64)
-    for f in range(len(starts) - 1):
-        for j in range(values.shape[1]):
+    for j in range(len(by_column)):
+        for f in range(len(starts) - 1):
             n = 0
             total, weighted, weight = 0.0, 0.0, 0.0
             for i in range(starts[f], starts[f + 1]):
-                value = values[order[i], j]
+                value = by_column[j, order[i]]
                 if not np.isnan(value):
                     column[n] = value
                     total += value
@@ -211,13 +206,18 @@ def _spread(column, mean):
 
 @njit(nogil=True)
 def _mean_of_top(column, n_top):
-    """Mean of the n_top largest values; reorders the column."""
+    """Mean of the n_top largest values, which are sorted into the first places of the column."""
+    for i in range(len(column)):
+        value, k = column[i], min(i, n_top)
+        if k == n_top:
+            if value <= column[k - 1]:
+                continue
+            k -= 1
+        while k > 0 and column[k - 1] < value:
+            column[k] = column[k - 1]
+            k -= 1
+        column[k] = value
     total = 0.0
     for k in range(n_top):
-        best = k
-        for i in range(k + 1, len(column)):
-            if column[i] > column[best]:
-                best = i
-        column[k], column[best] = column[best], column[k]
         total += column[k]
     return total / n_top

@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import InputError
 from store.channels import ER, PROTEIN
-from store.columns import Column, columns_frame, write_column_table
+from store.columns import Column, columns_frame, values_by_column, write_column_table
 from store.matrix import read_columns
 from store.prediction import PredictionFiles, PredictionTables, write_tables
 from store.run_folder import RunFolder
@@ -81,3 +81,10 @@ def test_names_are_joined_only_as_csv_files_are_written(tmp_path):
     assert (tmp_path / "why.csv").read_text() == "Id,Channels\na,Protein ER\n"
     assert (tmp_path / "neighbours.csv").read_text() == "Id,Labels\na,Nucleoli; Rods & rings\na,\n"
     assert predictions["Set"][0] == names
+
+
+def test_values_of_a_table_in_pieces_are_rows_of_an_array():
+    pieces = [pa.table({"a": np.float32([1, 2]), "b": np.float32([3, np.nan])}), pa.table({"a": [5], "b": [None]})]
+    table = pa.concat_tables([pieces[0], pieces[1].cast(pieces[0].schema)])
+    np.testing.assert_array_equal(values_by_column(table), np.float32([[1, 2, 5], [3, np.nan, np.nan]]))
+    assert values_by_column(table[:0]).shape == (2, 0)

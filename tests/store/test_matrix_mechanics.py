@@ -1,17 +1,23 @@
 """From a shard's cells to rows of the matrix: which pools are kept, and who says so."""
 
 import time
+from contextlib import nullcontext
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from commands.pooling import pool_split
 from engine.errors import InputError
-from features.extraction.pooled_shards import pooled_shard, store_pooled
+from features.extraction.pooled_shards import pool_again, pooled_shard, store_pooled
 from features.extraction.pooling import pool, pool_shard
 from store.matrix import matrix_columns, read_hashes, read_matrix, write_matrix
+from store.run_folder import RunFolder
+from store.schema import METADATA_ID
 from store.shards import Shard, write_shard_table
 from store.untrusted_input import _look, read_numbers
 
@@ -85,6 +91,29 @@ def test_a_shard_pooled_while_measured_is_the_same_as_one_read_again(columns, sh
     assert len(reads) == 4, "pooled again where the file is damaged"
     store_pooled(columns, made, cells[:0], fields[2:])
     assert pooled_shard(made, columns)[1].shape == (0, 7), "all fields failed"
+
+
+def test_workers_pool_again_only_what_is_out_of_date(columns, shard, tmp_path, monkeypatch):
+    shards = [Shard("train", k, (), f"stamp {k}", tmp_path / "features") for k in range(3)]
+    for made in shards:
+        cells, fields = map(pq.read_table, shard)
+        cells, fields = (
+            table.set_column(0, METADATA_ID, pc.binary_join_element_wise(table[METADATA_ID], str(made.number), ""))
+            for table in (cells, fields)
+        )
+        write_shard_table(made.cells_path, cells, made.stamp)
+        write_shard_table(made.fields_path, fields, made.stamp)
+        if made.number == 1:
+            store_pooled(columns, made, cells, fields)
+    pooled, bar = [], Mock()
+    monkeypatch.setattr("commands.pooling.pool_again", lambda *task: pooled.append(task[0].number) or pool_again(*task))
+    monkeypatch.setattr("commands.pooling.progress", lambda *_: nullcontext(bar))
+    pool_split(RunFolder(tmp_path), shards, columns, workers=1, quiet=True)
+    assert pooled == [0, 2]
+    assert bar.advance.call_count == len(shards), "each is counted once"
+    matrix = read_matrix(tmp_path / "features/train.parquet", columns)
+    assert matrix.ids == ("x0", "y0", "x1", "y1", "x2", "y2")
+    np.testing.assert_array_equal(matrix.values, 3 * [[5, 5, 5, 5, 5, 5, 1], [2, 2, 2, 2, 3, 3, 2]])
 
 
 def test_a_matrix_in_several_pieces_is_the_same(columns, shard, tmp_path, monkeypatch):

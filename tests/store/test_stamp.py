@@ -138,6 +138,38 @@ def test_every_module_that_measures_is_in_the_stamp(tmp_path):
     assert {path for path in ours - known - finding if "embedding" not in path.parts} == set()
 
 
+IMPORTS = """
+import a
+@a.decorated(lambda: a)
+class C(a.Base):
+    def f(self, x=[a for a in ()]):
+        from b import c
+        async def g():
+            async with c: import d
+if a: import e
+elif c: import f
+else: import g
+for _ in (): import h
+else: import i
+while a: import j
+try: import k
+except ImportError: import l
+else: import m
+finally: import n
+with a: import o
+match a:
+    case 1: import p
+"""
+
+
+def test_imports_are_found_in_every_kind_of_statement(tmp_path, monkeypatch):
+    for name in "abdefghijklmnop":
+        (tmp_path / f"{name}.py").touch()
+    (tmp_path / "all.py").write_text(IMPORTS)
+    monkeypatch.setattr(stamps, "ROOT", tmp_path)
+    assert [path.stem for path in sources_of("all")] == ["a", "all", *"bdefghijklmnop"]
+
+
 def test_settings_data_and_code_all_count():
     mark = stamp({"a": 1}, ["data"], "code")
     assert mark == stamp({"a": 1}, ["data"], "code")

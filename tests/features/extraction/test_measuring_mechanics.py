@@ -14,7 +14,7 @@ from features.extraction.measuring import measure_shard, measure_shards
 from features.extraction.settings import ExtractSettings
 from features.reading.fields import find_fields
 from simulate import simulate
-from store.shards import plan_shards
+from store.shards import Shard, plan_shards
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +87,13 @@ def test_several_gpus_share_the_shards(images, tmp_path, monkeypatch):
         assert all(shard.finished() for shard in shards)
     for path in (tmp_path / "one").rglob("*.parquet"):
         assert path.read_bytes() == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes()
+
+
+def test_the_longest_shards_come_first(images, tmp_path, monkeypatch):
+    """So that workers end together."""
+    settings = ExtractSettings(None, "cpu")
+    shards = [Shard("train", k, images.ids[:n], "stamp", tmp_path) for k, n in enumerate((1, 3, 2))]
+    measured = []
+    monkeypatch.setattr(measuring, "measure_shard", lambda source, shard, *_: measured.append(shard.number) or (1, 0))
+    measuring.measure_missing([(images, shards)], settings, ("cpu",), 1, quiet=True)
+    assert measured == [1, 2, 0]
