@@ -1,6 +1,7 @@
 """The story: one short function a command, its steps in order. What surrounds a step is in `commands`."""
 
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,7 +17,7 @@ from commands import review as reviewing
 from commands import submit as submission
 from commands.earlier_extraction import measured_before, remember_settings
 from commands.earlier_fit import earlier_fit
-from commands.extract_outcome import collect_failures, extract_outcome
+from commands.extract_outcome import extract_outcome, read_measured
 from commands.fit_outcome import fit_outcome
 from commands.job import Job
 from commands.keep_places import keep_places
@@ -65,17 +66,17 @@ def extract(
     """Fields -> cells -> features -> one pooled row a field; goes on where an earlier run stopped."""
     work, folder = extraction.prepare(job, reading, masks, network, all_columns=all_columns), job.folder
     with job.at_work(job.data, job.path(masks), work.network) as workers:
-        measured = measured_before(folder, work.sources)
+        before = measured_before(folder, work.sources)
         work, acquisition = extraction.decide_scale(work, folder, workers, job.quiet)
         remember_settings(folder, work.settings, acquisition)
         shards = extraction.plan(work, folder)
         extraction.measure(work, shards, workers, job.quiet)
         n_columns = pool(folder, work.settings, shards, workers, job.quiet)
-        failures = collect_failures(folder.failures, shards.values())
+        measured = read_measured(folder.failures, chain(*shards.values()))
         unused = list_unused(folder.unused, work.sources.values())
         folder.note("extract", noted_settings(work.settings) | {"data": str(job.data)})
         keep_places(folder, job.data, job.quiet)
-    return extract_outcome(job, work, shards, n_columns, measured, failures, unused, acquisition)
+    return extract_outcome(job, work, measured, n_columns, before, unused, acquisition)
 
 
 def fit(
@@ -121,7 +122,7 @@ def predict(
     with job.at_work(on=out) as workers:
         work = prediction.decide_scale(job, work, workers)
         shards = prediction.measure(work, workers, job.quiet)
-        failures = collect_failures(work.files.failures, [shards])
+        failures = read_measured(work.files.failures, shards).failures
         unused = list_unused(work.files.unused, [work.source])
         tables, reference = prediction.interpret(job, work, fitted, shards, workers, fields)
         if pictures or label_images:
