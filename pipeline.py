@@ -17,7 +17,7 @@ from commands import review as reviewing
 from commands import submit as submission
 from commands.earlier_extraction import measured_before, remember_settings
 from commands.earlier_fit import earlier_fit
-from commands.extract_outcome import extract_outcome, read_measured
+from commands.extract_outcome import collect_measured, extract_outcome
 from commands.fit_outcome import fit_outcome
 from commands.job import Job
 from commands.keep_places import keep_places
@@ -72,7 +72,7 @@ def extract(
         shards = extraction.plan(work, folder)
         extraction.measure(work, shards, workers, job.quiet)
         n_columns = pool(folder, work.settings, shards, workers, job.quiet)
-        measured = read_measured(folder.failures, chain(*shards.values()))
+        measured = collect_measured(folder.failures, chain(*shards.values()))
         unused = list_unused(folder.unused, work.sources.values())
         folder.note("extract", noted_settings(work.settings) | {"data": str(job.data)})
         keep_places(folder, job.data, job.quiet)
@@ -122,7 +122,7 @@ def predict(
     with job.at_work(on=out) as workers:
         work = prediction.decide_scale(job, work, workers)
         shards = prediction.measure(work, workers, job.quiet)
-        failures = read_measured(work.files.failures, shards).failures
+        failures = collect_measured(work.files.failures, shards).failures
         unused = list_unused(work.files.unused, [work.source])
         tables, reference = prediction.interpret(job, work, fitted, shards, workers, fields)
         if pictures or label_images:

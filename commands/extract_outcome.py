@@ -22,7 +22,7 @@ from store.shards import Shard
 
 @dataclass(frozen=True)
 class Measured:
-    """What the tables of fields tell of some shards.
+    """Fields, cells and failures of some shards.
 
     Attributes
     ----------
@@ -39,10 +39,10 @@ class Measured:
     n_cells: dict[str, int]
 
 
-def read_measured(failures: Path, shards: Iterable[Shard]) -> Measured:
-    """Read the tables of fields and write the table of failures.
+def collect_measured(failures: Path, shards: Iterable[Shard]) -> Measured:
+    """Read the tables of fields, and write failures.csv.
 
-    Cells are counted by field: opening a table of cells takes 20 ms, because it has thousands of columns.
+    The tables of fields hold the number of cells too: opening a table of cells, with thousands of columns, takes 20 ms.
     """
     names = [METADATA_ID, METADATA_PATH, METADATA_STAGE, METADATA_ERROR]
     rows = pd.concat(

@@ -23,9 +23,9 @@ def keep_places(folder: RunFolder, data: Path, quiet: bool) -> None:
         return
     values, paths = MatrixValues(folder, fields.columns, fields.kept), table_paths(folder)
     kept = KeptPlaces(folder, fields.ids, fields.columns, values.of)
+    # BLAS has one thread, as in review: so the places are the same for any number of cores.
     with threadpool_limits(1), ThreadPoolExecutor(1) as beside:
-        # One thread for BLAS, as in review: so the places are the same for any number of cores.
-        placed = beside.submit(kept.fields)  # which computes while the tables of cells are read
+        placed = beside.submit(kept.fields)  # computed while the tables of cells are read
         with progress("place cells", len(paths), "shards", quiet) as bar:
             index = kept.cells(paths, bar)
         cells = index.sample()

@@ -93,7 +93,7 @@ def _measured(
     """Yield of each task, as it is finished, the number of fields, the seconds that it took, and who did it."""
     then = partial(store_pooled, table_columns(settings))
     if devices == ("cpu",):
-        long_first = sorted(todo, key=lambda shard: -len(shard.ids))  # so workers end together
+        long_first = sorted(todo, key=lambda shard: -len(shard.ids))  # so that workers end together
         tasks = ((source.part(shard.ids), shard, settings, then) for shard in long_first)
         yield from run_tasks(_timed, ((measure_shard, *task) for task in tasks), workers)
     elif len(devices) == 1:

@@ -43,8 +43,8 @@ def _read(shard: Shard, columns: pd.DataFrame, wanted: list[str] | None = None) 
 
 
 def pool_again(shard: Shard, columns: pd.DataFrame) -> None:
-    """Pool a shard from its tables and write the file of pooled rows."""
-    _write(shard, columns, *pool_shard(shard.cells_path, shard.fields_path, columns))
+    """For a worker: write the file of pooled rows anew if it is out of date, and send nothing back."""
+    pooled_shard(shard, columns)
 
 
 def store_pooled(columns: pd.DataFrame, shard: Shard, cells: pa.Table, fields: pa.Table) -> None:

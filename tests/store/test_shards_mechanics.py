@@ -63,7 +63,7 @@ def test_pieces_hold_all_fields_in_order_and_have_bounds(n):
     pieces = list(storage.cut_ids(ids))
     assert tuple(one for piece in pieces for one in piece) == ids
     longest = max(map(len, pieces))
-    assert longest <= min(64, max(8, n // 32)), "so that there is work for many workers"
+    assert longest <= min(64, max(4, n // 32)), "so that there is work for many workers"
     assert all(len(piece) >= longest // 2 for piece in pieces[:-1])
 
 
