@@ -205,13 +205,16 @@ def extract(
 
     Says how long all fields will take, as soon as each worker has measured some.
     """
+    from commands.job import Job
+
+    job = Job(run, data, device, workers, scheduler, quiet=quiet)
+    job.start_measuring()
     import pipeline
 
     network = pipeline.choose_network(
         backbone, embedding=not no_embedding, channels=backbone_channels, side=backbone_size, mean=backbone_mean,
         sd=backbone_sd,
     )  # fmt: skip
-    job = pipeline.Job(run, data, device, workers, scheduler, quiet=quiet)
     reading = _reading(layout, pattern, images_csv, stains, z, t, no_er, pixel_size, max_level, camera_offset)
     outcome = pipeline.extract(job, reading=reading, masks=masks, network=network, all_columns=all_columns)
     _print_outcome(outcome, quiet, as_json)
@@ -383,13 +386,16 @@ def predict(
     on average at least about 90 % of the true organelles of fields of a new antibody, well or other group (approximate;
     not for each single organelle, nor for other microscopes).
     """
+    from commands.job import Job
+
+    job = Job(run, device=device, workers=workers, quiet=quiet)
+    job.start_measuring(out or job.folder.predicted)
     import pipeline
 
     reading = _reading(layout, pattern, images_csv, stains, z, t, no_er, pixel_size, max_level, camera_offset)
     outcome = pipeline.predict(
-        pipeline.Job(run, device=device, workers=workers, quiet=quiet), images, out=out, pictures=overlays,
-        label_images=label_images, coverage=coverage, neighbours=neighbours, masks=masks, reading=reading,
-        network=backbone, fields=fields,
+        job, images, out=out, pictures=overlays, label_images=label_images, coverage=coverage, neighbours=neighbours,
+        masks=masks, reading=reading, network=backbone, fields=fields,
     )  # fmt: skip
     _print_outcome(outcome, quiet, as_json)
 

@@ -10,7 +10,8 @@ from engine.command_line import DATA, RUN
 from engine.errors import UsageError
 from engine.running.lock import locked
 from engine.running.parallel import workers_for
-from engine.running.workers import default_workers
+from engine.running.workers import default_workers, start_workers
+from features.core.device import device_names
 from store.run_folder import RunFolder, open_run
 
 
@@ -62,6 +63,25 @@ class Job:
                 f"--device {self.device} does not go with --scheduler: a cluster works on CPUs. Leave one of them out."
             )
         return "cpu"
+
+    def start_measuring(self, into: Path | None = None) -> None:
+        """Start the workers that will measure, while this process still imports what it needs itself.
+
+        Only on CPUs of this machine, and where nothing was measured before: else there may be nothing to measure.
+
+        Parameters
+        ----------
+        into : Path or None
+            Where features go, if not into the run folder.
+
+        Raises
+        ------
+        UsageError
+            If the device is unknown or not there.
+        """
+        new = not RunFolder(into or self.run).features.exists()
+        if new and self.scheduler is None and self.n_workers > 1 and device_names(self.device) == ("cpu",):
+            start_workers(self.n_workers, "commands.measuring", "get_ready")
 
     @cached_property
     def folder(self) -> RunFolder:

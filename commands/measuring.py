@@ -13,7 +13,7 @@ from engine.running.estimate import Estimate
 from engine.running.parallel import run_tasks
 from engine.running.progress import progress
 from features.core.device import device_names, missing_for_a_gpu, open_device
-from features.extraction.compiling import compile_part, kernels_compiled, parts
+from features.extraction.compiling import compile_part, kernels_compiled, load_kernels, parts
 from features.extraction.measuring import measure_on, measure_shard, measure_shards
 from features.extraction.pooled_shards import store_pooled
 from features.extraction.settings import ExtractSettings
@@ -32,6 +32,11 @@ def choose_devices(name: str, quiet: bool) -> tuple[str, ...]:
         reason = f" ({missing_for_a_gpu().removesuffix('.')})" if devices == ("cpu",) else ""
         _log.info("device auto: %s%s", ", ".join(devices), reason)
     return devices
+
+
+def get_ready() -> None:
+    """In a worker without tasks: load the kernels; all else that measuring needs is imported with this module."""
+    load_kernels()
 
 
 def compile_kernels(workers: int, quiet: bool) -> None:

@@ -1,5 +1,6 @@
 """Ctrl-C, SIGTERM and a closed terminal: the command ends soon, with a message and all its processes."""
 
+import atexit
 import contextlib
 import os
 import select
@@ -71,16 +72,23 @@ def uninterrupted() -> Iterator[None]:
 
 
 def end(code: int) -> None:
-    """End this process with an exit code; after an interruption at once, with all processes that it started."""
+    """End this process with an exit code, and all processes that it started.
+
+    At once: Python would take down each object and wait for idle workers, which takes a second. Exit handlers run, but
+    not after an interruption.
+    """
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    if code != INTERRUPTED:
-        sys.exit(code)
     _kill_children()
-    with contextlib.suppress(OSError, ValueError):
+    if code != INTERRUPTED:
+        atexit._run_exitfuncs()
+    try:
         sys.stdout.flush()
         sys.stderr.flush()
-    os._exit(INTERRUPTED)
+    except (OSError, ValueError):
+        if code != INTERRUPTED:
+            sys.exit(code)  # Python tries again, and says what could not be written
+    os._exit(code)
 
 
 def _raise(number: int, frame: FrameType | None) -> None:

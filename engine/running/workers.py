@@ -3,15 +3,19 @@
 import logging
 import multiprocessing.resource_tracker
 import os
+import sys
 import threading
 import time
 import warnings
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
 import joblib
+from joblib.externals.loky import process_executor
 from joblib.externals.loky.backend import resource_tracker
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
@@ -23,6 +27,9 @@ TRIES = 3
 """The command gives up when workers were killed this often during one task."""
 
 _WATCH_SECONDS = 0.2
+
+_starting: list[Iterator[Any]] = []
+"""What workers do that have no tasks yet."""
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +55,25 @@ def default_workers() -> int:
         ) from error
 
 
+def start_workers(workers: int, module: str, function: str) -> None:
+    """Start worker processes before there are tasks, and have each call a function, while this process goes on.
+
+    Parameters
+    ----------
+    workers : int
+    module, function : str
+        By name, because this process may not have imported it yet.
+    """
+    feed = _Feed([(module, function)] * workers)
+    _starting.append(_results(_call, feed, workers))
+
+
+def _call(module: str, function: str) -> None:
+    """In a worker: call a function."""
+    process_executor._MAX_MEMORY_LEAK_SIZE = sys.maxsize  # else joblib takes what the first real task loads for a leak
+    getattr(import_module(module), function)()
+
+
 def run_in_processes(function: Callable[..., Any], tasks: Iterable[tuple], workers: int) -> Iterator[Any]:
     """Run `function(*task)` for every task in worker processes and yield the results as they finish, in any order.
 
@@ -60,6 +86,9 @@ def run_in_processes(function: Callable[..., Any], tasks: Iterable[tuple], worke
         If workers were killed `TRIES` times during the same task.
     """
     default_workers()  # fails early: joblib reads LOKY_MAX_CPU_COUNT too, whatever number it is given
+    while _starting:
+        with suppress(TerminatedWorkerError):  # others are started
+            deque(_starting.pop(), maxlen=0)
     feed = _Feed(tasks)
     while True:
         try:
@@ -121,7 +150,7 @@ class _Feed:
 
 
 def _results(function: Callable[..., Any], feed: _Feed, workers: int) -> Iterator[tuple[int, Any]]:
-    """One pool's results with the numbers of their tasks. Workers ignore Ctrl-C: the command ends them."""
+    """Begin one pool's tasks; gives their numbers and results. Workers ignore Ctrl-C: the command ends them."""
     me, folder = os.getpid(), held()
     with joblib.parallel_config(
         backend="loky", n_jobs=workers, inner_max_num_threads=1, initializer=_end_with, initargs=(me,)
@@ -133,7 +162,7 @@ def _results(function: Callable[..., Any], feed: _Feed, workers: int) -> Iterato
             results = parallel(
                 joblib.delayed(_done_by_worker)(number, function, task, me, folder) for number, task in feed.tasks()
             )
-        yield from cast(Iterator[tuple[int, Any]], results)  # a list, or None, with other values of return_as
+    return cast(Iterator[tuple[int, Any]], results)  # a list, or None, with other values of return_as
 
 
 def _end_with(parent: int) -> None:

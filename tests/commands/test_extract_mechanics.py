@@ -83,6 +83,18 @@ def test_any_number_of_workers_gives_the_same_bytes(simulated, undisturbed, tmp_
     assert tables(tmp_path) == tables(undisturbed)
 
 
+def test_workers_start_before_the_command_is_ready_only_where_nothing_was_measured(simulated, tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr("commands.job.start_workers", lambda *of: started.append(of))
+    command = ["extract", "--data", str(simulated), "--run", str(tmp_path), "--quiet", "--no-embedding", "--workers"]
+    assert cli.main([*command, "1"]) == 0
+    assert started == []
+    shutil.rmtree(tmp_path / "features")
+    for _ in range(2):
+        assert cli.main([*command, "2"]) == 0
+        assert started == [(2, "commands.measuring", "get_ready")]
+
+
 def test_a_finished_run_is_left_alone(simulated, undisturbed):
     before = {path: path.stat().st_mtime_ns for path in (undisturbed / "features").rglob("*.parquet")}
     extract(simulated, undisturbed)
