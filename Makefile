@@ -48,7 +48,7 @@ test-slow: setup
 test-gpu:
 	$(GPU_PYTHON) -m benchmarks.parity $(FIELDS)
 
-# Processes that a test starts count too; compiled kernels, and worker processes that are killed, do not.
+# Processes that a test starts count too; compiled kernels and worker processes, which a command kills at its end, do not.
 coverage: setup
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 

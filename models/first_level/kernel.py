@@ -149,16 +149,21 @@ def train(
     """
     target = (labels - labels.mean()) / max(float(labels.std()), 1e-6)
     along = prepared.directions.T @ target
-    share = prepared.shares[:, np.argmin(left_out_errors(prepared, target))]
+    share = prepared.shares[:, np.argmin(left_out_errors(prepared, target, along))]
     return Similarities(prepared.landmarks, prepared.back @ (share * along / np.sqrt(prepared.variance)))
 
 
-def left_out_errors(prepared: Prepared, target: np.ndarray) -> np.ndarray:
+def left_out_errors(prepared: Prepared, target: np.ndarray, along: np.ndarray) -> np.ndarray:
     """Mean squared error of each field as predicted by the others, for each shrinkage: float64, shape (n_shrinkages,).
 
-    The target is standardised.
+    Parameters
+    ----------
+    prepared : Prepared
+    target : ndarray of float64, shape (n,)
+        Standardised.
+    along : ndarray of float64, shape (rank,)
+        The target in the directions.
     """
-    along = prepared.directions.T @ target
     fitted = prepared.directions @ (prepared.shares * along[:, None])
     residual = (target[:, None] - fitted) / np.maximum(1 - prepared.leverage, 1e-6)
     return np.mean(residual**2, axis=0)

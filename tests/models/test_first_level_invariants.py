@@ -162,7 +162,7 @@ def test_the_kernels_left_out_error_is_that_of_fits_without_each_row(rng):
         x, y = features[rest] - middle, target[rest] - target[rest].mean()
         weight = np.linalg.solve(x.T @ x + 1.0 * np.eye(x.shape[1]), x.T @ y)
         errors.append(target[left] - target[rest].mean() - (features[left] - middle) @ weight)
-    found = kernel.left_out_errors(prepared, target)[list(kernel.SHRINKAGES).index(1.0)]
+    found = kernel.left_out_errors(prepared, target, prepared.directions.T @ target)[list(kernel.SHRINKAGES).index(1.0)]
     assert found == pytest.approx(np.mean(np.square(errors)), rel=1e-6)
 
 
