@@ -209,7 +209,7 @@ def extract(
 
     job = Job(run, data, device, workers, scheduler, quiet=quiet)
     job.start_measuring()
-    import pipeline
+    import pipeline  # takes a second, in which the workers start
 
     network = pipeline.choose_network(
         backbone, embedding=not no_embedding, channels=backbone_channels, side=backbone_size, mean=backbone_mean,
@@ -390,7 +390,7 @@ def predict(
 
     job = Job(run, device=device, workers=workers, quiet=quiet)
     job.start_measuring(out or job.folder.predicted)
-    import pipeline
+    import pipeline  # takes a second, in which the workers start
 
     reading = _reading(layout, pattern, images_csv, stains, z, t, no_er, pixel_size, max_level, camera_offset)
     outcome = pipeline.predict(

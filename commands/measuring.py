@@ -13,7 +13,7 @@ from engine.running.estimate import Estimate
 from engine.running.parallel import run_tasks
 from engine.running.progress import progress
 from features.core.device import device_names, missing_for_a_gpu, open_device
-from features.extraction.compiling import compile_part, kernels_compiled, load_kernels, parts
+from features.extraction.compiling import compile_part, kernels_compiled, parts
 from features.extraction.measuring import measure_on, measure_shard, measure_shards
 from features.extraction.pooled_shards import store_pooled
 from features.extraction.settings import ExtractSettings
@@ -35,8 +35,13 @@ def choose_devices(name: str, quiet: bool) -> tuple[str, ...]:
 
 
 def get_ready() -> None:
-    """In a worker without tasks: load the kernels; all else that measuring needs is imported with this module."""
-    load_kernels()
+    """In a worker without tasks: load the kernels, which takes a second; where some are not compiled yet, none.
+
+    All else that measuring needs is imported with this module.
+    """
+    if kernels_compiled():
+        for name in parts():
+            compile_part(name)
 
 
 def compile_kernels(workers: int, quiet: bool) -> None:

@@ -79,7 +79,7 @@ def end(code: int) -> None:
     """
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    _kill_children()
+    _kill_children()  # first: multiprocessing's exit handler waits for those that live
     if code != INTERRUPTED:
         atexit._run_exitfuncs()
     try:

@@ -29,7 +29,7 @@ TRIES = 3
 _WATCH_SECONDS = 0.2
 
 _starting: list[Iterator[Any]] = []
-"""What workers do that have no tasks yet."""
+"""Results of `start_workers` that nobody has waited for yet."""
 
 _log = logging.getLogger(__name__)
 
@@ -87,8 +87,8 @@ def run_in_processes(function: Callable[..., Any], tasks: Iterable[tuple], worke
     """
     default_workers()  # fails early: joblib reads LOKY_MAX_CPU_COUNT too, whatever number it is given
     while _starting:
-        with suppress(TerminatedWorkerError):  # others are started
-            deque(_starting.pop(), maxlen=0)
+        with suppress(TerminatedWorkerError):  # killed while they started: the tasks get others
+            deque(_starting.pop(), maxlen=0)  # waits
     feed = _Feed(tasks)
     while True:
         try:

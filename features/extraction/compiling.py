@@ -34,13 +34,6 @@ def parts() -> tuple[str, ...]:
     return (_SEGMENTATION, *names, _EMBEDDING)
 
 
-def load_kernels() -> None:
-    """Load the compiled kernels, which takes a second; where some are not compiled yet, none."""
-    if kernels_compiled():
-        for name in parts():
-            compile_part(name)
-
-
 def compile_part(name: str) -> str:
     """Compile a part by running it on a small field; returns its name.
 

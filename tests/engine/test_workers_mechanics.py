@@ -41,9 +41,7 @@ end(0)
 
 def run_source(source, tmp_path, **options):
     variables = os.environ | {"TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": ""}
-    return subprocess.run(
-        [sys.executable, "-c", source], cwd=ROOT, env=variables, text=True, timeout=60, **options
-    )  # fmt: skip
+    return subprocess.run([sys.executable, "-c", source], cwd=ROOT, env=variables, text=True, timeout=60, **options)
 
 
 def test_workers_that_were_started_call_the_function_and_run_the_tasks(tmp_path):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from features.extraction.compiling import compile_part, kernels_compiled, load_kernels, parts
+from commands.measuring import get_ready
+from features.extraction.compiling import compile_part, kernels_compiled, parts
 
 
 def test_after_compiling_every_kernel_module_is_in_the_cache():
@@ -14,7 +15,7 @@ def test_after_compiling_every_kernel_module_is_in_the_cache():
 @pytest.mark.parametrize(("compiled", "loaded"), [(True, parts()), (False, ())])
 def test_kernels_are_loaded_ahead_only_where_they_are_compiled(monkeypatch, compiled, loaded):
     ran = []
-    monkeypatch.setattr("features.extraction.compiling.kernels_compiled", lambda: compiled)
-    monkeypatch.setattr("features.extraction.compiling.compile_part", ran.append)
-    load_kernels()
+    monkeypatch.setattr("commands.measuring.kernels_compiled", lambda: compiled)
+    monkeypatch.setattr("commands.measuring.compile_part", ran.append)
+    get_ready()
     assert tuple(ran) == loaded
