@@ -56,7 +56,10 @@ def train(
     """
     prepared.quantised.set_info(label=labels.astype(np.float32), weight=weights)
     settings = FIXED | of_library(parameters) | {"seed": seed, "device": prepared.device}
-    return xgboost.train(settings, prepared.quantised, parameters["rounds"])
+    booster = xgboost.Booster(settings, [prepared.quantised])
+    for k in range(parameters["rounds"]):  # xgboost.train would do the same, and ask for an evaluation each time
+        booster.update(prepared.quantised, k)
+    return booster
 
 
 def score(model: xgboost.Booster, values: np.ndarray) -> np.ndarray:

@@ -7,7 +7,8 @@ level off at the low end and jump in the middle: the pieces can follow this, a s
 towards the simpler one.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import expit
@@ -79,18 +80,36 @@ def fit_calibration(way: str, scores: np.ndarray, labels: np.ndarray) -> Calibra
         Cross-fitted.
     labels : ndarray of bool, shape (n_fields, n_organelles)
     """
-    shared, intercept = fit_shared(scores[:, :, None], labels)
-    slope = np.full(scores.shape[1], max(float(shared[0]), LEAST_SLOPE))
-    knots, rise, level = np.zeros((len(slope), PIECES - 1)), np.ones((len(slope), PIECES)), np.zeros(len(slope))
-    ones = np.ones(len(scores))
+    return next(fitted for fitted in _fit_each(scores, labels) if fitted.way == way)
+
+
+def _fit_each(scores: np.ndarray, labels: np.ndarray) -> Iterator[Calibration]:
+    """Fit the ways in the order of `WAYS`, of which each starts from a simpler one."""
+    n, (shared, intercept) = scores.shape[1], fit_shared(scores[:, :, None], labels)
+    slope, flat = np.full(n, max(float(shared[0]), LEAST_SLOPE)), np.zeros((n, PIECES - 1))
+    start = Calibration("", slope, intercept, flat, np.ones((n, PIECES)), np.zeros(n))
+    yield _with_slopes(start, "shared", FIXED, scores, labels)
+    sigmoid = _with_slopes(start, "sigmoid", L2_SLOPE, scores, labels)
+    yield sigmoid
+    yield _with_pieces(sigmoid, scores, labels)
+
+
+def _with_slopes(start: Calibration, way: str, l2: float, scores: np.ndarray, labels: np.ndarray) -> Calibration:
+    """A slope, with this penalty towards the start's, and an intercept for each organelle."""
+    slope, intercept, ones = start.slope.copy(), start.intercept.copy(), np.ones(len(scores))
     for j in range(scores.shape[1]):
-        l2 = np.array([FIXED if way == "shared" else L2_SLOPE, 1e-3])
-        prior_mean = np.array([slope[j], intercept[j]])
-        slope[j], intercept[j] = fit_with_prior(np.column_stack([scores[:, j], ones]), labels[:, j], prior_mean, l2)
-        slope[j] = max(slope[j], LEAST_SLOPE)
-        if way == "piecewise":
-            knots[j], rise[j], level[j] = _fit_pieces(slope[j] * scores[:, j] + intercept[j], labels[:, j])
-    return Calibration(way, slope, intercept, knots, rise, level)
+        inputs, prior_mean = np.column_stack([scores[:, j], ones]), np.array([slope[j], intercept[j]])
+        slope[j], intercept[j] = fit_with_prior(inputs, labels[:, j], prior_mean, np.array([l2, 1e-3]))
+    return replace(start, way=way, slope=np.maximum(slope, LEAST_SLOPE), intercept=intercept)
+
+
+def _with_pieces(sigmoid: Calibration, scores: np.ndarray, labels: np.ndarray) -> Calibration:
+    """A curve for each organelle, on its sigmoid's log-odds."""
+    knots, rise, level = sigmoid.knots.copy(), sigmoid.rise.copy(), sigmoid.level.copy()
+    for j in range(scores.shape[1]):
+        x = sigmoid.slope[j] * scores[:, j] + sigmoid.intercept[j]
+        knots[j], rise[j], level[j] = _fit_pieces(x, labels[:, j])
+    return replace(sigmoid, way="piecewise", knots=knots, rise=rise, level=level)
 
 
 def _fit_pieces(x: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
@@ -131,4 +150,4 @@ def choose_calibration(scores: np.ndarray, labels: np.ndarray, fold: np.ndarray)
     def score(labels: np.ndarray, p: np.ndarray) -> np.ndarray:
         return -each(log_loss, labels, p) / prior_loss
 
-    return choose_way(WAYS, fit_calibration, Calibration.apply, score, scores, labels, fold)
+    return choose_way(WAYS, _fit_each, Calibration.apply, score, scores, labels, fold)

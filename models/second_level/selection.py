@@ -1,7 +1,6 @@
 """Model selection for each step of the second level, by the one-standard-error rule on held-out folds."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -9,15 +8,15 @@ import numpy as np
 from models.evaluation.metrics import macro
 
 Fitted = TypeVar("Fitted")
-Fit = Callable[[str, np.ndarray, np.ndarray], Fitted]
-"""Fits one way, by its name, to inputs and labels."""
+FitEach = Callable[[np.ndarray, np.ndarray], Iterable[Fitted]]
+"""Fits each way to inputs and labels."""
 Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Scores outputs, one number an organelle; higher is better, NaN where it is not defined."""
 
 
 def choose_way(
     ways: Sequence[str],
-    fit: Fit[Fitted],
+    fit_each: FitEach[Fitted],
     apply: Callable[[Fitted, np.ndarray], np.ndarray],
     score: Score,
     inputs: np.ndarray,
@@ -30,8 +29,8 @@ def choose_way(
     ----------
     ways : sequence of str
         Simplest first.
-    fit, apply
-        Fit a way on some fields, and give its outputs for others: shape (n, n_organelles).
+    fit_each, apply
+        Fit the ways on some fields, and give the outputs of one for others: shape (n, n_organelles).
     score
         What is compared: its mean over organelles within each fold.
     inputs : ndarray, shape (n_fields, n_organelles, ...)
@@ -45,16 +44,19 @@ def choose_way(
         Its cross-fitted outputs.
     """
 
-    def attempt(way: str) -> tuple[np.ndarray, np.ndarray]:
-        outputs = cross_fit(partial(fit, way), apply, inputs, labels, fold)
-        return outputs, np.array([macro(score(labels[fold == k], outputs[fold == k])) for k in np.unique(fold)])
+    def apply_each(fitted: list[Fitted], unseen: np.ndarray) -> np.ndarray:
+        return np.stack([apply(one, unseen) for one in fitted], axis=-1)
 
-    chosen, (outputs, scores) = ways[0], attempt(ways[0])
-    for way in ways[1:]:
-        rival, rival_scores = attempt(way)
-        if is_better(rival_scores - scores):
-            chosen, outputs, scores = way, rival, rival_scores
-    return chosen, outputs
+    outputs = cross_fit(lambda *seen: list(fit_each(*seen)), apply_each, inputs, labels, fold)
+    scores = [
+        np.array([macro(score(labels[fold == k], outputs[fold == k, :, way])) for k in np.unique(fold)])
+        for way in range(len(ways))
+    ]
+    chosen = 0
+    for way in range(1, len(ways)):
+        if is_better(scores[way] - scores[chosen]):
+            chosen = way
+    return ways[chosen], outputs[:, :, chosen]
 
 
 def cross_fit(

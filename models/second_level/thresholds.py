@@ -107,7 +107,10 @@ def choose_thresholds(
 ) -> str:
     """The way of choosing thresholds, by macro F1 of cross-fitted calls; see `choose_way`."""
 
+    def fit_each(seen: np.ndarray, labels: np.ndarray) -> list[Thresholds]:
+        return [fit_thresholds(way, seen, labels) for way in WAYS]
+
     def calls(thresholds: Thresholds, unseen: np.ndarray) -> np.ndarray:
         return call(unseen, thresholds.threshold, per_field)
 
-    return choose_way(WAYS, fit_thresholds, calls, partial(each, f1), probabilities, labels, fold)[0]
+    return choose_way(WAYS, fit_each, calls, partial(each, f1), probabilities, labels, fold)[0]
