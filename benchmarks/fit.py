@@ -22,9 +22,8 @@ import pandas as pd
 from benchmarks.process_cost import Cost, measure
 from benchmarks.synthetic import antibody_groups, synthetic_matrix
 from models.data.labels import read_labels
-from models.ensemble import member_scores
 from models.evaluation.metrics import best_f1, calibration_error, debiased_calibration_error, each, f1, macro, macro_ap
-from models.first_level.fold_model import FoldModel, load_models
+from models.first_level.fold_model import FoldModel, load_models, member_scores
 from models.fit import fit
 from models.fitted import Fitted
 from models.folds import split_off

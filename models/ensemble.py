@@ -1,12 +1,10 @@
 """Ensemble predictions: the members' scores averaged over folds, then probabilities and calls of all organelles."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from models.first_level.fold_model import FoldModel, TrainedModel, load_models
-from models.first_level.members import member
+from models.first_level.fold_model import FoldModel, load_models, member_scores
 from models.second_level.standardisation import FoldStandardisation
 from models.second_level.thresholds import call
 from models.settings import FitSettings
@@ -30,14 +28,6 @@ def ensemble_scores(
             scores[:, :, m] = np.stack(member_scores(load_models(fold_models, matrix.shape[1]), matrix), axis=1)
         total += standardisation.apply(scores, k)
     return total / settings.n_folds
-
-
-def member_scores(models: Sequence[TrainedModel], matrix: np.ndarray) -> list[np.ndarray]:
-    """The scores of one member's models of a fold; what they share is computed once."""
-    kind = member(models[0].member)
-    if hasattr(kind, "score_several"):
-        return kind.score_several([one.model for one in models], models[0].used(matrix))
-    return [one.score(matrix) for one in models]
 
 
 def conclude(

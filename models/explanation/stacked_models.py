@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from models.ensemble import member_scores
 from models.explanation.shap_values import contributions, group_contributions, part_of
-from models.first_level.fold_model import FoldModel, TrainedModel, load_models
+from models.first_level.fold_model import FoldModel, TrainedModel, load_models, member_scores
 from models.first_level.members import BOOSTERS, kind_of
 from models.fitted import Fitted
 

@@ -99,6 +99,14 @@ class TrainedModel:
         return member(self.member).score(self.model, self.used(values))
 
 
+def member_scores(models: Sequence[TrainedModel], matrix: np.ndarray) -> list[np.ndarray]:
+    """The scores of one member's models of a fold; what they share is computed once."""
+    kind = member(models[0].member)
+    if hasattr(kind, "score_several"):
+        return kind.score_several([one.model for one in models], models[0].used(matrix))
+    return [one.score(matrix) for one in models]
+
+
 def load_models(fold_models: Sequence[FoldModel], n_columns: int) -> list[TrainedModel]:
     """Load the models of one member and fold for a matrix with this many columns.
 

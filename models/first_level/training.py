@@ -23,7 +23,7 @@ from engine.running.parallel import run_tasks
 from engine.running.progress import Progress
 from models.first_level.class_weights import row_weights
 from models.first_level.defaults import default_parameters
-from models.first_level.fold_model import FoldModel, Training
+from models.first_level.fold_model import FoldModel, TrainedModel, Training, member_scores
 from models.first_level.members import BOOSTERS, column_sets_of, kind_of, member
 from models.first_level.screening import best, rank_columns
 from models.settings import FitSettings
@@ -155,7 +155,7 @@ def _train_some(
         for one, mark in marks.items():
             columns = best(best_first[one.organelle], parameters["columns"], of_set)
             prepared = kind.prepare(training.of(seen, columns), parameters, settings.device)
-            _train_one(one, prepared, training, settings, columns, mark)
+            _train({one: mark}, prepared, training, settings, columns)
         return
     values = training.of(seen, of_set)
     if len(column_sets_of(name)) > 1:
@@ -166,37 +166,46 @@ def _train_some(
         write_array(inputs / f"{ranking}.npy", rank_columns(prepared, training.labels[seen], ranked))
     if fold_models and (shared := fold_models[0].shared):
         kind.save_shared(prepared, shared)
-    for one, mark in marks.items():
-        _train_one(one, prepared, training, settings, of_set, mark)
+    if kind_of(name) in BOOSTERS:  # they take long: each is written as soon as it is trained
+        for one, mark in marks.items():
+            _train({one: mark}, prepared, training, settings, of_set)
+    elif marks:
+        _train(marks, prepared, training, settings, of_set)
 
 
-def _train_one(
-    fold_model: FoldModel, prepared: Any, training: Training, settings: FitSettings,
-    columns: np.ndarray | None, mark: str,
-) -> None:  # fmt: skip
-    """Train one fold model and write its files.
+def _train(
+    marks: dict[FoldModel, str], prepared: Any, training: Training, settings: FitSettings, columns: np.ndarray | None
+) -> None:
+    """Train fold models of one member and fold and write their files, the notes last; they are scored together.
 
     Parameters
     ----------
+    marks : dict
+        The stamp of each.
     prepared
         The other folds' values, prepared by the member's kind.
     columns : ndarray of int or None
         The columns that were prepared; None for all.
-    mark : str
-        Its stamp.
     """
-    kind, (seen, unseen) = member(fold_model.member), _parts(training.fold, fold_model.fold)
-    labels = np.asarray(training.labels[seen, fold_model.organelle])
-    seed = int(digest([settings.seed, fold_model.member, fold_model.fold, fold_model.organelle]), 16) % 2**31
-    parameters = settings.parameters[fold_model.member]
-    model = kind.train(prepared, labels, row_weights(labels, parameters.get("weight_exponent", 0.0)), parameters, seed)
-    with whole(fold_model.model) as path:
-        kind.save(model, path, (training.names if columns is None else training.names[columns]).tolist())
-    write_array(fold_model.scores, kind.score(model, training.of(unseen, columns)[:]))
-    shared = None if fold_model.shared is None else content_hash(fold_model.shared)
+    first = next(iter(marks))
+    name, fold = first.member, first.fold
+    kind, (seen, unseen), parameters = member(name), _parts(training.fold, fold), settings.parameters[name]
+    names = (training.names if columns is None else training.names[columns]).tolist()
+    models = []
+    for one in marks:
+        labels = np.asarray(training.labels[seen, one.organelle])
+        weights = row_weights(labels, parameters.get("weight_exponent", 0.0))
+        seed = int(digest([settings.seed, name, fold, one.organelle]), 16) % 2**31
+        model = kind.train(prepared, labels, weights, parameters, seed)
+        with whole(one.model) as path:
+            kind.save(model, path, names)
+        models.append(TrainedModel(name, model, None, len(names)))
+    scores = member_scores(models, training.of(unseen, columns)[:])
+    shared = None if first.shared is None else content_hash(first.shared)
     used = None if columns is None else columns.tolist()
-    note = {"stamp": mark, "model": content_hash(fold_model.model), "shared": shared, "columns": used}
-    write_json(fold_model.note, note)
+    for (one, mark), mine in zip(marks.items(), scores, strict=True):
+        write_array(one.scores, mine)
+        write_json(one.note, {"stamp": mark, "model": content_hash(one.model), "shared": shared, "columns": used})
 
 
 def _parts(fold: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
