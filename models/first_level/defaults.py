@@ -1,7 +1,7 @@
 """Members and their parameters by the table's shape: how many rows and columns there are to learn from.
 
 Narrow and small settings were chosen on real tables (docs/benchmarks.md, "Settings by the table's shape"), those of
-large tables on simulated values: no real table at hand is wide and large. The border between them is a guess.
+long and large tables on simulated values: no real table at hand is long or large. The borders in rows are guesses.
 """
 
 from typing import Any
@@ -9,14 +9,18 @@ from typing import Any
 from models.first_level.members import kind_of
 
 NARROW_COLUMNS = 200
+LONG_ROWS = 6_000
+"""Fewest rows of a narrow table that gets more and deeper trees."""
 SMALL_ROWS = 2_000
 KERNEL_ROWS = 20_000
 """Most rows of a table that gets a kernel member: it holds a row's similarities to all landmarks in memory."""
 
-_SHAPES = ("narrow", "small", "large")
+_SHAPES = ("narrow", "narrow and long", "small", "large")
 
 _PARAMETERS: dict[str, tuple[dict[str, Any], ...]] = {
     "lightgbm": (
+        {"columns": 0, "rounds": 70, "learning_rate": 0.14, "num_leaves": 31, "min_data_in_leaf": 10,
+         "feature_fraction": 1.0, "lambda_l2": 0.0, "extra_trees": True, "max_bin": 127, "weight_exponent": 0.5},
         {"columns": 0, "rounds": 100, "learning_rate": 0.1, "num_leaves": 31, "min_data_in_leaf": 10,
          "feature_fraction": 1.0, "lambda_l2": 0.0, "extra_trees": True, "max_bin": 255, "weight_exponent": 0.5},
         {"columns": 0, "rounds": 150, "learning_rate": 0.1, "num_leaves": 15, "min_data_in_leaf": 5,
@@ -25,6 +29,8 @@ _PARAMETERS: dict[str, tuple[dict[str, Any], ...]] = {
          "feature_fraction": 0.4, "lambda_l2": 0.0, "extra_trees": False, "max_bin": 255, "weight_exponent": 0.5},
     ),
     "xgboost": (
+        {"columns": 0, "rounds": 80, "learning_rate": 0.15, "max_depth": 5, "colsample_bynode": 0.4,
+         "subsample": 0.7, "lambda": 3.0, "max_bin": 64, "base_score": 0.5, "weight_exponent": 0.0},
         {"columns": 0, "rounds": 120, "learning_rate": 0.1, "max_depth": 6, "colsample_bynode": 0.4,
          "subsample": 0.7, "lambda": 3.0, "max_bin": 64, "base_score": 0.5, "weight_exponent": 0.0},
         {"columns": 0, "rounds": 150, "learning_rate": 0.1, "max_depth": 3, "colsample_bynode": 0.1,
@@ -32,15 +38,15 @@ _PARAMETERS: dict[str, tuple[dict[str, Any], ...]] = {
         {"columns": 200, "rounds": 150, "learning_rate": 0.1, "max_depth": 3, "colsample_bynode": 0.3,
          "subsample": 1.0, "lambda": 20.0, "max_bin": 256, "base_score": 0.5, "weight_exponent": 0.0},
     ),
-    "linear": ({"shrinkage": 0.1},) * 3,
-    "kernel": ({"landmarks": 1000, "gamma": 0.5},) * 3,
+    "linear": ({"shrinkage": 0.1},) * len(_SHAPES),
+    "kernel": ({"landmarks": 1000, "gamma": 0.5},) * len(_SHAPES),
 }  # fmt: skip
 
 
 def shape_of(n_rows: int, n_columns: int) -> str:
-    """The table's shape: narrow (up to 200 columns), else small (under 2,000 rows) or large."""
+    """The table's shape: narrow (up to 200 columns; long from 6,000 rows), else small (under 2,000 rows) or large."""
     if n_columns <= NARROW_COLUMNS:
-        return "narrow"
+        return "narrow" if n_rows < LONG_ROWS else "narrow and long"
     return "small" if n_rows < SMALL_ROWS else "large"
 
 
@@ -53,11 +59,10 @@ def default_members(n_rows: int, n_columns: int, sets: tuple[str, ...]) -> tuple
     sets : tuple of str
         The sets of columns that the table has.
     """
-    shape = shape_of(n_rows, n_columns)
-    if shape == "narrow":
+    if n_columns <= NARROW_COLUMNS:
         return ("lightgbm", "xgboost", "linear") + (("kernel",) if n_rows <= KERNEL_ROWS else ())
     embedded = "embedding" in sets and {"protein", "landmarks"} <= set(sets)
-    if shape == "small":
+    if shape_of(n_rows, n_columns) == "small":
         return _of_small_tables("-protein" if "protein" in sets else "", embedded)
     if embedded:  # boosters take the embedding apart from the classical columns
         boosters = [f"{kind}-{of}" for kind in ("lightgbm", "xgboost") for of in ("protein+landmarks", "embedding")]

@@ -271,7 +271,9 @@ def test_with_an_embedding_boosters_of_large_tables_take_it_apart_and_those_of_s
     ("rows", "columns", "shape", "members"),
     [
         (60, 15, "narrow", ("lightgbm", "xgboost", "linear", "kernel")),
-        (31072, 200, "narrow", ("lightgbm", "xgboost", "linear")),
+        (5999, 200, "narrow", ("lightgbm", "xgboost", "linear", "kernel")),
+        (6000, 15, "narrow and long", ("lightgbm", "xgboost", "linear", "kernel")),
+        (31072, 200, "narrow and long", ("lightgbm", "xgboost", "linear")),
         (1999, 201, "small", ("lightgbm-protein", "xgboost", "linear-protein", "kernel-protein")),
         (2000, 201, "large", ("lightgbm", "xgboost", "linear")),
     ],
@@ -280,6 +282,8 @@ def test_the_shape_of_the_table_decides(rows, columns, shape, members):
     assert shape_of(rows, columns) == shape
     assert default_members(rows, columns, ("protein", "landmarks")) == members
     assert (default_parameters("lightgbm", rows, columns)["columns"] == 200) == (shape == "large")
+    rounds = {"narrow": (70, 80), "narrow and long": (100, 120), "small": (150, 150), "large": (200, 150)}
+    assert tuple(default_parameters(kind, rows, columns)["rounds"] for kind in BOOSTERS) == rounds[shape]
 
 
 @pytest.mark.parametrize(
