@@ -9,7 +9,8 @@ Every kind is one module with the same functions:
 - `save(model, path, names)` writes the model, with the names of its columns if the format has a place for them, and
   `load(path, n_columns)` reads it after checking the whole file.
 
-and the constants SUFFIX, of its model files, and VERSION, of its library. The kernel has in addition `save_shared`: its
+and the constants SUFFIX, of its model files, and VERSION, of its library. Those that are not boosters have in addition
+`score_several(models, values)`: what the organelles of a fold share is computed once. The kernel has `save_shared`: its
 organelles share a file. Parameters and their defaults: `models.first_level.defaults`.
 """
 

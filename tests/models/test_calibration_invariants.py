@@ -70,8 +70,18 @@ def test_a_falling_curve_is_flat_instead(rng):
     assert (np.diff(curve.apply(np.sort(score, axis=0))[:, 0]) > 0).all()
 
 
-def test_own_slopes_are_chosen_where_slopes_differ(scores):
-    assert choose_calibration(*scores)[0] in ("sigmoid", "piecewise")
+def test_one_slope_for_all_or_one_for_each(scores):
+    score, labels, _ = scores
+    shared, own = (fit_calibration(way, score, labels).slope for way in ("shared", "sigmoid"))
+    assert np.ptp(shared) < 1e-4  # a penalty holds them, which many fields move a little
+    assert own[:4] == pytest.approx([0.5, 1, 2, 3], rel=0.15)
+    assert shared[4] < own[4] < 4, "the rarest one's is drawn towards the shared one"
+
+
+def test_own_slopes_are_chosen_where_slopes_differ_with_their_probabilities(scores):
+    way, p = choose_calibration(*scores)
+    assert way in ("sigmoid", "piecewise")
+    np.testing.assert_array_equal(p, calibrated(way, *scores))
 
 
 def test_one_slope_is_kept_where_slopes_are_equal(rng):
