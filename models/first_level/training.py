@@ -200,7 +200,7 @@ def _train(
         with whole(one.model) as path:
             kind.save(model, path, names)
         models.append(TrainedModel(name, model, None, len(names)))
-    scores = member_scores(models, training.of(unseen, columns)[:])
+    scores = member_scores(models, training.of(unseen, columns)[:])  # of their columns alone
     shared = None if first.shared is None else content_hash(first.shared)
     used = None if columns is None else columns.tolist()
     for (one, mark), mine in zip(marks.items(), scores, strict=True):

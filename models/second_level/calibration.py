@@ -85,17 +85,17 @@ def fit_calibration(way: str, scores: np.ndarray, labels: np.ndarray) -> Calibra
 
 def _fit_each(scores: np.ndarray, labels: np.ndarray) -> Iterator[Calibration]:
     """Fit the ways in the order of `WAYS`, of which each starts from a simpler one."""
-    n, (shared, intercept) = scores.shape[1], fit_shared(scores[:, :, None], labels)
-    slope, flat = np.full(n, max(float(shared[0]), LEAST_SLOPE)), np.zeros((n, PIECES - 1))
-    start = Calibration("", slope, intercept, flat, np.ones((n, PIECES)), np.zeros(n))
-    yield _with_slopes(start, "shared", FIXED, scores, labels)
-    sigmoid = _with_slopes(start, "sigmoid", L2_SLOPE, scores, labels)
+    n, (weight, intercept) = scores.shape[1], fit_shared(scores[:, :, None], labels)
+    slope, no_knots = np.full(n, max(float(weight[0]), LEAST_SLOPE)), np.zeros((n, PIECES - 1))
+    shared = Calibration("shared", slope, intercept, no_knots, np.ones((n, PIECES)), np.zeros(n))
+    yield _with_slopes(shared, "shared", FIXED, scores, labels)
+    sigmoid = _with_slopes(shared, "sigmoid", L2_SLOPE, scores, labels)
     yield sigmoid
     yield _with_pieces(sigmoid, scores, labels)
 
 
 def _with_slopes(start: Calibration, way: str, l2: float, scores: np.ndarray, labels: np.ndarray) -> Calibration:
-    """A slope, with this penalty towards the start's, and an intercept for each organelle."""
+    """A slope for each organelle, with this penalty towards the slope at the start, and an intercept."""
     slope, intercept, ones = start.slope.copy(), start.intercept.copy(), np.ones(len(scores))
     for j in range(scores.shape[1]):
         inputs, prior_mean = np.column_stack([scores[:, j], ones]), np.array([slope[j], intercept[j]])

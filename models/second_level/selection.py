@@ -44,10 +44,10 @@ def choose_way(
         Its cross-fitted outputs.
     """
 
-    def apply_each(fitted: list[Fitted], unseen: np.ndarray) -> np.ndarray:
+    def apply_each(fitted: Iterable[Fitted], unseen: np.ndarray) -> np.ndarray:
         return np.stack([apply(one, unseen) for one in fitted], axis=-1)
 
-    outputs = cross_fit(lambda *seen: list(fit_each(*seen)), apply_each, inputs, labels, fold)
+    outputs = cross_fit(fit_each, apply_each, inputs, labels, fold)
     scores = [
         np.array([macro(score(labels[fold == k], outputs[fold == k, :, way])) for k in np.unique(fold)])
         for way in range(len(ways))
@@ -66,7 +66,7 @@ def cross_fit(
     labels: np.ndarray,
     fold: np.ndarray,
 ) -> np.ndarray:
-    """Outputs of each fold from a fit on the other folds: shape (n_fields, n_organelles)."""
+    """Outputs of each fold from a fit on the other folds: n_fields rows, each of the shape that `apply` gives."""
     order = np.argsort(fold, kind="stable")
     outputs = [apply(fit(inputs[fold != k], labels[fold != k]), inputs[fold == k]) for k in np.unique(fold)]
     return np.concatenate(outputs)[np.argsort(order)]

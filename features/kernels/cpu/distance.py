@@ -1,10 +1,10 @@
 """Exact Euclidean distance transforms of label images.
 
 There are two passes, along the columns and along the rows. The squared distance of a pixel is the least of
-(x - u)^2 + g(u)^2 over the columns u of its row, where g is the distance within column u. Towards a border (near,
-everywhere) it is found by comparing at growing offset, 8 to 32 pixels at a time; towards a set of sources (far, on one
-side) by comparing the columns that hold any, or by the envelope of the parabolas. Squares are whole numbers in 16 bits
-up to distances of 176 px, else in float32, exact to 4,096 px.
+(x - u)^2 + g(u)^2 over the columns u of its row, where g is the distance within column u. Every pixel has a cell border
+near it, so columns are compared at growing offset, 8 to 32 pixels at a time. Sources, such as nuclei, can be far away:
+only columns that hold a source are compared, or, where these are many, the lower envelope of the parabolas is used.
+Squares are whole numbers in 16 bits up to distances of 176 px, else in float32, exact to 4,096 px.
 
 References
 ----------

@@ -1,7 +1,6 @@
 """Operations on image planes: square-root scale, quantiles, downsampling, Otsu's threshold, look-up tables.
 
-All arithmetic is in integers, or in floating point in a fixed order, so that a GPU gives the same bits. Parameters of
-planes are arrays on the host, shape (n_fields,).
+All arithmetic is in integers, or in floating point in a fixed order, so that a GPU gives the same bits.
 """
 
 import cv2
