@@ -21,13 +21,11 @@ from models.first_level.training import INPUTS, fold_model_stamps, train_first_l
 from models.fitted import Fitted, PlatesOfFit
 from models.other_folds import LeftOut, left_out_rows, random_fold_rows, tries_random_folds
 from models.saved_fit import load, save
-from models.second_level.second_level import CrossFitted, cross_fit_second_level, fit_second_level
+from models.second_level.second_level import CrossFitted, fit_and_cross_fit
 from models.second_level.standardisation import fit_standardisation
 from models.settings import FEWEST_FOLDS, FitSettings
 from store.fit_folder import FitFolder
 from store.stamp import array_hash, code_of, stamp, stamp_of
-
-_SECOND_LEVEL_STEPS = 2
 
 
 def fit(
@@ -139,9 +137,9 @@ def _conclude(
     standardisation = fit_standardisation(first[inner][:, able], fold[inner], settings.n_folds)
     members = standardisation.apply(first[inner][:, able], fold[inner])
     known, inputs = labels[inner][:, able], folder.models / f"{INPUTS}cross_fitted"
-    cross_fitted = cross_fit_second_level(members, known, fold[inner], inputs, settings.workers, settings.per_field)
-    shown.advance()
-    second_level = fit_second_level(members, known, fold[inner], settings.per_field)
+    second_level, cross_fitted = fit_and_cross_fit(
+        members, known, fold[inner], inputs, settings.workers, settings.per_field
+    )
     shown.advance()
     aligned = np.full_like(first, np.nan)
     aligned[np.ix_(inner, able)] = members
@@ -197,7 +195,8 @@ def _shown(
     fits += settings.random_folds * len(boosters[:1]) if tries_random_folds(design, settings) else 0
     n_plates = 0 if plate_folds is None else len(np.unique(plate_folds[plate_folds >= 0]))
     fits += n_plates * len(boosters[:1])
-    return progress("fit", fits * len(design.organelles) + _SECOND_LEVEL_STEPS, "boosters and steps", quiet)
+    steps = fits * len(design.organelles) + 1  # the last is the second level
+    return progress("fit", steps, "boosters and steps", quiet)
 
 
 def fit_code() -> str:

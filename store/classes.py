@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 
 import numpy as np
 
@@ -167,8 +168,13 @@ def either(names: Sequence[str]) -> str:
 
 def folder_name(number: int, names: Sequence[str] = ORGANELLES) -> str:
     """The folder of a class's models, e.g. 3 -> "03_Nucleoli_fibrillar_center"; safe on every file system."""
-    safe = re.sub(r"[^\w.-]+", "_", names[number].replace(" & ", "_and_"), flags=re.ASCII)
-    return f"{number:02d}_{safe[:_LONGEST_FOLDER].rstrip('.')}"
+    return f"{number:02d}_{_safe(names[number])}"
+
+
+@cache
+def _safe(name: str) -> str:
+    plain = re.sub(r"[^\w.-]+", "_", name.replace(" & ", "_and_"), flags=re.ASCII)
+    return plain[:_LONGEST_FOLDER].rstrip(".")
 
 
 def why_no_class(name: str) -> str | None:

@@ -26,7 +26,7 @@ def average_precision(labels: np.ndarray, scores: np.ndarray, weights: np.ndarra
         NaN without a positive.
     """
     weight = np.ones(len(labels)) if weights is None else weights
-    order = np.argsort(-scores, kind="stable")
+    order = np.argsort(-scores)
     ends = np.append(np.diff(scores[order]) != 0, True)
     hits = np.cumsum((weight * labels)[order])[ends]
     total = np.cumsum(weight[order])[ends]
@@ -93,7 +93,7 @@ def debiased_calibration_error(labels: np.ndarray, probabilities: np.ndarray) ->
 
 def best_f1(labels: np.ndarray, scores: np.ndarray) -> float:
     """Highest F1 of any threshold on these rows (an oracle's); NaN without a positive."""
-    order = np.argsort(-scores, kind="stable")
+    order = np.argsort(-scores)
     ends = np.append(np.diff(scores[order]) != 0, True)
     hits = np.cumsum(labels[order])[ends]
     n_positive = labels.sum()

@@ -128,7 +128,7 @@ def _knots(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Quantiles of x with equal total weight for positives and negatives, so that knots lie where both are."""
     n_positive = max(int(labels.sum()), 1)
     weight = np.where(labels, 1 / n_positive, 1 / max(len(labels) - n_positive, 1))
-    order = np.argsort(x, kind="stable")
+    order = np.argsort(x)
     share = np.cumsum(weight[order]) / weight.sum()
     return x[order][np.searchsorted(share, np.arange(1, PIECES) / PIECES)]
 

@@ -91,15 +91,15 @@ def fit_second_level(
     )
 
 
-def cross_fit_second_level(
+def fit_and_cross_fit(
     members: np.ndarray,
     labels: np.ndarray,
     fold: np.ndarray,
     inputs: Path,
     workers: int = 1,
     per_field: str = AT_LEAST_ONE,
-) -> CrossFitted:
-    """Fit a second level without each fold in turn and apply it to that fold.
+) -> tuple[SecondLevel, CrossFitted]:
+    """Fit a second level on all fields, and one without each fold in turn, which is applied to that fold.
 
     Parameters
     ----------
@@ -112,21 +112,20 @@ def cross_fit_second_level(
     """
     folds = np.unique(fold).tolist()
     with handed_over(inputs, members=members, labels=labels, fold=fold):
-        second_levels = dict(run_tasks(_fit_without, [(inputs, k, per_field) for k in folds], workers))
+        fitted = dict(run_tasks(_fit_without, [(inputs, k, per_field) for k in (None, *folds)], workers))
     mean = cross_fit(partial(fit_stack, "mean"), Stack.score, members, labels, fold)
     scores, p, threshold = (np.empty(labels.shape) for _ in range(3))
     for k in folds:
-        mine, second_level = fold == k, second_levels[k]
+        mine, second_level = fold == k, fitted[k]
         scores[mine] = second_level.stack.score(members[mine])
         p[mine] = second_level.calibration.apply(scores[mine])
         threshold[mine] = second_level.thresholds.threshold
-    chosen = tuple(
-        (second_levels[k].stack.way, second_levels[k].calibration.way, second_levels[k].thresholds.way) for k in folds
-    )
-    return CrossFitted(mean, scores, p, threshold, chosen)
+    chosen = tuple((fitted[k].stack.way, fitted[k].calibration.way, fitted[k].thresholds.way) for k in folds)
+    return fitted[None], CrossFitted(mean, scores, p, threshold, chosen)
 
 
-def _fit_without(inputs: Path, k: int, per_field: str) -> tuple[int, SecondLevel]:
+def _fit_without(inputs: Path, k: int | None, per_field: str) -> tuple[int | None, SecondLevel]:
+    """A worker's task: a second level without fold k, or of all fields."""
     members, labels, fold = (taken(inputs, name) for name in ("members", "labels", "fold"))
-    rest = fold != k
+    rest = fold != k if k is not None else np.full(len(fold), True)
     return k, fit_second_level(members[rest], labels[rest], fold[rest], per_field)

@@ -64,7 +64,7 @@ def best_threshold(probabilities: np.ndarray, target: np.ndarray) -> float:
     target : ndarray of float, shape (n,)
         Each field's label, its probability, or a value between.
     """
-    order = np.argsort(-probabilities, kind="stable")
+    order = np.argsort(-probabilities)
     p = probabilities[order]
     ends = np.flatnonzero(np.append(np.diff(p) != 0, True))
     score = 2 * np.cumsum(target[order])[ends] / (ends + 1 + target.sum())

@@ -7,9 +7,11 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from models.evaluation.metrics import macro_ap
 from models.second_level.logistic import fit_shared, fit_with_prior, log_odds
+from models.second_level.second_level import fit_and_cross_fit
 from models.second_level.selection import cross_fit, is_better
 from models.second_level.stacking import Stack, fit_stack, stack_way
 
@@ -116,3 +118,17 @@ def test_a_gain_counts_only_above_its_standard_error():
     assert is_better(np.array([0.02, 0.03, 0.01]))
     assert not is_better(np.array([0.2, -0.1, -0.05]))
     assert not is_better(np.array([np.nan, 0.1]))
+
+
+def test_a_second_level_is_the_same_bytes_for_any_number_of_threads(rng, tmp_path):
+    """BLAS adds large products in another order with more threads (so this needs two cores to say anything)."""
+    labels = rng.random((6000, 12)) < np.geomspace(0.4, 0.01, 12)
+    members = rng.normal(0, 1, (6000, 12, 4)) + 2 * labels[:, :, None]
+    fold = rng.integers(0, 3, 6000)
+    fitted = []
+    for threads in (1, 4):
+        with threadpool_limits(threads):
+            fitted.append(fit_and_cross_fit(members, labels, fold, tmp_path / "inputs"))
+    (one, crossed), (other, crossed_too) = fitted
+    assert one.to_json() == other.to_json()
+    np.testing.assert_array_equal(crossed.probabilities, crossed_too.probabilities)
