@@ -6,6 +6,7 @@ from typing import Any, Self
 from models.data.labels_per_field import AT_LEAST_ONE
 from models.first_level.defaults import default_members, default_parameters
 from models.first_level.members import BOOSTERS, COLUMN_SETS, KINDS, column_sets_of, is_member, kind_of
+from models.first_level.parameters import check
 from store.classes import ORGANELLES
 
 FEWEST_FOLDS = 3
@@ -69,6 +70,8 @@ class FitSettings:
             raise ValueError(
                 f"no such member: {', '.join(unknown)}; expected some of {', '.join(KINDS)}, each alone or with {sets}"
             )
+        if twice := [name for k, name in enumerate(self.members) if name in self.members[:k]]:
+            raise ValueError(f"member {twice[0]} is named twice; name each once")
         if self.n_folds < FEWEST_FOLDS:
             raise ValueError(f"n_folds must be at least {FEWEST_FOLDS}: thresholds are chosen on folds inside folds")
 
@@ -109,6 +112,4 @@ def check_member(name: str, given: dict[str, Any], defaults: dict[str, Any], set
     for key, value in given.items():
         if key not in defaults:
             raise ValueError(f"[{name}] has no parameter {key!r}; expected some of {', '.join(defaults)}")
-        wanted = (int, float) if type(defaults[key]) is float else (type(defaults[key]),)
-        if type(value) not in wanted or (not isinstance(value, bool) and not 0 <= value < 1e9):
-            raise ValueError(f"[{name}] {key} is {value!r}; expected a value like {defaults[key]!r}")
+        check(name, key, value, defaults[key])

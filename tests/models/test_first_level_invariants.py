@@ -19,6 +19,7 @@ from models.first_level.class_weights import row_weights
 from models.first_level.defaults import default_members, default_parameters, shape_of
 from models.first_level.fold_model import FoldModel, Rows, Training, load_models
 from models.first_level.members import BOOSTERS, KINDS, column_sets_of, is_member, member
+from models.first_level.parameters import LIMITS
 from models.first_level.screening import best, rank_columns
 from models.first_level.training import train_first_level
 from models.folds import make_folds
@@ -295,13 +296,37 @@ def test_the_shape_of_the_table_decides(rows, columns, shape, members):
             {"parameters": {"lightgbm": {"leaves": 3}}},
             r"\[lightgbm\] has no parameter 'leaves'; expected some of",
         ),
-        ({"parameters": {"xgboost": {"max_depth": "deep"}}}, r"\[xgboost\] max_depth is 'deep'; expected a value like"),
+        (
+            {"parameters": {"xgboost": {"max_depth": "deep"}}},
+            r"\[xgboost\] max_depth is 'deep'; expected a whole number from 1 to 50",
+        ),
         ({"parameters": {"linear": {"shrinkage": -1.0}}}, r"\[linear\] shrinkage is -1.0"),
+        ({"parameters": {"linear": {"shrinkage": 0.0}}}, r"\[linear\] shrinkage is 0.0; expected a number from 1e-06"),
+        (
+            {"parameters": {"lightgbm": {"feature_fraction": 2}}},
+            "feature_fraction is 2; expected a number from 1e-06 to 1",
+        ),
+        ({"parameters": {"lightgbm": {"rounds": 0}}}, "rounds is 0; expected a whole number from 1 to 100000"),
+        ({"parameters": {"lightgbm": {"extra_trees": 1}}}, "extra_trees is 1; expected true or false"),
+        ({"members": ("linear", "lightgbm", "linear")}, "member linear is named twice"),
     ],
 )
 def test_settings_that_cannot_be_are_named(changes, sentence):
     with pytest.raises(ValueError, match=sentence):
         FitSettings(**changes).for_table(100, 20, ("protein",))
+
+
+@pytest.mark.parametrize("end", [0, 1], ids=["least", "most"])
+@pytest.mark.parametrize("name", KINDS)
+def test_the_least_and_the_most_of_each_parameter_can_be_used(name, end, rng, tmp_path):
+    training, few = training_set(rng), {"rounds": 3} if name in BOOSTERS else {}
+    for key, default in default_parameters(name, 240, 12).items():
+        if isinstance(default, bool) or (key, end) == ("rounds", 1):  # the most rounds would take minutes
+            continue
+        changed = few | {key: type(default)(LIMITS[key][end])}
+        asked = settings(members=(name,), rounds=None, parameters={name: changed}).for_table(240, 12, ())
+        scores = train_first_level(training, ORGANELLES[:1], [0], asked, tmp_path / key, Count())
+        assert np.isfinite(scores[training.fold == 0, ORGANELLES[0]]).all(), key
 
 
 @pytest.mark.parametrize(
