@@ -8,6 +8,7 @@ an organelle's fields look the same in both sets: it estimates the shares from t
 import numpy as np
 from scipy.special import expit
 
+from models.data.labels_per_field import AT_LEAST_ONE
 from models.second_level.logistic import log_odds
 from models.second_level.thresholds import best_threshold, call
 
@@ -56,8 +57,9 @@ def estimate_prior(probabilities: np.ndarray, prior: np.ndarray) -> np.ndarray:
 
 
 def shift(
-    way: str, probabilities: np.ndarray, calls: np.ndarray, prior: np.ndarray, trainable: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+    way: str, probabilities: np.ndarray, calls: np.ndarray, prior: np.ndarray, trainable: np.ndarray,
+    per_field: str = AT_LEAST_ONE,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Probabilities and calls adapted to the organelles' shares in new fields.
 
     Parameters
@@ -72,12 +74,13 @@ def shift(
         Shares in training.
     trainable : ndarray of bool, shape (n_organelles,)
         The others are never called, except where a field would have no call.
+    per_field : str
+        How many classes a field can be called for, see `models.second_level.thresholds.call`.
 
     Returns
     -------
     probabilities : ndarray of float32, shape (n_fields, n_organelles)
     calls : ndarray of bool, shape (n_fields, n_organelles)
-        At least one a field.
     """
     if way not in WAYS:
         raise ValueError(f"way {way!r} is not one of {', '.join(WAYS)}")
@@ -89,7 +92,7 @@ def shift(
     for j in np.flatnonzero(trainable):
         mine = probabilities[:, j].astype(np.float64)
         threshold[j] = best_threshold(mine, mine) if way == "em" else _threshold_for_share(mine, prior[j])
-    return probabilities, call(probabilities, threshold)
+    return probabilities, call(probabilities, threshold, per_field)
 
 
 def _threshold_for_share(probabilities: np.ndarray, share: float) -> float:

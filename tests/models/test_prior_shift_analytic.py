@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
+from models.data.labels_per_field import AT_MOST_ONE, ONE
 from models.evaluation.metrics import f1
 from models.second_level.logistic import log_odds
 from models.trust.prior_shift import adjust, estimate_prior, shift
@@ -75,6 +76,19 @@ def test_organelles_without_models_are_not_called_and_no_field_is_left_without(w
     assert not calls[forced, 0].any()
     assert (moved[forced, 1] > moved[forced, 0]).all()
     assert calls.any(1).all()
+
+
+@pytest.mark.parametrize("way", ["em", "match"])
+def test_classes_that_exclude_each_other_still_do(way, rng):
+    """A field has exactly one class, or at most one, however the shares are adapted."""
+    p = rng.dirichlet([1.0, 0.6, 0.3], 400)
+    prior, able = np.array([0.5, 0.3, 0.2]), np.ones(3, bool)
+    exactly = shift(way, p, p >= 0.3, prior, able, ONE)[1].sum(1)
+    at_most = shift(way, p, p >= 0.3, prior, able, AT_MOST_ONE)[1].sum(1)
+    as_many_as_reach_it = shift(way, p, p >= 0.3, prior, able)[1].sum(1)
+    assert set(exactly) == {1}
+    assert set(at_most) <= {0, 1}
+    assert as_many_as_reach_it.max() > 1
 
 
 def test_an_unknown_way_is_refused():
