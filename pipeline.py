@@ -87,6 +87,8 @@ def fit(
     """Matrix and labels -> folds -> first level -> stack -> calibration -> thresholds -> leaderboard."""
     options = fitting.FitOptions(groups, n_folds, rounds, covariates, members, settings_file, own_classes, plates)
     earlier = earlier_fit(job.folder) if like_before else None
+    if earlier is not None:
+        options = fitting.remembered(job.folder, options)
     prepared = fitting.prepare(job, options, earlier)
     training = prepared.training
     if show:
@@ -95,7 +97,7 @@ def fit(
         fitted = fitting.train(job, prepared, workers, earlier)
         quality = data_quality.write_data_quality(job.folder, fitted, training)
         noted = {"data": str(job.data), "groups": training.groups_from, "own_classes": training.own_classes}
-        job.folder.note("fit", fitted.settings.of_result() | noted)
+        job.folder.note("fit", fitted.settings.of_result() | noted | fitting.noted_tables(options))
     return fit_outcome(job, training, fitted, quality)
 
 
@@ -137,7 +139,8 @@ def submit(job: Job, *, prior_shift: str = "none") -> Outcome:
     fitted = finished_fit(job.folder, job.data)
     submission.refuse_other_classes(job.folder, fitted.classes)
     ids, values = submission.read_test_fields(job, fitted)
-    calls = submission.Calls(ids, *shift(prior_shift, *fitted.predict(values), fitted.prior, fitted.trainable))
+    known = (fitted.prior, fitted.trainable, fitted.settings.per_field)
+    calls = submission.Calls(ids, *shift(prior_shift, *fitted.predict(values), *known))
     wanted = submission.wanted_ids(job.folder, job.data / submission.SAMPLE, calls.ids)
     with job.at_work():
         n_without = submission.write(job, calls, wanted, fitted, prior_shift)

@@ -79,6 +79,8 @@ def earlier_fit(folder: RunFolder) -> Fitted | None:
 def like_earlier(training: TrainingSet, earlier: Fitted) -> TrainingSet:
     """The training set with the columns and classes of an earlier fit, and its groups for the fields that it had.
 
+    A new field joins the group of those that share a given group with it, e.g. an antibody or a well.
+
     Raises
     ------
     InputError
@@ -93,14 +95,24 @@ def like_earlier(training: TrainingSet, earlier: Fitted) -> TrainingSet:
     labels = np.zeros((len(training.labels), len(before)), bool)
     labels[:, [before.index(name) for name in now]] = training.labels
     at = pd.Index(earlier.ids).get_indexer(pd.Index(matrix.ids))
-    new = training.groups + 1 + int(earlier.groups.max(initial=0))
-    groups = np.where(at >= 0, earlier.groups[at], new)
-    pairs = training.duplicates[training.duplicates[:, 1] < len(matrix.ids)]
+    alone = np.arange(len(at)) + 1 + int(earlier.groups.max(initial=0))
+    groups = np.where(at >= 0, earlier.groups[at], alone)
+    duplicates = training.duplicates[training.duplicates[:, 1] < len(matrix.ids)]
+    pairs = np.concatenate([duplicates, _with_new_fields(training.groups, at < 0)])
     kept = matrix.columns["name"].isin(set(earlier.columns)).to_numpy()
     return replace(
         training, matrix=matrix.select(kept), classes=earlier.classes, labels=labels, groups=join(groups, pairs),
-        groups_from="the earlier fit and near-identical fields",
+        groups_from=f"the earlier fit; of new fields, {training.groups_from}",
     )  # fmt: skip
+
+
+def _with_new_fields(groups: np.ndarray, is_new: np.ndarray) -> np.ndarray:
+    """Pairs of fields that connect each given group with a new field in it: int, shape (n_pairs, 2)."""
+    _, first, group = np.unique(groups, return_index=True, return_inverse=True)
+    has_new = np.zeros(len(first), bool)
+    has_new[group[is_new]] = True
+    rows = np.flatnonzero(has_new[group])
+    return np.column_stack([first[group[rows]], rows])
 
 
 def folds_like(training: TrainingSet, earlier: Fitted | None) -> np.ndarray | None:

@@ -23,7 +23,7 @@ from models.fitted import Fitted, PlatesOfFit
 from models.other_folds import LeftOut
 from models.settings import FitSettings
 from models.settings_file import read_settings_file, settings_text
-from store.run_folder import read_config
+from store.run_folder import RunFolder, read_config
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,19 @@ class Prepared:
     settings: FitSettings
     plates: PlatesOfFit | None
     left_out: LeftOut | None
+
+
+def remembered(folder: RunFolder, options: FitOptions) -> FitOptions:
+    """The options with the tables of groups and fields that the run was fitted with, where no other is given."""
+    table = options.plates.table or folder.noted_table("fields")
+    groups = options.groups or folder.noted_table("groups")
+    return replace(options, groups=groups, plates=replace(options.plates, table=table))
+
+
+def noted_tables(options: FitOptions) -> dict[str, str]:
+    """The tables of groups and fields for config.json, "" where none was given: what `RunFolder.noted_table` reads."""
+    given = {"groups_table": options.groups, "fields_table": options.plates.table}
+    return {name: str(path.absolute()) if path else "" for name, path in given.items()}
 
 
 def prepare(job: Job, options: FitOptions, earlier: Fitted | None = None) -> Prepared:

@@ -110,7 +110,8 @@ def new_scales(job: Job, fitted: Fitted, places: Places, ids: Sequence[str], val
     if places.find(by) is None:
         raise UsageError(
             f"the run in {job.run} was fitted on features normalised by {by}, and the {by} of the new fields is not "
-            f"known (read from {places.source}). Give a table with the columns Id and {by}: --fields FILE.csv."
+            f"known (read from {places.source}). Give a table with the columns Id and {by}: to predict images with "
+            f"--fields FILE.csv, for the fields of the run as fields.csv in the data folder."
         )
     plates, training = places.of(by), fitted.rows_of(read_fields(job.folder, "train"))
     scales = {name: scale for name, scale in known.scales(training.named(fitted.columns)).items() if name in plates}

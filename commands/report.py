@@ -1,5 +1,6 @@
 """`report`: gathers the results of a run, and pictures if the images are still there, for report.html."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,8 @@ from store.places import read_places
 from store.run_folder import RunFolder, read_config
 from store.schema import METADATA_ID
 from store.untrusted_input import read_numbers
+
+_log = logging.getLogger(__name__)
 
 
 def report_run(
@@ -88,7 +91,12 @@ def report_run(
 
 def _wells(folder: RunFolder, data: Path, ids: tuple[str, ...]) -> Wells | None:
     """Where the fields are on plates: from the user's table or the images' names; None if no well is known."""
-    places = read_places(data if data.is_dir() else None, folder.measured("train"), ids)
+    try:
+        table = folder.noted_table("fields")
+    except InputError as error:  # the run may be a colleague's
+        _log.warning("%s The report has no maps of plates.", error)
+        return None
+    places = read_places(data if data.is_dir() else None, folder.measured("train"), ids, table)
     well = places.find("well")
     if well is None:
         return None

@@ -66,7 +66,7 @@ def show(job: Job, options: ReviewOptions, refit: Callable[[], object]) -> NoRet
     gate = Gate(listening.getsockname()[1])
 
     def scales_of(fitted: Fitted, split: str, ids: tuple[str, ...], values: np.ndarray) -> FieldScales | None:
-        places = read_places(job.data, job.folder.measured(split), ids)
+        places = read_places(job.data, job.folder.measured(split), ids, job.folder.noted_table("fields"))
         return new_scales(job, fitted, places, ids, values)
 
     review = Review(job.folder, job.data, options.masks, refit, scales_of, options.images)

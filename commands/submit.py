@@ -142,7 +142,7 @@ def read_test_fields(job: Job, fitted: Fitted) -> tuple[tuple[str, ...], np.ndar
     test = read_fields(job.folder, "test", job.data)
     values = test.named(fitted.columns)
     if fitted.plates is not None:
-        places = read_places(job.data, job.folder.measured("test"), test.ids)
+        places = read_places(job.data, job.folder.measured("test"), test.ids, job.folder.noted_table("fields"))
         scales = new_scales(job, fitted, places, test.ids, values)
         values = values if scales is None else scales.apply(test.ids, values)
     return test.ids, values

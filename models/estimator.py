@@ -190,6 +190,8 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
     def load(cls, folder: str | Path) -> Self:
         """Read what `save` wrote, or a run (runs/default).
 
+        A run that was fitted with --normalise-by shows its leaderboard, but cannot predict rows: they have no plate.
+
         Raises
         ------
         InputError
@@ -240,6 +242,12 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
 
     def _predict(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         check_is_fitted(self)
+        if self._fitted.plates is not None:
+            raise InputError(
+                f"the fit in {self._fitted.folder.root} is on features normalised by "
+                f"{self._fitted.settings.normalise_by}, and rows given here do not say of which they are. Predict "
+                "images with `python cli.py predict`, or fit without --normalise-by."
+            )
         values = validate_data(self, X, reset=False, dtype=np.float32, ensure_all_finite="allow-nan")
         return self._fitted.predict(cast(np.ndarray, values))
 

@@ -93,6 +93,7 @@ def fit(
     first_level = fold_model_stamps(design.training, settings)
     used = [settings.of_result(), design.kind, simulated]
     used += [] if left_out is None else [left_out.what, left_out.names.tolist()]
+    used += [] if plates is None else [plates.names.tolist(), plates.controls.tolist()]
     mark = stamp(used, [first_level, list(columns["name"]), ids], fit_code())
     results = FitFolder(folder)
     if is_up_to_date(results, mark, settings.members):

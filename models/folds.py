@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.counted import counted
+from engine.errors import InputError
 from engine.running.compiled import njit
 
 PASSES = 20
@@ -59,7 +61,8 @@ def make_folds(labels: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) 
 def keep_folds(earlier: np.ndarray, groups: np.ndarray, n_folds: int) -> np.ndarray:
     """The folds of an earlier fit, and folds for the groups that are new: each to the fold with the fewest fields.
 
-    No group is split: one whose fields were in several folds goes to that with most of them.
+    No group is split: one whose fields were in several folds goes to that with most of them. A fold that has no field
+    left gets half of the groups of the fold with most.
 
     Parameters
     ----------
@@ -71,6 +74,11 @@ def keep_folds(earlier: np.ndarray, groups: np.ndarray, n_folds: int) -> np.ndar
     Returns
     -------
     ndarray of int8, shape (n_fields,)
+
+    Raises
+    ------
+    InputError
+        If there are fewer groups than folds, beside those that are held out.
     """
     _, group = np.unique(groups, return_inverse=True)
     counts = np.zeros((int(group.max(initial=-1)) + 1, n_folds + 1), np.int64)
@@ -81,6 +89,15 @@ def keep_folds(earlier: np.ndarray, groups: np.ndarray, n_folds: int) -> np.ndar
     for g in sorted(np.flatnonzero(of_group == NEW), key=lambda g: (-sizes[g], g)):
         of_group[g] = int(np.argmin(filled))
         filled[of_group[g]] += sizes[g]
+    for k in range(n_folds):
+        if not (of_group == k).any():
+            fullest = np.flatnonzero(of_group == np.bincount(of_group, minlength=n_folds)[:n_folds].argmax())
+            if len(fullest) < 2:
+                raise InputError(
+                    f"{counted(int((of_group < n_folds).sum()), 'group')} of fields that are not held out cannot fill "
+                    f"the {n_folds} folds of the earlier fit. Label more fields, or fit without --like-before."
+                )
+            of_group[fullest[np.argsort(-sizes[fullest], kind="stable")][1::2]] = k
     return np.where(of_group == n_folds, HELD_OUT, of_group)[group].astype(np.int8)
 
 

@@ -115,7 +115,7 @@ def read_catalogue(folder: RunFolder, data: Path, further: Callable[[tuple[str, 
         probabilities[at[mine], : len(fit_classes)] = fitted.probabilities[mine]
         calls[at[mine], : len(fit_classes)] = fitted.calls[mine]
         doubts = _doubts(fitted, at)
-    groups = _groups(data, in_split.get("train", ()), len(ids))
+    groups = _groups(folder, data, in_split.get("train", ()), len(ids))
     cells, plates = _count_cells(folder, columns, in_split)[extracted.kept], _plates(folder, data, in_split, ids)
     return Catalogue(
         ids, extracted.kept, extracted.split, groups, plates, cells, classes, columns, fitted, no_fit, fitted_row,
@@ -143,12 +143,12 @@ def _doubts(fitted: Fitted, at: np.ndarray) -> dict[int, list[tuple[int, bool, f
     return found
 
 
-def _groups(data: Path, ids: Sequence[str], n: int) -> tuple[str, ...]:
+def _groups(folder: RunFolder, data: Path, ids: Sequence[str], n: int) -> tuple[str, ...]:
     """Names of the groups as people know them: the number of each where the table names it."""
     if not ids:
         return ("",) * n
     try:
-        groups, _ = find_groups(data, None, tuple(ids))
+        groups, _ = find_groups(data, folder.noted_table("groups"), tuple(ids))
     except InputError:
         return ("",) * n
     named = [f"group {k + 1}" if known else "" for k, known in zip(groups.numbers, groups.named, strict=True)]
@@ -160,7 +160,7 @@ def _plates(folder: RunFolder, data: Path, in_split: dict[str, tuple[str, ...]],
     known: dict[str, str] = {}
     for split, fields in in_split.items():
         try:
-            places = read_places(data, folder.measured(split), fields)
+            places = read_places(data, folder.measured(split), fields, folder.noted_table("fields"))
         except InputError:
             continue
         column = places.find("plate")

@@ -123,6 +123,29 @@ class RunFolder:
         options = noted_options(name, config.get("extract", {}))
         return command_line(name, data=shown(str(noted[0]), 300) if noted else data, run=self.root, **options)
 
+    def noted_table(self, option: str) -> Path | None:
+        """The table that the run was fitted with, as config.json notes it; None if the fit was given none.
+
+        Parameters
+        ----------
+        option : str
+            "fields" or "groups", as the option of `fit` is called.
+
+        Raises
+        ------
+        InputError
+            If it is not there any more: another table would give other plates or groups.
+        """
+        noted = read_config(self.config).get("fit", {}).get(f"{option}_table")
+        if not isinstance(noted, str) or not noted:
+            return None
+        if not Path(noted).is_file():
+            raise InputError(
+                f"the run in {self.root} was fitted with --{option} {shown(noted, 300)}, which is not there any more. "
+                "Put the table back, or fit again."
+            )
+        return Path(noted)
+
     def note(self, command: str, settings: dict[str, Any]) -> None:
         """Write a command's settings and the versions it ran with into config.json, beside the other commands'."""
         config = read_config(self.config)

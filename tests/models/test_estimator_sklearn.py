@@ -20,6 +20,7 @@ import models.estimator
 from engine.errors import InputError
 from models.estimator import OrganelleClassifier
 from models.fit import fit
+from models.fitted import PlatesOfFit
 from models.settings import FitSettings
 from store.classes import ORGANELLES
 
@@ -145,6 +146,23 @@ def test_a_run_is_opened_by_its_folder_and_not_by_its_models(fitted, tmp_path):
     np.testing.assert_array_equal(OrganelleClassifier.load(tmp_path / "copy").predict(X), model.predict(X))
     with pytest.raises(InputError, match=r"models holds only the models of a fit\. Name the folder that it lies in\."):
         OrganelleClassifier.load(tmp_path / "models")
+
+
+def test_a_run_on_features_normalised_by_plate_predicts_no_rows_but_shows_its_leaderboard(tmp_path):
+    """Rows have no plate, so their probabilities would silently be wrong."""
+    X, Y, groups = table(np.random.default_rng(5))
+    values, names = X.to_numpy(np.float32), pd.DataFrame({"name": X.columns})
+    plates = PlatesOfFit(np.repeat(["P1", "P2"], 120), np.ones(240, bool))
+    settings = FitSettings(
+        n_folds=3, members=("linear",), normalise_by="Plate", organelles=("a", "b", "c"), per_field="any"
+    )
+    matrix, labels = plates.normalise(values), Y.to_numpy(bool)
+    fit(field_ids(X), matrix, names, labels, groups, settings, tmp_path, quiet=True, plates=plates)
+    opened = OrganelleClassifier.load(tmp_path)
+    assert set(opened.leaderboard_["name"]) >= {"a", "b", "c"}
+    for ask in (opened.predict, opened.predict_proba):
+        with pytest.raises(InputError, match=f"the fit in {tmp_path} is on features normalised by Plate, and rows"):
+            ask(X)
 
 
 def test_models_are_not_saved_over_a_file(fitted, tmp_path):

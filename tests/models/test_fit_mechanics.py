@@ -16,6 +16,7 @@ from engine.errors import InputError
 from models.data.labels import read_labels
 from models.design import make_design
 from models.fit import fit
+from models.fitted import PlatesOfFit
 from models.saved_fit import load
 from models.settings import FitSettings
 from store.classes import ORGANELLES
@@ -294,6 +295,18 @@ def test_naming_groups_of_one_field_makes_another_fit(rng, tmp_path):
     asked = settings(members=("linear",), n_resamples=2)
     given = (field_ids(values), values, columns(), labels, np.arange(60), asked, tmp_path, True)
     assert [fit(*given, named=named).leaderboard.folds for named in (False, True)] == ["random", "grouped"]
+
+
+def test_renamed_plates_make_another_fit(rng, tmp_path):
+    """A new field gets the scale of its plate by name, which the names of an earlier fit would get wrong."""
+    values, labels, groups = data(rng, 60)
+    asked = settings(members=("linear",), n_resamples=2, normalise_by="Plate")
+    names, used = np.repeat(["P1", "P2"], 30), np.ones(60, bool)
+    for now in (names, names[::-1].copy()):
+        plates = PlatesOfFit(now, used)
+        given = (field_ids(values), plates.normalise(values), columns(), labels, groups, asked, tmp_path, True)
+        fit(*given, plates=plates)
+        assert load(tmp_path).plates.names.tolist() == now.tolist()
 
 
 @pytest.mark.shared

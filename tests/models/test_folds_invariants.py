@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from engine.errors import InputError
 from models.data.groups import groups_from_ids
 from models.data.labels import read_labels
 from models.folds import keep_folds, make_folds, split_off
@@ -130,6 +131,16 @@ def test_folds_of_an_earlier_fit_are_kept_and_new_groups_fill_the_smallest():
     assert fold[8] == 2
     joined = keep_folds(earlier, np.array([0, 0, 0, 2, 3, 3, 4, 4, 5, 3]), 3)
     assert joined[:3].tolist() == [0, 0, 0], "no group is split"
+
+
+def test_a_fold_that_lost_all_its_fields_gets_groups_of_the_fold_with_most():
+    """For example, each of its fields was marked as unusable since the earlier fit."""
+    earlier = np.array([1, 1, 1, 2, 2, 2, 2, 2, -1])
+    groups = np.array([0, 0, 0, 1, 1, 2, 3, 4, 5])
+    fold = keep_folds(earlier, groups, 3)
+    assert fold.tolist() == [1, 1, 1, 2, 2, 0, 2, 0, -1]
+    with pytest.raises(InputError, match="1 group of fields that are not held out cannot fill the 3 folds"):
+        keep_folds(np.array([2, 2, -1, -1]), np.array([0, 0, 1, 2]), 3)
 
 
 def test_too_few_groups_are_refused():
