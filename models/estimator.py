@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from engine.command_line import command_line
 from engine.errors import InputError
 from engine.files import read_json, whole, write_json
 from models.data.label_encoding import LabelEncoding, encode_labels, number_groups
@@ -243,10 +244,10 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
     def _predict(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         check_is_fitted(self)
         if self._fitted.plates is not None:
+            run, by = self._fitted.folder.root, self._fitted.settings.normalise_by
             raise InputError(
-                f"the fit in {self._fitted.folder.root} is on features normalised by "
-                f"{self._fitted.settings.normalise_by}, and rows given here do not say of which they are. Predict "
-                "images with `python cli.py predict`, or fit without --normalise-by."
+                f"the fit in {run} is on features normalised by {by}, and rows given here have none. Predict images "
+                f"({command_line('predict', 'FOLDER', run=run)}), or fit without --normalise-by."
             )
         values = validate_data(self, X, reset=False, dtype=np.float32, ensure_all_finite="allow-nan")
         return self._fitted.predict(cast(np.ndarray, values))
