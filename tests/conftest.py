@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 from painting import paint_cells
 
+from engine.running.workers import wait_for_started
 from features.core.cells import Cells
 from features.core.device import open_device
 
@@ -20,6 +21,13 @@ settings.load_profile("suite")
 DEVICES = list(dict.fromkeys(["cpu", open_device("auto").name]))
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # as if activated
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_worker_is_left_starting():
+    """At the end: joblib warns of workers whose command ended before it had tasks for them."""
+    yield
+    wait_for_started()
 
 
 @pytest.fixture

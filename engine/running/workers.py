@@ -68,6 +68,13 @@ def start_workers(workers: int, module: str, function: str) -> None:
     _starting.append(_results(_call, feed, workers))
 
 
+def wait_for_started() -> None:
+    """Wait until the workers of `start_workers` have called their function."""
+    while _starting:
+        with suppress(TerminatedWorkerError):  # killed while they started: tasks get others
+            deque(_starting.pop(), maxlen=0)
+
+
 def _call(module: str, function: str) -> None:
     """In a worker: call a function."""
     process_executor._MAX_MEMORY_LEAK_SIZE = sys.maxsize  # else joblib takes what the first real task loads for a leak
@@ -86,9 +93,7 @@ def run_in_processes(function: Callable[..., Any], tasks: Iterable[tuple], worke
         If workers were killed `TRIES` times during the same task.
     """
     default_workers()  # fails early: joblib reads LOKY_MAX_CPU_COUNT too, whatever number it is given
-    while _starting:
-        with suppress(TerminatedWorkerError):  # killed while they started: the tasks get others
-            deque(_starting.pop(), maxlen=0)  # waits
+    wait_for_started()
     feed = _Feed(tasks)
     while True:
         try:
