@@ -1,4 +1,4 @@
-"""Where fields come from: plate, well, cell line and the like, from a table of the user's or from the image names."""
+"""Where fields come from: plate, well, cell line and the like, from a table of the user's and from the image names."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +11,13 @@ import pyarrow.parquet as pq
 from engine.csv_table import read_csv_table, read_header
 from engine.errors import InputError, UsageError
 from engine.ids import no_match, shown
-from store.schema import METADATA, METADATA_ID
+from store.schema import FIELD_PLACES, METADATA, METADATA_ID
 from store.untrusted_input import read_names
 
 TABLES = ("fields.csv", "groups.csv")
 """Tables in the data folder that may have columns beside Id and Group, the first one there is read."""
 
+_IMAGES = "the names of the images"
 _FORM = "a table of fields has the column Id, and others such as Plate, Well and Line"
 _NOT_A_PLACE = ("Id", "Group", "Target")
 _ALIKE = {"line": ("line", "cellline", "cell line", "cell_line")}
@@ -70,7 +71,7 @@ NOWHERE = Places("no table", {})
 
 
 def read_places(data: Path | None, measured: Sequence[Path], ids: Sequence[str], table: Path | None = None) -> Places:
-    """Read the places of fields: from a table of the user's, or else as extraction found them in the image names.
+    """Read the places of fields: plate, well and site that a table of the user's lacks are of the image names.
 
     Parameters
     ----------
@@ -83,6 +84,11 @@ def read_places(data: Path | None, measured: Sequence[Path], ids: Sequence[str],
     table : Path, optional
         Another table of the user's.
 
+    Returns
+    -------
+    Places
+        The table's columns, in any case, stand before those of the image names.
+
     Raises
     ------
     InputError
@@ -92,10 +98,11 @@ def read_places(data: Path | None, measured: Sequence[Path], ids: Sequence[str],
         check_table(table)
     beside = [data / name for name in TABLES if (data / name).is_file()] if data is not None else []
     named = [table] if table is not None else beside
-    found = _of_table(named[0], ids) if named else {}
-    if found:
-        return Places(str(named[0]), found)
-    return Places("the names of the images", _of_images(measured, ids))
+    given = Places(str(named[0]), _of_table(named[0], ids)) if named else NOWHERE
+    lacking = [name for name in FIELD_PLACES if given.find(name) is None]
+    of_images = _of_images(measured, ids, lacking)
+    sources = [given.source] * bool(given.columns) + [_IMAGES] * bool(of_images)
+    return Places(" and ".join(sources) or _IMAGES, {**given.columns, **of_images})
 
 
 def check_table(path: Path) -> None:
@@ -117,10 +124,10 @@ def _of_table(path: Path, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
     return {name: tuple(cells[name][row[field]] if field in row else "" for field in ids) for name in names}
 
 
-def _of_images(paths: Sequence[Path], ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    names = (f"{METADATA}Plate", f"{METADATA}Well", f"{METADATA}Site")
+def _of_images(paths: Sequence[Path], ids: Sequence[str], wanted: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    names = [f"{METADATA}{name}" for name in wanted]
     known: dict[str, dict[str, str]] = {name: {} for name in names}
-    for path in paths:
+    for path in paths if names else ():
         there = [name for name in read_names(path) if name in names]
         if not there:
             continue

@@ -1,6 +1,7 @@
 """Normalisation by plates: what a plate adds and multiplies is gone, without labels, and for new plates alike."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from engine.errors import InputError, UsageError
@@ -83,6 +84,55 @@ def test_sites_of_a_well_share_a_group_where_no_table_says_otherwise(tmp_path):
     groups, source = find_groups(tmp_path, None, ids, read_places(tmp_path, [], ids))
     assert groups.numbers.tolist() == [0, 0, 1, 2]
     assert source.startswith("the wells in ")
+
+
+@pytest.fixture
+def measured(tmp_path):
+    """Tables of measured fields with plate, well and site of two sites a well, as image names had them."""
+    ids = [f"f{k}" for k in range(8)]
+    of_names = {"Plate": ["p1"] * 4 + ["p2"] * 4, "Well": ["A1", "A1", "A2", "A2"] * 2, "Site": ["1", "2"] * 4}
+    path = tmp_path / "train-00000.parquet"
+    table = {"Metadata_Id": ids} | {f"Metadata_{name}": values for name, values in of_names.items()}
+    pd.DataFrame(table).to_parquet(path)
+    return [path], ids, of_names
+
+
+def written(path, ids, **columns):
+    pd.DataFrame({"Id": ids} | columns).to_csv(path, index=False)
+    return path
+
+
+def test_a_further_column_of_the_users_does_not_hide_plate_and_well_of_the_image_names(measured, tmp_path):
+    paths, ids, of_names = measured
+    lines = ["U2OS", "HeLa"] * 4
+    both = f"{written(tmp_path / 'fields.csv', ids, Line=lines)} and the names of the images"
+    places = read_places(tmp_path, paths, ids)
+    assert {name: list(values) for name, values in places.columns.items()} == {"Line": lines} | of_names
+    assert places.source == both
+    groups, source = find_groups(tmp_path, None, tuple(ids), places)
+    assert groups.numbers.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert source.startswith(f"the wells in {both}")
+    with pytest.raises(UsageError, match=r"no column 'donor' in .*csv and the names of the images \(found Line, "):
+        places.of("donor")
+
+
+def test_a_table_of_groups_with_a_further_column_leaves_the_plates_known(measured, tmp_path):
+    paths, ids, of_names = measured
+    written(tmp_path / "groups.csv", ids, Group=range(8), CellLine="U2OS")
+    places = read_places(tmp_path, paths, ids)
+    assert places.of("plate").tolist() == of_names["Plate"]
+    assert set(places.of("line")) == {"U2OS"}
+
+
+def test_the_columns_of_the_users_table_win_in_any_case(measured, tmp_path):
+    paths, ids, of_names = measured
+    table = written(tmp_path / "new.csv", ids[:7], plate="mine")
+    places = read_places(None, paths, ids, table)
+    assert places.columns["plate"] == ("mine",) * 7 + ("",)
+    assert list(places.columns) == ["plate", "Well", "Site"]
+    assert places.of("well").tolist() == of_names["Well"]
+    complete = written(tmp_path / "all.csv", ids, plate="mine", WELL="B1", Site=1)
+    assert read_places(None, paths, ids, complete).source == str(complete)
 
 
 def training(n, fold):
