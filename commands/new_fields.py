@@ -58,9 +58,10 @@ def _reading(folder: RunFolder, known: Recorded, given: ReadingOptions) -> Readi
                 f"the images of the run in {folder.root} were listed in a csv. List the new ones with --images "
                 "FILE.csv, or say how they are named with --layout or --pattern, and --stains."
             )
-        scale = {name: getattr(given, name) for name in ("pixel_size", "max_level", "camera_offset")}
+        own = {name: getattr(given, name) for name in ("pixel_size", "max_level", "camera_offset")}
+        own |= {name: value for name in ("z", "t") if (value := getattr(given, name))}
         run = known.reading.without((ER,)) if given.no_er else known.reading
-        given = replace(run, **scale)
+        given = replace(run, **own)
         if not given.is_hpa:
             _log.info("reading images as the run's: --layout %s, --stains %s", given.kind, given.chosen_stains.text())
     return given.without(known.reading.chosen_stains.absent)

@@ -26,7 +26,7 @@ from features.reading.fields import find_fields
 from features.reading.mask_files import with_masks
 from features.reading.options import ReadingOptions
 from features.reading.source import FieldSource
-from features.reading.survey import Acquisition, said_sizes, survey_like, unknown_size
+from features.reading.survey import Acquisition, survey_like, unknown_size
 from models.data.plate_normalisation import FieldScales
 from models.explanation.local_explanations import percentile
 from models.fitted import Fitted
@@ -154,11 +154,8 @@ def decide_scale(job: Job, work: Prediction, workers: int) -> Prediction:
         [work.source], work.settings.reading,
         lambda: brightest([work.source], work.results.features, workers, job.quiet), work.run_scale,
     )  # fmt: skip
-    if sizes := unknown_size(work.run_scale, [work.source]):
-        _log.warning(
-            "the new fields have pixels of %s; those of the run are not known: texture is comparable only if they are "
-            "the same", said_sizes(sizes),
-        )  # fmt: skip
+    if sentence := unknown_size([work.source], work.settings.reading, work.run_scale):
+        _log.warning("%s", sentence)
     if not job.quiet:
         for sentence in acquisition.sentences():
             _log.info("%s", sentence)

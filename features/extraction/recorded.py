@@ -85,9 +85,10 @@ def _acquisition(said: dict[str, Any]) -> Acquisition:
     """An acquisition as `acquisition_record` wrote it; raises TypeError, ValueError or KeyError."""
     scale = Scale(**said["scale"])
     whole = (scale.bits, scale.offset, 0 if scale.level is None else scale.level)
-    lengths = [one for one in (scale.pixel_size, scale.stated_size) if one is not None]
+    overruled = tuple(said.get("overruled", ()))
+    lengths = [*(one for one in (scale.pixel_size, scale.stated_size) if one is not None), *overruled]
     if not all(isinstance(one, int) and 0 <= one < 2**17 for one in whole) or scale.level == 0:
         raise ValueError("no scale")
     if not all(isinstance(one, float | int) and math.isfinite(one) and one > 0 for one in lengths):
         raise ValueError("no pixel size")
-    return Acquisition(scale, float(said["darkest"]), str(said["level_from"]), str(said["size_from"]))
+    return Acquisition(scale, float(said["darkest"]), str(said["level_from"]), str(said["size_from"]), overruled)

@@ -80,7 +80,7 @@ class ReadingOptions:
     @property
     def names_images(self) -> bool:
         """Whether the user says how images are named and stained, beyond Kaggle's way."""
-        return bool(self.layout or self.pattern or self.images or self.stains or self.z or self.t)
+        return bool(self.layout or self.pattern or self.images or self.stains)
 
     def without(self, absent: tuple[Channel, ...]) -> "ReadingOptions":
         """The same without some stains."""

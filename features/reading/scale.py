@@ -9,7 +9,12 @@ import numpy as np
 from features.reading.image_file import UnreadableImageError, check_size
 from features.reading.scene import Facts
 
-_SAME_SIZE = 0.01  # pixel sizes that differ by less are the same
+_SAME_SIZE = 0.01
+
+
+def same_size(one: float, other: float) -> bool:
+    """Whether two pixel sizes are the same but for rounding."""
+    return abs(one / other - 1) <= _SAME_SIZE
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ def to_scale(plane: np.ndarray, facts: Facts, scale: Scale) -> np.ndarray:
     if not scale.bits:
         return plane
     size = scale.size_of(facts)
-    if size and scale.pixel_size and abs(size / scale.pixel_size - 1) > _SAME_SIZE:
+    if size and scale.pixel_size and not same_size(size, scale.pixel_size):
         plane = _resized(plane, size / scale.pixel_size)
     level = scale.level_of(facts, plane)
     if level is None:

@@ -5,7 +5,7 @@ What files state counts; what they do not state comes from the user, or is deriv
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from engine.counted import counted
 from engine.errors import FieldError, InputError
 from features.reading.field_reading import StoredPlane, read_stored
 from features.reading.options import ReadingOptions
-from features.reading.scale import Scale
+from features.reading.scale import Scale, same_size
 from features.reading.source import FieldSource
 
 SAMPLED = 24
@@ -35,12 +35,15 @@ class Acquisition:
         The darkest level of the sampled planes after the camera's offset was taken off, as a share of the range.
     level_from, size_from : str
         Where level and pixel size come from, in words; "" if every file states its bits, or no pixel size is known.
+    overruled : tuple of float
+        Pixel sizes that files state, µm, where the user gave another for all of them.
     """
 
     scale: Scale
     darkest: float
     level_from: str = ""
     size_from: str = ""
+    overruled: tuple[float, ...] = ()
 
     def sentences(self) -> list[str]:
         """What was not stated by the files, or differs from the plain case of 8 bits."""
@@ -109,7 +112,9 @@ def survey(sources: Iterable[FieldSource], options: ReadingOptions, brightest: B
         sample.bits, level, options.max_level is not None, offset, size, options.pixel_size,
         options.pixel_size is not None,
     )  # fmt: skip
-    return Acquisition(scale, _darkness(sample, scale), level_from, size_from if size else "")
+    given = options.pixel_size
+    overruled = tuple(sorted(one for one in sizes if given is not None and not same_size(one, given)))
+    return Acquisition(scale, _darkness(sample, scale), level_from, size_from if size else "", overruled)
 
 
 def survey_like(
@@ -123,20 +128,21 @@ def survey_like(
         If their pixel size, or whether a camera's offset is in them, cannot be told and matters.
     """
     sample = _sample(sources)
+    given = replace(
+        options, max_level=_max_level_like(sample, options, run), pixel_size=_size_like(sample, options, run)
+    )
     offset = run.scale.offset if options.camera_offset is None else _offset(sample, options)
-    level, level_from = _level_like(sample, options, brightest, offset, run)
+    level, level_from = _level_like(sample, given, brightest, offset, run)
+    if given.max_level != options.max_level:
+        level_from = "--max-level of the run"
     if options.camera_offset is None and level != run.scale.level:
         offset = 0  # the run's is that of another camera
-    stated = {plane.facts.pixel_size for plane in sample.planes}
-    if run.scale.pixel_size and options.pixel_size is None and None in stated and sample.planes:
-        raise InputError(
-            f"the run's fields have pixels of {run.scale.pixel_size:.4g} µm, and the new images do not state their "
-            "pixel size. Give it with --pixel-size UM."
-        )
     size_from = "of the run, to which the new fields are brought" if run.scale.pixel_size else ""
+    if given.pixel_size != options.pixel_size:
+        size_from = f"--pixel-size of the run, whose files state {said_sizes(run.overruled)} too"
     scale = Scale(
-        run.scale.bits, level, options.max_level is not None, offset, run.scale.pixel_size, options.pixel_size,
-        options.pixel_size is not None,
+        run.scale.bits, level, given.max_level is not None, offset, run.scale.pixel_size, given.pixel_size,
+        given.pixel_size is not None,
     )  # fmt: skip
     found = Acquisition(scale, _darkness(sample, scale), level_from, size_from)
     if options.camera_offset is None and abs(found.darkest - run.darkest) > _OFFSET:
@@ -148,11 +154,18 @@ def survey_like(
     return found
 
 
-def unknown_size(run: Acquisition, sources: Iterable[FieldSource]) -> list[float]:
-    """Pixel sizes that new fields state while the run's are unknown: they cannot be compared."""
+def unknown_size(sources: Iterable[FieldSource], options: ReadingOptions, run: Acquisition) -> str:
+    """A sentence if new fields have a pixel size while the run's is unknown, so that they cannot be compared; or ""."""
     if run.scale.pixel_size:
-        return []
-    return sorted({size for plane in _sample(sources).planes if (size := plane.facts.pixel_size)})
+        return ""
+    if options.pixel_size is not None:
+        return (
+            f"--pixel-size {options.pixel_size:.4g} cannot bring the new fields to the scale of the run, whose pixel "
+            "size is not known: texture is comparable only if it is the same"
+        )
+    sizes = sorted({size for plane in _sample(sources).planes if (size := plane.facts.pixel_size)})
+    said = f"the new fields have pixels of {said_sizes(sizes)}; those of the run are not known"
+    return f"{said}: texture is comparable only if they are the same" if sizes else ""
 
 
 def brightest_of(source: FieldSource) -> int:
@@ -201,6 +214,40 @@ def _level_like(
     if of_run is not None and found - offset <= of_run:
         return of_run, "the 16-bit files state none; that of the run; see --max-level"
     return _derived(found, offset)
+
+
+def _max_level_like(sample: _Sample, options: ReadingOptions, run: Acquisition) -> int | None:
+    """--max-level, or that of the run if the new files have as many bits as the run's."""
+    bits = {8 * plane.pixels.itemsize for plane in sample.planes}
+    holds = options.max_level is None and run.scale.level_of_all and bits <= {run.scale.bits}
+    return run.scale.level if holds else options.max_level
+
+
+def _size_like(sample: _Sample, options: ReadingOptions, run: Acquisition) -> float | None:
+    """--pixel-size, or that of the run if the new files state what it corrected in the run's; None to believe them.
+
+    Raises
+    ------
+    InputError
+        If they state none, or another one where the user did not believe the run's files.
+    """
+    of_run, stated = run.scale.pixel_size, {plane.facts.pixel_size for plane in sample.planes}
+    if options.pixel_size is not None or of_run is None:
+        return options.pixel_size
+    if None in stated:
+        raise InputError(
+            f"the run's fields have pixels of {of_run:.4g} µm, and the new images do not state their pixel size. Give "
+            "it with --pixel-size UM."
+        )
+    others = sorted(size for size in stated if size and not same_size(size, of_run))
+    if not run.overruled or not others:
+        return None
+    if not all(any(same_size(size, one) for one in run.overruled) for size in others):
+        raise InputError(
+            f"the run's files state {said_sizes(run.overruled)}, which its --pixel-size corrected to {of_run:.4g} µm; "
+            f"the new images state {said_sizes(others)}. Give their size with --pixel-size UM."
+        )
+    return of_run
 
 
 def _offset(sample: _Sample, options: ReadingOptions) -> int:

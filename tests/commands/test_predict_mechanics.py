@@ -326,6 +326,31 @@ def test_new_fields_get_the_settings_of_the_run_and_differences_are_logged(tmp_p
     assert like(folder, masks=tmp_path).masks == str(tmp_path)
 
 
+def test_planes_alone_leave_layout_and_stains_those_of_the_run(tmp_path):
+    folder = RunFolder(tmp_path)
+    run = ReadingOptions("phenix", stains="nucleus=DAPI,protein=GFP", z="max", t="1")
+    settings_file(folder, layout=run.layout, stains=run.stains, z=run.z, t=run.t)
+    assert like(folder).reading == run
+    assert like(folder, reading=ReadingOptions(z="2")).reading == replace(run, z="2")
+    assert like(folder, reading=ReadingOptions(t="middle", pixel_size=0.2)).reading == replace(
+        run, t="middle", pixel_size=0.2
+    )
+    settings_file(folder, images="load.csv")
+    with pytest.raises(InputError, match="listed in a csv"):
+        like(folder, reading=ReadingOptions(z="2"))
+
+
+def test_the_sizes_that_the_user_corrected_are_kept_with_the_run(tmp_path):
+    folder, known = RunFolder(tmp_path), Acquisition(AS_STORED, 0.0, overruled=(0.2, 0.4))
+    given = {"reading": FOUR_COLOURS, "masks": None, "network": None, "device": "cpu"}
+    settings_file(folder, acquisition=acquisition_record(known))
+    assert settings_like(folder, **given)[1] == known
+    for bad in ([0], [-0.4], ["0.4"], [None], 0.4):
+        settings_file(folder, acquisition=acquisition_record(known) | {"overruled": bad})
+        with pytest.raises(InputError, match="does not hold the settings of an extraction"):
+            like(folder)
+
+
 def test_a_network_must_be_the_one_of_the_run(tmp_path):
     from features.embedding.backbone import digest_file
 

@@ -11,7 +11,7 @@ from engine.errors import FieldError, InputError
 from features.reading.field_reading import read_field, read_field_pixels
 from features.reading.fields import find_fields
 from features.reading.options import FOUR_COLOURS, ReadingOptions
-from features.reading.survey import Acquisition, brightest_of, survey, survey_like
+from features.reading.survey import Acquisition, brightest_of, survey, survey_like, unknown_size
 
 COLOURS = ("red", "green", "blue", "yellow")
 
@@ -133,3 +133,61 @@ def test_a_pixel_above_the_level_is_a_sentence(planes, tmp_path):
     found = surveyed(source, ReadingOptions(max_level=4095))
     with pytest.raises(FieldError, match=r"has a pixel of 65,535, above the highest value 4,095.*--max-level"):
         read_field(replace(source, scale=found.scale), "f1")
+
+
+def stating(folder, planes, size, bits=16, times=1):
+    """A field of 12-bit values whose files state a pixel size and bits."""
+    stated = {"PhysicalSizeX": size, "PhysicalSizeY": size, "SignificantBits": bits}
+
+    def change(plane):
+        return np.kron(plane, np.ones((times, times), np.uint8)).astype(np.uint16) * 16
+
+    return stored(folder, planes, change, ome=True, metadata=stated)
+
+
+@pytest.fixture
+def corrected(planes, tmp_path) -> tuple[Acquisition, np.ndarray]:
+    """Scale and pixels of fields of a microscope that states 16 bits and 0.4 µm of 12 bits and 0.2 µm."""
+    source = stating(tmp_path / "run", planes, 0.4)
+    run = surveyed(source, ReadingOptions(max_level=4095, pixel_size=0.2))
+    return run, read_field(replace(source, scale=run.scale), "f1")
+
+
+def test_what_the_user_corrected_in_the_files_of_the_run_holds_for_new_ones(corrected, planes, tmp_path):
+    run, pixels = corrected
+    assert run.overruled == (0.4,)
+    same = stating(tmp_path / "same", planes, 0.4)
+    np.testing.assert_array_equal(like(same, run), pixels)
+    assert survey_like([same], same.options, lambda: 0, run).sentences() == [
+        "highest value of a pixel: 4,095 (--max-level of the run)",
+        "pixel size: 0.2 µm (--pixel-size of the run, whose files state 0.4 µm too)",
+    ]
+    doubled = stating(tmp_path / "doubled", planes, 0.4, times=2)
+    given = like(doubled, run, pixel_size=0.1, max_level=8191)
+    assert given.shape == pixels.shape
+    assert given.max() == round(4080 * 65535 / 8191)
+
+
+def test_another_size_than_the_one_corrected_is_asked_for(corrected, planes, tmp_path):
+    run, pixels = corrected
+    with pytest.raises(InputError, match=r"files state 0.4 µm, which .* to 0.2 µm; the new images state 0.1 µm"):
+        like(stating(tmp_path / "other", planes, 0.1), run)
+    right = stating(tmp_path / "right", planes, 0.2, bits=12)
+    np.testing.assert_array_equal(like(right, run), pixels)
+    assert "of the run, to which" in survey_like([right], right.options, lambda: 0, run).size_from
+
+
+def test_the_level_of_a_run_of_16_bits_is_not_that_of_new_files_of_8(corrected, planes, tmp_path):
+    eight = stored(tmp_path / "eight", planes, lambda plane: plane, ome=True, metadata={"PhysicalSizeX": 0.2})
+    assert like(eight, corrected[0]).max() == 65535
+
+
+def test_a_pixel_size_that_cannot_be_used_is_a_sentence(run, planes, tmp_path):
+    source = stored(tmp_path / "new", planes, lambda plane: plane)
+    assert unknown_size([source], FOUR_COLOURS, run[0]) == ""
+    said = unknown_size([source], ReadingOptions(pixel_size=0.1), run[0])
+    assert said.startswith(
+        "--pixel-size 0.1 cannot bring the new fields to the scale of the run, whose pixel size is not"
+    )
+    stated = stating(tmp_path / "stated", planes, 0.1)
+    assert unknown_size([stated], FOUR_COLOURS, run[0]).startswith("the new fields have pixels of 0.1 µm; those of the")
