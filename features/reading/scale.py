@@ -37,6 +37,8 @@ class Scale:
         µm, of files that state none.
     size_of_all : bool
         `stated_size` is what the user says of all files, whatever they state.
+    unsized : bool
+        No file states a pixel size; one that does cannot be compared with the others.
     """
 
     bits: int = 0
@@ -46,6 +48,7 @@ class Scale:
     pixel_size: float | None = None
     stated_size: float | None = None
     size_of_all: bool = False
+    unsized: bool = False
 
     def size_of(self, facts: Facts) -> float | None:
         """The pixel size of a file, µm."""
@@ -79,13 +82,11 @@ def to_scale(plane: np.ndarray, facts: Facts, scale: Scale) -> np.ndarray:
     Raises
     ------
     UnreadableImageError
-        If the level is unknown, or a pixel lies above it.
+        If the level is unknown, a pixel lies above it, or the file states a pixel size and others none, or the reverse.
     """
     if not scale.bits:
         return plane
-    size = scale.size_of(facts)
-    if size and scale.pixel_size and not same_size(size, scale.pixel_size):
-        plane = _resized(plane, size / scale.pixel_size)
+    plane = _to_size(plane, facts, scale)
     level = scale.level_of(facts, plane)
     if level is None:
         raise UnreadableImageError(
@@ -111,6 +112,23 @@ def _table(level: int, offset: int, bits: int, stored_bytes: int) -> np.ndarray:
     top = 2**bits - 1
     values = np.maximum(np.arange(2 ** (8 * stored_bytes), dtype=np.int64) - offset, 0)
     return np.minimum((values * top + level // 2) // level, top).astype(np.uint8 if bits == 8 else np.uint16)
+
+
+def _to_size(plane: np.ndarray, facts: Facts, scale: Scale) -> np.ndarray:
+    """A plane with pixels of the scale's size, if there is one."""
+    size = scale.size_of(facts)
+    if scale.unsized and size:
+        raise UnreadableImageError(
+            f"states a pixel size ({size:.4g} µm) and other images none. Give it for all with --pixel-size UM."
+        )
+    if not scale.pixel_size:
+        return plane
+    if size is None:
+        raise UnreadableImageError(
+            "states no pixel size while other images do, so that it cannot be brought to their "
+            f"{scale.pixel_size:.4g} µm. Give it for all with --pixel-size UM."
+        )
+    return plane if same_size(size, scale.pixel_size) else _resized(plane, size / scale.pixel_size)
 
 
 def _resized(plane: np.ndarray, times: float) -> np.ndarray:

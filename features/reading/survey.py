@@ -17,7 +17,7 @@ from features.reading.scale import Scale, same_size
 from features.reading.source import FieldSource
 
 SAMPLED = 24
-"""Fields that are looked at, evenly over the data set."""
+"""Fields that are looked at, evenly over the data set; others that contradict them fail when they are read."""
 
 _DARK = 0.001  # this share of a plane's pixels is darker than its darkest level
 _OFFSET = 0.01  # a difference in darkness of this share of the range may be a camera's offset
@@ -71,6 +71,11 @@ class _Sample:
         return [plane for plane in self.planes if plane.pixels.itemsize > 1 and plane.facts.level is None]
 
     @property
+    def unsized(self) -> bool:
+        """Whether no plane states a pixel size."""
+        return bool(self.planes) and not any(plane.facts.pixel_size for plane in self.planes)
+
+    @property
     def darkest(self) -> int:
         """The darkest level of all planes that hold an image."""
         lit = [plane.pixels for plane in self.planes if plane.pixels.min() < plane.pixels.max()]
@@ -110,7 +115,7 @@ def survey(sources: Iterable[FieldSource], options: ReadingOptions, brightest: B
             )
     scale = Scale(
         sample.bits, level, options.max_level is not None, offset, size, options.pixel_size,
-        options.pixel_size is not None,
+        options.pixel_size is not None, options.pixel_size is None and sample.unsized,
     )  # fmt: skip
     given = options.pixel_size
     overruled = tuple(sorted(one for one in sizes if given is not None and not same_size(one, given)))
@@ -142,7 +147,7 @@ def survey_like(
         size_from = f"--pixel-size of the run, whose files state {said_sizes(run.overruled)} too"
     scale = Scale(
         run.scale.bits, level, given.max_level is not None, offset, run.scale.pixel_size, given.pixel_size,
-        given.pixel_size is not None,
+        given.pixel_size is not None, given.pixel_size is None and sample.unsized,
     )  # fmt: skip
     found = Acquisition(scale, _darkness(sample, scale), level_from, size_from)
     if options.camera_offset is None and abs(found.darkest - run.darkest) > _OFFSET:

@@ -128,6 +128,54 @@ def test_fields_of_two_pixel_sizes_are_brought_to_one(planes, tmp_path):
     assert read_field(scaled, "a0").shape == read_field(scaled, "f1").shape
 
 
+def of_sizes(folder, planes, **sizes):
+    """Fields of which each states its pixel size, or none."""
+    folder.mkdir()
+    for field, size in sizes.items():
+        stated = {"PhysicalSizeX": size, "PhysicalSizeY": size} if size else {}
+        for colour, plane in planes.items():
+            tifffile.imwrite(folder / f"{field}_{colour}.tif", plane, ome=bool(size), metadata=stated)
+    return find_fields(folder)
+
+
+@pytest.mark.parametrize(
+    ("of_first", "of_other", "sentence"),
+    [
+        (
+            0.2,
+            None,
+            r"field f2: f2_\w+.tif states no pixel size while other images do, .* 0.2 µm\. .*--pixel-size UM\.$",
+        ),
+        (
+            None,
+            0.1,
+            r"field f2: f2_\w+.tif states a pixel size \(0.1 µm\) and other images none\. .*--pixel-size UM\.$",
+        ),
+    ],
+    ids=["states none", "states one"],
+)
+def test_a_field_that_the_survey_has_not_seen_and_that_contradicts_it_fails(
+    of_first, of_other, sentence, planes, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("features.reading.survey.SAMPLED", 1)
+    source = of_sizes(tmp_path / "all", planes, f1=of_first, f2=of_other)
+    run = surveyed(source)
+    new = survey_like([source], FOUR_COLOURS, lambda: 255, run)
+    for found in (run, new):
+        scaled = replace(source, scale=found.scale)
+        assert read_field(scaled, "f1").shape == (4, 48, 64)
+        with pytest.raises(FieldError, match=sentence):
+            read_field(scaled, "f2")
+    given, brought = ReadingOptions(pixel_size=0.3), 72 if of_first else 48  # px of 0.3 µm, to 0.2 µm or as they are
+    for found, height in ((surveyed(source, given), 48), (survey_like([source], given, lambda: 255, run), brought)):
+        assert read_field(replace(source, scale=found.scale), "f2").shape[1] == height
+
+
+def test_new_fields_that_state_a_size_are_read_where_that_of_the_run_is_not_known(run, planes, tmp_path):
+    source = of_sizes(tmp_path / "new", planes, f1=0.1)
+    np.testing.assert_array_equal(like(source, run[0]), run[1])
+
+
 def test_a_pixel_above_the_level_is_a_sentence(planes, tmp_path):
     source = stored(tmp_path / "new", planes, lambda plane: plane.astype(np.uint16) * 257)
     found = surveyed(source, ReadingOptions(max_level=4095))
