@@ -10,12 +10,13 @@ import numpy as np
 from engine.errors import FieldError, InputError
 from engine.ids import shown, why_no_id
 from features.reading.archive import Member, located, read_bytes
+from features.reading.channel_tables import contradiction
 from features.reading.containers import is_container, opened
 from features.reading.decoding import as_pixels, decode_plane
 from features.reading.image_file import UnreadableImageError
 from features.reading.scale import to_scale
 from features.reading.scene import NOTHING_STATED, Facts, Scene
-from features.reading.source import FieldSource, ImageFile
+from features.reading.source import ChannelTable, FieldSource, ImageFile
 from features.reading.stack import place_in_stack, planes_of_stack
 from features.reading.stains import resolve
 from store.channels import CHANNELS, ER, PROTEIN, Channel
@@ -102,23 +103,28 @@ def read_stored(source: FieldSource, field_id: str) -> dict[Channel, StoredPlane
         if reason := why_no_id(file.field_id):
             message = f"field {shown(field_id)}: its id {reason}. Rename its files."
             raise FieldError(message, field=field_id, path=located(file.member))
-    if not source.channels:
+    table = source.channels.get(field_id)
+    if table is None:
         planes = planes_of_stack(source.options, field_id, files)
         return _brightest([_from_one_file(source, field_id, file) for file in planes], field_id)
+    if table.problem:
+        raise FieldError(f"field {field_id}: {table.problem}", field=field_id, path=located(files[0].member))
     stated = source.stated.get(field_id, NOTHING_STATED)
     return {
         channel: _from_files(source, field_id, of_channel, stated)
-        for channel, of_channel in _by_channel(source, field_id, files).items()
+        for channel, of_channel in _by_channel(source, field_id, files, table).items()
     }
 
 
-def _by_channel(source: FieldSource, field_id: str, files: Sequence[ImageFile]) -> dict[Channel, list[ImageFile]]:
+def _by_channel(
+    source: FieldSource, field_id: str, files: Sequence[ImageFile], table: ChannelTable
+) -> dict[Channel, list[ImageFile]]:
     """The files of each wanted channel; several only if they are planes of a stack that `--z` combines."""
     by_name: dict[str, list[ImageFile]] = {}
     for file in files:
         by_name.setdefault(file.channel, []).append(file)
     chosen = {}
-    for channel, name in source.channels.items():
+    for channel, name in table.stains.items():
         found = by_name.get(name, [])
         if not found:
             raise _missing(source, field_id, channel, name, [one for one in by_name if one])
@@ -162,6 +168,12 @@ def _from_file(source: FieldSource, field_id: str, file: ImageFile) -> tuple[np.
     """The one plane of a file of one channel; of a stack, the one that --z and --t choose."""
 
     def read() -> tuple[np.ndarray, Facts]:
+        pixels, facts = plane_of_file()
+        if reason := contradiction(source.channels[field_id], source.options.chosen_stains, file, facts.channel):
+            raise UnreadableImageError(reason)
+        return pixels, facts
+
+    def plane_of_file() -> tuple[np.ndarray, Facts]:
         in_stack = is_container(file.member.name) and (source.options.z or source.options.t)
         if not in_stack:
             return decode_plane(read_bytes(file.member))
@@ -169,11 +181,12 @@ def _from_file(source: FieldSource, field_id: str, file: ImageFile) -> tuple[np.
             if len(scenes) != 1 or (len(scenes[0].channels) > 1 and not scenes[0].pages):
                 raise UnreadableImageError("holds several channels or images (expected planes of one channel).")
             scene = scenes[0]
+            facts = replace(scene.facts, channel=scene.channels[0] if len(scene.channels) == 1 else "")
             if scene.pages:
                 scene = Scene(
                     scene.name, ("",), len(scene.channels), 1, scene.facts, lambda c, z, t: scenes[0].load(z, 0, 0)
                 )
-            return _projected(source, field_id, scene, 0, file.member), scene.facts
+            return _projected(source, field_id, scene, 0, file.member), facts
 
     return _or_field_error(field_id, file.member, read)
 

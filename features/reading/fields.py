@@ -10,16 +10,16 @@ from engine.counted import counted
 from engine.errors import InputError
 from engine.ids import LONGEST, shown
 from features.reading.archive import Member, Unused, list_files, located
+from features.reading.channel_tables import channel_tables
 from features.reading.file_names import COLOURS, TABLES, hpa_name, is_image, may_be_composite, why_not_named
 from features.reading.layouts.load_data import read_load_data
 from features.reading.layouts.names import NOWHERE, Place, parser_of
 from features.reading.layouts.side_files import SideFile, is_side_file, read_side_files, side_file_of
 from features.reading.mask_names import is_named_mask
 from features.reading.options import FOUR_COLOURS, ReadingOptions
-from features.reading.probing import channel_names, with_scenes
+from features.reading.probing import with_scenes
 from features.reading.scene import Facts
-from features.reading.source import FieldSource, ImageFile
-from features.reading.stains import resolve
+from features.reading.source import ChannelTable, FieldSource, ImageFile
 
 _NOT_IN_IDS = ("images",)  # folders that microscopes make inside each plate's
 
@@ -53,7 +53,7 @@ def find_fields(*sources: Path, options: ReadingOptions = FOUR_COLOURS) -> Field
     for one in found[1:]:
         whole = replace(
             whole, files=whole.files | one.files, unused=whole.unused + one.unused, places=whole.places | one.places,
-            stated=whole.stated | one.stated, channels=whole.channels or one.channels, names=whole.names | one.names,
+            stated=whole.stated | one.stated, channels=whole.channels | one.channels,
         )  # fmt: skip
     if not whole.files:
         raise _nothing([one.path for one in found], whole, options)
@@ -95,8 +95,7 @@ def _fields_in(source: Path, options: ReadingOptions) -> FieldSource:
     named, refused = with_scenes(_told_apart(named))
     found = _gathered(source, named, side_files, options)
     unused += [*refused, *_of_other_channels(found), *_missing(side_files, listing.members, source)]
-    kept = set(found.channels.values())
-    files = {i: of for i, of in found.files.items() if not kept or any(file.channel in kept for file in of)}
+    files = {i: of for i, of in found.files.items() if any(_is_wanted(file, found.channels.get(i)) for file in of)}
     return replace(found, files=files, unused=tuple(sorted(unused, key=lambda file: file.path)))
 
 
@@ -193,49 +192,43 @@ def _gathered(source: Path, named: list[Named], side_files: list[SideFile], opti
     files: dict[str, list[ImageFile]] = {}
     places: dict[str, Place] = {}
     stated: dict[str, Facts] = {}
-    names: dict[str, str] = {}
     said: dict[str, SideFile] = {}
     for file, place in named:
         field_id = shown(file.field_id, LONGEST)
         files.setdefault(field_id, []).append(file)
         if side_files:
             folder = file.member.name.rpartition("/")[0]
-            beside = said.setdefault(folder, side_file_of(file.member.name, side_files))
+            if folder not in said:
+                said[folder] = side_file_of(file.member.name, side_files)
+            beside = said[folder]
             stated[field_id] = beside.facts
             place = replace(place, plate=place.plate or beside.plate)
-            names.setdefault(file.channel, beside.names.get(file.channel.lstrip("0"), ""))
         if place != NOWHERE:
             places[field_id] = place
     by_name = {i: tuple(sorted(of, key=lambda file: (file.member.name, file.scene))) for i, of in files.items()}
-    firsts = {file.channel: file for of in reversed(by_name.values()) for file in of}
-    channels = {}
-    if by_name and "" not in firsts:
-        names = names if options.is_hpa else channel_names(firsts, names)
-        stains = options.chosen_stains
-        if options.is_hpa and {name for _, name in stains.wanted} <= set(COLOURS):
-            channels = dict(stains.wanted)
-        else:
-            channels = resolve(stains, sorted(firsts), names)
-    return FieldSource(source, by_name, channels, names, (), places, stated, options)
+    channels = channel_tables(by_name, said, options)
+    return FieldSource(source, by_name, channels, (), places, stated, options)
+
+
+def _is_wanted(file: ImageFile, table: ChannelTable | None) -> bool:
+    """Whether a file's channel is that of a stain, or may be."""
+    return table is None or bool(table.problem) or file.channel in table.stains.values()
 
 
 def _of_other_channels(found: FieldSource) -> list[Unused]:
     """Files of channels that are no stain."""
-    kept = set(found.channels.values())
-    if not kept or "" in kept:
-        return []
     return [
-        Unused(located(file.member), _why_no_stain(file.channel, found))
-        for of_field in found.files.values()
+        Unused(located(file.member), _why_no_stain(file.channel, found.channels[field_id], found.options))
+        for field_id, of_field in found.files.items()
         for file in of_field
-        if file.channel not in kept
+        if not _is_wanted(file, found.channels.get(field_id))
     ]
 
 
-def _why_no_stain(channel: str, found: FieldSource) -> str:
-    if found.options.no_er and channel == "yellow":
+def _why_no_stain(channel: str, table: ChannelTable, options: ReadingOptions) -> str:
+    if options.no_er and channel == "yellow":
         return "is of the ER channel, which --no-er leaves out"
-    name = f" ({shown(found.names[channel])})" if found.names.get(channel) else ""
+    name = f" ({shown(table.names[channel])})" if table.names.get(channel) else ""
     return f"is of channel {shown(channel)}{name}, which --stains does not name"
 
 

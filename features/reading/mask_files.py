@@ -104,6 +104,12 @@ class _Image:
     of_nucleus: bool
 
 
+def _nucleus_of(source: FieldSource, field_id: str) -> str:
+    """The channel of the nucleus in a field's file names; "" where it is not known."""
+    table = source.channels.get(field_id)
+    return table.stains.get(NUCLEUS, "") if table else ""
+
+
 class _Names:
     """The names that masks of some fields can have."""
 
@@ -115,12 +121,12 @@ class _Names:
             hpa_name if one.is_hpa else parser_of(one.kind, one.pattern) for one in options if not one.images
         ]
         for source in sources:
-            nucleus = source.channels.get(NUCLEUS)
             for field_id, files in source.files.items():
+                nucleus = _nucleus_of(source, field_id)
                 for file in files:
                     image = _Image(field_id, file.channel == nucleus and bool(nucleus))
                     self._images.setdefault(stem(file.member.name), set()).add(image)
-        self._nuclei = {source.channels.get(NUCLEUS) for source in sources} - {None, ""}
+        self._nuclei = {i: _nucleus_of(source, i) for source in sources for i in source.channels}
 
     def read(self, name: str, root: str, needs_word: bool) -> tuple[str, str] | str | None:
         """The field and kind of a mask by its path; the reason why it cannot be used; None if it is no mask of ours."""
@@ -153,7 +159,9 @@ class _Names:
             said = parse(str(path.with_name(f"{base}.tif")))
             ids = [] if said is None else ["_".join((*folders[k:], said.field_id)) for k in range(len(folders) + 1)]
             yield from (
-                _Image(one, said is not None and said.channel in self._nuclei) for one in ids if one in self._ids
+                _Image(one, said is not None and bool(said.channel) and said.channel == self._nuclei.get(one))
+                for one in ids
+                if one in self._ids
             )
 
 

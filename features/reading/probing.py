@@ -1,15 +1,18 @@
 """A look into single files before fields are read: how many images a file holds, and what its channels are called."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from features.reading.archive import Unused, located
+from features.reading.archive import Member, Unused, located
 from features.reading.containers import PACKAGES, TIFFS, opened
 from features.reading.image_file import UnreadableImageError
 from features.reading.layouts.names import NOWHERE, Place
+from features.reading.scene import Scene
 from features.reading.source import ImageFile
+from features.reading.tiff import opened_tiff, tiff_scenes
 
 _SAY_FROM = 500  # files whose headers are read before anything else is said
 
@@ -22,8 +25,7 @@ def with_scenes(named: list[tuple[ImageFile, Place]]) -> tuple[list[tuple[ImageF
     A file that cannot be opened stays an entry, so that its field is listed as failed.
     """
     asked = [file for file, _ in named if file.channel == "" and _may_hold_several(file.member.name)]
-    if len(asked) >= _SAY_FROM:
-        _log.info("reading the headers of %s files", f"{len(asked):,}")
+    say_reading(len(asked))
     wanted = set(map(id, asked))
     apart: list[tuple[ImageFile, Place]] = []
     unused: list[Unused] = []
@@ -44,6 +46,12 @@ def with_scenes(named: list[tuple[ImageFile, Place]]) -> tuple[list[tuple[ImageF
     return apart, unused
 
 
+def say_reading(n_files: int) -> None:
+    """Say that the headers of files are read, if that takes a while."""
+    if n_files >= _SAY_FROM:
+        _log.info("reading the headers of %s files", f"{n_files:,}")
+
+
 def _may_hold_several(name: str) -> bool:
     low = name.lower()
     return PurePosixPath(low).suffix in PACKAGES or low.endswith(tuple(f".ome{suffix}" for suffix in TIFFS))
@@ -53,15 +61,31 @@ def channel_names(firsts: Mapping[str, ImageFile], known: Mapping[str, str]) -> 
     """The name of each channel of the file names: from side files, or as its first file states it."""
     names = {}
     for channel, file in firsts.items():
-        names[channel] = known.get(channel, "") or _name_in(file)
+        names[channel] = known.get(channel, "") or stated_name([file])[0]
     return names
 
 
-def _name_in(file: ImageFile) -> str:
-    if PurePosixPath(file.member.name).suffix.lower() not in TIFFS:
-        return ""
-    try:
-        with opened(file.member) as scenes:
-            return scenes[0].channels[0] if len(scenes) == 1 and len(scenes[0].channels) == 1 else ""
-    except (UnreadableImageError, OSError):
-        return ""
+def stated_name(files: Iterable[ImageFile]) -> tuple[str, str]:
+    """What the first of some files that can be opened calls its channel, and the file; "" if it names none."""
+    for file in files:
+        if PurePosixPath(file.member.name).suffix.lower() not in TIFFS:
+            continue
+        try:
+            with _headers(file.member) as scenes:
+                one = len(scenes) == 1 and len(scenes[0].channels) == 1
+                return scenes[0].channels[0] if one else "", file.member.name
+        except (UnreadableImageError, OSError):
+            continue
+    return "", ""
+
+
+@contextmanager
+def _headers(member: Member) -> Iterator[tuple[Scene, ...]]:
+    """The images of a TIFF; of one in a folder, the pixels are not read."""
+    path = member.source / member.name
+    if member.offset >= 0 or not path.is_file():
+        with opened(member) as scenes:
+            yield scenes
+    else:
+        with opened_tiff(path, size := path.stat().st_size) as tiff:
+            yield tiff_scenes(tiff, size)

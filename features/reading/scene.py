@@ -18,10 +18,13 @@ class Facts:
         Width of a pixel in the sample, µm.
     level : int or None
         The highest value that a pixel can have: 255 of 8 bits, 4095 of a 12-bit camera in 16 bits.
+    channel : str
+        The name of the channel, of a file of one plane; "" if it has none.
     """
 
     pixel_size: float | None = None
     level: int | None = None
+    channel: str = ""
 
 
 NOTHING_STATED = Facts()

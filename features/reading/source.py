@@ -49,6 +49,28 @@ class Mask:
 
 
 @dataclass(frozen=True)
+class ChannelTable:
+    """The channels of some fields, as file names have them.
+
+    Attributes
+    ----------
+    stains : dict of Channel to str
+        The channel of each stain.
+    names : dict of str to str
+        Names of the channels that the files or the plate's index state.
+    stated_in : dict of str to str
+        For the channels that stand for a stain by their name: the file that states it, "" for the plate's index.
+    problem : str
+        Why it is not known which channel is which stain, or "".
+    """
+
+    stains: dict[Channel, str]
+    names: dict[str, str] = field(default_factory=dict)
+    stated_in: dict[str, str] = field(default_factory=dict)
+    problem: str = ""
+
+
+@dataclass(frozen=True)
 class FieldSource:
     """Fields and their files. Made by `find_fields`; parts of it are small enough to send to workers.
 
@@ -59,10 +81,8 @@ class FieldSource:
     files : dict of str to tuple of ImageFile
         The files of each field, by id; ids are sorted. An id that is not allowed (`engine.ids`) is made printable
         here; reading such a field says what is wrong with it.
-    channels : dict of Channel to str
-        The channel of each stain, as file names have it; empty if each file holds all channels of its field.
-    names : dict of str to str
-        Names of the channels that the files or the plate's index state, by the channel in the file names.
+    channels : dict of str to ChannelTable
+        Of the fields whose files hold a channel each; fields alike share one.
     unused : tuple of Unused
         All other files, each with the reason.
     places : dict of str to Place
@@ -77,8 +97,7 @@ class FieldSource:
 
     path: Path
     files: dict[str, tuple[ImageFile, ...]]
-    channels: dict[Channel, str] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
+    channels: dict[str, ChannelTable] = field(default_factory=dict)
     unused: tuple[Unused, ...] = ()
     places: dict[str, Place] = field(default_factory=dict)
     stated: dict[str, Facts] = field(default_factory=dict)
@@ -97,6 +116,7 @@ class FieldSource:
         return replace(
             self,
             files={i: self.files[i] for i in wanted},
+            channels={i: self.channels[i] for i in wanted if i in self.channels},
             unused=(),
             places={i: self.places[i] for i in wanted if i in self.places},
             stated={i: self.stated[i] for i in wanted if i in self.stated},

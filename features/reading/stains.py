@@ -89,7 +89,7 @@ def resolve(stains: Stains, tokens: Sequence[str], names: Mapping[str, str]) -> 
     InputError
         If a stain's channel is not there, or fits several.
     """
-    found = {channel: _matching(wanted, tokens, names) for channel, wanted in stains.wanted}
+    found = {channel: matching(wanted, tokens, names) for channel, wanted in stains.wanted}
     for channel, matches in found.items():
         wanted = dict(stains.wanted)[channel]
         if len(matches) != 1:
@@ -106,7 +106,7 @@ def resolve(stains: Stains, tokens: Sequence[str], names: Mapping[str, str]) -> 
     return {channel: matches[0] for channel, matches in found.items()}
 
 
-def _matching(wanted: str, tokens: Sequence[str], names: Mapping[str, str]) -> list[str]:
+def matching(wanted: str, tokens: Sequence[str], names: Mapping[str, str]) -> list[str]:
     """The tokens that a name or number fits: as it stands, by name, by number, and only then by a part of the name."""
     low = wanted.lower()
     number = int(wanted) if wanted.isdigit() else None

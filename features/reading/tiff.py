@@ -52,7 +52,7 @@ def decode_tiff(data: bytes) -> tuple[np.ndarray, Facts]:
             raise UnreadableImageError(
                 f"is a stack of {n_images} images (expected one plane a file). Save one plane a file."
             )
-        return _page(series, 0, len(data)), facts_of(tiff, 0)
+        return _page(series, 0, len(data)), replace(facts_of(tiff, 0), channel=names_of(tiff, 0, 1)[0])
 
 
 @contextmanager

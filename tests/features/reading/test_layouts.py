@@ -1,5 +1,7 @@
 """Names that microscopes write become fields with channels and places; containers named planes; inspect finds both."""
 
+import shutil
+import zipfile
 from dataclasses import replace
 
 import cv2
@@ -13,6 +15,7 @@ from features.reading.field_reading import read_field
 from features.reading.fields import find_fields
 from features.reading.layouts.names import parser_of
 from features.reading.layouts.table import LAYOUTS
+from features.reading.mask_files import with_masks
 from features.reading.options import ReadingOptions
 from features.reading.stains import parse_stains
 
@@ -83,6 +86,119 @@ def test_a_plate_of_metaxpress(tmp_path, planes):
     assert reasons["P_B02_s1_w1_thumb.TIF"] == "has no name of layout metaxpress"
     with pytest.raises(InputError, match=r"channel GFP for protein is not there. The images have channels 1 \(DAPI\)"):
         find_fields(tmp_path, options=ReadingOptions("metaxpress", stains="nucleus=DAPI,protein=GFP"))
+
+
+def write_plate(folder, planes, names, index=True, states=False):
+    """A plate of one field whose waves 1 and 2 have these names; the nucleus is `planes[2]`, the protein `planes[1]`.
+
+    Names stand in an index, or in the files.
+    """
+    folder.mkdir(parents=True)
+    for wave, name in enumerate(names, start=1):
+        plane = planes[2] if name == "DAPI" else planes[1]
+        stated = {"ome": True, "metadata": {"axes": "YX", "Channel": {"Name": [name]}}} if states else {}
+        tifffile.imwrite(folder / f"{folder.name}_A01_s1_w{wave}.TIF", plane, **stated)
+    if index:
+        waves = "".join(f'"WaveName{wave}", "{name}"\r\n' for wave, name in enumerate(names, start=1))
+        (folder / f"{folder.name}.HTD").write_text(waves)
+
+
+BY_NAME = ReadingOptions("metaxpress", stains="nucleus=DAPI,protein=FITC")
+
+
+@pytest.mark.parametrize("index", [True, False])
+def test_plates_with_another_order_of_channels(tmp_path, planes, index):
+    """The first plate's names were taken for all, and protein and nucleus of the second were swapped."""
+    write_plate(tmp_path / "P1", planes, ("DAPI", "FITC"), index, not index)
+    write_plate(tmp_path / "P2", planes, ("FITC", "DAPI"), index, not index)
+    source = find_fields(tmp_path, options=BY_NAME)
+    for field in ("P1_A01_s1", "P2_A01_s1"):
+        np.testing.assert_array_equal(read_field(source.part([field]), field)[1:3], planes[1:3])
+
+
+def test_a_folder_and_a_zip_with_another_order_of_channels(tmp_path, planes):
+    write_plate(tmp_path / "P1", planes, ("DAPI", "FITC"))
+    write_plate(tmp_path / "P2", planes, ("FITC", "DAPI"))
+    with zipfile.ZipFile(tmp_path / "P2.zip", "w") as packed:
+        for path in (tmp_path / "P2").iterdir():
+            packed.write(path, path.name)
+    source = find_fields(tmp_path / "P1", tmp_path / "P2.zip", options=BY_NAME)
+    for field in ("P1_A01_s1", "P2_A01_s1"):
+        np.testing.assert_array_equal(read_field(source, field)[1:3], planes[1:3])
+
+
+def test_files_of_one_folder_with_another_order_of_channels_are_refused(tmp_path, planes):
+    """Only the first file of a channel is opened before the fields are read."""
+    for field, names in (("a", ("DAPI", "GFP")), ("b", ("gfp", "DAPI"))):
+        for k, name in enumerate(names):
+            metadata = {"axes": "YX", "Channel": {"Name": [name]}}
+            tifffile.imwrite(tmp_path / f"{field}_ch0{k}.tif", planes[k + 1], ome=True, metadata=metadata)
+    source = find_fields(tmp_path, options=ReadingOptions("leica", stains="nucleus=DAPI,protein=GFP"))
+    np.testing.assert_array_equal(read_field(source, "a")[1:3], planes[2:0:-1])
+    said = "b_ch01.tif says that its channel is DAPI, but a_ch01.tif says that channel 01 is GFP"
+    for z in ("", "1"):
+        options = ReadingOptions("leica", stains="nucleus=DAPI,protein=GFP", z=z)
+        with pytest.raises(FieldError, match=said):
+            read_field(find_fields(tmp_path, options=options), "b")
+    numbers = find_fields(tmp_path, options=ReadingOptions("leica", stains="nucleus=0,protein=1"))
+    np.testing.assert_array_equal(read_field(numbers, "b")[1:3], planes[2:0:-1])
+
+
+def test_a_plate_that_names_no_such_channel_fails_alone(tmp_path, planes):
+    """One that names none is read as all others agree."""
+    write_plate(tmp_path / "P1", planes, ("DAPI", "FITC"))
+    write_plate(tmp_path / "P2", planes, ("Cy3", "Cy5"))
+    write_plate(tmp_path / "P3", planes, ("DAPI", "FITC"), index=False)
+    source = find_fields(tmp_path, options=BY_NAME)
+    assert not [file for file in source.unused if file.path.endswith("TIF")]
+    np.testing.assert_array_equal(read_field(source, "P1_A01_s1")[1:3], planes[1:3])
+    with pytest.raises(FieldError, match=r"P2_A01_s1: --stains: channel FITC .* The images have channels 1 \(Cy3\)"):
+        read_field(source, "P2_A01_s1")
+    with pytest.raises(FieldError, match=r"P3_A01_s1: --stains: channel FITC .* The images have channels 1 and 2"):
+        read_field(source, "P3_A01_s1")
+    shutil.rmtree(tmp_path / "P2")
+    np.testing.assert_array_equal(read_field(find_fields(tmp_path, options=BY_NAME), "P3_A01_s1")[1:3], planes[1:3])
+
+
+def test_an_index_that_contradicts_its_files_is_refused(tmp_path, planes):
+    write_plate(tmp_path / "P1", planes, ("DAPI", "FITC"), states=True)
+    (tmp_path / "P1" / "P1.HTD").write_text('"WaveName1", "FITC"\n"WaveName2", "DAPI"\n')
+    source = find_fields(tmp_path, options=BY_NAME)
+    with pytest.raises(FieldError, match="its channel is DAPI, but the index of its plate says that channel 1 is FITC"):
+        read_field(source, "P1_A01_s1")
+    (tmp_path / "P1" / "P1.HTD").write_text('"WaveName1", "DAPI (405)"\n"WaveName2", "FITC filter"\n')
+    read_field(find_fields(tmp_path, options=BY_NAME), "P1_A01_s1")
+
+
+def test_indexes_of_one_field_that_disagree_are_refused(tmp_path, planes):
+    for t, names in enumerate((("DAPI", "FITC"), ("FITC", "DAPI")), start=1):
+        write_plate(tmp_path / f"t{t}", planes, names)
+    shutil.copytree(tmp_path / "t1", tmp_path / "one" / "t3")
+    for path in (tmp_path / "one" / "t3").glob("*.TIF"):
+        path.rename(path.with_name(path.name.replace("t1_A01", "t1_A02")))
+    pattern = r"t(?P<T>\d)_(?P<Well>A\d\d)_s1_w(?P<Channel>\d)"
+    source = find_fields(tmp_path, options=ReadingOptions(pattern=pattern, stains=BY_NAME.stains, t="1"))
+    np.testing.assert_array_equal(read_field(source, "A02")[1:3], planes[1:3])
+    with pytest.raises(FieldError, match="A01: the indexes of its files' folders call channel 1 DAPI and FITC"):
+        read_field(source, "A01")
+
+
+def test_a_damaged_first_file_is_passed_over_when_names_are_looked_for(tmp_path, planes):
+    write_plate(tmp_path / "P1", planes, ("DAPI", "FITC"), index=False, states=True)
+    (tmp_path / "P1" / "P1_A00_s1_w1.TIF").write_bytes(b"II*\0")
+    read_field(find_fields(tmp_path, options=BY_NAME), "P1_A01_s1")
+
+
+def test_a_mask_after_the_nucleus_of_its_own_plate(tmp_path, planes):
+    write_plate(tmp_path / "P1", planes, ("DAPI", "FITC"))
+    write_plate(tmp_path / "P2", planes, ("FITC", "DAPI"))
+    (tmp_path / "masks").mkdir()
+    for name in ("P1_A01_s1_w1", "P2_A01_s1_w2"):
+        tifffile.imwrite(tmp_path / "masks" / f"{name}_cp_masks.tif", planes[0])
+    source = with_masks({"train": find_fields(tmp_path, options=BY_NAME)}, tmp_path / "masks")["train"]
+    assert {i: [mask.kind for mask in of] for i, of in (source.masks or {}).items()} == {
+        "P1_A01_s1": ["nuclei"], "P2_A01_s1": ["nuclei"],
+    }  # fmt: skip
 
 
 def test_an_operetta_index_names_channels_and_pixel_size(tmp_path, planes):

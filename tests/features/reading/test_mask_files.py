@@ -10,14 +10,14 @@ from features.reading.archive import Member
 from features.reading.fields import find_fields
 from features.reading.mask_files import masks_in_words, with_masks
 from features.reading.options import ReadingOptions
-from features.reading.source import FieldSource, ImageFile
+from features.reading.source import ChannelTable, FieldSource, ImageFile
 from store.channels import CHANNELS
 
 
 def kaggle(*ids: str) -> FieldSource:
     folder = Path("images")
     files = {i: tuple(ImageFile(i, c.colour, Member(folder, f"{i}_{c.colour}.png")) for c in CHANNELS) for i in ids}
-    return FieldSource(folder, files, {c: c.colour for c in CHANNELS})
+    return FieldSource(folder, files, dict.fromkeys(files, ChannelTable({c: c.colour for c in CHANNELS})))
 
 
 def found(folder: Path, source: FieldSource, *names: str) -> tuple[dict[str, dict[str, str]], FieldSource]:
