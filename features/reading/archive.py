@@ -93,9 +93,9 @@ def list_files(source: Path) -> Listing:
 
 
 def fingerprint(member: Member) -> list[object]:
-    """What changes with a file's content: name, size, time; in a zip name, place, sizes."""
+    """What changes with a file's content: name, size, time; in a zip name, place, sizes, checksum."""
     if member.offset >= 0:
-        return [member.name, member.offset, member.packed, member.size]
+        return [member.name, member.offset, member.packed, member.size, member.checksum]
     path = member.source / member.name
     inner = sorted(path.iterdir()) if path.suffix in _FOLDERS_OF_ONE_IMAGE and path.is_dir() else []
     return [member.name, *size_and_time(path), *(one for part in inner for one in size_and_time(part))]

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from features.reading.archive import Member, Unused, fingerprint
-from features.reading.layouts.names import Place
+from features.reading.layouts.names import NOWHERE, Place
 from features.reading.options import FOUR_COLOURS, ReadingOptions
 from features.reading.scale import AS_STORED, Scale
-from features.reading.scene import Facts
+from features.reading.scene import NOTHING_STATED, Facts
 from store.channels import Channel
 
 
@@ -70,6 +70,9 @@ class ChannelTable:
     problem: str = ""
 
 
+_NO_CHANNELS = ChannelTable({})
+
+
 @dataclass(frozen=True)
 class FieldSource:
     """Fields and their files. Made by `find_fields`; parts of it are small enough to send to workers.
@@ -124,10 +127,25 @@ class FieldSource:
         )
 
     def fingerprint(self, ids: Iterable[str]) -> list[list[object]]:
-        """What changes with the files of these fields, as JSON can hold it."""
-        wanted = tuple(ids)
-        masks = (mask for i in wanted for mask in (self.masks or {}).get(i, ()))
+        """What changes with the values of these fields, or with their rows, as JSON can hold it."""
+        return [self._fingerprint(one) for one in ids]
+
+    def _fingerprint(self, field_id: str) -> list[object]:
+        """Its place, what is stated about it, and each of its files with what the file stands for."""
+        place = self.places.get(field_id, NOWHERE)
+        stated = self.stated.get(field_id, NOTHING_STATED)
+        table = self.channels.get(field_id, _NO_CHANNELS)
+        stain_of = {name: channel.name for channel, name in table.stains.items()}
+        listed = self.options.images is not None  # a csv may list files of one name in several folders
         return [
-            *(fingerprint(file.member) for i in wanted for file in self.files[i]),
-            *([mask.kind, *fingerprint(mask.member)] for mask in masks),
+            field_id,
+            [place.plate, place.well, place.site],
+            [stated.pixel_size, stated.level],
+            [table.problem, sorted(table.names.items())] if table.stated_in or table.problem else [],
+            *(
+                [stain_of.get(file.channel), file.z, file.t, file.scene, *fingerprint(file.member)]
+                + ([str(file.member.source)] if listed else [])
+                for file in self.files[field_id]
+            ),
+            *([mask.kind, *fingerprint(mask.member)] for mask in (self.masks or {}).get(field_id, ())),
         ]
