@@ -105,7 +105,7 @@ def read_stored(source: FieldSource, field_id: str) -> dict[Channel, StoredPlane
             raise FieldError(message, field=field_id, path=located(file.member))
     table = source.channels.get(field_id)
     if table is None:
-        planes = planes_of_stack(source.options, field_id, files)
+        planes = planes_of_stack(source.options, field_id, {None: files})[None]
         return _brightest([_from_one_file(source, field_id, file) for file in planes], field_id)
     if table.problem:
         raise FieldError(f"field {field_id}: {table.problem}", field=field_id, path=located(files[0].member))
@@ -128,8 +128,8 @@ def _by_channel(
         found = by_name.get(name, [])
         if not found:
             raise _missing(source, field_id, channel, name, [one for one in by_name if one])
-        chosen[channel] = planes_of_stack(source.options, field_id, found, f"channel {channel.name} ")
-    return chosen
+        chosen[channel] = found
+    return planes_of_stack(source.options, field_id, chosen)
 
 
 def _brightest(planes: Sequence[dict[Channel, StoredPlane]], field_id: str) -> dict[Channel, StoredPlane]:

@@ -238,6 +238,53 @@ def test_planes_of_a_stack_in_files_and_in_a_file(tmp_path, planes):
             read_field(find_fields(folder, options=replace(options, z="4")), field)
 
 
+def write_stack(folder, planes, numbers, letter="p"):
+    """One field of two channels whose files are of these planes; those of plane k of channel c are `planes[k] // c`."""
+    for channel, of_channel in numbers.items():
+        for k in of_channel:
+            z, t = (k, 1) if letter == "p" else (1, k)
+            path = folder / f"r01c01f01p{z:02d}-ch{channel}sk{t}fk1fl1.tiff"
+            tifffile.imwrite(path, planes[k] // channel)
+
+
+def read_plane(folder, which, option="z"):
+    options = replace(ReadingOptions("phenix", stains="nucleus=1,protein=2"), **{option: which})
+    return read_field(find_fields(folder, options=options), "A01_s01")[[2, 1]]
+
+
+@pytest.mark.parametrize(("letter", "option", "what"), [("p", "z", "plane"), ("s", "t", "time point")])
+def test_a_plane_is_that_of_all_channels(tmp_path, planes, letter, option, what):
+    """Planes were counted in each channel by itself, so that a lost file shifted the planes of its channel."""
+    write_stack(tmp_path, planes, {1: (1, 2, 3), 2: (2, 3)}, letter)
+    for which, k in (("2", 2), ("3", 3), ("middle", 2)):
+        np.testing.assert_array_equal(read_plane(tmp_path, which, option), [planes[k], planes[k] // 2])
+    said = rf"channel Protein has no {what} 1 \(--{option} 1 chooses it of the field's 3; found 2, 3\). Add its file"
+    with pytest.raises(FieldError, match=said):
+        read_plane(tmp_path, "1", option)
+    with pytest.raises(FieldError, match=f"--{option} 4 is beyond them"):
+        read_plane(tmp_path, "4", option)
+    np.testing.assert_array_equal(read_plane(tmp_path, "max", option)[1], planes[2:].max(0) // 2)
+
+
+def test_a_channel_with_one_plane_of_another_number_is_refused(tmp_path, planes):
+    """It was taken, whatever its number."""
+    write_stack(tmp_path, planes, {1: (1, 2, 3), 2: (3,)})
+    with pytest.raises(FieldError, match=r"channel Protein has no plane 2 .*found 3\)"):
+        read_plane(tmp_path, "2")
+    for path in tmp_path.glob("*p0[12]*"):
+        path.unlink()
+    for which in ("", "2"):  # a field of one plane
+        np.testing.assert_array_equal(read_plane(tmp_path, which), [planes[3], planes[3] // 2])
+
+
+def test_a_channel_without_planes_goes_with_each_plane_of_others(tmp_path, planes):
+    tifffile.imwrite(tmp_path / "f_ch00.tif", planes[0])
+    for z in (1, 2):
+        tifffile.imwrite(tmp_path / f"f_z{z}_ch01.tif", planes[z])
+    options = ReadingOptions("leica", stains="nucleus=0,protein=1", z="2")
+    np.testing.assert_array_equal(read_field(find_fields(tmp_path, options=options), "f")[[2, 1]], planes[[0, 2]])
+
+
 def test_a_stain_that_may_be_missing_can_be_left_out(tmp_path, planes):
     """New fields without the tubulin of the run: what to do about it was not said."""
     for k in (1, 2):
