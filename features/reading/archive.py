@@ -110,9 +110,9 @@ def size_and_time(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def read_bytes(member: Member) -> bytes:
-    """The content of a file; raises UnreadableImageError or OSError."""
-    return _unpack(member) if member.offset >= 0 else read_file(member.source / member.name)
+def read_bytes(member: Member, image: bool = True) -> bytes:
+    """The content of a file, an image or a text beside them; raises UnreadableImageError or OSError."""
+    return _unpack(member, image) if member.offset >= 0 else read_file(member.source / member.name)
 
 
 def located(member: Member) -> str:
@@ -120,7 +120,7 @@ def located(member: Member) -> str:
     return shown(str(member.source / member.name), 1000)
 
 
-def _unpack(member: Member) -> bytes:
+def _unpack(member: Member, image: bool) -> bytes:
     """A member of a zip, read at its offset, so that no worker parses the whole directory again."""
     known = member.method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
     if not known or max(member.size, member.packed) > MAX_FILE:
@@ -135,16 +135,17 @@ def _unpack(member: Member) -> bytes:
     if header[:4] != b"PK\x03\x04" or len(data) != member.packed or header[6] & 1:
         raise UnreadableImageError("cannot be unpacked (the zip is damaged or encrypted). Download the zip again.")
     if member.method == zipfile.ZIP_DEFLATED:
-        data = _inflate(data, member.size)
+        data = _inflate(data, member.size, image)
     if (len(data), zlib.crc32(data)) != (member.size, member.checksum):
         raise UnreadableImageError("cannot be unpacked (its size or checksum is wrong). Download the zip again.")
     return data
 
 
-def _inflate(data: bytes, size: int) -> bytes:
-    """Unpack a deflated member up to one byte beyond its size; a file whose first bytes are no image is refused."""
+def _inflate(data: bytes, size: int, image: bool) -> bytes:
+    """Unpack a deflated member up to one byte beyond its size; an image whose first bytes are none is refused."""
     try:
-        check_start(zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[:_START], _START))
+        if image:
+            check_start(zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[:_START], _START))
         return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, size + 1)
     except zlib.error as error:
         raise UnreadableImageError(f"cannot be unpacked (zip: {error}). Download the zip again.") from error

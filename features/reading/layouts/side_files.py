@@ -51,7 +51,7 @@ def read_side_files(members: Iterable[Member]) -> list[SideFile]:
     found = []
     for member in members:
         try:
-            content = read_bytes(member)
+            content = read_bytes(member, image=False)
         except (UnreadableImageError, OSError):
             continue
         folder = member.name.rpartition("/")[0]

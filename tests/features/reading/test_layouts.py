@@ -116,10 +116,12 @@ def test_plates_with_another_order_of_channels(tmp_path, planes, index):
         np.testing.assert_array_equal(read_field(source.part([field]), field)[1:3], planes[1:3])
 
 
-def test_a_folder_and_a_zip_with_another_order_of_channels(tmp_path, planes):
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_folder_and_a_zip_with_another_order_of_channels(tmp_path, planes, compression):
+    """The index in a zip is read, compressed or not."""
     write_plate(tmp_path / "P1", planes, ("DAPI", "FITC"))
     write_plate(tmp_path / "P2", planes, ("FITC", "DAPI"))
-    with zipfile.ZipFile(tmp_path / "P2.zip", "w") as packed:
+    with zipfile.ZipFile(tmp_path / "P2.zip", "w", compression) as packed:
         for path in (tmp_path / "P2").iterdir():
             packed.write(path, path.name)
     source = find_fields(tmp_path / "P1", tmp_path / "P2.zip", options=BY_NAME)
