@@ -80,7 +80,7 @@ def call(probabilities: np.ndarray, threshold: np.ndarray, per_field: str = AT_L
     ----------
     probabilities : ndarray of float, shape (n_fields, n_organelles)
     threshold : ndarray of float, shape (n_organelles,)
-        NaN for an organelle that has none.
+        NaN for an organelle that has none; it is never called, unless none has any.
     per_field : str
         One of `models.data.labels_per_field.PER_FIELD`. "at least one": a field without any gets its most probable
         one. "at most one": of several, only the one furthest above its threshold, in log-odds. "one": that one, or else
@@ -94,8 +94,10 @@ def call(probabilities: np.ndarray, threshold: np.ndarray, per_field: str = AT_L
     if not calls.shape[1] or per_field == ANY:
         return calls
     if per_field == AT_LEAST_ONE:
+        has_none = np.broadcast_to(np.isnan(threshold), calls.shape)
+        ranked = np.where(has_none & ~has_none.all(1, keepdims=True), -np.inf, probabilities)
         empty = np.flatnonzero(~calls.any(1))
-        calls[empty, np.argmax(probabilities[empty], axis=1)] = True
+        calls[empty, np.argmax(ranked[empty], axis=1)] = True
         return calls
     above = np.nan_to_num(log_odds(probabilities) - log_odds(threshold), nan=-np.inf)
     first = np.arange(calls.shape[1]) == np.argmax(above, axis=1)[:, None]

@@ -4,7 +4,7 @@ A field's set holds its calls and every other organelle whose probability reache
 is chosen by conformal risk control (Angelopoulos, Bates, Fisch, Lei, Schuster 2022, "Conformal Risk Control"): the
 highest for which n / (n + 1) R + 1 / (n + 1) <= 1 - coverage, where R is the mean over n groups of training fields of
 each group's loss, and a group's loss the mean over its fields of the share of a field's true organelles that the set
-misses.
+misses. Fields without a true organelle have nothing to miss, and do not count.
 
 Guarantee: if the n groups and a new one are exchangeable, and their probabilities come from the same models, the
 expected loss of a new group's fields is at most 1 - coverage. Groups (antibodies, or wells), not fields, are
@@ -42,7 +42,7 @@ class PredictionSets:
         The conformal threshold: an organelle is in the set if its probability is at least this. 0 gives sets of all
         organelles, infinity sets of the calls alone.
     n_groups : int
-        Number of groups it was chosen on.
+        Number of groups it was chosen on: those with a field that has an organelle.
     grouped : bool
         Whether it is known which fields belong together, e.g. are of one antibody or well.
     """
@@ -109,8 +109,8 @@ def fit_sets(
     """
     if not 0 < coverage < 1:
         raise ValueError(f"coverage {coverage} is not between 0 and 1")
-    n = len(np.unique(groups))
-    allowed = ((n + 1) * (1 - coverage) - 1) / n + _ROUNDING
+    n = len(np.unique(groups[labels.any(1)]))
+    allowed = ((n + 1) * (1 - coverage) - 1) / max(n, 1) + _ROUNDING
     if allowed < 0:
         return PredictionSets(coverage, 0.0, n, grouped)
     at_stake = labels & ~calls
@@ -123,11 +123,14 @@ def fit_sets(
 
 
 def group_loss(sets: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> float:
-    """Share of a field's true organelles that its set misses, averaged over fields, then over groups."""
+    """Share of a field's true organelles that its set misses, averaged over fields that have any, then over groups."""
     return float((_weights(labels, groups) * (labels & ~sets)).sum())
 
 
 def _weights(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Loss of missing each label: labels of a field, fields of a group, and groups count equally; all sum to 1."""
-    _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    return labels / np.maximum(labels.sum(1, keepdims=True), 1) / sizes[group][:, None] / len(sizes)
+    some = labels.any(1)
+    _, group, sizes = np.unique(groups[some], return_inverse=True, return_counts=True)
+    weights = np.zeros(labels.shape)
+    weights[some] = labels[some] / labels[some].sum(1, keepdims=True) / sizes[group][:, None] / len(sizes)
+    return weights

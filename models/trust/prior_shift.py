@@ -73,7 +73,7 @@ def shift(
     prior : ndarray of float, shape (n_organelles,)
         Shares in training.
     trainable : ndarray of bool, shape (n_organelles,)
-        The others are never called, except where a field would have no call.
+        The others are never called.
     per_field : str
         How many classes a field can be called for, see `models.second_level.thresholds.call`.
 

@@ -60,6 +60,21 @@ def test_calls_are_always_in_and_cost_nothing(rng):
     assert group_loss(sets.of(p, calls), labels, groups) <= 0.2
 
 
+def test_fields_without_an_organelle_change_nothing(rng):
+    """They have nothing to miss; counted as fields that are covered, they would hide what others miss."""
+    p, labels, groups = draw(rng, 60)
+    calls = labels & (rng.random(labels.shape) < 0.3)
+    sets = fit_sets(p, labels, calls, groups, 0.9)
+    empty = 4 * len(labels)
+    of_all = np.concatenate([groups, rng.integers(0, 200, empty)])
+    none = np.zeros((empty, N_ORGANELLES), bool)
+    odds = rng.random(none.shape)
+    many = fit_sets(*(np.concatenate(pair) for pair in ((p, odds), (labels, none), (calls, none))), of_all, 0.9)
+    assert many.threshold == pytest.approx(sets.threshold, rel=1e-12)
+    assert many.n_groups == sets.n_groups == 60
+    assert fit_sets(odds, none, none, of_all[-empty:], 0.9) == PredictionSets(0.9, 0.0, 0, True)
+
+
 def test_the_cut_is_the_highest_that_keeps_the_promise(rng):
     p, labels, groups = draw(rng, 40)
     n, cut = 40, fit_sets(p, labels, no_calls(labels), groups, 0.85).threshold
@@ -92,7 +107,7 @@ def test_a_new_group_is_promised_only_where_groups_are_known(rng):
 
 
 def test_all_called_needs_no_cut():
-    labels = np.eye(20, N_ORGANELLES, dtype=bool)
+    labels = np.eye(N_ORGANELLES, dtype=bool)[np.arange(20) % N_ORGANELLES]
     sets = fit_sets(np.full(labels.shape, 0.5), labels, labels, np.arange(20), 0.9)
     assert np.isinf(sets.threshold)
     np.testing.assert_array_equal(sets.of(np.full(labels.shape, 0.5), labels), labels)

@@ -61,6 +61,9 @@ def test_no_field_without_a_call():
     p = np.array([[0.1, 0.3, 0.2], [0.9, 0.1, 0.8], [0.0, 0.0, 0.0]])
     calls = call(p, np.array([0.5, 0.5, np.nan]))
     np.testing.assert_array_equal(calls, [[0, 1, 0], [1, 0, 0], [1, 0, 0]])
+    unlearnt = call(np.array([[0.1, 0.3, 0.9]]), np.array([0.5, 0.5, np.nan]))
+    np.testing.assert_array_equal(unlearnt, [[0, 1, 0]], "a class that was not learnt is never called")
+    np.testing.assert_array_equal(call(p, np.full(3, np.nan)), [[0, 1, 0], [1, 0, 0], [1, 0, 0]], "if none was learnt")
 
 
 def test_classes_that_exclude_each_other_get_one_call_the_furthest_above_its_threshold():
