@@ -24,6 +24,7 @@ from models.fitted import Fitted
 from models.saved_fit import load
 from models.settings import FEWEST_FOLDS, FitSettings
 from store.fit_folder import FitFolder
+from store.stamp import stamp_of
 
 _NOTE = "estimator.json"
 
@@ -176,12 +177,15 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a file lies where the folder would.
+            If a file lies where the folder would, or another fit has replaced the models.
         """
         check_is_fitted(self)
         folder = Path(folder)
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"{folder} is a file; the models go into a folder. Name a new one, or remove the file.")
+        self._check_own_models()
+        if folder.resolve() == self._fitted.folder.root.resolve():
+            return  # they are there already
         FitFolder(folder).fit_file.unlink(missing_ok=True)
         for name, content in self._files().items():
             with whole(folder / name) as path:
@@ -203,7 +207,7 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
         saved = read_json(note) if note.is_file() else {"classes": settings.organelles, "binary": False}
         model = cls(
             settings.n_folds, settings.rounds, settings.members, settings.held_out, settings.seed,
-            device=settings.device, folder=folder,
+            device=settings.device,  # no folder: another fit of this object or a clone would replace what was saved
         )  # fmt: skip
         model.n_features_in_ = len(fitted.columns)
         if list(fitted.columns) != model._column_names():
@@ -241,8 +245,18 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
                 stacklevel=3,
             )
 
+    def _check_own_models(self) -> None:
+        """Raise ValueError if another fit has replaced this one's files, as clones with the same `folder` do."""
+        own = self._fitted
+        if stamp_of(own.folder.fit_file) != own.stamp:
+            raise ValueError(
+                f"the models in {own.folder.root} are of another fit by now, or gone. Fit again, with a folder of its "
+                "own for each estimator, or with none."
+            )
+
     def _predict(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         check_is_fitted(self)
+        self._check_own_models()
         if self._fitted.plates is not None:
             run, by = self._fitted.folder.root, self._fitted.settings.normalise_by
             raise InputError(

@@ -10,7 +10,9 @@ from scipy import sparse
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
+from engine.ids import shown
 from models.data.labels_per_field import ANY, per_field_of
+from store.schema import METADATA
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def encode_labels(y: Any, names: Sequence[Any] | pd.Index | None) -> LabelEncodi
     classes = np.arange(y.shape[1]) if names is None else np.asarray(names)
     if len(set(map(str, classes))) < len(classes):
         raise ValueError(f"the labels' names {', '.join(map(str, classes))} are not unique. Rename the columns of y.")
-    return LabelEncoding(y.astype(bool), classes, binary=False)
+    return _named(LabelEncoding(y.astype(bool), classes, binary=False))
 
 
 def number_groups(groups: Any, n_rows: int) -> np.ndarray | None:
@@ -100,4 +102,15 @@ def _binary(y: np.ndarray) -> LabelEncoding:
     classes, codes = np.unique(y, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(f"y holds one class only ({classes[0]}) in {len(y)} rows; expected two classes to tell apart.")
-    return LabelEncoding(codes[:, None] == 1, classes, binary=True)
+    return _named(LabelEncoding(codes[:, None] == 1, classes, binary=True))
+
+
+def _named(encoding: LabelEncoding) -> LabelEncoding:
+    """The encoding, if its labels have names that a saved fit can hold."""
+    for name in encoding.names:
+        if shown(name, len(name) + 1) != name or not name.strip() or name.startswith(METADATA):
+            raise ValueError(
+                f"the label's name {name!r} cannot be used in the tables of a fit: it is empty, holds a character that "
+                f"is not printed, or starts with {METADATA}. Rename the label."
+            )
+    return encoding

@@ -165,6 +165,42 @@ def test_a_run_on_features_normalised_by_plate_predicts_no_rows_but_shows_its_le
             ask(X)
 
 
+def test_saving_into_its_own_folder_keeps_the_model(fitted, tmp_path):
+    model, X, _ = fitted
+    model.save(tmp_path)
+    opened = OrganelleClassifier.load(tmp_path)
+    before = files(tmp_path)
+    opened.save(tmp_path)
+    assert files(tmp_path) == before
+    np.testing.assert_array_equal(opened.predict(X), model.predict(X))
+
+
+def test_a_clone_of_a_loaded_model_leaves_what_was_saved(fitted, tmp_path):
+    model, X, Y = fitted
+    model.save(tmp_path)
+    opened = OrganelleClassifier.load(tmp_path)
+    clone(opened).set_params(members=("linear",)).fit(X, Y[::-1].to_numpy())
+    np.testing.assert_array_equal(opened.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(OrganelleClassifier.load(tmp_path).predict_proba(X), model.predict_proba(X))
+
+
+def test_a_model_whose_folder_holds_another_fit_is_refused(fitted, tmp_path):
+    """As of clones in a cross-validation with `folder`: they would all predict with the last fit."""
+    _, X, Y = fitted
+    first = OrganelleClassifier(**TINY, folder=tmp_path).fit(X, Y)
+    clone(first).fit(X, Y[::-1].to_numpy())
+    for ask in (lambda: first.predict(X), lambda: first.save(tmp_path / "copy")):
+        with pytest.raises(ValueError, match=f"the models in {tmp_path} are of another fit by now"):
+            ask()
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "a\u200bb", "Metadata_Id"])
+def test_a_label_that_no_table_can_hold_is_refused_before_the_fit(name):
+    X, Y, _ = table(np.random.default_rng(0), 60)
+    with pytest.raises(ValueError, match="cannot be used in the tables of a fit"):
+        OrganelleClassifier(**TINY).fit(X, Y.rename(columns={"a": name}))
+
+
 def test_models_are_not_saved_over_a_file(fitted, tmp_path):
     file = tmp_path / "model"
     file.write_text("mine")
