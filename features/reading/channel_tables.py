@@ -14,8 +14,10 @@ from features.reading.options import ReadingOptions
 from features.reading.probing import say_reading, stated_name
 from features.reading.source import ChannelTable, ImageFile
 from features.reading.stains import Stains, matching, resolve
+from store.channels import Channel
 
 _TRIED = 3  # files of a channel in a folder, until one can be opened
+_PROBED = 200  # folders without an index; of more, all are opened only if these do not agree
 
 Folder = tuple[Path, str]
 Stated = dict[str, tuple[str, str]]
@@ -51,7 +53,7 @@ def channel_tables(
     try:
         known = resolve(stains, channels, {})
     except InputError:
-        return _by_folder(files, _stated(samples, indexed), channels, stains)
+        return _by_folder(files, _stated_by_folders(samples, indexed), channels, stains)
     firsts = {key[1]: key for key in reversed(samples)}
     stated = _stated({key: samples[key] for key in firsts.values()}, indexed)
     names = {channel: name for of in stated.values() for channel, (name, _) in of.items()}
@@ -86,6 +88,20 @@ def _stated(
     return stated
 
 
+def _stated_by_folders(
+    samples: Mapping[tuple[Folder, str], Sequence[ImageFile]], indexed: Mapping[str, SideFile]
+) -> dict[Folder, Stated]:
+    """As `_stated`; of many folders without an index, e.g. one a field, only some are opened if these agree."""
+    without = sorted({folder for folder, _ in samples if folder[1] not in indexed or not indexed[folder[1]].names})
+    if len(without) > _PROBED:
+        unopened = set(without).difference(without[:: -(-len(without) // _PROBED)])
+        stated = _stated({key: of for key, of in samples.items() if key[0] not in unopened}, indexed)
+        named = {channel for of_folder in stated.values() for channel, (name, _) in of_folder.items() if name}
+        if named == set(dict(_agreed(stated.values()))):
+            return stated
+    return _stated(samples, indexed)
+
+
 def _by_folder(
     files: Mapping[str, Sequence[ImageFile]], stated: Mapping[Folder, Stated], channels: Sequence[str], stains: Stains
 ) -> dict[str, ChannelTable]:
@@ -96,7 +112,7 @@ def _by_folder(
     for field_id, of_field in files.items():
         folders = frozenset(map(_folder_of, of_field))
         if folders not in of_folders:
-            of_folders[folders] = _table([stated[one] for one in sorted(folders)], agreed, channels, stains)
+            of_folders[folders] = _table([stated.get(one, {}) for one in sorted(folders)], agreed, channels, stains)
         tables[field_id] = of_folders[folders]
     if all(table.problem for table in of_folders.values()):
         raise InputError(next(iter(of_folders.values())).problem)
@@ -114,21 +130,34 @@ def _agreed(stated: Iterable[Stated]) -> Iterator[tuple[str, tuple[str, str]]]:
 
 
 def _table(stated: Sequence[Stated], agreed: Stated, channels: Sequence[str], stains: Stains) -> ChannelTable:
-    """The table of fields in some folders; channels that these do not name are called as in all others."""
+    """The table of fields in some folders; channels that these do not name are called as in all others.
+
+    Stains are looked for among the channels of these folders first, as other plates may have further ones.
+    """
     known: Stated = {}
     for channel, (name, file) in (one for of_folder in stated for one in of_folder.items()):
         before = known.setdefault(channel, (name, file)) if name else ("", "")
         if name and before != (name, file) and not file and not before[1]:
             return ChannelTable({}, problem=_two_names(channel, before[0], name))
+    own = sorted({channel for of_folder in stated for channel in of_folder})
     known = agreed | known
     names = {channel: name for channel, (name, _) in known.items()}
     try:
-        found = resolve(stains, channels, names)
+        found = _resolved(stains, own, channels, names)
     except InputError as error:
         return ChannelTable({}, names, problem=str(error))
     wanted = dict(stains.wanted)
     by_name = [one for stain, one in found.items() if matching(wanted[stain], channels, {}) != [one]]
     return ChannelTable(found, names, {channel: known[channel][1] for channel in by_name})
+
+
+def _resolved(
+    stains: Stains, own: Sequence[str], channels: Sequence[str], names: Mapping[str, str]
+) -> dict[Channel, str]:
+    try:
+        return resolve(stains, own, {channel: name for channel, name in names.items() if channel in own})
+    except InputError:
+        return resolve(stains, channels, names)
 
 
 def _two_names(channel: str, first: str, second: str) -> str:

@@ -141,7 +141,7 @@ class FieldSource:
             field_id,
             [place.plate, place.well, place.site],
             [stated.pixel_size, stated.level],
-            [table.problem, sorted(table.names.items())] if table.stated_in or table.problem else [],
+            [table.problem, *((one, table.names[one]) for one in sorted(table.stated_in))],
             *(
                 [stain_of.get(file.channel), file.z, file.t, file.scene, *fingerprint(file.member)]
                 + ([str(file.member.source)] if listed else [])

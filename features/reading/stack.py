@@ -73,7 +73,8 @@ def _chosen(
             there = ", ".join(map(str, sorted({number_of(file) for file in files})))
             raise FieldError(
                 f"field {field_id}: {_of(channel)}has no {what} {number} ({option} {wanted} chooses it of the field's "
-                f"{len(numbers)}; found {there}). Add its file, or choose a {what} that every channel has.",
+                f"{len(numbers)}; found {there}). Add its file, choose a {what} that every channel has, "
+                f"or {option} max.",
                 field=field_id,
                 path=located(files[0].member),
             )

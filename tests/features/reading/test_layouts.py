@@ -11,12 +11,14 @@ import tifffile
 
 import pipeline
 from engine.errors import FieldError, InputError, UsageError
+from features.reading import channel_tables
 from features.reading.field_reading import read_field
 from features.reading.fields import find_fields
 from features.reading.layouts.names import parser_of
 from features.reading.layouts.table import LAYOUTS
 from features.reading.mask_files import with_masks
 from features.reading.options import ReadingOptions
+from features.reading.probing import stated_name
 from features.reading.stains import parse_stains
 
 NAMES = {
@@ -114,6 +116,36 @@ def test_plates_with_another_order_of_channels(tmp_path, planes, index):
     source = find_fields(tmp_path, options=BY_NAME)
     for field in ("P1_A01_s1", "P2_A01_s1"):
         np.testing.assert_array_equal(read_field(source.part([field]), field)[1:3], planes[1:3])
+
+
+def test_a_plate_with_a_further_channel_changes_nothing_for_another(tmp_path, planes):
+    """Its third channel has the name of the other's first: each plate has its own channels."""
+    write_plate(tmp_path / "P1", planes, ("DAPI", "FITC"))
+    before = find_fields(tmp_path, options=BY_NAME).fingerprint(["P1_A01_s1"])
+    write_plate(tmp_path / "P2", planes, ("TxRed", "FITC", "DAPI"))
+    source = find_fields(tmp_path, options=BY_NAME)
+    for field in ("P1_A01_s1", "P2_A01_s1"):
+        np.testing.assert_array_equal(read_field(source, field)[1:3], planes[1:3])
+    assert source.fingerprint(["P1_A01_s1"]) == before, "it is not measured again"
+
+
+def test_of_many_folders_with_the_same_names_only_some_are_opened(tmp_path, planes, monkeypatch):
+    """A folder for each field: opening the files of all takes minutes on a network disk."""
+    opened = []
+    monkeypatch.setattr(channel_tables, "stated_name", lambda files: opened.append(files) or stated_name(files))
+    monkeypatch.setattr(channel_tables, "_PROBED", 4)
+    for k in range(10):
+        write_plate(tmp_path / f"P{k}", planes, ("DAPI", "FITC"), index=False, states=True)
+    source = find_fields(tmp_path, options=BY_NAME)
+    assert len(opened) == 2 * 4
+    np.testing.assert_array_equal(read_field(source, "P1_A01_s1")[1:3], planes[1:3])
+    write_plate(tmp_path / "Q", planes, ("FITC", "DAPI"), index=False, states=True)
+    with pytest.raises(FieldError, match="says that its channel is"):
+        read_field(find_fields(tmp_path, options=BY_NAME), "Q_A01_s1")
+    write_plate(tmp_path / "A", planes, ("FITC", "DAPI"), index=False, states=True)
+    source = find_fields(tmp_path, options=BY_NAME)
+    for field in ("A_A01_s1", "P1_A01_s1", "Q_A01_s1"):
+        np.testing.assert_array_equal(read_field(source, field)[1:3], planes[1:3])
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
