@@ -23,7 +23,7 @@ from models.fitted import Fitted, PlatesOfFit
 from models.other_folds import LeftOut
 from models.settings import FitSettings
 from models.settings_file import read_settings_file, settings_text
-from store.run_folder import RunFolder, read_config
+from store.run_folder import RunFolder, described, read_config
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,10 @@ def remembered(folder: RunFolder, options: FitOptions) -> FitOptions:
     return replace(options, groups=groups, plates=replace(options.plates, table=table))
 
 
-def noted_tables(options: FitOptions) -> dict[str, str]:
-    """The tables of groups and fields for config.json, "" where none was given: what `RunFolder.noted_table` reads."""
+def noted_tables(options: FitOptions) -> dict[str, dict[str, str | int] | None]:
+    """The tables of groups and fields for config.json, as `RunFolder.noted_table` reads them; None if not given."""
     given = {"groups_table": options.groups, "fields_table": options.plates.table}
-    return {name: str(path.absolute()) if path else "" for name, path in given.items()}
+    return {name: described(path) if path else None for name, path in given.items()}
 
 
 def prepare(job: Job, options: FitOptions, earlier: Fitted | None = None) -> Prepared:

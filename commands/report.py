@@ -93,10 +93,10 @@ def _wells(folder: RunFolder, data: Path, ids: tuple[str, ...]) -> Wells | None:
     """Where the fields are on plates: from the user's table or the images' names; None if no well is known."""
     try:
         table = folder.noted_table("fields")
+        places = read_places(data if data.is_dir() else None, folder.measured("train"), ids, table)
     except InputError as error:  # the run may be a colleague's
         _log.warning("%s The report has no maps of plates.", error)
         return None
-    places = read_places(data if data.is_dir() else None, folder.measured("train"), ids, table)
     well = places.find("well")
     if well is None:
         return None

@@ -117,11 +117,14 @@ def check_table(path: Path) -> None:
 def _of_table(path: Path, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
     header = read_header(path, _FORM)
     names = tuple(name for name in header if name and name not in _NOT_A_PLACE and header.count(name) == 1)
+    called = {name: name.removeprefix(METADATA) for name in names}  # as in the tables of a run
+    if len(set(called.values())) < len(called):
+        called = dict(zip(names, names, strict=True))
     cells = read_csv_table(path, ("Id", *names), _FORM).cells
     row = {field: i for i, field in enumerate(cells["Id"])}
     if ids and row and set(row).isdisjoint(ids):
         raise InputError(f"{path} names none of the {len(ids)} fields ({no_match(next(iter(row)), ids, path)}).")
-    return {name: tuple(cells[name][row[field]] if field in row else "" for field in ids) for name in names}
+    return {called[name]: tuple(cells[name][row[field]] if field in row else "" for field in ids) for name in names}
 
 
 def _of_images(paths: Sequence[Path], ids: Sequence[str], wanted: Sequence[str]) -> dict[str, tuple[str, ...]]:

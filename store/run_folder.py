@@ -2,13 +2,14 @@
 
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine.command_line import DATA, command_line
 from engine.errors import InputError
-from engine.files import read_json, write_json
+from engine.files import content_hash, read_json, write_json
 from engine.ids import shown
 from engine.versions import package_versions
 from store.fit_folder import FitFolder
@@ -126,6 +127,8 @@ class RunFolder:
     def noted_table(self, option: str) -> Path | None:
         """The table that the run was fitted with, as config.json notes it; None if the fit was given none.
 
+        The run may come from a stranger: a file is read only if it is the one that the fit read.
+
         Parameters
         ----------
         option : str
@@ -134,23 +137,31 @@ class RunFolder:
         Raises
         ------
         InputError
-            If it is not there any more: another table would give other plates or groups.
+            If it is gone or has changed: it would give other plates or groups.
         """
         noted = read_config(self.config).get("fit", {}).get(f"{option}_table")
-        if not isinstance(noted, str) or not noted:
+        if not isinstance(noted, dict) or not isinstance(path := noted.get("path"), str):
             return None
-        if not Path(noted).is_file():
-            raise InputError(
-                f"the run in {self.root} was fitted with --{option} {shown(noted, 300)}, which is not there any more. "
-                "Put the table back, or fit again."
-            )
-        return Path(noted)
+        with suppress(OSError, ValueError):  # e.g. a path that no file can have
+            status = Path(path).stat()
+            same_size = stat.S_ISREG(status.st_mode) and 0 < status.st_size == noted.get("size")
+            if same_size and content_hash(Path(path)) == noted.get("content"):
+                return Path(path)
+        raise InputError(
+            f"the run in {self.root} was fitted with --{option} {shown(path, 300)}, which is gone or has changed "
+            f"since. Fit again with the table: --{option} FILE."
+        )
 
     def note(self, command: str, settings: dict[str, Any]) -> None:
         """Write a command's settings and the versions it ran with into config.json, beside the other commands'."""
         config = read_config(self.config)
         config[command] = settings | {"versions": package_versions()}
         write_json(self.config, config)
+
+
+def described(table: Path) -> dict[str, str | int]:
+    """What config.json notes of a table: its path, size and content."""
+    return {"path": str(table.absolute()), "size": table.stat().st_size, "content": content_hash(table)}
 
 
 def read_config(path: Path) -> dict[str, dict[str, Any]]:

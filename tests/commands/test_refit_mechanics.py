@@ -1,5 +1,6 @@
 """fit --like-before: new fields join the folds of their groups, and the tables of the earlier fit are used again."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -75,14 +76,30 @@ def test_the_tables_of_the_fit_are_used_again_and_not_those_beside_the_images(la
     assert (found != new_scales(job, before, beside, ids, raw).apply(ids, raw)).any()
 
 
-def test_a_table_that_is_gone_is_named(lab, caplog):
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_text(path.read_text() + "new,p1,A00\n")])
+def test_a_table_that_is_gone_or_has_changed_is_named(lab, caplog, spoil):
     plates = lab.folder / "by_plate.csv"
     lab.plates.assign(Well=[f"A{k // 3:02d}" for k in range(len(lab.plates))]).to_csv(plates, index=False)
     fitted = fit(lab, "--fields", str(plates), "--normalise-by", "plate")
-    plates.unlink()
-    with pytest.raises(InputError, match=rf"was fitted with --fields {plates}, which is not there any more\. Put"):
+    spoil(plates)
+    with pytest.raises(InputError, match=rf"was fitted with --fields {plates}, which is gone or has changed since\."):
         read_test_fields(Job(lab.run.root, lab.folder, quiet=True), fitted)
     options = ("--data", str(lab.folder), "--run", str(lab.run.root), "--workers", "1")
     assert cli.main(["fit", *options, "--quiet", "--like-before"]) == 4
     assert cli.main(["report", *options]) == 0
     assert "The report has no maps of plates." in caplog.text
+
+
+@pytest.mark.parametrize("path", ["/proc/self/environ", "/dev/zero", "x" * 5000, "a\0b", "secret.csv", 7])
+def test_a_strangers_run_opens_no_file_of_the_users(lab, path, monkeypatch):
+    monkeypatch.chdir(lab.folder)
+    size = (lab.folder / "secret.csv").write_text("Id,Plate\nmine,p1\n")
+    noted = {"path": path, "size": size, "content": "0" * 64}
+    lab.run.note("fit", {"fields_table": noted})
+    if path == 7:
+        assert lab.run.noted_table("fields") is None
+        return
+    with pytest.raises(InputError, match="gone or has changed since") as raised:
+        lab.run.noted_table("fields")
+    assert len(str(raised.value)) < 800
+    assert "mine" not in str(raised.value)

@@ -298,7 +298,7 @@ def test_the_shape_of_the_table_decides(rows, columns, shape, members):
         ),
         (
             {"parameters": {"xgboost": {"max_depth": "deep"}}},
-            r"\[xgboost\] max_depth is 'deep'; expected a whole number from 1 to 50",
+            r"\[xgboost\] max_depth is 'deep'; expected a whole number from 0 to 50",
         ),
         ({"parameters": {"linear": {"shrinkage": -1.0}}}, r"\[linear\] shrinkage is -1.0"),
         ({"parameters": {"linear": {"shrinkage": 0.0}}}, r"\[linear\] shrinkage is 0.0; expected a number from 1e-06"),

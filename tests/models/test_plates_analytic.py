@@ -131,6 +131,8 @@ def test_the_columns_of_the_users_table_win_in_any_case(measured, tmp_path):
     assert places.columns["plate"] == ("mine",) * 7 + ("",)
     assert list(places.columns) == ["plate", "Well", "Site"]
     assert places.of("well").tolist() == of_names["Well"]
+    as_ours = written(tmp_path / "ours.csv", ids, Metadata_Plate="mine")
+    assert set(read_places(None, paths, ids, as_ours).of("plate")) == {"mine"}, "a column as in the tables of a run"
     complete = written(tmp_path / "all.csv", ids, plate="mine", WELL="B1", Site=1)
     assert read_places(None, paths, ids, complete).source == str(complete)
 
