@@ -33,7 +33,7 @@ def fit_outcome(job: Job, training: TrainingSet, fitted: Fitted, quality: DataQu
         n_plates = len(np.unique(fitted.plates.names))
         lines.append(f"features normalised by {fitted.settings.normalise_by}{wells}: {n_plates} of them")
     lines += [f"{name}: average precision {ap:.3f}" for name, ap in _left_out_scores(metrics["splits"])]
-    lines += _corrections_lines(training)
+    lines += corrections_lines(training)
     if training.n_unmeasured:
         unmeasured = counted(training.n_unmeasured, "labelled field")
         lines.append(f"{unmeasured} without features (image missing or unusable)")
@@ -64,14 +64,22 @@ def _calls_lines(training: TrainingSet, per_field: str) -> list[str]:
     return [f"each field is called for {per_field} class: {why}"]
 
 
-def _corrections_lines(training: TrainingSet) -> list[str]:
-    """How many labels were corrected, and how many fields are left out."""
+def corrections_lines(training: TrainingSet) -> list[str]:
+    """How many labels were corrected, how many fields are left out, and how many corrections are of other fields."""
     counts = {
         "with labels corrected in corrections.csv": training.n_corrected,
         "marked as unusable in corrections.csv and left out": training.n_unusable,
         "without a label left out": training.n_unlabelled,
     }
-    return [f"{counted(n, 'field')} {what}" for what, n in counts.items() if n]
+    lines = [f"{counted(n, 'field')} {what}" for what, n in counts.items() if n]
+    if training.n_of_test:
+        lines.append(
+            f"corrections.csv names {counted(training.n_of_test, 'test field')}: test fields are not learnt from"
+        )
+    if training.n_unknown:
+        ids = counted(training.n_unknown, "id")
+        lines.append(f"corrections.csv names {ids} that no measured field has: mistyped, or the images failed")
+    return lines
 
 
 def _unlearnt_lines(training: TrainingSet, fitted: Fitted) -> list[str]:

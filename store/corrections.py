@@ -90,6 +90,7 @@ class Journal:
         self._rows: list[Correction] = []
         self._entries: dict[str, Correction] = {}
         self._read = 0
+        self._unfinished = ""
 
     def rows(self) -> tuple[Correction, ...]:
         """All finished rows, oldest first, also those that other programs appended.
@@ -102,6 +103,11 @@ class Journal:
         with self._guard:
             self._refresh()
             return tuple(self._rows)
+
+    @property
+    def unfinished(self) -> str:
+        """The last line if it lacked its line break when the file was last read, so that it is not among the rows."""
+        return self._unfinished
 
     def append(self, corrections: Iterable[Correction]) -> tuple[Correction, ...]:
         """Append rows in one piece, and return those that were not there already; on return they are on the disk.
@@ -146,7 +152,8 @@ class Journal:
         with self.path.open("rb") as file:
             file.seek(self._read)
             text = file.read()
-        text = text[: text.rfind(b"\n") + 1]
+        end = text.rfind(b"\n") + 1
+        text, self._unfinished = text[:end], text[end:].decode("utf-8", "replace").strip()
         for one in _parse(self.path, text, first=self._read == 0, known=len(self._rows)):
             self._rows.append(one)
             self._entries[one.entry] = one

@@ -25,10 +25,16 @@ class CorrectedLabels:
         Of all labelled fields; those of train.csv first.
     standing : dict of str to Standing
         The fields that were corrected.
+    given : frozenset of str
+        The fields that train.csv lists.
+    unfinished : str
+        The last line of corrections.csv where it lacks its line break, so that it was not read; else "".
     """
 
     labels: Labels
     standing: dict[str, Standing]
+    given: frozenset[str] = frozenset()
+    unfinished: str = ""
 
     @property
     def unusable(self) -> frozenset[str]:
@@ -38,6 +44,12 @@ class CorrectedLabels:
     def count(self, ids: Sequence[str]) -> int:
         """How many of these fields have other labels than train.csv gives them."""
         return sum(self.standing[field].relabelled for field in ids if field in self.standing)
+
+    @property
+    def added(self) -> frozenset[str]:
+        """The fields that corrections.csv alone labels or marks as unusable."""
+        told = {field for field, now in self.standing.items() if now.relabelled or now.unusable}
+        return frozenset(told - self.given)
 
 
 def read_corrected_labels(data: Path, journal: Journal | None = None, own_classes: bool = False) -> CorrectedLabels:
@@ -57,7 +69,8 @@ def read_corrected_labels(data: Path, journal: Journal | None = None, own_classe
         If both are absent, one cannot be used, or a correction names an unknown class.
     """
     path = data / CORRECTED
-    rows = (journal or Journal(path)).rows()
+    journal = journal or Journal(path)
+    rows = journal.rows()
     has_train = (data / TRAIN).is_file() or not rows
     given = read_labels(data / TRAIN, own_classes) if has_train else _first_labels(path, rows, own_classes)
     before = {field: frozenset(given.classes.named(row)) for field, row in zip(given.ids, given.matrix, strict=True)}
@@ -72,7 +85,8 @@ def read_corrected_labels(data: Path, journal: Journal | None = None, own_classe
     matrix = np.zeros((len(classes), len(names)), bool)
     for i, carried in enumerate(classes.values()):
         matrix[i, [names.index(name) for name in carried]] = True
-    return CorrectedLabels(replace(given, ids=tuple(classes), matrix=matrix), standing)
+    labels = replace(given, ids=tuple(classes), matrix=matrix)
+    return CorrectedLabels(labels, standing, frozenset(before), journal.unfinished)
 
 
 def _first_labels(path: Path, rows: Sequence[Correction], own_classes: bool) -> Labels:

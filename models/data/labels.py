@@ -30,6 +30,8 @@ class Labels:
         True where the field carries the class.
     remarks : tuple of str
         How the labels were read, in sentences.
+    own : bool
+        Whether the classes are the lab's own.
     """
 
     path: Path
@@ -37,6 +39,7 @@ class Labels:
     classes: Classes
     matrix: np.ndarray
     remarks: tuple[str, ...]
+    own: bool = False
 
     def of(self, ids: Sequence[str]) -> np.ndarray:
         """The label rows of these fields, in this order: bool, shape (len(ids), n_classes).
@@ -87,7 +90,7 @@ def read_labels(path: Path, own: bool = False) -> Labels:
     matrix = np.zeros((len(ids), len(found.classes.names)), bool)
     for i, numbers in enumerate(found.numbers):
         matrix[i, list(numbers)] = True
-    return Labels(path, ids, found.classes, matrix, found.remarks)
+    return Labels(path, ids, found.classes, matrix, found.remarks, found.own)
 
 
 def _columns(header: Sequence[str]) -> tuple[str, str]:

@@ -3,9 +3,11 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
+
+import numpy as np
 
 from engine.counted import counted
 from engine.errors import InputError
@@ -48,11 +50,14 @@ class ReadTargets:
         The classes of each row.
     remarks : tuple of str
         How the labels were read, in sentences.
+    own : bool
+        Whether the classes are the lab's own.
     """
 
     classes: Classes
     numbers: tuple[tuple[int, ...], ...]
     remarks: tuple[str, ...]
+    own: bool = False
 
 
 def read_targets(path: Path, rows: Sequence[Target], of_2021: bool, own: bool) -> ReadTargets:
@@ -93,7 +98,7 @@ def read_targets(path: Path, rows: Sequence[Target], of_2021: bool, own: bool) -
         raise _misspelt(path, rows, parts, near)
     spelt = _spelling(path, rows, parts)
     classes = classes_of(path, spelt.values(), own)
-    return _resolved(classes, parts, _own_remarks(rows, parts, classes, near, split, own))
+    return replace(_resolved(classes, parts, _own_remarks(classes, near, split, own)), own=True)
 
 
 def classes_of(path: Path, names: Iterable[str], own: bool) -> Classes:
@@ -113,6 +118,15 @@ def classes_of(path: Path, names: Iterable[str], own: bool) -> Classes:
             f"{MOST_CLASSES:,}. Name the class of the other fields too."
         )
     return Classes(tuple(names))
+
+
+def class_counts(classes: Classes, labels: np.ndarray) -> tuple[str, ...]:
+    """How many fields carry each class of the lab's own, and how many none, in sentences; labels are (field, class)."""
+    counts = zip(classes.names, labels.sum(0).tolist(), strict=True)
+    named = ", ".join(f"{name} ({counted(n, 'field')})" for name, n in counts)
+    n_none = int((~labels.any(1)).sum())
+    without = [f"without a class: {counted(n_none, 'field')} of {len(labels)}"] if n_none else []
+    return (f"{counted(len(classes.names), 'class', 'classes')} of your own: {named}", *without)
 
 
 def _words(text: str) -> list[str]:
@@ -266,15 +280,8 @@ def _hpa_remarks(parts: Sequence[Sequence[str]], more: Sequence[str]) -> tuple[s
     return tuple(lines)
 
 
-def _own_remarks(
-    rows: Sequence[Target], parts: Sequence[Sequence[str]], classes: Classes, near: Mapping[str, str],
-    split: Sequence[str], own: bool,
-) -> tuple[str, ...]:  # fmt: skip
-    counts = Counter(part for of_row in parts for part in set(of_row))
-    lines = [
-        f"{counted(len(classes.names), 'class', 'classes')} of your own: "
-        + ", ".join(f"{name} ({counted(counts[name], 'field')})" for name in classes.names)
-    ]
+def _own_remarks(classes: Classes, near: Mapping[str, str], split: Sequence[str], own: bool) -> tuple[str, ...]:
+    lines = []
     known = [name for name in classes.names if plain(name) in _OF_HPA]
     if known and not own:
         lines.append(f"of these the HPA has {_some(known)}; because it has not all of them, all are taken as your own")
@@ -286,9 +293,6 @@ def _own_remarks(
             f"{counted(len(split), 'label')} split at spaces or commas into classes that other rows name alone (the "
             f"first: {shown(split[0])!r}); to keep such a text whole, write | between classes"
         )
-    n_none = sum(not of_row for of_row in parts)
-    if n_none:
-        lines.append(f"without a class: {counted(n_none, 'field')} of {len(rows)}")
     return tuple(lines)
 
 

@@ -1,5 +1,6 @@
 """The training set: features, labels and groups of the training fields."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,13 +9,18 @@ import pandas as pd
 
 from engine.counted import counted
 from engine.errors import InputError
-from models.data.corrected_labels import CORRECTED, TRAIN, read_corrected_labels
+from engine.ids import shown
+from models.data.corrected_labels import CORRECTED, TRAIN, CorrectedLabels, read_corrected_labels
 from models.data.duplicates import join, near_identical
 from models.data.groups import Groups, groups_from_ids, groups_of_names, read_groups
+from models.data.targets import class_counts
 from store.classes import Classes
 from store.matrix import FieldMatrix, read_fields, read_hashes
 from store.places import NOWHERE, Places, read_places
 from store.run_folder import RunFolder
+from store.schema import METADATA_ID
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,13 +43,15 @@ class TrainingSet:
     duplicates : ndarray of int64, shape (n_pairs, 2)
         Near-identical fields, as row numbers of the training fields and then the test fields.
     n_unmeasured : int
-        Labelled fields without features: images missing or unusable.
+        Fields of train.csv without features: images missing or unusable.
     n_corrected : int
         Training fields with other labels than train.csv gives them.
     n_unusable, n_unlabelled : int
         Fields left out: marked as unusable in corrections.csv; without any label.
+    n_of_test, n_unknown : int
+        Fields that only corrections.csv labels or marks as unusable: test fields; fields that were not measured.
     remarks : tuple of str
-        How the labels were read, in sentences.
+        How the labels were read and how many fields carry each class of the lab's own, in sentences.
     own_classes : bool
         Whether every label was taken as the name of a class of the lab's own.
     places : Places
@@ -62,6 +70,8 @@ class TrainingSet:
     n_corrected: int = 0
     n_unusable: int = 0
     n_unlabelled: int = 0
+    n_of_test: int = 0
+    n_unknown: int = 0
     remarks: tuple[str, ...] = ()
     own_classes: bool = False
     places: Places = NOWHERE
@@ -94,17 +104,35 @@ def read_training_set(
     """
     measured = read_fields(folder, "train", data, covariates)
     corrected = read_corrected_labels(data, own_classes=own_classes)
+    _warn_of_unfinished(data / CORRECTED, corrected.unfinished)
     matrix, n_unusable, n_unlabelled = _labelled(measured, set(corrected.labels.ids), corrected.unusable, data)
     places = read_places(data, folder.measured("train"), matrix.ids, fields_table)
     given, source = find_groups(data, groups, matrix.ids, places)
     test = read_hashes(folder.matrix("test")) if folder.matrix("test").is_file() else matrix.metadata[:0]
     pairs = near_identical(matrix.metadata, test)
     joined = join(given.numbers, pairs[pairs[:, 1] < len(matrix.ids)])
+    labels, elsewhere = corrected.labels.of(matrix.ids), corrected.added - set(measured.ids)
+    n_of_test = len(elsewhere & set(test[METADATA_ID]))
     return TrainingSet(
-        matrix, corrected.labels.classes, corrected.labels.of(matrix.ids), joined, source, given, test, pairs,
-        len(set(corrected.labels.ids) - corrected.unusable - set(measured.ids)),
-        corrected.count(matrix.ids), n_unusable, n_unlabelled, corrected.labels.remarks, own_classes, places,
+        matrix, corrected.labels.classes, labels, joined, source, given, test, pairs,
+        len(corrected.given - corrected.unusable - set(measured.ids)),
+        corrected.count(matrix.ids), n_unusable, n_unlabelled, n_of_test, len(elsewhere) - n_of_test,
+        _remarks(corrected, labels), own_classes, places,
     )  # fmt: skip
+
+
+def _warn_of_unfinished(path: Path, line: str) -> None:
+    if line:
+        _log.warning(
+            "%s: the last line (%s) has no line break at its end and is ignored, as if a crash had cut it off; "
+            "add one if the line is whole", path, shown(line),
+        )  # fmt: skip
+
+
+def _remarks(corrected: CorrectedLabels, labels: np.ndarray) -> tuple[str, ...]:
+    """How the labels were read, and how many of the fields that are learnt carry each class of the lab's own."""
+    given = corrected.labels
+    return (*(class_counts(given.classes, labels) if given.own else ()), *given.remarks)
 
 
 def _labelled(

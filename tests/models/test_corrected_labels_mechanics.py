@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from random_run import make_run
 
+from commands.fit_outcome import corrections_lines
 from engine.errors import InputError
 from models.data.corrected_labels import read_corrected_labels
 from models.data.training_set import read_training_set
@@ -69,3 +70,44 @@ def test_an_unknown_class_is_named(run, tmp_path):
     correct(tmp_path, ("000", "add", "Flagellum"))
     with pytest.raises(InputError, match="train-000 as 'Flagellum'"):
         read_corrected_labels(tmp_path)
+
+
+def test_corrections_of_test_fields_and_of_unknown_ids_are_counted_apart(tmp_path, rng):
+    (tmp_path / "train.csv").write_text("Id,Target\n" + "".join(f"train-{k:03d},0 25\n" for k in range(7)))
+    run = make_run(tmp_path / "run", rng, {"train": 6, "test": 3})
+    steps = [("test-000", "set", "Cytosol"), ("test-001", "unusable", ""), ("test-002", "note", "dim")]
+    steps += [("typo", "add", "Cytosol"), ("undone", "add", "Cytosol"), ("undone", "undo", "e4")]
+    Journal(tmp_path / "corrections.csv").append(
+        replace(ROW, entry=f"e{k}", field=field, action=what, value=value)
+        for k, (field, what, value) in enumerate(steps)
+    )
+    training = read_training_set(tmp_path, run, None, covariates=True)
+    assert (training.n_unmeasured, training.n_of_test, training.n_unknown) == (1, 2, 1)
+    assert corrections_lines(training) == [
+        "corrections.csv names 2 test fields: test fields are not learnt from",
+        "corrections.csv names 1 id that no measured field has: mistyped, or the images failed",
+    ]
+
+
+def test_the_counts_of_own_classes_are_those_that_are_learnt(tmp_path, rng):
+    rows = "".join(f"train-{k:03d},{'spots' if k < 2 else 'nuc'}\n" for k in range(7))
+    (tmp_path / "train.csv").write_text(f"Id,Target\n{rows}")
+    run = make_run(tmp_path / "run", rng, {"train": 6})
+    correct(tmp_path, ("000", "set", "nuc"), ("005", "unusable", ""), ("004", "set", ""))
+    assert read_training_set(tmp_path, run, None, covariates=True).remarks == (
+        "2 classes of your own: nuc (3 fields), spots (1 field)",
+        "without a class: 1 field of 5",
+    )
+
+
+def test_a_last_line_without_its_line_break_is_ignored_with_a_warning(run, tmp_path, caplog):
+    correct(tmp_path, ("000", "add", "Centrosome"))
+    read_training_set(tmp_path, run, None, covariates=True)
+    assert not caplog.messages
+    with (tmp_path / "corrections.csv").open("a") as file:
+        file.write("2026-11-29T08:00:00Z,me,mine,train-001,unusable,")
+    training = read_training_set(tmp_path, run, None, covariates=True)
+    assert (training.n_corrected, training.n_unusable) == (1, 0)
+    assert len(caplog.messages) == 1
+    assert "the last line (2026-11-29T08:00:00Z,me,mine,train-001" in caplog.messages[0]
+    assert "has no line break at its end and is ignored" in caplog.messages[0]

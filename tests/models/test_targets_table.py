@@ -5,6 +5,7 @@ import pytest
 
 from engine.errors import InputError
 from models.data.labels import read_labels
+from models.data.targets import class_counts
 from store.classes import HPA_2021, ORGANELLES, Classes, folder_name, why_no_class
 
 
@@ -53,8 +54,10 @@ def test_own_names_are_sorted_and_a_field_may_carry_none(tmp_path):
     labels = read(tmp_path, "wild type", "drug A|drug B", "", "drug B")
     assert labels.classes.names == ("drug A", "drug B", "wild type")
     assert named(labels) == [{"wild type"}, {"drug A", "drug B"}, set(), {"drug B"}]
-    assert any("drug B (2 fields)" in remark for remark in labels.remarks)
-    assert any("without a class: 1 field" in remark for remark in labels.remarks)
+    assert class_counts(labels.classes, labels.matrix) == (
+        "3 classes of your own: drug A (1 field), drug B (2 fields), wild type (1 field)",
+        "without a class: 1 field of 4",
+    )
 
 
 def test_own_words_are_split_only_where_each_stands_alone_elsewhere_and_it_says_so(tmp_path):
