@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv
 
-from commands.h5ad import write_h5ad
+from commands.h5ad import class_keys, write_h5ad
 from engine.command_line import interpreter
 from engine.counted import counted
 from engine.errors import InputError, UsageError
@@ -141,4 +141,15 @@ def outcome(file: Path, table: FlatTable) -> Outcome:
     """Report what is in the file, and how to read it."""
     facts = {"file": str(file), "level": table.level, "rows": table.n_rows, "columns": len(table.columns)}
     lines = (f"{counted(table.n_rows, table.level[:-1])}, {counted(len(table.columns), 'feature')} in {file}",)
-    return Outcome(lines, reading(file), facts)
+    return Outcome(lines + _renamed(file, table), reading(file), facts)
+
+
+def _renamed(file: Path, table: FlatTable) -> tuple[str, ...]:
+    """Which classes have another name in the file, in a sentence, if any have."""
+    keys = class_keys(table) if writer_of(file) is write_h5ad else {}
+    renamed = [f"{name} is {key}" for name, key in keys.items() if name != key]
+    if not renamed:
+        return ()
+    return (
+        f'columns of labels and probabilities cannot hold a slash: {", ".join(renamed)}; uns["classes"] has the names',
+    )

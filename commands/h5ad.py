@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from engine.errors import UsageError
 from store.flat_table import FlatTable
-from store.run_folder import RunFolder, read_config
+from store.run_folder import read_config
 from store.schema import METADATA_CELL, METADATA_ID, METADATA_SPLIT
 from store.untrusted_input import read_names, read_table
 
@@ -44,7 +44,7 @@ def write_h5ad(path: Path, table: FlatTable, pieces: Iterable[pa.Table]) -> None
         write_elem(file, "obs", obs)
         write_elem(file, "var", _var(table))
         write_elem(file, "uns", _uns(table))
-        write_elem(file, "obsm", _of_fields(table.folder, obs) if table.level == "fields" else {})
+        write_elem(file, "obsm", _of_fields(table, obs))
         for name in ("layers", "varm", "obsp", "varp"):
             write_elem(file, name, {})
 
@@ -98,11 +98,22 @@ def _var(table: FlatTable) -> pd.DataFrame:
 
 
 def _uns(table: FlatTable) -> dict[str, Any]:
-    """The text of config.json, and the package versions of the extraction."""
+    """The text of config.json, the package versions of the extraction, and for fields of a fit the class names."""
     config = table.folder.config
     content = read_config(config)
     text = config.read_text(encoding="utf-8") if content else "{}"
-    return {"level": table.level, "config": text, "versions": content.get("extract", {}).get("versions", {})}
+    uns = {"level": table.level, "config": text, "versions": content.get("extract", {}).get("versions", {})}
+    classes = class_keys(table)
+    return uns | ({"classes": _strings(classes).to_numpy()} if classes else {})
+
+
+def class_keys(table: FlatTable) -> dict[str, str]:
+    """The classes of the fit in their order, each with its column in obsm; empty for cells and without a fit."""
+    fit = table.folder.fit
+    if table.level != "fields" or not (fit.labels.is_file() and fit.probabilities.is_file()):
+        return {}
+    names = [name for name in read_names(fit.labels) if name != METADATA_ID]
+    return dict(zip(names, _keys(names), strict=True))
 
 
 def _keys(names: Sequence[str]) -> list[str]:
@@ -114,17 +125,14 @@ def _keys(names: Sequence[str]) -> list[str]:
     return keys
 
 
-def _of_fields(folder: RunFolder, obs: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def _of_fields(table: FlatTable, obs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Labels and out-of-fold probabilities of the training fields if there is a fit; NaN for other fields."""
-    tables = {"labels": folder.fit.labels, "out_of_fold": folder.fit.probabilities}
-    if not all(path.is_file() for path in tables.values()):
-        return {}
-    names = [name for name in read_names(folder.fit.labels) if name != METADATA_ID]
-    keys, found = _strings(_keys(names)), {}
+    classes, found = class_keys(table), {}
+    tables = {"labels": table.folder.fit.labels, "out_of_fold": table.folder.fit.probabilities} if classes else {}
     for key, path in tables.items():
-        kinds = {METADATA_ID: "text"} | dict.fromkeys(names, "truth" if key == "labels" else "number")
+        kinds = {METADATA_ID: "text"} | dict.fromkeys(classes, "truth" if key == "labels" else "number")
         fitted = read_table(path, kinds).to_pandas().set_index(METADATA_ID)
         rows = fitted.astype(np.float32).reindex(obs.index)
         rows[(obs[METADATA_SPLIT] != "train").to_numpy()] = np.nan
-        found[key] = pd.DataFrame(rows.to_numpy(), obs.index, keys)
+        found[key] = pd.DataFrame(rows.to_numpy(), obs.index, _strings(classes.values()))
     return found

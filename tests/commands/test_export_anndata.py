@@ -100,6 +100,28 @@ def test_fields_in_anndata_carry_labels_and_what_unseen_models_say(folder, tmp_p
         assert data.obsm[key].iloc[6:].isna().all(axis=None)
 
 
+def test_classes_with_a_slash_keep_their_names_in_uns_and_are_told(tmp_path, rng):
+    run = make_run(tmp_path / "run", rng, {"train": 4})
+    names = ("ER/Golgi", "ER_Golgi", "nuc")
+    for path in (run.fit.labels, run.fit.probabilities):
+        path.parent.mkdir(exist_ok=True, parents=True)
+        values = np.arange(12).reshape(4, 3) % 2 if path == run.fit.labels else rng.random((4, 3))
+        table = pd.DataFrame(values.astype(bool if path == run.fit.labels else "float32"), columns=list(names))
+        table.insert(0, "Metadata_Id", [f"train-{k:03d}" for k in range(4)])
+        table.to_parquet(path)
+    job, file = pipeline.Job(run.root, quiet=True), tmp_path / "fields.h5ad"
+    said = pipeline.export(job, file, level="fields", split="train").lines
+    assert_plain(file)
+    data = anndata.read_h5ad(file)
+    assert data.uns["classes"].tolist() == list(names)
+    assert data.obsm["labels"].columns.tolist() == ["ER_Golgi_0", "ER_Golgi", "nuc"]
+    assert len(said) == 2
+    assert "ER/Golgi is ER_Golgi_0; " in said[1]
+    for name, level in (("cells.h5ad", "cells"), ("fields.csv", "fields")):
+        assert len(pipeline.export(job, tmp_path / name, level=level, split="train").lines) == 1
+    assert "classes" not in anndata.read_h5ad(tmp_path / "cells.h5ad").uns
+
+
 @pytest.mark.parametrize(("ending", "read"), [(".csv", pd.read_csv), (".csv.gz", pd.read_csv)])
 def test_flat_csv(ending, read, folder, small_pieces, tmp_path):
     file = exported(folder, tmp_path / f"cells{ending}", split="train")

@@ -74,8 +74,11 @@ def test_an_export_has_the_labels_of_the_classes(own, capsys):
     anndata = pytest.importorskip("anndata")
     file = own.folder / "fields.h5ad"
     assert run(own, "export", str(file), "--level", "fields", "--run", str(own.run), capsys=capsys)[0] == 0
-    labels = anndata.read_h5ad(file).obsm["labels"]
+    data = anndata.read_h5ad(file)
+    labels = data.obsm["labels"]
     assert set(labels.columns) == {name.replace("/", "_") for name in NAMES}
+    assert data.uns["classes"].tolist() == sorted(NAMES)
+    assert [name.replace("/", "_") for name in data.uns["classes"]] == labels.columns.tolist()
     assert labels["plain"].sum() > 0
 
 
