@@ -31,6 +31,7 @@ from models.data.plate_normalisation import FieldScales
 from models.explanation.local_explanations import percentile
 from models.fitted import Fitted
 from models.trust.reference_data import ReferenceData, gather_reference
+from report.overlays import not_of_this_prediction
 from report.prediction_summary import summary, what_drives
 from report.predictions import interpret_shards
 from store.matrix import EMBEDDING, FieldMatrix, matrix_columns
@@ -212,7 +213,8 @@ def outcome(
         more = {"overlays": work.files.root / "overlays", "label_images": label_images}
         command = command_line("predict", work.images, **work.named | more)
     unread = (tables.why["Family"] == EMBEDDING) & tables.why["Readable"].isna()
-    remarks = [*unused, *([_to_read_it(job)] if unread.any() else [])]
+    others = not_of_this_prediction(tables.predictions["Id"].tolist(), pictures, label_images)
+    remarks = [*others, *unused, *([_to_read_it(job)] if unread.any() else [])]
     return summary(tables, work.files, reference.sets, pictures, label_images, failures, remarks, command)
 
 

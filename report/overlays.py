@@ -2,7 +2,7 @@
 
 import hashlib
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import tifffile
 
+from engine.counted import counted
 from engine.files import whole
 from engine.running.parallel import run_tasks
 from engine.running.progress import progress
@@ -25,6 +26,8 @@ from store.prediction import PredictionTables, top_cells
 
 MARKED = 3
 """At most this many cells are marked in a picture: those with the highest scores for the most probable call."""
+
+LABEL_ENDINGS = ("_cells.ome.tif", "_nuclei.ome.tif")
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,21 @@ def draw_all(
             bar.advance()
 
 
+def not_of_this_prediction(fields: Collection[str], pictures: Path | None, labels: Path | None) -> list[str]:
+    """How many pictures and label images in the folders are of other fields, in a sentence for each folder."""
+    kinds = (("picture", pictures, (".png",)), ("label image", labels, LABEL_ENDINGS))
+    found = []
+    for noun, folder, endings in kinds:
+        names = {f"{field}{ending}" for field in fields for ending in endings}
+        paths = folder.iterdir() if folder is not None and folder.is_dir() else ()
+        if n := sum(path.name.endswith(endings) and path.name not in names for path in paths):
+            found.append(
+                f"{counted(n, noun)} in {folder} {'is' if n == 1 else 'are'} not of this prediction, perhaps of an "
+                "earlier one; name an empty folder to have these fields alone"
+            )
+    return found
+
+
 def write_drawn(source: FieldSource, drawn: Drawn) -> None:
     """Segment one field again, and write its overlay and its label images, in the size of the field's files."""
     field, found = read_cells(source, drawn.field)
@@ -68,8 +86,8 @@ def write_drawn(source: FieldSource, drawn: Drawn) -> None:
         with whole(drawn.pictures / f"{drawn.field}.png") as temporary:
             temporary.write_bytes(png)
     if drawn.labels is not None:
-        for kind, image in (("cells", found.cells), ("nuclei", found.nuclei)):
-            with whole(drawn.labels / f"{drawn.field}_{kind}.ome.tif") as temporary:
+        for kind, image, ending in zip(("cells", "nuclei"), (found.cells, found.nuclei), LABEL_ENDINGS, strict=True):
+            with whole(drawn.labels / f"{drawn.field}{ending}") as temporary:
                 labels = resized_labels(image, field.stored_shape)
                 write_labels(temporary, labels, f"{drawn.field} {kind}", field.facts.pixel_size)
 

@@ -255,6 +255,19 @@ def test_seen_fields_are_told_and_a_bad_one_stops_nothing(planted, capsys):
     assert f"--overlays {out / 'overlays'}" in text
 
 
+def test_pictures_of_other_fields_in_the_folders_are_told(planted, tmp_path):
+    for name in ("png", "labels"):
+        shutil.copytree(planted.out / name, tmp_path / name)
+    folders = {"pictures": tmp_path / "png", "label_images": tmp_path / "labels"}
+    ended = predict(planted.root / "seen", planted.run, tmp_path / "out", **folders)
+    assert [line.partition(",")[0] for line in ended.lines if "not of this prediction" in line] == [
+        f"{NEW} pictures in {tmp_path / 'png'} are not of this prediction",
+        f"{2 * NEW} label images in {tmp_path / 'labels'} are not of this prediction",
+    ]
+    assert len(list((tmp_path / "png").iterdir())) == NEW + 2
+    assert not any("not of this prediction" in line for line in planted.ended.lines)
+
+
 def test_what_is_like_no_training_field_is_named(planted, rng, capsys):
     images, out = planted.root / "odd", planted.root / "odd_out"
     shutil.copytree(planted.new, images)
