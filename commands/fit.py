@@ -23,7 +23,7 @@ from models.fitted import Fitted, PlatesOfFit
 from models.other_folds import LeftOut
 from models.settings import FitSettings
 from models.settings_file import read_settings_file, settings_text
-from store.run_folder import RunFolder, described, read_config
+from store.run_folder import RunFolder, read_config, table_note
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def remembered(folder: RunFolder, options: FitOptions) -> FitOptions:
 def noted_tables(options: FitOptions) -> dict[str, dict[str, str | int] | None]:
     """The tables of groups and fields for config.json, as `RunFolder.noted_table` reads them; None if not given."""
     given = {"groups_table": options.groups, "fields_table": options.plates.table}
-    return {name: described(path) if path else None for name, path in given.items()}
+    return {name: table_note(path) if path else None for name, path in given.items()}
 
 
 def prepare(job: Job, options: FitOptions, earlier: Fitted | None = None) -> Prepared:

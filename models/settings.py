@@ -6,7 +6,7 @@ from typing import Any, Self
 from models.data.labels_per_field import AT_LEAST_ONE
 from models.first_level.defaults import default_members, default_parameters
 from models.first_level.members import BOOSTERS, COLUMN_SETS, KINDS, column_sets_of, is_member, kind_of
-from models.first_level.parameters import check
+from models.first_level.parameters import check_parameter
 from store.classes import ORGANELLES
 
 FEWEST_FOLDS = 3
@@ -112,4 +112,4 @@ def check_member(name: str, given: dict[str, Any], defaults: dict[str, Any], set
     for key, value in given.items():
         if key not in defaults:
             raise ValueError(f"[{name}] has no parameter {key!r}; expected some of {', '.join(defaults)}")
-        check(name, key, value, defaults[key])
+        check_parameter(name, key, value, defaults[key])

@@ -159,7 +159,7 @@ class RunFolder:
         write_json(self.config, config)
 
 
-def described(table: Path) -> dict[str, str | int]:
+def table_note(table: Path) -> dict[str, str | int]:
     """What config.json notes of a table: its path, size and content."""
     return {"path": str(table.absolute()), "size": table.stat().st_size, "content": content_hash(table)}
 

@@ -3,7 +3,7 @@
 Plates of one data set may have other orders of channels, so that a name is resolved in each folder by itself.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from engine.errors import InputError
@@ -97,8 +97,9 @@ def _stated_by_folders(
         unopened = set(without).difference(without[:: -(-len(without) // _PROBED)])
         stated = _stated({key: of for key, of in samples.items() if key[0] not in unopened}, indexed)
         named = {channel for of_folder in stated.values() for channel, (name, _) in of_folder.items() if name}
-        if named == set(dict(_agreed(stated.values()))):
+        if named == set(_agreed(stated.values())):
             return stated
+        return stated | _stated({key: of for key, of in samples.items() if key[0] in unopened}, indexed)
     return _stated(samples, indexed)
 
 
@@ -106,7 +107,7 @@ def _by_folder(
     files: Mapping[str, Sequence[ImageFile]], stated: Mapping[Folder, Stated], channels: Sequence[str], stains: Stains
 ) -> dict[str, ChannelTable]:
     """Tables of fields whose stains are called by name; fields of the same folders share one."""
-    agreed = dict(_agreed(stated.values()))
+    agreed = _agreed(stated.values())
     of_folders: dict[frozenset[Folder], ChannelTable] = {}
     tables = {}
     for field_id, of_field in files.items():
@@ -119,14 +120,14 @@ def _by_folder(
     return tables
 
 
-def _agreed(stated: Iterable[Stated]) -> Iterator[tuple[str, tuple[str, str]]]:
+def _agreed(stated: Iterable[Stated]) -> Stated:
     """Names on which all folders agree that state one."""
     found: dict[str, dict[str, tuple[str, str]]] = {}
     for of_folder in stated:
         for channel, (name, file) in of_folder.items():
             if name:
                 found.setdefault(channel, {}).setdefault(name.lower(), (name, file))
-    yield from ((channel, next(iter(names.values()))) for channel, names in found.items() if len(names) == 1)
+    return {channel: next(iter(names.values())) for channel, names in found.items() if len(names) == 1}
 
 
 def _table(stated: Sequence[Stated], agreed: Stated, channels: Sequence[str], stains: Stains) -> ChannelTable:

@@ -76,7 +76,7 @@ def encode_labels(y: Any, names: Sequence[Any] | pd.Index | None) -> LabelEncodi
     classes = np.arange(y.shape[1]) if names is None else np.asarray(names)
     if len(set(map(str, classes))) < len(classes):
         raise ValueError(f"the labels' names {', '.join(map(str, classes))} are not unique. Rename the columns of y.")
-    return _named(LabelEncoding(y.astype(bool), classes, binary=False))
+    return _with_usable_names(LabelEncoding(y.astype(bool), classes, binary=False))
 
 
 def number_groups(groups: Any, n_rows: int) -> np.ndarray | None:
@@ -102,10 +102,10 @@ def _binary(y: np.ndarray) -> LabelEncoding:
     classes, codes = np.unique(y, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(f"y holds one class only ({classes[0]}) in {len(y)} rows; expected two classes to tell apart.")
-    return _named(LabelEncoding(codes[:, None] == 1, classes, binary=True))
+    return _with_usable_names(LabelEncoding(codes[:, None] == 1, classes, binary=True))
 
 
-def _named(encoding: LabelEncoding) -> LabelEncoding:
+def _with_usable_names(encoding: LabelEncoding) -> LabelEncoding:
     """The encoding, if its labels have names that a saved fit can hold."""
     for name in encoding.names:
         if shown(name, len(name) + 1) != name or not name.strip() or name.startswith(METADATA):

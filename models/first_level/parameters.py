@@ -21,7 +21,7 @@ def of_library(parameters: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in parameters.items() if name not in OURS}
 
 
-def check(name: str, key: str, value: Any, default: Any) -> None:
+def check_parameter(name: str, key: str, value: Any, default: Any) -> None:
     """Raise ValueError if a member's parameter is of another kind than its default, or out of its limits."""
     if isinstance(default, bool):
         if not isinstance(value, bool):

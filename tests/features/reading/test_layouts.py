@@ -220,7 +220,8 @@ def test_indexes_of_one_field_that_disagree_are_refused(tmp_path, planes):
 def test_a_damaged_first_file_is_passed_over_when_names_are_looked_for(tmp_path, planes):
     write_plate(tmp_path / "P1", planes, ("DAPI", "FITC"), index=False, states=True)
     (tmp_path / "P1" / "P1_A00_s1_w1.TIF").write_bytes(b"II*\0")
-    read_field(find_fields(tmp_path, options=BY_NAME), "P1_A01_s1")
+    read = read_field(find_fields(tmp_path, options=BY_NAME), "P1_A01_s1")
+    np.testing.assert_array_equal(read[1:3], planes[1:3])
 
 
 def test_a_mask_after_the_nucleus_of_its_own_plate(tmp_path, planes):
