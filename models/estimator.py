@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from engine.command_line import command_line
 from engine.errors import InputError
-from engine.files import read_json, whole, write_json
+from engine.files import read_json, write_json
 from models.data.label_encoding import LabelEncoding, encode_labels, number_groups
 from models.fit import fit
 from models.fitted import Fitted
@@ -25,8 +25,6 @@ from models.saved_fit import load
 from models.settings import FEWEST_FOLDS, FitSettings
 from store.fit_folder import FitFolder
 from store.stamp import stamp_of
-
-_NOTE = "estimator.json"
 
 
 class OrganelleClassifier(ClassifierMixin, BaseEstimator):
@@ -148,7 +146,7 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
             )  # fmt: skip
         except InputError as error:
             raise ValueError(str(error)) from error
-        write_json(folder / _NOTE, {"classes": encoding.classes.tolist(), "binary": encoding.binary})
+        write_json(fitted.folder.estimator, {"classes": encoding.classes.tolist(), "binary": encoding.binary})
         self._take(fitted, encoding.classes, encoding.binary)
         self._warn_of_unlearnt(encoding.names)
         return self
@@ -186,10 +184,7 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
         self._check_own_models()
         if folder.resolve() == self._fitted.folder.root.resolve():
             return  # they are there already
-        FitFolder(folder).fit_file.unlink(missing_ok=True)
-        for name, content in self._files().items():
-            with whole(folder / name) as path:
-                path.write_bytes(content)
+        FitFolder(folder).write(self._fitted.folder.contents())
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -203,7 +198,7 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
             If no finished fit is there.
         """
         fitted = load(Path(folder))
-        settings, note = fitted.settings, Path(folder) / _NOTE
+        settings, note = fitted.settings, fitted.folder.estimator
         saved = read_json(note) if note.is_file() else {"classes": settings.organelles, "binary": False}
         model = cls(
             settings.n_folds, settings.rounds, settings.members, settings.held_out, settings.seed,
@@ -277,17 +272,10 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
         self._removal = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         return Path(folder)
 
-    def _files(self) -> dict[str, bytes]:
-        """The files of the fit, fit.json last: a folder without it counts as unfinished."""
-        folder = self._fitted.folder
-        note = folder.root / _NOTE
-        paths = (*((note,) if note.is_file() else ()), *folder.files())
-        return {path.relative_to(folder.root).as_posix(): path.read_bytes() for path in paths}
-
     def __getstate__(self) -> dict[str, Any]:
         """Include the fit's files, so that copies (pickle, copy.deepcopy) are complete."""
         state = cast(dict[str, Any], super().__getstate__())
-        held = {"_fitted": self._files()} if hasattr(self, "_fitted") else {}
+        held = {"_fitted": self._fitted.folder.contents()} if hasattr(self, "_fitted") else {}
         return {name: value for name, value in state.items() if name != "_removal"} | held
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -295,9 +283,7 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
         super().__setstate__({name: value for name, value in state.items() if name != "_fitted"})
         if files is not None:
             folder = self._new_folder()
-            for name, content in files.items():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                (folder / name).write_bytes(content)
+            FitFolder(folder).write(files)
             self._fitted = load(folder)
 
     def __sklearn_tags__(self) -> Tags:

@@ -124,8 +124,8 @@ def finished_fit(folder: RunFolder, data: Path = DATA) -> Fitted:
     """
     if not folder.fit.fit_file.is_file():
         raise InputError(
-            f"no finished fit in {folder.root}: {folder.fit.fit_file} is missing, so fit was not run, or was stopped "
-            f"before its end. Run: {folder.command('fit', data)}"
+            f"no finished fit in {folder.root}: {folder.fit.fit_file} is missing, so fit was not run, was stopped "
+            f"before its end, or is still running. Run: {folder.command('fit', data)}"
         )
     return load(folder.root)
 

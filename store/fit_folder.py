@@ -1,6 +1,6 @@
 """The files of a fit, in a run folder or in the folder of a saved OrganelleClassifier; each result is stored once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,9 +81,14 @@ class FitFolder:
         return self.models / "fit.json"
 
     @property
+    def estimator(self) -> Path:
+        """The classes of an OrganelleClassifier, and whether they are the two of one label."""
+        return self.root / "estimator.json"
+
+    @property
     def parts(self) -> tuple[Path, ...]:
         """All files and folders that a fit writes."""
-        return self.folds, self.plates, self.oof, self.leaderboard, self.metrics, self.models
+        return self.folds, self.plates, self.oof, self.leaderboard, self.metrics, self.models, self.estimator
 
     def tables(self, members: Sequence[str] = ()) -> tuple[Path, ...]:
         """The tables of a fit with these members of the first level."""
@@ -94,6 +99,17 @@ class FitFolder:
         """The existing files of a fit, fit.json last."""
         paths = {path for part in self.parts for path in (part, *part.rglob("*")) if path.is_file()}
         return (*sorted(paths - {self.fit_file}), *({self.fit_file} & paths))
+
+    def contents(self) -> dict[str, bytes]:
+        """The content of each file by its path in the folder, fit.json last."""
+        return {path.relative_to(self.root).as_posix(): path.read_bytes() for path in self.files()}
+
+    def write(self, contents: Mapping[str, bytes]) -> None:
+        """Write what `contents` of another folder gave."""
+        self.fit_file.unlink(missing_ok=True)
+        for name, content in contents.items():
+            with whole(self.root / name) as path:
+                path.write_bytes(content)
 
     def clear(self) -> None:
         """Remove fit.json, then the tables. The models of the first level stay: each carries its own stamp."""

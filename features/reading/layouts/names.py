@@ -164,12 +164,11 @@ def _number(text: str | None) -> int:
 
 
 def without_extension(path: str) -> str:
-    """A path without the extension of its file."""
-    suffix = PurePosixPath(path).suffix
-    return path.removesuffix(suffix)
+    """A path without `.tif`, `.ome.tif` and the like."""
+    bare = path.removesuffix(PurePosixPath(path).suffix)
+    return bare[: -len(".ome")] if bare.lower().endswith(".ome") else bare
 
 
 def stem(path: str) -> str:
     """The name of a file without `.tif`, `.ome.tif` and the like."""
-    name = PurePosixPath(path).stem
-    return name[: -len(".ome")] if name.lower().endswith(".ome") else name
+    return PurePosixPath(without_extension(path)).name

@@ -87,7 +87,7 @@ LAYOUTS = (
     Layout(
         "leica-matrix", (), "Leica Matrix Screener",
         r"image--L\d+--S\d+--(?P<Well>U\d+--V\d+)--J\d+--E\d+--O\d+--(?P<Site>X\d+--Y\d+)--T(?P<T>\d+)--Z(?P<Z>\d+)"
-        r"--C(?P<Channel>\d+)(?:\.ome)?",
+        r"--C(?P<Channel>\d+)",
         "image--L0000--S00--U00--V00--J07--E00--O00--X00--Y00--T0000--Z00--C00.ome.tif",
     ),
     Layout(

@@ -53,6 +53,8 @@ def test_a_name_of_each_layout(name):
     place = said.place
     assert (said.field_id, said.channel, place.plate, place.well, place.site, said.z, said.t) == expected
     assert parser_of(name, "")("above/notes of the day.tif") is None
+    bare = path.rpartition(".")[0].removesuffix(".ome")
+    assert parser_of(name, "")(f"above/{bare}.ome.tif") == said, "as OME-TIFF"
 
 
 def test_a_pattern_as_in_cellprofiler():
