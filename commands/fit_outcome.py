@@ -50,6 +50,7 @@ def fit_outcome(job: Job, training: TrainingSet, fitted: Fitted, quality: DataQu
         "macro": macro,
     }
     facts |= {"corrected": training.n_corrected, "unusable": training.n_unusable, "unlabelled": training.n_unlabelled}
+    facts |= {"corrections_of_test": training.n_of_test, "corrections_of_unknown": training.n_unknown}
     facts |= {"duplicates": str(folder.duplicates), "label_errors": str(folder.label_errors)}
     return Outcome(tuple(lines), folder.command("report", job.data), facts)
 

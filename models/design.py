@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from models.data.labels_per_field import ANY, AT_LEAST_ONE, AT_MOST_ONE, ONE
 from models.data.trainability import trainable
 from models.first_level.fold_model import Training
 from models.first_level.members import COLUMN_SETS
@@ -14,6 +15,7 @@ from store.channels import PROTEIN
 from store.matrix import EMBEDDING
 
 LEAST_GROUPS_TO_HOLD_OUT = 200
+_MOST = 0.5
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,18 @@ class Design:
     def in_folds(self) -> np.ndarray:
         """The fields that are not held out."""
         return self.training.fold >= 0
+
+    def per_field(self, asked: str) -> str:
+        """How many classes a field can be called for: perhaps none if most fields have a class that is never called.
+
+        Parameters
+        ----------
+        asked : str
+            How many classes a field has, one of `models.data.labels_per_field.PER_FIELD`.
+        """
+        share = self.training.labels[self.in_folds].mean(0)
+        fewer = {ONE: AT_MOST_ONE, AT_LEAST_ONE: ANY}
+        return fewer.get(asked, asked) if (share[~self.trainable] >= _MOST).any() else asked
 
     @property
     def organelles(self) -> list[int]:

@@ -38,6 +38,7 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
     (n_rows,) with two classes: `predict_proba` returns one column a class, `predict` the classes. Multiclass labels are
     refused; `pandas.get_dummies(y)` turns them into several labels. If every row of `y` has at least one of several
     labels, every predicted row gets at least one too: the most probable label if no probability reaches its threshold.
+    That does not hold if a label on most rows could not be learnt, as one on all rows: it is never called.
     If no row of `y` has two, no predicted row has: the label furthest above its threshold, in log-odds, is called.
 
     Thresholds are chosen for the best F1 of each label, so `predict` is not `predict_proba` thresholded at 0.5.
@@ -146,7 +147,8 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
             )  # fmt: skip
         except InputError as error:
             raise ValueError(str(error)) from error
-        write_json(fitted.folder.estimator, {"classes": encoding.classes.tolist(), "binary": encoding.binary})
+        note = {"stamp": fitted.stamp, "classes": encoding.classes.tolist(), "binary": encoding.binary}
+        write_json(fitted.folder.estimator, note)
         self._take(fitted, encoding.classes, encoding.binary)
         self._warn_of_unlearnt(encoding.names)
         return self
@@ -200,6 +202,8 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
         fitted = load(Path(folder))
         settings, note = fitted.settings, fitted.folder.estimator
         saved = read_json(note) if note.is_file() else {"classes": settings.organelles, "binary": False}
+        if saved.get("stamp", fitted.stamp) != fitted.stamp:
+            raise InputError(f"{note} is of another fit than the models beside it. Fit again into {folder}.")
         model = cls(
             settings.n_folds, settings.rounds, settings.members, settings.held_out, settings.seed,
             device=settings.device,  # no folder: another fit of this object or a clone would replace what was saved
@@ -216,7 +220,11 @@ class OrganelleClassifier(ClassifierMixin, BaseEstimator):
             _check_whole("rounds", self.rounds, 1)
         if not (isinstance(self.held_out, float | int) and 0 <= self.held_out < 1):
             raise ValueError(f"held_out is {self.held_out!r}; expected a share of the rows, from 0 to below 1.")
+        if isinstance(self.members, str):
+            raise ValueError(f'members is {self.members!r}; expected a sequence of names, such as ("{self.members}",).')
         state = self.random_state
+        if isinstance(state, int | np.integer):
+            _check_whole("random_state", state, 0)
         seed = int(state) if isinstance(state, int | np.integer) else int(check_random_state(state).randint(2**31 - 1))
         return FitSettings(
             n_folds=self.n_folds, seed=seed, rounds=self.rounds, held_out=self.held_out,

@@ -89,7 +89,7 @@ def fit(
     _check(ids, matrix, columns, labels, groups, settings)
     design = make_design(matrix, columns, labels, groups, settings, named, fold)
     check(design)
-    settings = settings_for(design.training, settings)
+    settings = settings_for(design.training, replace(settings, per_field=design.per_field(settings.per_field)))
     first_level = fold_model_stamps(design.training, settings)
     used = [settings.of_result(), design.kind, simulated]
     used += [] if left_out is None else [left_out.what, left_out.names.tolist()]

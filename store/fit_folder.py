@@ -114,7 +114,7 @@ class FitFolder:
     def clear(self) -> None:
         """Remove fit.json, then the tables. The models of the first level stay: each carries its own stamp."""
         self.fit_file.unlink(missing_ok=True)
-        for path in (*self.tables(), self.plates, *self.oof.glob("*.parquet")):
+        for path in (*self.tables(), self.plates, self.estimator, *self.oof.glob("*.parquet")):
             path.unlink(missing_ok=True)
 
 

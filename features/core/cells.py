@@ -197,6 +197,7 @@ def make_cells(pixels: np.ndarray, cell_labels: np.ndarray, nucleus_labels: np.n
     ValueError
         If shapes, types or ids do not fit.
     """
+    pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     if pixels.ndim != 4 or pixels.shape[1] != len(CHANNELS) or pixels.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"pixels must be uint8 or uint16 (n_fields, 4, H, W), not {pixels.dtype} {pixels.shape}")
     expected = (pixels.shape[0], *pixels.shape[2:])

@@ -107,6 +107,12 @@ def _binary(y: np.ndarray) -> LabelEncoding:
 
 def _with_usable_names(encoding: LabelEncoding) -> LabelEncoding:
     """The encoding, if its labels have names that a saved fit can hold."""
+    for label in encoding.classes.tolist():
+        if not isinstance(label, str | int | float):
+            raise ValueError(
+                f"the class {label!r} is neither text nor a number, so that it cannot be saved. Use its text, e.g. "
+                "y.astype(str)."
+            )
     for name in encoding.names:
         if shown(name, len(name) + 1) != name or not name.strip() or name.startswith(METADATA):
             raise ValueError(

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from models.first_level.fold_model import Rows
 
 CLIP = np.float32(4.0)
+ROUNDING = 2.0**-22
+"""A column whose spread is a smaller share of its mean is constant but for the rounding of float32."""
 COLUMNS_AT_ONCE = 512
 
 
@@ -40,4 +42,4 @@ def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     count = np.maximum(known.sum(0), 1)
     mean = np.where(known, values, 0).sum(0, dtype=np.float64) / count
     spread = np.sqrt(np.where(known, (values - mean) ** 2, 0).sum(0, dtype=np.float64) / count)
-    return mean, np.where(spread > 1e-6 * np.maximum(abs(mean), 1e-30), spread, np.inf)
+    return mean, np.where(spread > ROUNDING * np.maximum(abs(mean), 1e-30), spread, np.inf)

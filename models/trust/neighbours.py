@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 from scipy.spatial.distance import cdist
 
-from models.data.duplicates import HASH_BITS_APART, hamming
+from models.data.duplicates import hamming, most_apart
 from models.explanation.feature_groups import block_names
+from models.first_level.standard import ROUNDING
 from models.row_sums import row_sums
 from store.channels import PROTEIN
 
@@ -132,7 +133,7 @@ def near_identical_to(views: np.ndarray, hashes: np.ndarray) -> np.ndarray:
         The field's hashes, mirrored and turned (`models.data.duplicates.turned`).
     hashes : ndarray of uint64, shape (n_training_fields, 4)
     """
-    return hamming(views[:, None], hashes).sum(2).min(0) <= HASH_BITS_APART
+    return hamming(views[:, None], hashes).sum(2).min(0) <= most_apart(views[0], hashes)
 
 
 def add_identical(near: np.ndarray, identical: np.ndarray, distances: np.ndarray) -> np.ndarray:
@@ -155,7 +156,7 @@ def _centre_and_spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     low, centre, high = np.zeros((3, values.shape[1]), np.float32)
     low[known], centre[known], high[known] = np.nanpercentile(values[:, known], (16, 50, 84), axis=0)
     spread = (high - low) / 2
-    return centre, np.where(spread > 1e-6 * np.maximum(abs(centre), 1e-30), spread, np.inf).astype(np.float32)
+    return centre, np.where(spread > ROUNDING * np.maximum(abs(centre), 1e-30), spread, np.inf).astype(np.float32)
 
 
 def _standardise(values: np.ndarray, centre: np.ndarray, spread: np.ndarray) -> np.ndarray:

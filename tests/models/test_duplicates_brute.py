@@ -1,9 +1,13 @@
 """Near-identical fields: the fast search finds the pairs that comparing every bit of every view finds."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from models.data.duplicates import _RUN, duplicate_pairs, join, turned
+from models.data.duplicates import _RUN, duplicate_pairs, join, near_identical, turned
+from models.trust.neighbours import near_identical_to
+from store.channels import CHANNELS
+from store.schema import METADATA_HASH
 
 SIZES = (2, 3, _RUN, _RUN + 1, _RUN + 2, 2 * _RUN + 1, 2 * _RUN + 2)
 LIMIT = 32
@@ -113,3 +117,15 @@ def test_joining_follows_chains():
     assert joined.tolist() == [0, 0, 0, 0, 1, 2]
     assert join(np.array([3, 3, 1]), np.empty((0, 2), int)).tolist() == [0, 0, 1]
     assert join(np.empty(0, int), np.empty((0, 2), int)).tolist() == []
+
+
+def test_fields_with_two_stains_may_differ_in_half_as_many_bits(rng):
+    """Otherwise unrelated fields with few stains join: 32 of 128 bits agree by chance in many of a million pairs."""
+    hashes = random_hashes(rng, 8)
+    hashes[:, [0, 3]] = 0
+    for n_bits, i, j in ((16, 0, 4), (17, 1, 5), (0, 2, 6)):
+        hashes[j] = changed(rng, turned(hashes[i])[5], n_bits, (1, 2))
+    table = pd.DataFrame({f"{METADATA_HASH}{channel.name}": column for channel, column in zip(CHANNELS, hashes.T)})
+    assert near_identical(table).tolist() == [[0, 4], [2, 6]]
+    assert near_identical(table[:3], table[3:]).tolist() == [[0, 4], [2, 6]]
+    assert [near_identical_to(turned(hashes[i]), hashes).sum() for i in range(3)] == [2, 1, 2]

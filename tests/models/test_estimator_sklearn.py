@@ -126,6 +126,8 @@ def test_saved_loaded_and_copied_it_says_the_same(kind, fitted, tmp_path):
     ("rounds", 2.5, r"rounds is 2\.5; expected a whole number"),
     ("held_out", 1, "held_out is 1; expected a share of the rows"),
     ("held_out", "some", "held_out is 'some'; expected a share of the rows"),
+    ("random_state", -1, "random_state is -1; expected a whole number, 0 or more"),
+    ("members", "linear", r"members is 'linear'; expected a sequence of names, such as \(\"linear\",\)"),
 ])  # fmt: skip
 def test_a_parameter_that_cannot_be_is_said_in_a_sentence(name, value, expected):
     X, Y, groups = table(np.random.default_rng(0), 60)
@@ -192,6 +194,37 @@ def test_a_model_whose_folder_holds_another_fit_is_refused(fitted, tmp_path):
     for ask in (lambda: first.predict(X), lambda: first.save(tmp_path / "copy")):
         with pytest.raises(ValueError, match=f"the models in {tmp_path} are of another fit by now"):
             ask()
+
+
+def test_names_of_another_fit_in_its_folder_are_not_taken(fitted, tmp_path):
+    _, X, Y = fitted
+    OrganelleClassifier(**TINY, folder=tmp_path).fit(X, np.where(Y["a"], "yes", "no"))
+    note = (tmp_path / "estimator.json").read_bytes()
+    settings = FitSettings(n_folds=3, members=("linear",), organelles=("a", "b", "c"), per_field="any")
+    names = pd.DataFrame({"name": X.columns})
+    fit(field_ids(X), X.to_numpy(np.float32), names, Y.to_numpy(bool), None, settings, tmp_path, quiet=True)
+    assert OrganelleClassifier.load(tmp_path).classes_.tolist() == ["a", "b", "c"]
+    (tmp_path / "estimator.json").write_bytes(note)
+    with pytest.raises(InputError, match=r"estimator\.json is of another fit than the models beside it"):
+        OrganelleClassifier.load(tmp_path)
+
+
+def test_classes_that_json_cannot_hold_are_refused_before_the_fit(tmp_path):
+    X, Y, _ = table(np.random.default_rng(0), 60)
+    days = np.where(Y["a"], np.datetime64("2020-01-01"), np.datetime64("2021-01-01"))
+    with pytest.raises(ValueError, match=r"class datetime\.date\(2020, 1, 1\) is neither text nor a number"):
+        OrganelleClassifier(**TINY, folder=tmp_path / "fit").fit(X, days)
+    assert not (tmp_path / "fit").exists()
+
+
+def test_a_label_on_every_row_is_never_called_and_makes_nothing_else_called(fitted):
+    """Every row has a label, but many only the one that every row has."""
+    _, X, Y = fitted
+    with pytest.warns(UserWarning, match=r"probability: every\."):
+        model = OrganelleClassifier(**TINY).fit(X, Y.assign(every=1)[["every", "a"]])
+    calls, passed = model.predict(X), model.predict_proba(X) >= np.nan_to_num(model.thresholds_, nan=2)
+    np.testing.assert_array_equal(calls, passed)
+    assert not calls[:, 0].any() and 0.1 < calls[:, 1].mean() < 0.9
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\nb", "a\u200bb", "Metadata_Id"])

@@ -6,6 +6,7 @@ from sklearn.linear_model import Ridge
 
 from models.first_level import linear
 from models.first_level.fold_model import Rows
+from models.first_level.standard import moments
 
 SHAPES = [(400, 30), (60, 300), (80, 80), (79, 80), (3, 5)]
 
@@ -24,6 +25,14 @@ def test_scores_are_those_of_ridge(shape, rng):
     target = (labels - labels.mean()) / labels.std()
     expected = Ridge(alpha=alpha, fit_intercept=False).fit(standard, target).predict(standard)
     np.testing.assert_allclose(found, expected, atol=2e-5)
+
+
+def test_a_column_far_from_0_is_used_as_far_as_float32_tells_its_values_apart(rng):
+    labels = np.arange(200) % 2 == 0
+    steps = (labels + rng.normal(size=200) / 10).astype(np.float32)
+    for far, n_used in ((0, 2), (1e6, 2), (3e7, 1)):
+        mean, scale = moments(np.column_stack([steps + np.float32(far), rng.normal(size=200)]).astype(np.float32))
+        assert np.isfinite(scale).sum() == n_used, (far, mean)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
