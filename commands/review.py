@@ -11,15 +11,14 @@ from typing import NoReturn
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from commands.changed_labels import labels_now
 from commands.job import Job
 from commands.plates import new_scales
 from engine.errors import InputError
-from models.data.corrected_labels import read_corrected_labels
 from models.data.plate_normalisation import FieldScales
 from models.fitted import Fitted
 from models.saved_fit import load
 from store.places import read_places
-from store.run_folder import read_config
 
 _log = logging.getLogger(__name__)
 
@@ -50,8 +49,7 @@ def comparable(job: Job) -> bool:
     """Whether a refit can keep settings and folds of the run's fit: it can be read, and labels name no new class."""
     try:
         before = set(load(job.folder.root).classes.names)
-        own = bool(read_config(job.folder.config).get("fit", {}).get("own_classes"))
-        return before.issuperset(read_corrected_labels(job.data, own_classes=own).labels.classes.names)
+        return before.issuperset(labels_now(job.folder, job.data).labels.classes.names)
     except InputError:
         return False
 

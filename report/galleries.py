@@ -8,22 +8,27 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from engine.counted import counted
 from engine.errors import FieldError, HpaError, InputError
 from engine.running.parallel import run_tasks
 from engine.running.progress import progress
 from features.extraction.batches import read_cells
+from features.extraction.field_level import field_hashes
 from features.extraction.recorded import UNRECORDED, Recorded, read_recorded, settings_path
 from features.reading.field_reading import FieldPixels, read_field_pixels
 from features.reading.mask_files import with_masks
 from features.reading.source import FieldSource
 from features.reading.splits import TRAIN, find_splits, scaled
+from models.data.duplicates import hashes_of
 from models.fitted import Fitted
 from models.trust.label_errors import Example, examples
 from report.drawing import YELLOW, brightened, draw_scale_bar, edges, in_colour, thickened
 from report.leading_cells import LeadingReason, cells_that_show
 from report.report_data import PICTURE_SIDE, Picture
 from store.channels import PROTEIN
+from store.matrix import read_hashes
 from store.run_folder import RunFolder
+from store.schema import METADATA_ID
 
 EXAMPLES = 3
 """At most this many hits, missed fields and false calls of each organelle are shown."""
@@ -33,6 +38,7 @@ _CELLS_ACROSS = 5.5  # of the median area
 _LETTERS = 0.38  # size of the scale bar's
 _MARK = 3  # px, of the yellow line
 _PULL = np.float32(1000)  # how much more the protein of marked cells counts where the part to show is chosen
+_NAMED = 3  # fields in a warning
 _OUTLINE = 0.7  # opacity of the white line, so that the signal below stays visible
 
 _log = logging.getLogger(__name__)
@@ -84,20 +90,15 @@ def take_pictures(
         By organelle.
     """
     ids, labels = fitted.ids, fitted.labels
-    source, missing = None, f"{data} holds no images of these fields; name their folder with --data"
-    try:
-        source = find_pictured(folder, data, masks, images).get(TRAIN)
-    except HpaError as error:
-        missing = str(error) if images is not None or _recorded(folder).by_csv else missing
-    if source is None or set(source.ids).isdisjoint(ids):
-        _log.warning("report without pictures: %s", missing)
+    source = _training_images(folder, data, masks, fitted, images)
+    if source is None:
         return {}
     rows = np.flatnonzero(fitted.fold >= 0)
     chosen = {
         int(j): examples(labels[rows, j], fitted.calls[rows, j], fitted.probabilities[rows, j], EXAMPLES)
         for j in np.flatnonzero(fitted.trainable)
     }
-    settings, known = picture_settings(folder, masks), set(source.ids)
+    settings = picture_settings(folder, masks)
     fields = {j: [ids[int(rows[one.row])] for one in of_organelle] for j, of_organelle in chosen.items()}
     marks = _marks(folder, chosen, fields, reasons) if settings.outlined else {}
     pictured = {
@@ -105,13 +106,7 @@ def take_pictures(
         for j, of_organelle in fields.items()
         for k, field_id in enumerate(of_organelle)
     }
-    wanted = sorted({one for one in pictured.values() if one[0] in known}, key=lambda one: (one[0], sorted(one[1])))
-    tasks = [(n, source.part([field_id]), field_id, settings, cells) for n, (field_id, cells) in enumerate(wanted)]
-    taken: dict[tuple[str, frozenset[int]], bytes] = {}
-    with progress("pictures", len(tasks), "fields", quiet) as bar:
-        for number, jpeg in run_tasks(_take_numbered, tasks, workers):
-            taken |= {wanted[number]: jpeg} if jpeg else {}
-            bar.advance()
+    taken = _taken(folder, source, set(pictured.values()), settings, workers, quiet)
     return {
         j: tuple(
             Picture(int(rows[one.row]), one.kind, taken[pictured[j, k]])
@@ -120,6 +115,45 @@ def take_pictures(
         )
         for j, of_organelle in chosen.items()
     }
+
+
+def _training_images(
+    folder: RunFolder, data: Path, masks: Path | None, fitted: Fitted, images: Path | None
+) -> FieldSource | None:
+    """The images of the training fields; without any a warning is logged."""
+    source, missing = None, f"{data} holds no images of these fields; name their folder with --data"
+    try:
+        source = find_pictured(folder, data, masks, images).get(TRAIN)
+    except HpaError as error:
+        missing = str(error) if images is not None or _recorded(folder).by_csv else missing
+    if source is None or set(source.ids).isdisjoint(fitted.ids):
+        _log.warning("report without pictures: %s", missing)
+        return None
+    return source
+
+
+def _taken(
+    folder: RunFolder, source: FieldSource, wanted: Set[tuple[str, frozenset[int]]], settings: PictureSettings,
+    workers: int, quiet: bool,
+) -> dict[tuple[str, frozenset[int]], bytes]:  # fmt: skip
+    """The pictures of fields with some cells marked; a warning counts the fields whose images are gone or replaced."""
+    table, known = read_hashes(folder.matrix(TRAIN)), set(source.ids)
+    measured = dict(zip(table[METADATA_ID], hashes_of(table), strict=True))
+    here = sorted((one for one in wanted if one[0] in known), key=lambda one: (one[0], sorted(one[1])))
+    tasks = [
+        (n, source.part([field]), field, settings, cells, measured[field]) for n, (field, cells) in enumerate(here)
+    ]
+    taken: dict[tuple[str, frozenset[int]], bytes] = {}
+    with progress("pictures", len(tasks), "fields", quiet) as bar:
+        for number, jpeg in run_tasks(_take_numbered, tasks, workers):
+            taken |= {here[number]: jpeg} if jpeg else {}
+            bar.advance()
+    if without := {field for field, _ in here} - {field for field, _ in taken}:
+        _log.warning(
+            "no pictures of %s: images that cannot be read, or are not those that were measured (%s%s)",
+            counted(len(without), "field"), ", ".join(sorted(without)[:_NAMED]), ", ..." if len(without) > _NAMED else "",
+        )  # fmt: skip
+    return taken
 
 
 def _marks(
@@ -136,24 +170,46 @@ def _marks(
 
 
 def _take_numbered(
-    number: int, source: FieldSource, field_id: str, settings: PictureSettings, marked: frozenset[int]
-) -> tuple[int, bytes | None]:
-    return number, take_picture(source, field_id, settings, marked)[1]
+    number: int, source: FieldSource, field_id: str, settings: PictureSettings, marked: frozenset[int],
+    hashes: np.ndarray,
+) -> tuple[int, bytes | None]:  # fmt: skip
+    return number, take_picture(source, field_id, settings, marked, hashes)[1]
 
 
 def take_picture(
-    source: FieldSource, field_id: str, settings: PictureSettings, marked: frozenset[int] = frozenset()
-) -> tuple[str, bytes | None]:
-    """One field's picture as JPEG, some cells marked; None if the images or masks can no longer be read."""
+    source: FieldSource, field_id: str, settings: PictureSettings, marked: frozenset[int] = frozenset(),
+    hashes: np.ndarray | None = None,
+) -> tuple[str, bytes | None]:  # fmt: skip
+    """One field's picture as JPEG.
+
+    Parameters
+    ----------
+    source : FieldSource
+    field_id : str
+    settings : PictureSettings
+    marked : frozenset of int
+        Cells to mark.
+    hashes : ndarray of uint64, shape (4,), optional
+        The field's perceptual hashes when it was measured.
+
+    Returns
+    -------
+    field_id : str
+    jpeg : bytes or None
+        None if images or masks can no longer be read, or the images have other hashes.
+    """
     try:
-        if not settings.outlined:
+        if settings.outlined:
+            field, found = read_cells(source, field_id)
+            cells = found.cells
+        else:
             field = read_field_pixels(source, field_id)
-            unknown = np.zeros(field.pixels.shape[1:], np.int32)
-            return field_id, draw(field.pixels, unknown, shown_pixel_size(field))
-        field, found = read_cells(source, field_id)
+            cells = np.zeros(field.pixels.shape[1:], np.int32)
     except FieldError:
         return field_id, None
-    return field_id, draw(field.pixels, found.cells, shown_pixel_size(field), marked)
+    if hashes is not None and (field_hashes(field.pixels) != hashes).any():
+        return field_id, None
+    return field_id, draw(field.pixels, cells, shown_pixel_size(field), marked)
 
 
 def shown_pixel_size(field: FieldPixels) -> float | None:

@@ -91,6 +91,8 @@ class ReportData:
         Where the fields are on plates, if that is known.
     reasons : mapping of int to LeadingReason
         By organelle.
+    n_relabelled : int
+        Training fields that have other labels by now, or are marked as unusable.
     """
 
     name: str
@@ -116,6 +118,7 @@ class ReportData:
     pictures: Mapping[int, tuple[Picture, ...]] = field(default_factory=dict)
     wells: Wells | None = None
     reasons: Mapping[int, LeadingReason] = field(default_factory=dict)
+    n_relabelled: int = 0
 
     @property
     def scored(self) -> np.ndarray:

@@ -14,7 +14,7 @@ _NAMED = 3
 def in_short(data: ReportData) -> tuple[str, ...]:
     """Sentences for a reader with one minute; without any learnt organelle only the first."""
     learnt = int(data.trainable.sum())
-    sentences = [_learnt(learnt, data)]
+    sentences = [_learnt(learnt, data), _relabelled(data)]
     if learnt:
         sentences += [_right(data), *_ranked(data), _calibrated(data), *_rests_on(data), *_to_check(data)]
     return tuple(sentence for sentence in sentences if sentence)
@@ -26,15 +26,22 @@ def _learnt(learnt: int, data: ReportData) -> str:
     return f"{learnt} of {known} {data.classes.nouns} were learnt from {fields:,} fields{rest}."
 
 
+def _relabelled(data: ReportData) -> str:
+    n, fields = data.n_relabelled, "field has" if data.n_relabelled == 1 else "fields have"
+    return f"{n:,} {fields} other labels by now than at this fit: fit again to learn them." if n else ""
+
+
 def _right(data: ReportData) -> str:
-    """Calls that are right and labels that are found, over all learnt organelles."""
+    """Calls that are right and labels that are found."""
     labels, calls = data.labels[data.scored][:, data.trainable], data.calls[data.scored][:, data.trainable]
     right = int((labels & calls).sum())
     if not right:
         return "No call on a field that the models had not seen is right."
+    n_all = int(data.labels[data.scored].sum())
+    of_learnt = f" ({percent(right / labels.sum())} of those that were learnt)" if n_all > labels.sum() else ""
     return (
         f"On fields that the models had not seen, {percent(right / calls.sum())} of the calls are right, and "
-        f"{percent(right / labels.sum())} of the labels are found."
+        f"{percent(right / n_all)} of the labels are found{of_learnt}."
     )
 
 

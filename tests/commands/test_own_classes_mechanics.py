@@ -1,6 +1,7 @@
 """Own classes with names that are hostile to files, csv and html, through all commands that need no image."""
 
 import json
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +13,7 @@ from random_run import make_run
 import cli
 from models.estimator import OrganelleClassifier
 from models.saved_fit import load
+from store.corrections import Correction, Journal
 from store.run_folder import RunFolder
 
 NAMES = ('<script>alert("x")</script>', "[red]a/b, $c$", "plain", "漢字 é")
@@ -68,6 +70,26 @@ def test_the_report_escapes_the_names_and_speaks_of_classes(own, capsys):
     assert "&lt;script&gt;alert" in page
     assert "Which of 4 classes" in page
     assert "28" not in page.split("</header>")[0].split("</style>")[1]
+
+
+def test_labels_that_changed_since_the_fit_are_counted(own, capsys, caplog, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    shutil.copy(own.folder / "train.csv", data)
+    options = ("report", "--data", str(data), "--run", str(own.run), "--quiet", "--workers", "1")
+    assert run(own, *options, capsys=capsys)[0] == 0
+    assert not any("changed since the fit" in line for line in caplog.messages)
+    at = "2026-01-01T00:00:00Z"
+    changes = [
+        Correction(at, "me", "e1", "train-001", "add", "plain"),
+        Correction(at, "me", "e2", "train-002", "unusable"),
+        Correction(at, "me", "e3", "train-002", "remove", "漢字 é"),  # which it does not have
+    ]
+    Journal(data / "corrections.csv").append(changes)
+    assert run(own, *options, capsys=capsys)[0] == 0
+    (said,) = [line for line in caplog.messages if "changed since the fit" in line]
+    assert said.startswith("labels of 2 fields have changed since the fit: run ") and f"fit --data {data}" in said
+    assert "2 fields have other labels by now than at this fit" in (own.run / "report.html").read_text(encoding="utf-8")
 
 
 def test_an_export_has_the_labels_of_the_classes(own, capsys):

@@ -4,7 +4,10 @@ import cv2
 import numpy as np
 import pytest
 from example_reports import LARGE_JPEG
+from hostile_images import good_field
 
+from features.extraction.field_level import field_hashes
+from features.reading.field_reading import read_field_pixels
 from features.reading.fields import find_fields
 from features.reading.source import FieldSource
 from report.galleries import PictureSettings, draw, take_picture
@@ -95,6 +98,16 @@ def test_an_unreadable_field_has_no_picture(tmp_path):
     source = find_fields(tmp_path)
     assert isinstance(source, FieldSource)
     assert take_picture(source, "a", PictureSettings()) == ("a", None)
+
+
+def test_a_field_whose_images_were_replaced_has_no_picture(tmp_path):
+    good_field(tmp_path)
+    source = find_fields(tmp_path)
+    measured = field_hashes(read_field_pixels(source, "f1").pixels)
+    assert take_picture(source, "f1", PictureSettings(), hashes=measured)[1].startswith(b"\xff\xd8")
+    for outlined in (True, False):
+        settings = PictureSettings(outlined=outlined)
+        assert take_picture(source, "f1", settings, hashes=measured ^ np.uint64(1)) == ("f1", None)
 
 
 def test_a_real_field_has_one(shared_data):

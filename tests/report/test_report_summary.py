@@ -23,6 +23,25 @@ def test_it_counts_what_was_learnt_and_how_often_calls_are_right():
     assert f"{right / (right + 1):.0%}".replace("%", "\u00a0%") + " of the labels are found" in said
 
 
+def test_labels_that_were_not_learnt_count_as_not_found():
+    data = example_report(n=200, with_pictures=False)
+    labels, able = data.labels.copy(), data.trainable.copy()
+    able[:14] = False
+    calls = labels & able
+    right, n_all = int(calls[data.scored].sum()), int(labels[data.scored].sum())
+    said = " ".join(in_short(replace(data, calls=calls, trainable=able)))
+    share = f"{right / n_all:.0%}".replace("%", "\u00a0%")
+    assert f"{share} of the labels are found (100\u00a0% of those that were learnt)" in said
+
+
+def test_labels_that_changed_since_the_fit_are_said():
+    data = example_report(n=60, with_pictures=False)
+    assert "by now" not in " ".join(in_short(data))
+    assert "1,234 fields have other labels by now than at this fit" in " ".join(
+        in_short(replace(data, n_relabelled=1234))
+    )
+
+
 def test_it_names_the_best_the_worst_and_what_chance_would_do():
     data = example_report(n=200, with_pictures=False)
     board = data.leaderboard.copy()

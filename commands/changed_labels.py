@@ -1,0 +1,42 @@
+"""How many training fields have other labels by now than the fit learnt."""
+
+import logging
+from pathlib import Path
+
+from engine.command_line import command_line
+from engine.counted import counted
+from engine.errors import InputError
+from models.data.corrected_labels import CORRECTED, TRAIN, CorrectedLabels, read_corrected_labels
+from models.fitted import Fitted
+from store.run_folder import RunFolder, read_config
+
+_log = logging.getLogger(__name__)
+
+
+def labels_now(folder: RunFolder, data: Path) -> CorrectedLabels:
+    """The labels of a data folder as they stand, read as the run's fit read them; raises as `read_corrected_labels`."""
+    own = bool(read_config(folder.config).get("fit", {}).get("own_classes"))
+    return read_corrected_labels(data, own_classes=own)
+
+
+def n_relabelled(folder: RunFolder, fitted: Fitted, data: Path) -> int:
+    """How many fields of the fit have other labels now, or are marked as unusable; a warning says it.
+
+    0 where the labels are not at hand. Where they cannot be read, the warning says why.
+    """
+    if not any((data / name).is_file() for name in (TRAIN, CORRECTED)):
+        return 0
+    try:
+        now = labels_now(folder, data)
+    except InputError as error:
+        _log.warning("%s The labels shown are those of the fit.", error)
+        return 0
+    standing = dict(zip(now.labels.ids, map(now.labels.classes.named, now.labels.matrix), strict=True))
+    before = zip(fitted.ids, map(fitted.classes.named, fitted.labels), strict=True)
+    n = sum(field in now.unusable or set(standing.get(field, ())) != set(learnt) for field, learnt in before)
+    if n:
+        _log.warning(
+            "labels of %s have changed since the fit: run %s to learn them", counted(n, "field"),
+            command_line("fit", data=data, run=folder.root),
+        )  # fmt: skip
+    return n
