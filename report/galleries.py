@@ -148,10 +148,11 @@ def _taken(
         for number, jpeg in run_tasks(_take_numbered, tasks, workers):
             taken |= {here[number]: jpeg} if jpeg else {}
             bar.advance()
-    if without := {field for field, _ in here} - {field for field, _ in taken}:
+    if without := sorted({field for field, _ in here} - {field for field, _ in taken}):
+        named = ", ".join(without[:_NAMED]) + (", ..." if len(without) > _NAMED else "")
         _log.warning(
-            "no pictures of %s: images that cannot be read, or are not those that were measured (%s%s)",
-            counted(len(without), "field"), ", ".join(sorted(without)[:_NAMED]), ", ..." if len(without) > _NAMED else "",
+            "no pictures of %s: images that cannot be read, or are not those that were measured (%s)",
+            counted(len(without), "field"), named,
         )  # fmt: skip
     return taken
 

@@ -37,9 +37,8 @@ def test_labels_that_were_not_learnt_count_as_not_found():
 def test_labels_that_changed_since_the_fit_are_said():
     data = example_report(n=60, with_pictures=False)
     assert "by now" not in " ".join(in_short(data))
-    assert "1,234 fields have other labels by now than at this fit" in " ".join(
-        in_short(replace(data, n_relabelled=1234))
-    )
+    said = " ".join(in_short(replace(data, n_relabelled=1234)))
+    assert "1,234 fields have other labels by now than at this fit" in said
 
 
 def test_it_names_the_best_the_worst_and_what_chance_would_do():
