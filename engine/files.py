@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -104,6 +104,20 @@ def digest(content: Any) -> str:
     """A short hash of anything JSON can hold; equal content gives equal hashes on every machine."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+class FileMark(NamedTuple):
+    """What tells a file from one that replaces it or is changed later, without reading it."""
+
+    inode: int
+    size: int
+    modified_ns: int
+
+
+def file_mark(path: Path) -> FileMark:
+    """The mark of a file as it is now."""
+    status = path.stat()
+    return FileMark(status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def content_hash(path: Path) -> str:

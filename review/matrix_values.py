@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from engine.errors import InputError, UsageError
+from engine.files import FileMark, file_mark
 from engine.ids import shown
 from store.matrix import matrix_columns
 from store.run_folder import SPLITS, RunFolder
@@ -31,13 +32,24 @@ class MatrixValues:
         self._folder, self._kept = folder, kept
         self._names = matrix_columns(columns)["name"].tolist()
         self._paths = [folder.matrix(split) for split in SPLITS if folder.matrix(split).is_file()]
+        self._seen = self._marks()
         self._guard = threading.Lock()
         self._columns: dict[str, np.ndarray] = {}
+
+    def _marks(self) -> list[FileMark | None]:
+        """What tells each matrix from another that replaces it."""
+        return [file_mark(path) if path.is_file() else None for path in self._paths]
 
     def of(self, names: list[str]) -> np.ndarray:
         """Some columns for all fields of the catalogue: float32, shape (n, n_names)."""
         if len(self._paths) == 1 and self._kept.all():
-            return read_numbers(self._paths[0], names)
+            values = read_numbers(self._paths[0], names)
+        else:
+            values = self._of_kept(names)
+        self._check()
+        return values
+
+    def _of_kept(self, names: list[str]) -> np.ndarray:
         values, start, filled = np.empty((int(self._kept.sum()), len(names)), np.float32), 0, 0
         for path in self._paths:  # hundreds of MB each: never all of them and the result at a time
             part = read_numbers(path, names)
@@ -64,6 +76,7 @@ class MatrixValues:
 
     def row(self, row: int) -> np.ndarray:
         """All columns of a field: float32, read from its row group alone."""
+        self._check()
         at = int(np.flatnonzero(self._kept)[row])
         for path in self._paths:
             with pq.ParquetFile(path) as file:
@@ -74,6 +87,11 @@ class MatrixValues:
                         return np.array([column[0].as_py() for column in table.columns], np.float32)
                     at -= n
         raise self._changed()
+
+    def _check(self) -> None:
+        """Raise InputError if a matrix was replaced since the start: its rows may be of other fields."""
+        if self._marks() != self._seen:
+            raise self._changed()
 
     def _changed(self) -> InputError:
         return InputError(f"{self._folder.features} changed while it was looked at. Start review again.")

@@ -6,7 +6,9 @@ it was confirmed; the next append removes it.
 """
 
 import csv
+import hashlib
 import io
+import logging
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from engine.errors import InputError
+from engine.files import FileMark, file_mark
 from engine.ids import inert, shown, why_no_id
 from store.schema import CORRECTIONS
 
@@ -27,6 +30,8 @@ LONGEST_NOTE = 1000  # characters
 LARGEST = 2**28  # bytes of the file
 PATIENCE = 20.0  # seconds to wait for another program that appends
 _HEADER = ",".join(CORRECTIONS) + "\n"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,8 @@ class Journal:
         self._rows: list[Correction] = []
         self._entries: dict[str, Correction] = {}
         self._read = 0
+        self._hash = _digest(b"")
+        self._seen: FileMark | None = None
         self._unfinished = ""
 
     def rows(self) -> tuple[Correction, ...]:
@@ -124,6 +131,10 @@ class Journal:
                 if one.entry not in self._entries:
                     self._check(one, {**self._entries, **new})
                     new[one.entry] = one
+            if new and self._unfinished:
+                _log.warning(
+                    "%s: removed the last line, which was not finished: %s", self.path, shown(self._unfinished)
+                )
             if new:
                 _write(self.path, self._read, list(new.values()))
                 self._refresh()
@@ -138,26 +149,26 @@ class Journal:
             raise InputError(f"a correction of field {shown(one.field)} {reason}. It was not saved.")
 
     def _refresh(self) -> None:
-        """Read what was appended since the last time."""
+        """Read what was appended since the last time; all of it if what was read before is no longer there."""
         if self.path.is_symlink():
             raise InputError(f"{self.path} is a link; corrections are kept in an ordinary file. Remove the link.")
         if not self.path.is_file():
             self._forget()
             return
-        size = self.path.stat().st_size
-        if size > LARGEST:
-            raise InputError(f"{self.path} has {size:,} bytes (at most {LARGEST:,} are read). Move it elsewhere.")
-        if size < self._read:
+        mark = file_mark(self.path)
+        if mark == self._seen:
+            return
+        if mark.size > LARGEST:
+            raise InputError(f"{self.path} has {mark.size:,} bytes (at most {LARGEST:,} are read). Move it elsewhere.")
+        content = self.path.read_bytes()
+        if _digest(content[: self._read]) != self._hash:
             self._forget()
-        with self.path.open("rb") as file:
-            file.seek(self._read)
-            text = file.read()
-        end = text.rfind(b"\n") + 1
-        text, self._unfinished = text[:end], text[end:].decode("utf-8", "replace").strip()
-        for one in _parse(self.path, text, first=self._read == 0, known=len(self._rows)):
+        end = content.rfind(b"\n") + 1
+        for one in _parse(self.path, content[self._read : end], first=self._read == 0, known=len(self._rows)):
             self._rows.append(one)
             self._entries[one.entry] = one
-        self._read += len(text)
+        self._unfinished = content[end:].decode("utf-8", "replace").strip()
+        self._read, self._hash, self._seen = end, _digest(content[:end]), mark
 
 
 def why_invalid(one: Correction) -> str | None:
@@ -244,6 +255,10 @@ def _write(path: Path, finished: int, rows: Sequence[Correction]) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content).digest()
 
 
 def _parse(path: Path, data: bytes, first: bool, known: int) -> list[Correction]:

@@ -1,5 +1,6 @@
 """What is read of a run's tables: some cells, features of all of them, columns and rows of the matrix."""
 
+import shutil
 import time
 
 import numpy as np
@@ -8,12 +9,14 @@ import pytest
 from review_run import make_review, opened
 
 from engine.errors import InputError
+from engine.files import whole
 from review.cell_features import CellFeatures
 from review.matrix_values import MatrixValues
 from review.spaces import find_unlike, place_fields
 from review.tasks import Tasks
 from store.channels import IMAGE
-from store.matrix import matrix_columns
+from store.matrix import matrix_columns, read_columns
+from store.run_folder import RunFolder
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +73,21 @@ def test_values_of_the_fields_are_those_of_the_matrices_and_a_matrix_that_change
     for other in (np.ones(25, bool), np.ones(27, bool)):
         with pytest.raises(InputError, match="changed while it was looked at"):
             MatrixValues(review.folder, catalogue.columns, other).of(names[:1])
+
+
+def test_values_of_a_matrix_that_was_replaced_are_not_taken_for_those_of_the_fields(made, tmp_path):
+    """Also where it has as many rows: they may be of other fields."""
+    run = RunFolder(shutil.copytree(made.run, tmp_path / "run"))
+    columns, kept = read_columns(run), np.ones(26, bool)
+    names = matrix_columns(columns)["name"].tolist()
+    values = MatrixValues(run, columns, kept)
+    assert values.row(3).shape == (len(names),)
+    table = pd.read_parquet(run.matrix("train"))
+    with whole(run.matrix("train")) as path:
+        table.assign(Metadata_Id=np.roll(table["Metadata_Id"], 1)).to_parquet(path)
+    for ask in (lambda: values.row(3), lambda: values.of(names[:1]), lambda: values.column(names[0])):
+        with pytest.raises(InputError, match=r"changed while it was looked at\. Start review again\."):
+            ask()
 
 
 def test_a_new_field_far_from_those_fitted_on_is_out_of_distribution_and_one_among_them_is_not(review):

@@ -57,6 +57,26 @@ def test_a_line_cut_off_by_a_kill_is_not_read_and_makes_room(path):
     assert "Gol" not in path.read_text()
 
 
+def test_a_file_edited_while_it_is_open_is_read_again_and_no_finished_row_is_cut(path, caplog):
+    """With as many bytes, and with more, by an editor that leaves out the last line break."""
+    journal = Journal(path)
+    journal.append([row("e1", value="Golgi apparatus"), row("e2", field="f2"), row("e3", field="f4")])
+    path.write_text(path.read_text().replace("e2,f2", "e2,f3"))
+    assert [one.field for one in journal.rows()] == ["f1", "f3", "f4"]
+    path.write_text(path.read_text().replace("Golgi apparatus", "Endoplasmic reticulum").rstrip("\n"))
+    assert [one.value for one in journal.rows()] == ["Endoplasmic reticulum", "Cytosol"]
+    assert journal.unfinished.endswith("e3,f4,add,Cytosol")
+    journal.append([row("e4", field="f9")])
+    now = Journal(path).rows()
+    assert [(one.entry, one.field) for one in now] == [
+        ("e1", "f1"),
+        ("e2", "f3"),
+        ("e4", "f9"),
+    ] and now == journal.rows()
+    (said,) = caplog.messages
+    assert "removed the last line, which was not finished: " in said and "e3,f4,add,Cytosol" in said
+
+
 def test_two_open_journals_see_each_others_rows(path):
     one, other = Journal(path), Journal(path)
     one.append([row("e1")])
