@@ -27,7 +27,7 @@ def run_facts(review: Review) -> dict[str, Any]:
         "run": str(review.folder.root), "data": str(review.data), "by": review.by, "classes": list(known.classes),
         "trainable": [is_trainable(review, name) for name in known.classes], "may_add": review.may_add_classes,
         "fields": {split: int((known.split == split).sum()) for split in ("train", "test")},
-        "fit": fitted is not None, "fits": review.fits, "no_fit": known.no_fit,
+        "fit": fitted is not None, "news": review.news, "no_fit": known.no_fit,
         "one_call": fitted is not None and fitted.settings.per_field in EXCLUSIVE,
         "groups": _names(known.group), "plates": _names(known.plate),
         "counts": label_counts(labels),
@@ -51,8 +51,9 @@ def label_counts(labels: LabelTable) -> dict[str, Any]:
 
 def status(review: Review, since: int) -> dict[str, Any]:
     """How far the background work is, how many labels there are, and what `changed_since` gives."""
+    review.notice()
     return {"tasks": review.tasks.shown(), "pictures": review.tasks.state("pictures").result or "",
-            "fits": review.fits, **changed_since(review, since)}  # fmt: skip
+            "news": review.news, **changed_since(review, since)}  # fmt: skip
 
 
 def changed_since(review: Review, since: int) -> dict[str, Any]:

@@ -85,7 +85,7 @@ class LabelBook:
         """The labels of the run's fields as they stand."""
         with self._guard:
             rows, before = self.journal.rows(), self.before()
-            mark = (len(rows), id(before), len(self.classes))
+            mark = (rows, id(before), len(self.classes))
             if self._table is None or self._table[0] != mark:
                 self._table = (mark, self._fill(rows, before))
             return self._table[1]
@@ -108,6 +108,12 @@ class LabelBook:
                 if now.note:
                     notes[i] = now.note
         return LabelTable(len(rows), matrix, labelled, corrected, unusable, notes)
+
+    def further_classes(self) -> list[str]:
+        """Classes that others have added, in train.csv or by labelling a field."""
+        labels = self._given.read()
+        carried = {name for now in self.standing().values() for name in now.classes or ()}
+        return sorted(carried.union(labels.classes.names if labels else ()).difference(self.classes))
 
     def save(self, entries: Sequence[Any], by: str) -> tuple[str, ...]:
         """Save changes that the page sent; returns the names of the entries that are on the disk now.
@@ -140,6 +146,10 @@ class LabelBook:
         for name in classes.get(one["action"], ()):
             if name not in self.classes:
                 raise InputError(f"{shown(name)!r} is no class of this run. The change was not saved.")
+        if one["action"] == "set":  # classes that others have added stay, as the page does not know them yet
+            now_carried = standing.classes if (standing := self.standing().get(one["id"])) else None
+            further = sorted(set(now_carried or ()).difference(self.classes))
+            value = BETWEEN.join([*classes["set"], *further])
         return Correction(now, by, one["entry"], one["id"], one["action"], value)
 
     def history(self, field: str) -> tuple[Correction, ...]:

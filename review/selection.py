@@ -74,7 +74,7 @@ def select(query: Mapping[str, Any], catalogue: Catalogue, labels: LabelTable, k
     }  # fmt: skip
     if query.get("low") is not None or query.get("high") is not None:
         p = values["probability"]()
-        kept &= (p >= float(query.get("low") or 0)) & (p <= float(query.get("high") or 1))
+        kept &= (p >= _number(query, "low", 0.0)) & (p <= _number(query, "high", 1.0))
     states: dict[str, Callable[[], np.ndarray]] = {
         "labelled": lambda: labels.labelled, "corrected": lambda: labels.corrected, "unusable": lambda: labels.unusable,
         "doubted": lambda: values["doubt"]() > 0, "unlike": lambda: known.unlike,
@@ -91,6 +91,8 @@ def select(query: Mapping[str, Any], catalogue: Catalogue, labels: LabelTable, k
                     for i, field in enumerate(catalogue.ids)]  # fmt: skip
         kept &= np.array(matching, bool)
     if query.get("rows") is not None:
+        if not isinstance(query["rows"], list):
+            raise UsageError("the rows of a selection are a list of numbers.")
         chosen = np.zeros(len(kept), bool)
         chosen[[row for row in query["rows"] if isinstance(row, int) and 0 <= row < len(kept)]] = True
         kept &= chosen
@@ -144,7 +146,7 @@ def _sorted(
     if sort == "most useful":
         mine = rows[known.useful[rows] >= 0]
         return mine[np.argsort(known.useful[mine], kind="stable")]
-    if sort not in values:
+    if str(sort) not in values:
         expected = ", ".join(("order", "most useful", *values))
         raise UsageError(f"the order {shown(str(sort))!r} is unknown (expected one of {expected}).")
     found = values[str(sort)]()[rows].astype(np.float64)
@@ -152,8 +154,16 @@ def _sorted(
     return rows[np.argsort(keys, kind="stable")]
 
 
+def _number(query: Mapping[str, Any], name: str, otherwise: float) -> float:
+    """A number of the query; raises UsageError for anything else."""
+    found = query.get(name) or otherwise
+    if not isinstance(found, int | float):
+        raise UsageError(f"{name} is {shown(str(found))!r} (expected a number).")
+    return found
+
+
 def page_of(rows: np.ndarray, query: Mapping[str, Any]) -> np.ndarray:
     """One page of rows: `start` and `size` of the query, at most `LARGEST_PAGE`."""
-    start = max(int(query.get("start") or 0), 0)
-    size = min(max(int(query.get("size") or 60), 1), LARGEST_PAGE)
+    start = max(int(_number(query, "start", 0)), 0)
+    size = min(max(int(_number(query, "size", 60)), 1), LARGEST_PAGE)
     return rows[start : start + size]

@@ -23,6 +23,7 @@ from review.refit import Refitted
 from review.security import HEADERS, LOOPBACK, Gate
 from review.state import Review
 from store.channels import CHANNELS
+from store.corrections import UnusableJournalError
 
 PORT = 8517
 """Used unless another is named; if it is taken, any free one."""
@@ -59,7 +60,8 @@ def make_app(review: Review, gate: Gate) -> Flask:
 
     @app.errorhandler(HpaError)
     def explain(error: HpaError) -> tuple[Response, int]:
-        return jsonify(error=str(error)), 404 if isinstance(error, FieldError) else 400
+        later = 503 if isinstance(error, UnusableJournalError) else 400  # the page keeps what it could not save
+        return jsonify(error=str(error)), 404 if isinstance(error, FieldError) else later
 
     @app.errorhandler(OSError)
     def explain_disk(error: OSError) -> tuple[Response, int]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import InputError, UsageError
+from engine.files import FileMark, file_mark
 from engine.ids import shown
 from engine.running.progress import Progress
 from models.data.corrected_labels import TRAIN
@@ -69,7 +70,7 @@ class Review:
         self._background: tuple[Fitted, Background, dict[str, Counterparts]] | None = None
         self._next = NextFields()
         self.pictures = Pictures(folder, data, masks, images)
-        self.fits = 0  # made from the page
+        self.news = 0  # how often another fit was opened, or a class of others offered
         self._open()
 
     def _open(self) -> None:
@@ -82,7 +83,33 @@ class Review:
         self.values = MatrixValues(self.folder, known.columns, known.kept)
         self._kept = KeptPlaces(self.folder, known.ids, known.columns, self.values.of)
         self.labels = LabelBook(self.data, self.catalogue.ids, self.catalogue.classes, given)
+        self._opened = self._fit_on_disk()
         self.labels.table()  # a damaged table is reported before the page opens
+
+    def _fit_on_disk(self) -> FileMark | None:
+        path = self.folder.fit.fit_file
+        return file_mark(path) if path.is_file() else None
+
+    def notice(self) -> None:
+        """Open the fit that another command finished meanwhile, and offer classes that others added."""
+        with self._guard:
+            if self._other_fit() and not self.tasks.state("refit").busy:
+                self._open_again()
+            for name in self.labels.further_classes():
+                self._offer(name)
+                self.news += 1
+
+    def _other_fit(self) -> bool:
+        """Whether another fit than the opened one is finished."""
+        return self._fit_on_disk() not in (None, self._opened)
+
+    def _open_again(self) -> None:
+        """Open the fit on the disk and start anew what depends on it."""
+        with self._guard:
+            self._open()
+        self.tasks.forget("predictions", "fields", "unlike")
+        self.news += 1
+        self.begin()
 
     def begin(self) -> None:
         """Start what every view needs, the quick before the slow: places of fields and cells, and their maps."""
@@ -112,6 +139,10 @@ class Review:
         with self._guard:
             if plain(name) in map(plain, self.catalogue.classes):
                 raise UsageError(f"there is a class {shown(name)!r} already.")
+            self._offer(name)
+
+    def _offer(self, name: str) -> None:
+        with self._guard:
             self.catalogue = self.catalogue.with_class(name)
             self.labels.classes = self.catalogue.classes
 
@@ -262,13 +293,12 @@ class Review:
         return self.tasks.state("refit").shown()
 
     def _fit_again(self) -> Refitted:
+        with self._guard:
+            if self._other_fit():
+                self._open()
         before = self.catalogue.fitted
         self._refit()
-        with self._guard:
-            self._open()
+        self._open_again()
         if self.catalogue.fitted is None:
             raise InputError(self.catalogue.no_fit)
-        self.tasks.forget("predictions", "fields", "unlike")
-        self.fits += 1
-        self.begin()
         return compare_fits(before, self.catalogue.fitted)

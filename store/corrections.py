@@ -83,6 +83,10 @@ class Standing:
     relabelled: bool = False
 
 
+class UnusableJournalError(InputError):
+    """The file cannot be read or written as it is now; what was to be saved may be tried again."""
+
+
 class Journal:
     """corrections.csv of one data folder. Safe to use from several threads; other programs may append meanwhile."""
 
@@ -105,7 +109,9 @@ class Journal:
         Raises
         ------
         InputError
-            If the file is a link, or a row is not as `append` writes it.
+            If the file is a link.
+        UnusableJournalError
+            If a row is not as `append` writes it.
         """
         with self._guard:
             self._refresh()
@@ -122,7 +128,9 @@ class Journal:
         Raises
         ------
         InputError
-            If the file cannot be used, is locked for long, or a correction is not valid.
+            If a correction is not valid, or the file is a link.
+        UnusableJournalError
+            If the file cannot be read, or is locked for long.
         """
         with self._guard, _locked(self.path):
             self._refresh()
@@ -159,7 +167,9 @@ class Journal:
         if mark == self._seen:
             return
         if mark.size > LARGEST:
-            raise InputError(f"{self.path} has {mark.size:,} bytes (at most {LARGEST:,} are read). Move it elsewhere.")
+            raise UnusableJournalError(
+                f"{self.path} has {mark.size:,} bytes (at most {LARGEST:,} are read). Move it elsewhere."
+            )
         content = self.path.read_bytes()
         if _digest(content[: self._read]) != self._hash:
             self._forget()
@@ -235,7 +245,9 @@ def _locked(path: Path):
         path.parent.mkdir(parents=True, exist_ok=True)
         return FileLock(path.with_name(f".{path.name}.lock"), timeout=PATIENCE, fallback_to_soft=False).acquire()
     except Timeout as error:
-        raise InputError(f"{path} is being written by another program for over {PATIENCE:.0f} s. Try again.") from error
+        raise UnusableJournalError(
+            f"{path} is being written by another program for over {PATIENCE:.0f} s. Try again."
+        ) from error
 
 
 def _write(path: Path, finished: int, rows: Sequence[Correction]) -> None:
@@ -266,17 +278,19 @@ def _parse(path: Path, data: bytes, first: bool, known: int) -> list[Correction]
     try:
         lines = list(csv.reader(io.StringIO(data.decode("utf-8-sig" if first else "utf-8"), newline=""), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read as a csv table ({error}). {remedy}") from error
+        raise UnusableJournalError(f"{path} cannot be read as a csv table ({error}). {remedy}") from error
     if first and lines and tuple(lines.pop(0)) != CORRECTIONS:
-        raise InputError(f"{path}: expected the columns {', '.join(CORRECTIONS)}. {remedy}")
+        raise UnusableJournalError(f"{path}: expected the columns {', '.join(CORRECTIONS)}. {remedy}")
     found = []
     for number, cells in enumerate(lines, start=known + 2):
         if len(cells) != len(CORRECTIONS):
-            raise InputError(f"{path}, line {number}: has {len(cells)} cells (expected {len(CORRECTIONS)}). {remedy}")
+            raise UnusableJournalError(
+                f"{path}, line {number}: has {len(cells)} cells (expected {len(CORRECTIONS)}). {remedy}"
+            )
         time, by, entry, field, action, value = cells
         one = Correction(time, by, entry, field, action, _active(value))
         if reason := why_invalid(one):
-            raise InputError(f"{path}, line {number}: {reason}. {remedy}")
+            raise UnusableJournalError(f"{path}, line {number}: {reason}. {remedy}")
         found.append(one)
     return found
 

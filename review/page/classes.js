@@ -1,16 +1,17 @@
 // The list of classes beside the gallery and the field: shows the labels of what is selected, and changes them.
 import { complain, post } from "./api.js";
 import { counted, el, percent } from "./dom.js";
-import { change } from "./labels.js";
+import { change, standing } from "./labels.js";
 
+const LONGEST_NOTE = 1000;
 const KEYS = "1234567890abcdefghijklmnopqrstuvwxyz";
 export const keyOf = (number) => KEYS[number] || "";
 export const classOf = (key, names) => names[KEYS.indexOf(key)];
 
 export function toggle(fields, name) {
   const usable = fields.filter((field) => field.split === "train");
-  const add = !usable.every((field) => field.labels.includes(name));
-  change(usable.filter((field) => field.labels.includes(name) !== add)
+  const carries = (field) => standing(field).names.has(name), add = !usable.every(carries);
+  change(usable.filter((field) => carries(field) !== add)
     .map((field) => ({ id: field.id, action: add ? "add" : "remove", value: name })));
 }
 // A field without a call is then labelled as carrying no class, but one that was not predicted is not. Labels of classes that
@@ -24,16 +25,17 @@ export function accept(fields) {
 }
 export function markUnusable(fields) {
   const usable = fields.filter((field) => field.split === "train");
-  const mark = !usable.every((field) => field.unusable);
+  const mark = !usable.every((field) => standing(field).unusable);
   change(usable.map((field) => ({ id: field.id, action: mark ? "unusable" : "usable" })));
 }
 export function writeNote(fields) {
   const text = prompt("Note (empty removes it):", fields[0]?.note || "");
-  if (text !== null) change(fields.filter((field) => field.split === "train").map((field) => ({ id: field.id, action: "note", value: text })));
+  if (text?.length > LONGEST_NOTE) complain(`A note has at most ${LONGEST_NOTE} characters, this one has ${text.length}. The note is as it was.`);
+  else if (text !== null) change(fields.filter((field) => field.split === "train").map((field) => ({ id: field.id, action: "note", value: text })));
 }
 // Keys that work wherever fields are selected; true if the key was one of them.
 export function labelKey(event, fields, run) {
-  if (!fields.length || event.ctrlKey || event.metaKey || event.altKey) return false;
+  if (!fields.length || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return false;
   // Digits by their place, for keyboards that write them with Shift; letters also with Caps Lock.
   const key = /^Digit\d$/.test(event.code) ? event.code.at(-1) : event.key.toLowerCase();
   const name = event.shiftKey ? undefined : classOf(key, run.classes);

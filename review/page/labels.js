@@ -1,4 +1,4 @@
-// Changes of labels: shown at once, kept in this browser until the server has confirmed that they are on the disk.
+// Changes of labels, kept in this browser until the server has confirmed that they are on the disk.
 import { complain, post } from "./api.js";
 
 const saved = document.getElementById("saved");
@@ -41,6 +41,17 @@ export function change(changes) {
   show();
   send();
 }
+// A field's labels, and whether it is unusable, with the changes that are not saved yet.
+export function standing(field) {
+  let names = new Set(field.labels), unusable = field.unusable;
+  for (const one of waiting.filter((change) => change.id === field.id)) {
+    if (one.action === "add") names.add(one.value);
+    else if (one.action === "remove") names.delete(one.value);
+    else if (one.action === "set") names = new Set(one.value.split("|").filter(Boolean));
+    else if (one.action === "unusable" || one.action === "usable") unusable = one.action === "unusable";
+  }
+  return { names, unusable };
+}
 export function undo() {
   const last = mine.pop();
   if (!last || !last.length) { show("nothing to undo since this page was opened"); return; }
@@ -52,19 +63,26 @@ export function undo() {
 async function send() {
   if (sending || !waiting.length) return;
   sending = true;
+  let most = 500, refused = "";
   try {
     while (waiting.length) {
-      const batch = waiting.slice(0, 500);
-      const done = await post("corrections", { entries: batch, since: known() });
-      drop(new Set(done.saved));
-      heard(done);
+      const batch = waiting.slice(0, most);
+      try {
+        const done = await post("corrections", { entries: batch, since: known() });
+        drop(new Set(done.saved));
+        heard(done);
+      } catch (error) {
+        if (!error.refused) throw error;
+        if (batch.length > 1) most = 1; // then only the one that is refused is lost
+        else { drop(new Set([batch[0].entry])); refused = `Not saved: ${error.message}`; }
+      }
     }
-    complain("");
-    show(words || "saved");
+    complain(refused);
+    show(refused || words || "saved");
   } catch (error) {
     complain(`Not saved: ${error.message}`);
-    if (error.refused) { drop(new Set(waiting.map((one) => one.entry))); show("refused"); }
-    else { show(); setTimeout(send, 2000); }
+    show();
+    setTimeout(send, 2000);
   } finally {
     sending = false;
   }

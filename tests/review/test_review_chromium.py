@@ -462,6 +462,39 @@ def test_a_server_killed_while_it_saves_loses_nothing(tab, tmp_path):
         tab.until(f"{SAVED} === 'saved'")
 
 
+def test_a_change_that_is_refused_takes_no_other_with_it_and_the_reason_stays(tab, tmp_path):
+    made = make_review(tmp_path, images=False)
+    with page_of(made) as (address, _):
+        tab.visit(address + "#fields")
+        tab.until(f"{CARDS} === 24")
+        tab.run("""(() => {
+            const place = `hpa-boost review ${document.getElementById('title').title.split('; data: ')[1]}\\n`;
+            for (const [k, id] of ['train-000', 'no such field', 'train-001'].entries()) {
+                const change = {entry: `e${k}`, made: k, id, action: 'add', value: 'Cytosol'};
+                localStorage.setItem(place + change.entry, JSON.stringify(change));
+            }
+        })()""")
+        tab.run("location.reload()")
+        assert [row["Id"] for row in on_disk(made, 2)] == ["train-000", "train-001"]
+        tab.until(f"{SAVED}.startsWith('Not saved: ') && {SAVED}.includes('no such field')")
+        assert tab.run("localStorage.length") == 0
+
+
+def test_a_key_pressed_twice_while_the_server_is_away_takes_the_label_back(tab, tmp_path):
+    made = make_review(tmp_path, images=False)
+    with page_of(made) as (address, process):
+        tab.visit(address + "#fields")
+        tab.until(f"{CARDS} === 24")
+        tab.until("document.activeElement.className.includes('card')")
+        process.send_signal(signal.SIGKILL)
+        process.wait(20)
+        tab.press("4")
+        tab.press("4")
+        kept = tab.run("Object.values(localStorage).map((text) => JSON.parse(text)).sort((a, b) => a.made - b.made)")
+        assert [one["action"] for one in kept] == ["add", "remove"]
+        tab.run("localStorage.clear()")
+
+
 def test_two_tabs_see_each_others_labels_and_lose_none(tmp_path):
     """Also those that neither could save before both were closed."""
     made = make_review(tmp_path, images=False)

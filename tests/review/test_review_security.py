@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from review_run import Made, make_review, page_of, write_images
 
 from engine.errors import InputError
@@ -144,6 +145,25 @@ def test_corrections_are_not_written_through_a_link(tmp_path):
     answer = make_app(review, GATE).test_client().post("/secret/api/corrections", json=note("x"), headers=OWN)
     assert answer.status_code == 400
     assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+def test_a_change_that_can_be_saved_later_is_not_refused(tmp_path, monkeypatch):
+    """So that the page keeps it: another program holds the file, or a line of it is damaged."""
+    made = make_review(tmp_path, n=2, images=False)
+    client = make_app(Review(open_run(made.run), made.data, None, lambda: None), GATE).test_client()
+    monkeypatch.setattr("store.corrections.PATIENCE", 0.01)
+    with FileLock(made.data / ".corrections.csv.lock"):
+        assert client.post("/secret/api/corrections", json=note("x"), headers=OWN).status_code == 503
+    (made.data / "corrections.csv").write_text("Time,By,Entry,Id,Action,Value\na line of a person\n")
+    answer = client.post("/secret/api/corrections", json=note("x"), headers=OWN)
+    assert answer.status_code == 503 and "corrections.csv, line 2: has 1 cells" in answer.json["error"]
+
+
+@pytest.mark.parametrize("query", [
+    {"low": "abc"}, {"start": "x"}, {"size": [1]}, {"rows": 5}, {"sort": ["a"]}, {"label": ["x"]},
+])  # fmt: skip
+def test_a_query_that_makes_no_sense_is_refused(client, query):
+    assert client.post("/secret/api/fields", json=query, headers=OWN).status_code == 400
 
 
 def test_a_run_folder_with_a_link_is_refused(tmp_path):

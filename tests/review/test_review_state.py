@@ -240,6 +240,45 @@ def test_a_class_of_ones_own_is_offered_where_there_is_no_train_csv(tmp_path):
             review.add_class(bad)
 
 
+def test_a_class_that_another_page_added_is_offered_and_no_set_removes_it_before(tmp_path):
+    made = make_review(tmp_path, labelled=False, images=False)
+    first, second = opened(made), opened(made)
+    first.add_class("Flagellum")
+    first.labels.save([{"entry": "e1", "id": "train-000", "action": "add", "value": "Flagellum"}], "me")
+    second.labels.save([{"entry": "e2", "id": "train-000", "action": "set", "value": "Cytosol"}], "you")
+    assert second.labels.standing()["train-000"].classes == {"Cytosol", "Flagellum"}
+    before = answers.run_facts(second)["news"]
+    assert answers.status(second, 0)["news"] == before + 1 == answers.status(second, 0)["news"]
+    assert answers.run_facts(second)["classes"][-1] == "Flagellum"
+    assert set(answers.one_field(second, 0)["labels"]) == {"Cytosol", "Flagellum"}
+
+
+def test_a_label_that_was_edited_in_the_file_is_seen(tmp_path):
+    made = make_review(tmp_path, images=False)
+    review = opened(made)
+    review.labels.save([{"entry": "e1", "id": "train-001", "action": "add", "value": "Cytosol"}], "me")
+    assert answers.one_field(review, 1)["labels"] == ["Nucleoli", "Cytosol"]
+    path = made.data / "corrections.csv"
+    path.write_text(path.read_text().replace("add,Cytosol", "set,Cytosol"))
+    assert answers.one_field(review, 1)["labels"] == ["Cytosol"]
+
+
+def test_a_fit_that_another_command_made_is_opened_and_a_refit_is_compared_with_it(tmp_path):
+    made = make_review(tmp_path, images=False)
+    fit_quickly(made)
+    review = opened(made)
+    before, news = review.catalogue.probabilities, answers.status(review, 0)["news"]
+    job = Job(made.run, made.data, workers=1, quiet=True)
+    pipeline.fit(job, n_folds=4, members=("linear",))
+    assert answers.status(review, 0)["news"] == news + 1 == answers.status(review, 0)["news"]
+    assert (review.catalogue.probabilities[:24] != before[:24]).any()
+    np.testing.assert_array_equal(review.catalogue.probabilities[:24], load(made.run).probabilities)
+    pipeline.fit(job, n_folds=3, members=("linear",))
+    review._refit = lambda: pipeline.fit(job, like_before=True)
+    found = review._fit_again()
+    assert (found.n_calls, found.n_same_fold) == (0, 24), "with the fit on the disk, not with the one that was shown"
+
+
 def test_the_classes_of_train_csv_are_all(review):
     with pytest.raises(UsageError, match="the classes are those of"):
         review.add_class("Flagellum")
