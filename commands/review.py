@@ -5,6 +5,7 @@ import sys
 import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,6 +20,9 @@ from models.data.plate_normalisation import FieldScales
 from models.fitted import Fitted
 from models.saved_fit import load
 from store.places import read_places
+
+IMPORTED_FIRST = ("sklearn.linear_model", "sklearn.metrics", "sklearn.utils.extmath")
+"""What the threads of the page import. Two threads that do so at once can fail, as these modules import each other."""
 
 _log = logging.getLogger(__name__)
 
@@ -60,6 +64,8 @@ def show(job: Job, options: ReviewOptions, refit: Callable[[], object]) -> NoRet
     from review.server import open_port, serve
     from review.state import Review
 
+    for name in IMPORTED_FIRST:
+        import_module(name)
     listening = open_port(options.port)
     gate = Gate(listening.getsockname()[1])
 

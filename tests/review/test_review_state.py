@@ -1,5 +1,7 @@
 """What the page shows of a run: predictions as the commands make them, filters, cells, labels as they stand."""
 
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -20,6 +22,18 @@ from review.map_points import points
 from review.selection import select
 from review.tasks import FIELDS
 from store.places import read_places
+
+
+STARTED = """
+import sys
+from pathlib import Path
+import review.server, review.state
+from commands.job import Job
+from commands.review import IMPORTED_FIRST, ReviewOptions, show
+review.state.Review.begin = lambda self: print(set(IMPORTED_FIRST) <= set(sys.modules))
+review.server.serve = lambda *args: None
+show(Job(Path(sys.argv[1]), Path(sys.argv[2]), quiet=True), ReviewOptions(browser=False), lambda: None)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -238,6 +252,13 @@ def test_a_class_of_ones_own_is_offered_where_there_is_no_train_csv(tmp_path):
     for bad in ("flagellum", "a|b", "=1", ""):
         with pytest.raises(UsageError):
             review.add_class(bad)
+
+
+def test_what_threads_import_is_there_before_they_start(tmp_path):
+    """Two that imported scikit-learn at once ended in "partially initialized module"."""
+    made = make_review(tmp_path, images=False)
+    started = subprocess.run([sys.executable, "-c", STARTED, made.run, made.data], capture_output=True, text=True)
+    assert started.stdout.split()[0] == "True", started.stderr
 
 
 def test_a_class_that_another_page_added_is_offered_and_no_set_removes_it_before(tmp_path):
