@@ -23,7 +23,6 @@ from review.selection import select
 from review.tasks import FIELDS
 from store.places import read_places
 
-
 STARTED = """
 import sys
 from pathlib import Path
