@@ -84,7 +84,7 @@ class Cluster:
         waiting, ended = iter(tasks), as_completed(loop=self.client.loop)
         try:
             while True:
-                room = AHEAD * max(len(self.workers()), 1) - ended.count()
+                room = max(AHEAD * max(len(self.workers()), 1) - ended.count(), 0)
                 for task in islice(waiting, room):
                     ended.add(self.client.submit(function, *task, pure=False))
                 if ended.is_empty():

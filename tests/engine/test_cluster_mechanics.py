@@ -113,6 +113,21 @@ def test_a_million_tasks_wait_here_and_not_at_the_scheduler(address, tmp_path):
     assert sorted(results) == [math.isqrt(k) for k in range(60)]
 
 
+def test_a_worker_that_leaves_with_tasks_ahead_costs_no_result(tmp_path):
+    """More tasks were out than the workers that were left should have, which once ended the run with a ValueError."""
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50) as two,
+        Client(two, set_as_default=False) as client,
+        on_cluster(two.scheduler_address, tmp_path, []),
+    ):
+        results = run_tasks(math.isqrt, ((k,) for k in range(12)), 1)
+        found = [next(results)]
+        client.retire_workers(list(client.nthreads())[:1])
+        assert len(client.nthreads()) == 1
+        found += results
+    assert sorted(found) == [math.isqrt(k) for k in range(12)]
+
+
 def test_every_unit_keeps_to_one_thread(address, tmp_path):
     """Several BLAS threads once gave the linear member other bytes with one worker than with two."""
 
