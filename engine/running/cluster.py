@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -36,15 +36,18 @@ class View:
     Attributes
     ----------
     code : str
-        Hash of our sources.
+        Hash of our sources when the process loaded the first of them.
     packages : dict of str to str
-        Version of Python and of each package that results depend on.
+        Version of Python and of each package that results depend on, at that moment.
+    changed : bool
+        The files on disk are others since.
     absent : tuple of str
         The requested folders that do not exist there.
     """
 
     code: str
     packages: dict[str, str]
+    changed: bool = False
     absent: tuple[str, ...] = ()
 
 
@@ -77,7 +80,7 @@ class Cluster:
         Raises
         ------
         InputError
-            If several workers died during one task, or the scheduler is gone.
+            If several workers died during one task, one that joined late runs other code, or the scheduler is gone.
         """
         from distributed import CancelledError, KilledWorker, as_completed
 
@@ -86,7 +89,7 @@ class Cluster:
             while True:
                 room = max(AHEAD * max(len(self.workers()), 1) - ended.count(), 0)
                 for task in islice(waiting, room):
-                    ended.add(self.client.submit(function, *task, pure=False))
+                    ended.add(self.client.submit(_run_checked, _LOADED, function, *task, pure=False))
                 if ended.is_empty():
                     return
                 yield next(ended).result()
@@ -102,6 +105,15 @@ class Cluster:
 
     def _gone(self) -> InputError:
         return InputError(f"the scheduler {self.address} is gone. Start it again; the same command goes on from there.")
+
+
+def _run_checked(ours: View, function: Callable[..., Any], *task: Any) -> Any:
+    """Run a task on a worker; InputError if it loaded other code or packages than the client."""
+    if complaint := _complaint(_LOADED, ours, {}):
+        from distributed import get_worker
+
+        raise InputError(f"worker {get_worker().address} {complaint}")
+    return function(*task)
 
 
 def opened() -> Cluster | None:
@@ -172,9 +184,10 @@ def _check(cluster: Cluster, run: Path, inputs: Sequence[Path]) -> None:
     sign.touch()
     try:
         ours = view([])
+        views: dict[str, View | str | BaseException] = {"this process": ours}
         answers = cluster.client.run(_asked([str(sign), *map(str, inputs)]), on_error="return")
         seen = cast("dict[str, View | str | BaseException]", answers)  # a coroutine only in asynchronous clients
-        views = {f"worker {worker}": theirs for worker, theirs in seen.items()}
+        views |= {f"worker {worker}": theirs for worker, theirs in seen.items()}
         # The scheduler unpickles the tasks that it passes on, so it needs our code too, but none of the folders.
         answer = cluster.client.run_on_scheduler(_asked([]))
         views[f"the scheduler {cluster.address}"] = cast("View | str", answer)
@@ -199,10 +212,15 @@ def _asked(paths: list[str]) -> Callable[[], View | str]:
 
 
 def view(paths: Iterable[str]) -> View:
-    """Code, packages and folders as this process sees them."""
+    """Code and packages as this process loaded them, and folders as it sees them."""
+    absent = tuple(path for path in paths if not Path(path).exists())
+    return replace(_LOADED, changed=_on_disk() != _LOADED, absent=absent)
+
+
+def _on_disk() -> View:
+    """Code and packages as they lie on the disk now."""
     root = Path(__file__).resolve().parents[2]
-    code = digest([_digest_sources(root / room) for room in _ROOMS])
-    return View(code, package_versions(), tuple(path for path in paths if not Path(path).exists()))
+    return View(digest([_digest_sources(root / room) for room in _ROOMS]), package_versions())
 
 
 def _complaint(theirs: View | str | BaseException, ours: View, names: dict[str, str]) -> str:
@@ -217,6 +235,8 @@ def _complaint(theirs: View | str | BaseException, ours: View, names: dict[str, 
     if theirs.absent:
         path = names.get(theirs.absent[0], theirs.absent[0])
         return f"does not see {path} as we do. Put it on storage that all machines share, under one path."
+    if theirs.changed:
+        return "started before hpa-boost or a package changed there, so it may run old code. Start it anew."
     if theirs.code != ours.code:
         return f"has other sources of hpa-boost ({theirs.code}; expected {ours.code}). Start it anew from our version."
     for name, version in ours.packages.items():
@@ -231,7 +251,12 @@ def _complaint(theirs: View | str | BaseException, ours: View, names: dict[str, 
 def _digest_sources(folder: Path) -> str:
     """A short hash of all sources under a folder."""
     sha = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".cu", ".cuh")):
+    for path in sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".cu", ".cuh") and path.is_file()):
         sha.update(path.relative_to(folder).as_posix().encode())
         sha.update(path.read_bytes())
     return sha.hexdigest()[:16]
+
+
+# Taken at import, and the first argument of every task: a worker unpickles it, and so imports this module, before it
+# loads any other code of ours.
+_LOADED = _on_disk()

@@ -9,6 +9,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree, ignore_patterns
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,8 @@ from engine.errors import InputError, UsageError
 from engine.files import whole
 from engine.running import cluster as cluster_module
 from engine.running.cluster import AHEAD, Cluster, on_cluster, view
-from engine.running.parallel import run_tasks
+from engine.running.parallel import _single_threaded, run_tasks
+from features.core.labels import pair_nuclei
 from models.fit import fit
 from models.settings import FitSettings
 from simulate import simulate
@@ -166,6 +168,62 @@ def test_a_worker_with_other_code_or_packages_is_named(address, tmp_path, monkey
     monkeypatch.setattr(cluster_module, "view", lambda paths: ours)
     with fails(words), on_cluster(address, tmp_path, []):
         pass
+
+
+def test_a_worker_that_loaded_other_sources_is_refused_when_the_files_are_ours_again(tmp_path):
+    """A `git pull` under running workers once left them at work with the code of before."""
+    clone, run = tmp_path / "clone", tmp_path / "run"
+    run.mkdir()
+    for room in cluster_module._ROOMS:
+        copytree(ROOT / room, clone / room, ignore=ignore_patterns("__pycache__"))
+    changed = clone / "features/intensity.py"
+    ours = changed.read_text()
+    changed.write_text(ours + "# another version\n")
+    with LocalCluster(n_workers=0, dashboard_address=":0", silence_logs=50) as scheduler:
+        address = scheduler.scheduler_address
+        options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(tmp_path / "dask")]
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "dask", "worker", address, *options], cwd=clone, stderr=subprocess.DEVNULL
+        )
+        try:
+            scheduler.wait_for_workers(1, timeout=60)
+            with fails(r"worker tcp://\S+ has other sources of hpa-boost"), on_cluster(address, run, []):
+                pass
+            changed.write_text(ours)
+            with fails(r"worker tcp://\S+ started before .* changed there.*anew"), on_cluster(address, run, []):
+                pass
+        finally:
+            worker.kill()
+            worker.wait()
+
+
+def test_sources_that_changed_since_this_process_started_are_refused(address, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster_module, "_LOADED", replace(cluster_module._LOADED, code="older"))
+    with fails("this process started before hpa-boost or a package changed"), on_cluster(address, tmp_path, []):
+        pass
+
+
+def test_a_worker_hashes_its_sources_before_it_loads_the_code_of_a_task():
+    """One that joins during a command is asked only by the next one."""
+
+    def ours() -> list[str]:
+        return [name for name in sys.modules if name.split(".")[0] in rooms]
+
+    rooms, labels = cluster_module._ROOMS, np.ones((2, 2), int)
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0", silence_logs=50) as one,
+        Client(one, set_as_default=False) as client,
+    ):
+        list(Cluster(one.scheduler_address, client).run(_single_threaded, [(pair_nuclei, (labels, labels))]))
+        (loaded,) = client.run(ours).values()
+    others = [k for k, name in enumerate(loaded) if not name.startswith("engine")]
+    assert loaded.index("engine.running.cluster") < others[0]
+
+
+def test_a_worker_that_joins_late_with_other_code_runs_no_task(address, monkeypatch):
+    monkeypatch.setattr(cluster_module, "_LOADED", replace(cluster_module._LOADED, code="newer"))
+    with Client(address, set_as_default=False) as client, fails(r"worker tcp://\S+ has other sources .*expected newer"):
+        list(Cluster(address, client).run(math.isqrt, [(4,)]))
 
 
 def test_a_worker_without_our_code_is_told_how_to_start(monkeypatch):
