@@ -3,7 +3,6 @@
 A network is one of whole fields if it takes images of any size and all its outputs are maps that grow with the image.
 """
 
-import hashlib
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -20,6 +19,7 @@ from engine.ids import shown
 from features.core.device import Device
 from features.embedding.cell_crops import LARGEST, CropSettings
 from features.embedding.field_maps import Maps
+from features.embedding.network_digest import digest_network
 from features.extraction.settings import NetworkFile
 from store.channels import CHANNELS
 
@@ -67,7 +67,7 @@ def backbone(path: Path, channels: str, side: int, mean: str, sd: str) -> Networ
         raise UsageError(f"--backbone-channels: {shown(unknown[0])!r} is unknown; expected some of {','.join(known)}.")
     crop = CropSettings(side=side, exponent=1.0)
     given = NetworkFile(
-        str(path), digest_file(path), kind, 0, crop, colours,
+        str(path), digest_network(path, kind), kind, 0, crop, colours,
         read_numbers("--backbone-mean", mean, len(colours)), read_numbers("--backbone-sd", sd, len(colours)),
     )  # fmt: skip
     if not all(abs(number) >= 1 / _LARGEST_NUMBER for number in given.sd):
@@ -82,7 +82,7 @@ def backbone(path: Path, channels: str, side: int, mean: str, sd: str) -> Networ
 
 def recorded_network(path: Path, record: Mapping[str, Any]) -> NetworkFile | None:
     """A network as it was described before (a `NetworkFile` as JSON), from a file; None if its content is another."""
-    if digest_file(path) != record["digest"]:
+    if digest_network(path, record["kind"]) != record["digest"]:
         return None
     lists = {name: tuple(record[name]) for name in ("channels", "mean", "sd", "maps")}
     crop = None if record["crop"] is None else CropSettings(**record["crop"])
@@ -246,9 +246,3 @@ def read_numbers(option: str, text: str, n: int) -> tuple[float, ...]:
     if len(numbers) not in (1, n) or not all(abs(number) <= _LARGEST_NUMBER for number in numbers):
         raise UsageError(f"{option}: found {shown(text)!r}; expected one number, or {n} with commas between.")
     return numbers if len(numbers) == n else numbers * n
-
-
-def digest_file(path: Path) -> str:
-    """The first 16 hexadecimal digits of a file's SHA-256."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

@@ -365,12 +365,13 @@ def test_the_sizes_that_the_user_corrected_are_kept_with_the_run(tmp_path):
 
 
 def test_a_network_must_be_the_one_of_the_run(tmp_path):
-    from features.embedding.backbone import digest_file
+    from features.embedding.network_digest import digest_network
 
     folder, file = RunFolder(tmp_path), tmp_path / "network.onnx"
     file.write_bytes(b"weights")
     record = {
-        "path": "elsewhere/network.onnx", "digest": digest_file(file), "kind": "onnx", "length": 3, "maps": [],
+        "path": "elsewhere/network.onnx", "digest": digest_network(file, "onnx"), "kind": "onnx", "length": 3,
+        "maps": [],
         "crop": {"side": 64, "diameters": 3.0, "exponent": 0.5}, "channels": ["red"], "mean": [0.0], "sd": [1.0],
     }  # fmt: skip
     settings_file(folder, network=f"onnx {record['digest']}")

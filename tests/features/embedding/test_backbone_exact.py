@@ -1,18 +1,19 @@
 """Networks of the user's own, in ONNX and TorchScript, against what they compute; a sentence where one is no use."""
 
+import hashlib
 import warnings
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import onnx
 import pytest
 import torch
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from painting import paint_cells
 
 from engine.errors import InputError, UsageError
 from features.core.cells import make_cells
-from features.embedding.backbone import backbone, open_crops
+from features.embedding.backbone import backbone, open_crops, recorded_network
 from features.embedding.embedding import embed_cells, embedding_columns
 from features.extraction.settings import ExtractSettings
 from features.reading.options import ReadingOptions
@@ -160,3 +161,52 @@ def test_a_network_of_any_size_is_pooled_under_each_cell(tmp_path, rng):
     inner = np.flatnonzero((cells.boxes[:, 2:] < np.array(cells.cell_labels.shape[1:]) - 2).all(axis=1))
     np.testing.assert_allclose(found[inner, 1:5], (1 - 0.5) / 0.25, rtol=1e-5)
     np.testing.assert_allclose(found[inner, 5:], 0, atol=1e-3)
+
+
+def write_with_weights_beside(path, where: str, factor: float, place: str = "graph"):
+    """A network that gives each channel's mean times a factor, which lies in another file."""
+    weight = numpy_helper.from_array(np.full((1, 4, 1, 1), factor, np.float32), "w")
+    taken = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 4, SIDE, SIDE])
+    given = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    nodes = [helper.make_node("GlobalAveragePool", ["x"], ["m"]), helper.make_node("Mul", ["m", "w"], ["y"])]
+    if place == "constant":
+        nodes.insert(0, helper.make_node("Constant", [], ["w"], value=weight))
+    graph = helper.make_graph(nodes, "g", [taken], [given], [weight] if place == "graph" else [])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    (path.parent / where).unlink(missing_ok=True)
+    onnx.save(model, path, save_as_external_data=True, location=where, size_threshold=0, convert_attribute=True)
+    return path
+
+
+@pytest.mark.parametrize("place", ["graph", "constant"])
+def test_other_weights_in_a_file_beside_are_another_network(place, crops, tmp_path):
+    """Only the .onnx file was hashed, so that new weights kept the old features."""
+    path = tmp_path / "net.onnx"
+    asked = ("red,green,blue,yellow", SIDE, "0", "1")
+    one = backbone(write_with_weights_beside(path, "net.data", 1, place), *asked)
+    whole = path.read_bytes()
+    other = backbone(write_with_weights_beside(path, "net.data", 3, place), *asked)
+    assert path.read_bytes() == whole
+    assert one.digest != other.digest
+    assert recorded_network(path, asdict(other)) == other
+    assert recorded_network(path, asdict(one)) is None
+    np.testing.assert_allclose(open_crops(other, "cpu")(crops), 3 * crops.mean(axis=(2, 3)) / 255, rtol=1e-4)
+
+
+def test_weights_that_are_missing_or_elsewhere_are_one_sentence(tmp_path):
+    asked = ("red,green,blue,yellow", SIDE, "0", "1")
+    path = write_with_weights_beside(tmp_path / "net.onnx", "net.data", 1)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"net.data", b"../a.bin"))
+    with pytest.raises(InputError, match=r"net.onnx has weights in '../a.bin', outside its folder.*one file"):
+        backbone(path, *asked)
+    path.write_bytes(content)
+    (tmp_path / "net.data").unlink()
+    with pytest.raises(InputError, match=r"net.onnx has weights in 'net.data', which is missing in"):
+        backbone(path, *asked)
+
+
+def test_the_hash_of_a_network_in_one_file_is_that_of_the_file(tmp_path):
+    path = write_onnx(tmp_path / "a.onnx", 4)
+    expected = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    assert backbone(path, "red,green,blue,yellow", SIDE, "0", "1").digest == expected
