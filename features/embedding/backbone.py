@@ -28,7 +28,9 @@ Outputs = Callable[[np.ndarray], list[np.ndarray]]
 """From normalised images, float32 (n, channels, H, W), to all that the network gives of them."""
 
 _TRIED = ((128, 192), (192, 256))  # height and width of the fields of the trial
+_MOST_CHANNELS = 16  # looked for where the network does not take those that are named
 _LONGEST = 8192  # numbers a cell
+_LONGEST_ERROR = 160  # characters of the network's own message
 _LARGEST_NUMBER = 1e6  # for --backbone-mean and --backbone-sd
 _AT_ONCE = 32  # crops in a batch of a user's network, filled up: the size may change the last bits
 
@@ -74,7 +76,7 @@ def backbone(path: Path, channels: str, side: int, mean: str, sd: str) -> Networ
         raise UsageError(f"--backbone-sd: found {sd!r}; expected numbers from 1e-6, because they are divided by.")
     if maps := _tried_on_fields(given):
         return replace(given, length=2 * sum(maps), crop=None, maps=maps)
-    tried = open_crops(given, "cpu")(_painted_cells(crop))
+    tried = _tried_on_cells(given, crop)
     if not np.isfinite(tried).all():
         raise _unusable(given, "gives values that are not finite", None)
     return replace(given, length=tried.shape[1])
@@ -102,6 +104,32 @@ def _tried_on_fields(file: NetworkFile) -> tuple[int, ...]:
             return ()
         found.append(tuple(one.shape[1] for one in outputs))
     return found[0] if found[0] == found[1] and 1 <= sum(found[0]) <= _LONGEST else ()
+
+
+def _tried_on_cells(file: NetworkFile, crop: CropSettings) -> np.ndarray:
+    """The vectors of two drawn cells; InputError, which names the channels if it is their number that is wrong."""
+    try:
+        return open_crops(file, "cpu")(_painted_cells(crop))
+    except InputError as error:
+        found = len(file.channels)
+        if (taken := _channels_taken(file, crop.side)) in (None, found):
+            raise
+        raise InputError(
+            f"{file.path} does not take float32 (n, {found}, {crop.side}, {crop.side}), but {taken} channels; "
+            f"--backbone-channels names {found} ({','.join(file.channels)}). Name {taken}, in the network's order."
+        ) from error
+
+
+def _channels_taken(file: NetworkFile, side: int) -> int | None:
+    """The channels of black images that the network runs on: those named if it does; None if no number is found."""
+    run = _OPEN[file.kind](file, "cpu")
+    for n in (len(file.channels), *range(1, _MOST_CHANNELS + 1)):
+        try:
+            run(np.zeros((1, n, side, side), np.float32))
+        except Exception:  # the user's network may raise anything
+            continue
+        return n
+    return None
 
 
 def _painted_cells(crop: CropSettings) -> np.ndarray:
@@ -157,7 +185,7 @@ def _open_onnx(file: NetworkFile, device: str) -> Outputs:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # errors are raised, and need not be logged too
     there = onnxruntime.get_available_providers()
     wanted = ["CUDAExecutionProvider"] * device.startswith("cuda") + ["CPUExecutionProvider"]
     try:
@@ -230,11 +258,19 @@ def _in_batches(file: NetworkFile, run: Outputs, crops: np.ndarray) -> np.ndarra
 
 
 def _unusable(file: NetworkFile, reason: str, error: Exception | None) -> InputError:
-    said = f" ({str(error).strip().splitlines()[-1][:200]})" if error is not None and str(error).strip() else ""
+    said = f" ({_core(str(error))})" if error is not None and str(error).strip() else ""
     return InputError(
         f"{file.path} {reason}{said}. Check the file, --backbone-channels ({','.join(file.channels)}) and "
         f"--backbone-size{f' ({file.crop.side})' if file.crop else ''}."
     )
+
+
+def _core(message: str) -> str:
+    """What an error says in one line: all of ONNX Runtime's but its frame, the last line of torch's traceback."""
+    if not message.startswith("[ONNXRuntimeError]"):
+        return message.strip().splitlines()[-1][:_LONGEST_ERROR]
+    said = " ".join(message.split(" : ", 3)[-1].split())
+    return said.removesuffix(" Please fix either the inputs/outputs or the model.")[:_LONGEST_ERROR]
 
 
 def read_numbers(option: str, text: str, n: int) -> tuple[float, ...]:

@@ -49,6 +49,15 @@ def write_torchscript(path, n_channels: int):
     return path
 
 
+def write_convolution(path, n_channels: int):
+    """A network of torch that takes one number of channels, as `Means` does not."""
+    module = torch.nn.Sequential(torch.nn.Conv2d(n_channels, 2, 1), Means())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.jit.trace(module, torch.zeros(2, n_channels, SIDE, SIDE)).save(str(path))
+    return path
+
+
 @pytest.fixture
 def crops(rng) -> np.ndarray:
     return rng.integers(0, 256, (37, 4, SIDE, SIDE)).astype(np.uint8)
@@ -210,3 +219,36 @@ def test_the_hash_of_a_network_in_one_file_is_that_of_the_file(tmp_path):
     path = write_onnx(tmp_path / "a.onnx", 4)
     expected = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     assert backbone(path, "red,green,blue,yellow", SIDE, "0", "1").digest == expected
+
+
+@pytest.mark.parametrize("write", [write_onnx, write_convolution])
+def test_the_number_of_channels_that_a_network_takes_is_said(write, tmp_path):
+    """Of ONNX Runtime's message only "Please fix either the inputs/outputs or the model" was left."""
+    path = write(tmp_path / ("three.onnx" if write is write_onnx else "three.pt"), 3)
+    with pytest.raises(InputError) as told:
+        backbone(path, "red,green,blue,yellow", SIDE, "0", "1")
+    said = str(told.value).removeprefix(str(path))
+    assert "but 3 channels; --backbone-channels names 4 (red,green,blue,yellow). Name 3" in said
+    assert "--backbone-size" not in said
+    assert len(said) < 300
+
+
+def test_the_size_that_a_network_takes_is_said(tmp_path):
+    path = write_onnx(tmp_path / "a.onnx", 4)
+    with pytest.raises(InputError) as told:
+        backbone(path, "red,green,blue,yellow", 20, "0", "1")
+    said = str(told.value).removeprefix(str(path))
+    assert f"index: 2 Got: 20 Expected: {SIDE} index: 3 Got: 20 Expected: {SIDE}" in said
+    assert "--backbone-size (20)" in said
+    assert len(said) < 300
+
+
+def test_a_network_of_any_number_of_channels_is_not_told_to_take_one(tmp_path):
+    """It runs, but gives more numbers a cell than it may: the channels are not at fault."""
+    taken = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", "c", "h", "w"])
+    given = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    graph = helper.make_graph([helper.make_node("Flatten", ["x"], ["y"])], "g", [taken], [given])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, tmp_path / "flat.onnx")
+    with pytest.raises(InputError, match=r"gives float32 \(16384,\) a cell, not 1 to 8192 numbers"):
+        backbone(tmp_path / "flat.onnx", "red,green,blue,yellow", 64, "0", "1")
