@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.errors import InputError, UsageError
-from features.embedding.backbone import backbone, recorded_network
 from features.embedding.pretrained import KIND, NOT_INSTALLED, pretrained_network
+from features.embedding.user_network import backbone, recorded_network
 from features.extraction.recorded import Recorded, read_recorded
 from features.extraction.settings import ExtractSettings, NetworkFile
 from features.reading.options import ReadingOptions

@@ -1,25 +1,17 @@
-"""A user's network in ONNX or TorchScript: from whole fields to maps if it can, else from crops of cells to vectors.
-
-A network is one of whole fields if it takes images of any size and all its outputs are maps that grow with the image.
-"""
+"""A user's network in ONNX or TorchScript, opened: from whole fields to maps, or from crops of cells to vectors."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib.util import find_spec
-from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from engine.errors import InputError, UsageError
-from engine.ids import shown
+from engine.errors import InputError
 from features.core.device import Device
-from features.embedding.cell_crops import LARGEST, CropSettings
+from features.embedding.cell_crops import LARGEST
 from features.embedding.field_maps import Maps
-from features.embedding.network_digest import digest_network
 from features.extraction.settings import NetworkFile
 from store.channels import CHANNELS
 
@@ -27,117 +19,11 @@ Vectors = Callable[[np.ndarray], np.ndarray]
 Outputs = Callable[[np.ndarray], list[np.ndarray]]
 """From normalised images, float32 (n, channels, H, W), to all that the network gives of them."""
 
-_TRIED = ((128, 192), (192, 256))  # height and width of the fields of the trial
-_MOST_CHANNELS = 16  # looked for where the network does not take those that are named
-_LONGEST = 8192  # numbers a cell
+LONGEST = 8192
+"""Numbers a cell that a network may give."""
+
 _LONGEST_ERROR = 160  # characters of the network's own message
-_LARGEST_NUMBER = 1e6  # for --backbone-mean and --backbone-sd
 _AT_ONCE = 32  # crops in a batch of a user's network, filled up: the size may change the last bits
-
-
-def backbone(path: Path, channels: str, side: int, mean: str, sd: str) -> NetworkFile:
-    """Describe a user's network, after a trial on black fields and two drawn cells.
-
-    Parameters
-    ----------
-    path : Path
-        .onnx, or TorchScript (.pt, .pth, .ts), which can run arbitrary code.
-    channels : str
-        What it expects, in order, e.g. "red,green,blue,yellow".
-    side : int
-        Width and height it expects in px.
-    mean, sd : str
-        Numbers, one a channel or one for all: it is given (x - mean) / sd, x from 0 to 1.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be used.
-    UsageError
-        If an option does not fit.
-    """
-    kind = {".onnx": "onnx", ".pt": "torchscript", ".pth": "torchscript", ".ts": "torchscript"}.get(path.suffix.lower())
-    if not path.is_file():
-        raise InputError(f"{path} does not exist. Name a network in ONNX (.onnx) or TorchScript (.pt).")
-    if kind is None:
-        raise InputError(
-            f"{path} ends in {path.suffix or 'nothing'}; expected .onnx or, for TorchScript, .pt. Export the network."
-        )
-    colours = tuple(channels.split(","))
-    known = [channel.colour for channel in CHANNELS]
-    if unknown := [colour for colour in colours if colour not in known]:
-        raise UsageError(f"--backbone-channels: {shown(unknown[0])!r} is unknown; expected some of {','.join(known)}.")
-    crop = CropSettings(side=side, exponent=1.0)
-    given = NetworkFile(
-        str(path), digest_network(path, kind), kind, 0, crop, colours,
-        read_numbers("--backbone-mean", mean, len(colours)), read_numbers("--backbone-sd", sd, len(colours)),
-    )  # fmt: skip
-    if not all(abs(number) >= 1 / _LARGEST_NUMBER for number in given.sd):
-        raise UsageError(f"--backbone-sd: found {sd!r}; expected numbers from 1e-6, because they are divided by.")
-    if maps := _tried_on_fields(given):
-        return replace(given, length=2 * sum(maps), crop=None, maps=maps)
-    tried = _tried_on_cells(given, crop)
-    if not np.isfinite(tried).all():
-        raise _unusable(given, "gives values that are not finite", None)
-    return replace(given, length=tried.shape[1])
-
-
-def recorded_network(path: Path, record: Mapping[str, Any]) -> NetworkFile | None:
-    """A network as it was described before (a `NetworkFile` as JSON), from a file; None if its content is another."""
-    if digest_network(path, record["kind"]) != record["digest"]:
-        return None
-    lists = {name: tuple(record[name]) for name in ("channels", "mean", "sd", "maps")}
-    crop = None if record["crop"] is None else CropSettings(**record["crop"])
-    return NetworkFile(**{**record, **lists, "path": str(path), "crop": crop})
-
-
-def _tried_on_fields(file: NetworkFile) -> tuple[int, ...]:
-    """The channels of each of its maps of two black fields; empty if it is not a network of whole fields."""
-    run = _OPEN[file.kind](file, "cpu")
-    found = []
-    for shape in _TRIED:
-        try:
-            outputs = run(np.zeros((1, len(file.channels), *shape), np.float32))
-        except Exception:  # the user's network may raise anything: it takes other sizes only
-            return ()
-        if not all(one.ndim == 4 and 1 < one.shape[2] < one.shape[3] for one in outputs):
-            return ()
-        found.append(tuple(one.shape[1] for one in outputs))
-    return found[0] if found[0] == found[1] and 1 <= sum(found[0]) <= _LONGEST else ()
-
-
-def _tried_on_cells(file: NetworkFile, crop: CropSettings) -> np.ndarray:
-    """The vectors of two drawn cells; InputError, which names the channels if it is their number that is wrong."""
-    try:
-        return open_crops(file, "cpu")(_painted_cells(crop))
-    except InputError as error:
-        found = len(file.channels)
-        if (taken := _channels_taken(file, crop.side)) in (None, found):
-            raise
-        raise InputError(
-            f"{file.path} does not take float32 (n, {found}, {crop.side}, {crop.side}), but {taken} channels; "
-            f"--backbone-channels names {found} ({','.join(file.channels)}). Name {taken}, in the network's order."
-        ) from error
-
-
-def _channels_taken(file: NetworkFile, side: int) -> int | None:
-    """The channels of black images that the network runs on: those named if it does; None if no number is found."""
-    run = _OPEN[file.kind](file, "cpu")
-    for n in (len(file.channels), *range(1, _MOST_CHANNELS + 1)):
-        try:
-            run(np.zeros((1, n, side, side), np.float32))
-        except Exception:  # the user's network may raise anything
-            continue
-        return n
-    return None
-
-
-def _painted_cells(crop: CropSettings) -> np.ndarray:
-    """Two round cells, brighter towards one side, uint8, shape (2, 4, side, side)."""
-    side = crop.side
-    y, x = (np.mgrid[:side, :side] + 0.5) / side
-    plane = LARGEST * x * (np.hypot(y - 0.5, x - 0.5) < 0.4)
-    return np.broadcast_to(plane.astype(np.uint8), (2, len(CHANNELS), side, side))
 
 
 @lru_cache(maxsize=2)
@@ -151,16 +37,16 @@ def open_crops(file: NetworkFile, device: str) -> Vectors:
     InputError
         If the file cannot be opened; also by the function, if the network cannot be used.
     """
-    run = _OPEN[file.kind](file, device)
+    run = open_outputs(file, device)
 
     def vectors(crops: np.ndarray) -> np.ndarray:
         side = file.crop.side if file.crop else 0
         try:
             found = _in_batches(file, run, crops)
         except Exception as error:  # the user's network may raise anything
-            raise _unusable(file, f"does not take float32 (n, {len(file.channels)}, {side}, {side})", error) from error
-        if found.dtype.kind != "f" or not 1 <= found.shape[1] <= _LONGEST:
-            raise _unusable(file, f"gives {found.dtype} {found.shape[1:]} a cell, not 1 to {_LONGEST} numbers", None)
+            raise unusable(file, f"does not take float32 (n, {len(file.channels)}, {side}, {side})", error) from error
+        if found.dtype.kind != "f" or not 1 <= found.shape[1] <= LONGEST:
+            raise unusable(file, f"gives {found.dtype} {found.shape[1:]} a cell, not 1 to {LONGEST} numbers", None)
         return np.where(np.isfinite(found), found, np.nan).astype(np.float32)
 
     return vectors
@@ -168,13 +54,13 @@ def open_crops(file: NetworkFile, device: str) -> Vectors:
 
 def open_user_maps(file: NetworkFile, device: Device) -> Maps:
     """Open a network of whole fields; raises InputError as `open_crops` does."""
-    run = _OPEN[file.kind](file, device.name)
+    run = open_outputs(file, device.name)
 
     def maps(images: np.ndarray) -> list[np.ndarray]:
         try:
             outputs = run(device.get(images))
         except Exception as error:  # the user's network may raise anything
-            raise _unusable(file, f"does not take float32 {images.shape}", error) from error
+            raise unusable(file, f"does not take float32 {images.shape}", error) from error
         return [device.put(np.ascontiguousarray(one, np.float32)) for one in outputs]
 
     return maps
@@ -191,7 +77,7 @@ def _open_onnx(file: NetworkFile, device: str) -> Outputs:
     try:
         session = onnxruntime.InferenceSession(file.path, options, [name for name in wanted if name in there])
     except Exception as error:  # onnxruntime's errors share no base of their own
-        raise _unusable(file, "cannot be opened as ONNX", error) from error
+        raise unusable(file, "cannot be opened as ONNX", error) from error
     first = session.get_inputs()[0]
     asked = first.shape[0] if first.shape and isinstance(first.shape[0], int) else 0
 
@@ -206,7 +92,7 @@ def _open_onnx(file: NetworkFile, device: str) -> Outputs:
 
 def _open_torchscript(file: NetworkFile, device: str) -> Outputs:
     if find_spec("torch") is None:
-        raise _unusable(file, "needs torch, which is not installed (pip install torch)", None)
+        raise unusable(file, "needs torch, which is not installed (pip install torch)", None)
     import torch
 
     from features.embedding.torch_device import use
@@ -219,7 +105,7 @@ def _open_torchscript(file: NetworkFile, device: str) -> Outputs:
             warnings.simplefilter("ignore", DeprecationWarning)
             module = torch.jit.load(file.path, map_location=place).eval()
     except (RuntimeError, ValueError, OSError) as error:
-        raise _unusable(file, "cannot be opened as TorchScript", error) from error
+        raise unusable(file, "cannot be opened as TorchScript", error) from error
 
     def run(images: np.ndarray) -> list[np.ndarray]:
         with torch.inference_mode():
@@ -230,9 +116,9 @@ def _open_torchscript(file: NetworkFile, device: str) -> Outputs:
     return run
 
 
-_OPEN: MappingProxyType[str, Callable[[NetworkFile, str], Outputs]] = MappingProxyType(
-    {"onnx": _open_onnx, "torchscript": _open_torchscript}
-)
+def open_outputs(file: NetworkFile, device: str) -> Outputs:
+    """Open a network: the function from images to all that it gives; InputError if the file cannot be opened."""
+    return {"onnx": _open_onnx, "torchscript": _open_torchscript}[file.kind](file, device)
 
 
 def _arrays(outputs: Sequence[Any]) -> list[np.ndarray]:
@@ -257,7 +143,8 @@ def _in_batches(file: NetworkFile, run: Outputs, crops: np.ndarray) -> np.ndarra
     return np.concatenate(parts)
 
 
-def _unusable(file: NetworkFile, reason: str, error: Exception | None) -> InputError:
+def unusable(file: NetworkFile, reason: str, error: Exception | None) -> InputError:
+    """The error for a network that cannot be used: the reason, what the network's own error says, and what to check."""
     said = f" ({_core(str(error))})" if error is not None and str(error).strip() else ""
     return InputError(
         f"{file.path} {reason}{said}. Check the file, --backbone-channels ({','.join(file.channels)}) and "
@@ -271,14 +158,3 @@ def _core(message: str) -> str:
         return message.strip().splitlines()[-1][:_LONGEST_ERROR]
     said = " ".join(message.split(" : ", 3)[-1].split())
     return said.removesuffix(" Please fix either the inputs/outputs or the model.")[:_LONGEST_ERROR]
-
-
-def read_numbers(option: str, text: str, n: int) -> tuple[float, ...]:
-    """One number for each of n channels; one alone is that of all. Raises UsageError."""
-    try:
-        numbers = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        numbers = ()
-    if len(numbers) not in (1, n) or not all(abs(number) <= _LARGEST_NUMBER for number in numbers):
-        raise UsageError(f"{option}: found {shown(text)!r}; expected one number, or {n} with commas between.")
-    return numbers if len(numbers) == n else numbers * n

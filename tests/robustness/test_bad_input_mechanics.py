@@ -22,7 +22,7 @@ from engine.csv_table import read_csv_table
 from engine.errors import FieldError, InputError, UsageError
 from engine.files import write_csv
 from engine.ids import LONGEST, inert, shown, why_no_id
-from features.embedding.backbone import read_numbers
+from features.embedding.user_network import read_numbers
 from features.reading.field_reading import read_field
 from features.reading.fields import find_fields
 from features.reading.file_names import hpa_name

@@ -13,8 +13,9 @@ from painting import paint_cells
 
 from engine.errors import InputError, UsageError
 from features.core.cells import make_cells
-from features.embedding.backbone import backbone, open_crops, recorded_network
+from features.embedding.backbone import open_crops
 from features.embedding.embedding import embed_cells, embedding_columns
+from features.embedding.user_network import backbone, recorded_network
 from features.extraction.settings import ExtractSettings
 from features.reading.options import ReadingOptions
 
