@@ -15,7 +15,7 @@ from store.channels import PROTEIN
 from store.matrix import EMBEDDING
 
 LEAST_GROUPS_TO_HOLD_OUT = 200
-_MOST = 0.5
+_MOST = 0.5  # of the fields
 
 
 @dataclass(frozen=True)

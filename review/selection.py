@@ -12,6 +12,7 @@ from review.catalogue import Catalogue, entropies
 from review.labels import LabelTable
 
 LARGEST_PAGE = 200
+_LARGEST_NUMBER = 1e9
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ def _sorted(
 def _number(query: Mapping[str, Any], name: str, otherwise: float) -> float:
     """A number of the query; raises UsageError for anything else."""
     found = query.get(name) or otherwise
-    if not isinstance(found, int | float):
+    if not isinstance(found, int | float) or not abs(found) <= _LARGEST_NUMBER:
         raise UsageError(f"{name} is {shown(str(found))!r} (expected a number).")
     return found
 
