@@ -4,51 +4,27 @@ Only the client, the process that was started with --scheduler, holds the lock o
 that are whole or absent, and a task that is run twice writes the same bytes.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from engine.errors import InputError, UsageError
-from engine.files import digest
-from engine.versions import package_versions
 
 if TYPE_CHECKING:
     from distributed import Client
+
+    from engine.running.loaded_code import View
 
 PATIENCE = 5.0
 """Seconds to wait for a scheduler, and for its first worker."""
 
 AHEAD = 2  # tasks sent to the cluster for each worker
-_ROOMS = ("engine", "store", "features", "models", "report", "commands")
 _open: ContextVar["Cluster | None"] = ContextVar("cluster", default=None)
-
-
-@dataclass(frozen=True)
-class View:
-    """Code, packages and folders as one process sees them; those of a worker must equal those of the client.
-
-    Attributes
-    ----------
-    code : str
-        Hash of our sources when the process loaded the first of them.
-    packages : dict of str to str
-        Version of Python and of each package that results depend on, at that moment.
-    changed : bool
-        The files on disk are others since.
-    absent : tuple of str
-        The requested folders that do not exist there.
-    """
-
-    code: str
-    packages: dict[str, str]
-    changed: bool = False
-    absent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,12 +60,14 @@ class Cluster:
         """
         from distributed import CancelledError, KilledWorker, as_completed
 
+        from engine.running.loaded_code import LOADED
+
         waiting, ended = iter(tasks), as_completed(loop=self.client.loop)
         try:
             while True:
                 room = max(AHEAD * max(len(self.workers()), 1) - ended.count(), 0)
                 for task in islice(waiting, room):
-                    ended.add(self.client.submit(_run_checked, _LOADED, function, *task, pure=False))
+                    ended.add(self.client.submit(_run_checked, LOADED, function, *task, pure=False))
                 if ended.is_empty():
                     return
                 yield next(ended).result()
@@ -107,9 +85,11 @@ class Cluster:
         return InputError(f"the scheduler {self.address} is gone. Start it again; the same command goes on from there.")
 
 
-def _run_checked(ours: View, function: Callable[..., Any], *task: Any) -> Any:
+def _run_checked(ours: "View", function: Callable[..., Any], *task: Any) -> Any:
     """Run a task on a worker; InputError if it loaded other code or packages than the client."""
-    if complaint := _complaint(_LOADED, ours, {}):
+    from engine.running.loaded_code import LOADED
+
+    if complaint := _complaint(LOADED, ours, {}):
         from distributed import get_worker
 
         raise InputError(f"worker {get_worker().address} {complaint}")
@@ -167,6 +147,8 @@ def _connected(address: str) -> Iterator[Cluster]:
 
 def _check(cluster: Cluster, run: Path, inputs: Sequence[Path]) -> None:
     """Raise InputError for the first worker that cannot run our tasks."""
+    from engine.running.loaded_code import view
+
     try:
         cluster.client.wait_for_workers(1, timeout=PATIENCE)
     except TimeoutError as error:
@@ -198,12 +180,12 @@ def _check(cluster: Cluster, run: Path, inputs: Sequence[Path]) -> None:
         sign.unlink(missing_ok=True)
 
 
-def _asked(paths: list[str]) -> Callable[[], View | str]:
+def _asked(paths: list[str]) -> "Callable[[], View | str]":
     """A function that is pickled whole, because it has no importable name: it also runs on workers without our code."""
 
     def look():
         try:
-            from engine.running.cluster import view
+            from engine.running.loaded_code import view
         except ImportError as error:
             return str(error)
         return view(paths)
@@ -211,19 +193,7 @@ def _asked(paths: list[str]) -> Callable[[], View | str]:
     return look
 
 
-def view(paths: Iterable[str]) -> View:
-    """Code and packages as this process loaded them, and folders as it sees them."""
-    absent = tuple(path for path in paths if not Path(path).exists())
-    return replace(_LOADED, changed=_on_disk() != _LOADED, absent=absent)
-
-
-def _on_disk() -> View:
-    """Code and packages as they lie on the disk now."""
-    root = Path(__file__).resolve().parents[2]
-    return View(digest([_digest_sources(root / room) for room in _ROOMS]), package_versions())
-
-
-def _complaint(theirs: View | str | BaseException, ours: View, names: dict[str, str]) -> str:
+def _complaint(theirs: "View | str | BaseException", ours: "View", names: dict[str, str]) -> str:
     """Why a worker cannot run our tasks; empty if it can."""
     if isinstance(theirs, str):
         return (
@@ -246,17 +216,3 @@ def _complaint(theirs: View | str | BaseException, ours: View, names: dict[str, 
                 "requirements-cluster.txt there."
             )
     return ""
-
-
-def _digest_sources(folder: Path) -> str:
-    """A short hash of all sources under a folder."""
-    sha = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".cu", ".cuh") and path.is_file()):
-        sha.update(path.relative_to(folder).as_posix().encode())
-        sha.update(path.read_bytes())
-    return sha.hexdigest()[:16]
-
-
-# Taken at import, and the first argument of every task: a worker unpickles it, and so imports this module, before it
-# loads any other code of ours.
-_LOADED = _on_disk()

@@ -22,7 +22,9 @@ import pipeline
 from engine.errors import InputError, UsageError
 from engine.files import whole
 from engine.running import cluster as cluster_module
-from engine.running.cluster import AHEAD, Cluster, on_cluster, view
+from engine.running import loaded_code
+from engine.running.cluster import AHEAD, Cluster, on_cluster
+from engine.running.loaded_code import view
 from engine.running.parallel import _single_threaded, run_tasks
 from features.core.labels import pair_nuclei
 from models.fit import fit
@@ -165,7 +167,7 @@ def test_a_worker_that_does_not_see_a_folder_is_named(address, tmp_path):
 )
 def test_a_worker_with_other_code_or_packages_is_named(address, tmp_path, monkeypatch, change, words):
     ours = replace(view([]), **change)
-    monkeypatch.setattr(cluster_module, "view", lambda paths: ours)
+    monkeypatch.setattr(loaded_code, "view", lambda paths: ours)
     with fails(words), on_cluster(address, tmp_path, []):
         pass
 
@@ -174,7 +176,7 @@ def test_a_worker_that_loaded_other_sources_is_refused_when_the_files_are_ours_a
     """A `git pull` under running workers once left them at work with the code of before."""
     clone, run = tmp_path / "clone", tmp_path / "run"
     run.mkdir()
-    for room in cluster_module._ROOMS:
+    for room in loaded_code._ROOMS:
         copytree(ROOT / room, clone / room, ignore=ignore_patterns("__pycache__"))
     changed = clone / "features/intensity.py"
     ours = changed.read_text()
@@ -198,7 +200,7 @@ def test_a_worker_that_loaded_other_sources_is_refused_when_the_files_are_ours_a
 
 
 def test_sources_that_changed_since_this_process_started_are_refused(address, tmp_path, monkeypatch):
-    monkeypatch.setattr(cluster_module, "_LOADED", replace(cluster_module._LOADED, code="older"))
+    monkeypatch.setattr(loaded_code, "LOADED", replace(loaded_code.LOADED, code="older"))
     with fails("this process started before hpa-boost or a package changed"), on_cluster(address, tmp_path, []):
         pass
 
@@ -209,19 +211,20 @@ def test_a_worker_hashes_its_sources_before_it_loads_the_code_of_a_task():
     def ours() -> list[str]:
         return [name for name in sys.modules if name.split(".")[0] in rooms]
 
-    rooms, labels = cluster_module._ROOMS, np.ones((2, 2), int)
+    rooms, labels = loaded_code._ROOMS, np.ones((2, 2), int)
     with (
         LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0", silence_logs=50) as one,
         Client(one, set_as_default=False) as client,
     ):
         list(Cluster(one.scheduler_address, client).run(_single_threaded, [(pair_nuclei, (labels, labels))]))
         (loaded,) = client.run(ours).values()
+    hashed, first_of_task = loaded.index("engine.running.loaded_code"), loaded.index("engine.running.cluster")
     others = [k for k, name in enumerate(loaded) if not name.startswith("engine")]
-    assert loaded.index("engine.running.cluster") < others[0]
+    assert hashed < min(first_of_task, *others)
 
 
 def test_a_worker_that_joins_late_with_other_code_runs_no_task(address, monkeypatch):
-    monkeypatch.setattr(cluster_module, "_LOADED", replace(cluster_module._LOADED, code="newer"))
+    monkeypatch.setattr(loaded_code, "LOADED", replace(loaded_code.LOADED, code="newer"))
     with Client(address, set_as_default=False) as client, fails(r"worker tcp://\S+ has other sources .*expected newer"):
         list(Cluster(address, client).run(math.isqrt, [(4,)]))
 

@@ -160,7 +160,8 @@ def test_a_change_that_can_be_saved_later_is_not_refused(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("query", [
-    {"low": "abc"}, {"start": "x"}, {"size": [1]}, {"start": float("inf")}, {"rows": 5}, {"sort": ["a"]}, {"label": ["x"]},
+    {"low": "abc"}, {"start": "x"}, {"size": [1]}, {"start": float("inf")}, {"rows": 5}, {"sort": ["a"]},
+    {"label": ["x"]},
 ])  # fmt: skip
 def test_a_query_that_makes_no_sense_is_refused(client, query):
     assert client.post("/secret/api/fields", json=query, headers=OWN).status_code == 400
