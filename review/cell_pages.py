@@ -10,7 +10,7 @@ from review.answers import is_trainable
 from review.cell_features import task_of
 from review.cell_scores import MOST_FIELDS, TASK
 from review.cells import CellIndex
-from review.selection import page_of, select
+from review.selection import number, page_of, select
 from review.state import Review
 
 
@@ -56,8 +56,8 @@ def _scored_page(review: Review, index: CellIndex, query: Mapping[str, Any]) -> 
     found = review.scored_cells(j, rows)
     if found is None:
         return {"total": 0, "rows": [], **review.tasks.unfinished(TASK), **counts}
-    least = query.get("least")
-    cells, scores = found.best(None if least is None else float(least), bool(query.get("descending", True)))
+    least = None if query.get("least") is None else number(query, "least", 0.0)
+    cells, scores = found.best(least, bool(query.get("descending", True)))
     wanted = np.zeros(len(index.field), bool)
     wanted[chosen] = True
     cells, scores = cells[wanted[cells]], scores[wanted[cells]]
@@ -77,7 +77,8 @@ def _selected_cells(review: Review, index: CellIndex, query: Mapping[str, Any]) 
         kept &= index.at_border == bool(query["border"])
     if query.get("cells") is None:
         return np.flatnonzero(kept)
-    named = np.array(query["cells"], np.int64)
-    if len(named) and not 0 <= named.min() <= named.max() < len(index.field):
+    named = query["cells"]
+    if not isinstance(named, list) or not all(type(k) is int and 0 <= k < len(index.field) for k in named):
         raise UsageError("a cell that was asked for does not exist.")
-    return named[kept[named]]
+    cells = np.array(named, np.int64)
+    return cells[kept[cells]]

@@ -60,7 +60,7 @@ def select(query: Mapping[str, Any], catalogue: Catalogue, labels: LabelTable, k
         If a class or an order is unknown.
     """
     kept = np.ones(len(catalogue.ids), bool)
-    if split := query.get("split"):
+    if split := _name(query, "split"):
         kept &= catalogue.split == split
     label, call = _class(query, "label", catalogue), _class(query, "call", catalogue)
     if label is not None:
@@ -75,7 +75,7 @@ def select(query: Mapping[str, Any], catalogue: Catalogue, labels: LabelTable, k
     }  # fmt: skip
     if query.get("low") is not None or query.get("high") is not None:
         p = values["probability"]()
-        kept &= (p >= _number(query, "low", 0.0)) & (p <= _number(query, "high", 1.0))
+        kept &= (p >= number(query, "low", 0.0)) & (p <= number(query, "high", 1.0))
     states: dict[str, Callable[[], np.ndarray]] = {
         "labelled": lambda: labels.labelled, "corrected": lambda: labels.corrected, "unusable": lambda: labels.unusable,
         "doubted": lambda: values["doubt"]() > 0, "unlike": lambda: known.unlike,
@@ -85,8 +85,8 @@ def select(query: Mapping[str, Any], catalogue: Catalogue, labels: LabelTable, k
         if query.get(name) is not None:
             kept &= state() == bool(query[name])
     for name, of_all in (("group", catalogue.group), ("plate", catalogue.plate)):
-        if query.get(name):
-            kept &= np.array(of_all) == query[name]
+        if wanted := _name(query, name):
+            kept &= np.array(of_all) == wanted
     if text := str(query.get("text") or "").casefold():
         matching = [text in field.casefold() or text in labels.notes.get(i, "").casefold()
                     for i, field in enumerate(catalogue.ids)]  # fmt: skip
@@ -95,7 +95,7 @@ def select(query: Mapping[str, Any], catalogue: Catalogue, labels: LabelTable, k
         if not isinstance(query["rows"], list):
             raise UsageError("the rows of a selection are a list of numbers.")
         chosen = np.zeros(len(kept), bool)
-        chosen[[row for row in query["rows"] if isinstance(row, int) and 0 <= row < len(kept)]] = True
+        chosen[[row for row in query["rows"] if type(row) is int and 0 <= row < len(kept)]] = True
         kept &= chosen
     return _sorted(np.flatnonzero(kept), query, known, values)
 
@@ -155,16 +155,28 @@ def _sorted(
     return rows[np.argsort(keys, kind="stable")]
 
 
-def _number(query: Mapping[str, Any], name: str, otherwise: float) -> float:
-    """A number of the query; raises UsageError for anything else."""
+def number(query: Mapping[str, Any], name: str, otherwise: float) -> float:
+    """A number of the query, also as the text of a field of the page; raises UsageError for anything else."""
     found = query.get(name) or otherwise
-    if not isinstance(found, int | float) or not abs(found) <= _LARGEST_NUMBER:
+    try:
+        value = float(found)
+    except (TypeError, ValueError, OverflowError):
+        value = np.nan
+    if not abs(value) <= _LARGEST_NUMBER:
         raise UsageError(f"{name} is {shown(str(found))!r} (expected a number).")
+    return value
+
+
+def _name(query: Mapping[str, Any], name: str) -> str:
+    """A text of the query, or nothing; raises UsageError for anything else."""
+    found = query.get(name) or ""
+    if not isinstance(found, str):
+        raise UsageError(f"{name} is {shown(str(found), 80)!r} (expected a name).")
     return found
 
 
 def page_of(rows: np.ndarray, query: Mapping[str, Any]) -> np.ndarray:
     """One page of rows: `start` and `size` of the query, at most `LARGEST_PAGE`."""
-    start = max(int(_number(query, "start", 0)), 0)
-    size = min(max(int(_number(query, "size", 60)), 1), LARGEST_PAGE)
+    start = max(int(number(query, "start", 0)), 0)
+    size = min(max(int(number(query, "size", 60)), 1), LARGEST_PAGE)
     return rows[start : start + size]

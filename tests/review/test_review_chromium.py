@@ -387,6 +387,19 @@ def test_cells_are_sorted_by_their_score_for_a_class(tab, page):
     tab.until(f"{CARDS} > 0 && !document.querySelector('.card .words .n')")
 
 
+def test_fields_are_filtered_by_probability(tab, page):
+    tab.visit(page + "#fields")
+    tab.until(f"{CARDS} === 24")
+    for words, value, left in (("≥", "0.95", 0), ("≥", "0.05", 24), ("≤", "0.1", 0)):
+        tab.run(f"""(() => {{ const i = [...document.querySelectorAll('.filters label')]
+            .find((one) => one.textContent === 'probability {words}').querySelector('input');
+            i.value = {value!r}; i.dispatchEvent(new Event('change')); }})()""")
+        tab.until(f"{CARDS} === {left}")
+    assert tab.run("document.getElementById('trouble').hidden")
+    tab.run("[...document.querySelectorAll('.filters button')].find((b) => b.textContent === 'Clear filters').click()")
+    tab.until(f"{CARDS} === 24")
+
+
 def test_a_late_answer_of_the_map_replaces_no_later_choice(tab, page):
     tab.visit(page + "#fields")
     tab.until(f"{CARDS} === 24")

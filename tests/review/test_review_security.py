@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from review_run import Made, make_review, page_of, write_images
+from review_run import Made, fit_quickly, make_review, opened, page_of, write_images
 
 from engine.errors import InputError
 from review.security import Gate
@@ -161,10 +161,25 @@ def test_a_change_that_can_be_saved_later_is_not_refused(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("query", [
     {"low": "abc"}, {"start": "x"}, {"size": [1]}, {"start": float("inf")}, {"rows": 5}, {"sort": ["a"]},
-    {"label": ["x"]},
+    {"label": ["x"]}, {"low": "nan"}, {"split": ["a", "b"]}, {"group": [[1]]}, {"plate": {"a": 1}},
 ])  # fmt: skip
 def test_a_query_that_makes_no_sense_is_refused(client, query):
     assert client.post("/secret/api/fields", json=query, headers=OWN).status_code == 400
+
+
+def test_a_query_for_cells_that_makes_no_sense_is_refused(tmp_path):
+    made = make_review(tmp_path, images=False)
+    fit_quickly(made)
+    client, scored = make_app(opened(made), GATE).test_client(), {"sort": "score", "score": "Cytosol"}
+    for cells in ("x", 5, ["a"], [True], [10**30], [-1]):
+        answer = client.post("/secret/api/cells", json={"cells": cells}, headers=OWN)
+        assert answer.status_code == 400, answer.json
+    ends = time.monotonic() + 20
+    while client.post("/secret/api/cells", json=scored, headers=OWN).json["waiting"]:
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+    assert client.post("/secret/api/cells", json=scored | {"least": "x"}, headers=OWN).status_code == 400
+    assert client.post("/secret/api/cells", json=scored | {"least": "-9"}, headers=OWN).json["total"] > 0
 
 
 def test_a_run_folder_with_a_link_is_refused(tmp_path):

@@ -98,7 +98,7 @@ def test_filters_and_orders(review):
     )
     assert select({"labelled": False}, catalogue, labels, known).tolist() == [24, 25]
     assert select({"text": "TEST-"}, catalogue, labels, known).tolist() == [24, 25]
-    assert select({"rows": [3, 99, "x"]}, catalogue, labels, known).tolist() == [3]
+    assert select({"rows": [3, 99, "x", True]}, catalogue, labels, known).tolist() == [3]
     unsure = known.uncertainty[select({"sort": "uncertainty"}, catalogue, labels, known)]
     assert (np.diff(unsure) <= 0).all()
     p = known.probabilities[:, 0]
