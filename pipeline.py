@@ -15,7 +15,7 @@ from commands import predict as prediction
 from commands import report as reporting
 from commands import review as reviewing
 from commands import submit as submission
-from commands.changed_labels import n_relabelled
+from commands.changed_labels import warn_of_changed_labels
 from commands.earlier_extraction import measured_before, remember_settings
 from commands.earlier_fit import earlier_fit
 from commands.extract_outcome import collect_measured, extract_outcome
@@ -139,7 +139,7 @@ def submit(job: Job, *, prior_shift: str = "none") -> Outcome:
     """Predict the test fields and write them in Kaggle's order."""
     fitted = finished_fit(job.folder, job.data)
     submission.refuse_other_classes(job.folder, fitted.classes)
-    n_relabelled(job.folder, fitted, job.data)
+    warn_of_changed_labels(job.folder, fitted, job.data)
     ids, values = submission.read_test_fields(job, fitted)
     known = (fitted.prior, fitted.trainable, fitted.settings.per_field)
     calls = submission.Calls(ids, *shift(prior_shift, *fitted.predict(values), *known))

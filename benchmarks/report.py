@@ -28,7 +28,8 @@ from features.extraction.field_level import field_columns
 from features.reading.field_reading import read_field
 from features.reading.fields import find_fields
 from features.segmentation.segment import segment
-from report.galleries import EXAMPLES, draw
+from report.field_picture import draw
+from report.galleries import EXAMPLES
 from report.page import write_report
 from report.report_data import Picture, ReportData
 from simulate import simulate

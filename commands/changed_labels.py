@@ -1,4 +1,4 @@
-"""How many training fields have other labels by now than the fit learnt."""
+"""Training fields that have other labels by now than the fit learnt."""
 
 import logging
 from pathlib import Path
@@ -6,28 +6,22 @@ from pathlib import Path
 from engine.command_line import command_line
 from engine.counted import counted
 from engine.errors import InputError
-from models.data.corrected_labels import CORRECTED, TRAIN, CorrectedLabels, read_corrected_labels
+from models.data.corrected_labels import CORRECTED, TRAIN, read_corrected_labels
 from models.fitted import Fitted
-from store.run_folder import RunFolder, read_config
+from store.run_folder import RunFolder
 
 _log = logging.getLogger(__name__)
 
 
-def labels_now(folder: RunFolder, data: Path) -> CorrectedLabels:
-    """The labels of a data folder as they stand, read as the run's fit read them; raises as `read_corrected_labels`."""
-    own = bool(read_config(folder.config).get("fit", {}).get("own_classes"))
-    return read_corrected_labels(data, own_classes=own)
-
-
-def n_relabelled(folder: RunFolder, fitted: Fitted, data: Path) -> int:
-    """How many fields of the fit have other labels now, or are marked as unusable; a warning says it.
+def warn_of_changed_labels(folder: RunFolder, fitted: Fitted, data: Path) -> int:
+    """Warn of fields of the fit that have other labels now, or are marked as unusable, and return how many these are.
 
     0 where the labels are not at hand. Where they cannot be read, the warning says why.
     """
     if not any((data / name).is_file() for name in (TRAIN, CORRECTED)):
         return 0
     try:
-        now = labels_now(folder, data)
+        now = read_corrected_labels(data, own_classes=folder.own_classes)
     except InputError as error:
         _log.warning("%s The labels shown are those of the fit.", error)
         return 0

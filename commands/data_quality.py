@@ -10,7 +10,7 @@ import pandas as pd
 from engine.counted import counted
 from engine.errors import InputError
 from engine.files import whole
-from models.data.duplicates import hamming, hashes_of, turned
+from models.data.duplicates import bits_apart, hashes_of, turned
 from models.data.training_set import TrainingSet
 from models.fitted import Fitted
 from models.trust.label_errors import label_errors_table
@@ -25,7 +25,7 @@ def write_duplicates(folder: RunFolder, training: TrainingSet) -> pd.DataFrame:
     split = ["train"] * len(training.labels) + ["test"] * len(training.test)
     hashes = hashes_of(training.matrix.metadata, training.test)
     first, second = training.duplicates.T
-    apart = hamming(turned(hashes[first]), hashes[second]).sum(-1).min(0)
+    apart = bits_apart(turned(hashes[first]), hashes[second])
     pairs = zip(first, second, apart.tolist(), strict=True)
     rows = [(ids[i], ids[j], *_pair_facts(training, split, i, j), bits) for i, j, bits in pairs]
     columns = ["first", "second", "where", "same_labels", "groups", "bits"]

@@ -23,7 +23,7 @@ from models.fitted import Fitted, PlatesOfFit
 from models.other_folds import LeftOut
 from models.settings import FitSettings
 from models.settings_file import read_settings_file, settings_text
-from store.run_folder import RunFolder, read_config, table_note
+from store.run_folder import RunFolder, table_note
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def prepare(job: Job, options: FitOptions, earlier: Fitted | None = None) -> Pre
 
 def _training_and_settings(job: Job, options: FitOptions, earlier: Fitted | None) -> tuple[TrainingSet, FitSettings]:
     if earlier is not None:
-        own = options.own_classes or bool(read_config(job.folder.config).get("fit", {}).get("own_classes"))
+        own = options.own_classes or job.folder.own_classes
         training = read_training_set(
             job.data, job.folder, options.groups, covariates=True, own_classes=own, fields_table=options.plates.table
         )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from commands.changed_labels import n_relabelled
+from commands.changed_labels import warn_of_changed_labels
 from commands.data_quality import read_duplicates, read_label_errors
 from commands.importances import importance_of
 from commands.job import Job
@@ -86,7 +86,7 @@ def report_run(
         wells=_wells(folder, data, fitted.ids),
         pictures=take_pictures(folder, data, masks, fitted, reasons, workers, quiet, images),
         reasons=reasons,
-        n_relabelled=n_relabelled(folder, fitted, data),
+        n_relabelled=warn_of_changed_labels(folder, fitted, data),
     )
     return write_report(folder.report, content)
 

@@ -12,10 +12,10 @@ from typing import NoReturn
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from commands.changed_labels import labels_now
 from commands.job import Job
 from commands.plates import new_scales
 from engine.errors import InputError
+from models.data.corrected_labels import read_corrected_labels
 from models.data.plate_normalisation import FieldScales
 from models.fitted import Fitted
 from models.saved_fit import load
@@ -53,7 +53,9 @@ def comparable(job: Job) -> bool:
     """Whether a refit can keep settings and folds of the run's fit: it can be read, and labels name no new class."""
     try:
         before = set(load(job.folder.root).classes.names)
-        return before.issuperset(labels_now(job.folder, job.data).labels.classes.names)
+        return before.issuperset(
+            read_corrected_labels(job.data, own_classes=job.folder.own_classes).labels.classes.names
+        )
     except InputError:
         return False
 

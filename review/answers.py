@@ -14,6 +14,7 @@ from review.selection import Known, learnt_classes, page_of, select
 from review.spaces import similar
 from review.state import Review
 from store.channels import IMAGE, PROTEIN
+from store.corrections import LONGEST_NOTE
 from store.matrix import matrix_columns
 
 SIMILAR = 6
@@ -27,10 +28,10 @@ def run_facts(review: Review) -> dict[str, Any]:
         "run": str(review.folder.root), "data": str(review.data), "by": review.by, "classes": list(known.classes),
         "trainable": [is_trainable(review, name) for name in known.classes], "may_add": review.may_add_classes,
         "fields": {split: int((known.split == split).sum()) for split in ("train", "test")},
-        "fit": fitted is not None, "news": review.news, "no_fit": known.no_fit,
+        "fit": fitted is not None, "version": review.version, "no_fit": known.no_fit,
         "one_call": fitted is not None and fitted.settings.per_field in EXCLUSIVE,
         "groups": _names(known.group), "plates": _names(known.plate),
-        "counts": label_counts(labels),
+        "longest_note": LONGEST_NOTE, "counts": label_counts(labels),
     }  # fmt: skip
 
 
@@ -53,7 +54,7 @@ def status(review: Review, since: int) -> dict[str, Any]:
     """How far the background work is, how many labels there are, and what `changed_since` gives."""
     review.notice()
     return {"tasks": review.tasks.shown(), "pictures": review.tasks.state("pictures").result or "",
-            "news": review.news, **changed_since(review, since)}  # fmt: skip
+            "version": review.version, **changed_since(review, since)}  # fmt: skip
 
 
 def changed_since(review: Review, since: int) -> dict[str, Any]:

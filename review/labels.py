@@ -2,7 +2,7 @@
 
 import getpass
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import InputError
+from engine.files import FileMark, file_mark
 from engine.ids import shown
 from models.data.corrected_labels import CORRECTED, TRAIN
 from models.data.labels import Labels, read_labels
@@ -30,6 +31,8 @@ class LabelTable:
     labelled, corrected, unusable : ndarray of bool, shape (n,)
         Labelled fields may carry no class at all.
     notes : dict of int to str
+    further : tuple of str
+        Other classes, which others have added in train.csv or by labelling a field.
     """
 
     version: int
@@ -38,6 +41,7 @@ class LabelTable:
     corrected: np.ndarray
     unusable: np.ndarray
     notes: dict[int, str]
+    further: tuple[str, ...] = ()
 
 
 class GivenLabels:
@@ -45,14 +49,13 @@ class GivenLabels:
 
     def __init__(self, data: Path, own_classes: bool) -> None:
         self._path, self._own = data / TRAIN, own_classes
-        self._read: tuple[tuple[int, int], Labels] | None = None
+        self._read: tuple[FileMark, Labels] | None = None
 
     def read(self) -> Labels | None:
         """All of them; None without that file."""
         if not self._path.is_file():
             return None
-        status = self._path.stat()
-        mark = (status.st_mtime_ns, status.st_size)
+        mark = file_mark(self._path)
         if self._read is None or self._read[0] != mark:
             self._read = mark, read_labels(self._path, self._own)
         return self._read[1]
@@ -107,13 +110,10 @@ class LabelBook:
                 corrected[i], unusable[i] = now.relabelled, now.unusable
                 if now.note:
                     notes[i] = now.note
-        return LabelTable(len(rows), matrix, labelled, corrected, unusable, notes)
-
-    def further_classes(self) -> list[str]:
-        """Classes that others have added, in train.csv or by labelling a field."""
-        labels = self._given.read()
-        carried = {name for now in self.standing().values() for name in now.classes or ()}
-        return sorted(carried.union(labels.classes.names if labels else ()).difference(self.classes))
+        given = self._given.read()
+        carried = {name for now in standing.values() for name in now.classes or ()}
+        further = sorted(carried.union(given.classes.names if given else ()).difference(self.classes))
+        return LabelTable(len(rows), matrix, labelled, corrected, unusable, notes, tuple(further))
 
     def save(self, entries: Sequence[Any], by: str) -> tuple[str, ...]:
         """Save changes that the page sent; returns the names of the entries that are on the disk now.
@@ -131,11 +131,12 @@ class LabelBook:
             If one is not valid: nothing is saved then.
         """
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        corrections = [self._checked(one, now, by) for one in entries]
+        standing = self.standing()
+        corrections = [self._checked(one, now, by, standing) for one in entries]
         self.journal.append(corrections)
         return tuple(one.entry for one in corrections)
 
-    def _checked(self, one: Any, now: str, by: str) -> Correction:
+    def _checked(self, one: Any, now: str, by: str, standing: Mapping[str, Standing]) -> Correction:
         names = ("entry", "id", "action", "value")
         if not isinstance(one, dict) or not all(isinstance(one.get(name), str) for name in names):
             raise InputError("a change needs an entry, an id, an action and a value, all text. It was not saved.")
@@ -147,8 +148,8 @@ class LabelBook:
             if name not in self.classes:
                 raise InputError(f"{shown(name)!r} is no class of this run. The change was not saved.")
         if one["action"] == "set":  # classes that others have added stay, as the page does not know them yet
-            now_carried = standing.classes if (standing := self.standing().get(one["id"])) else None
-            further = sorted(set(now_carried or ()).difference(self.classes))
+            carried = standing.get(one["id"], Standing(None)).classes or frozenset()
+            further = sorted(carried.difference(self.classes))
             value = BETWEEN.join([*classes["set"], *further])
         return Correction(now, by, one["entry"], one["id"], one["action"], value)
 

@@ -34,7 +34,7 @@ from review.spaces import CellMap
 from review.tasks import CELLS, FIELDS, PICTURES, Tasks
 from store.channels import IMAGE
 from store.classes import plain, why_no_class
-from store.run_folder import RunFolder, read_config
+from store.run_folder import RunFolder
 
 
 class Review:
@@ -70,12 +70,11 @@ class Review:
         self._background: tuple[Fitted, Background, dict[str, Counterparts]] | None = None
         self._next = NextFields()
         self.pictures = Pictures(folder, data, masks, images)
-        self.news = 0  # how often another fit was opened, or a class of others offered
+        self.version = 0  # rises when pages have to ask for the facts of the run again
         self._open()
 
     def _open(self) -> None:
-        own = bool(read_config(self.folder.config).get("fit", {}).get("own_classes"))
-        given = GivenLabels(self.data, own)
+        given = GivenLabels(self.data, self.folder.own_classes)
         self.catalogue: Catalogue = read_catalogue(
             self.folder, self.data, lambda of_fit: class_names(self.data, of_fit, given.read())
         )
@@ -95,9 +94,9 @@ class Review:
         with self._guard:
             if self._other_fit() and not self.tasks.state("refit").busy:
                 self._open_again()
-            for name in self.labels.further_classes():
+            for name in self.labels.table().further:
                 self._offer(name)
-                self.news += 1
+                self.version += 1
 
     def _other_fit(self) -> bool:
         """Whether another fit than the opened one is finished."""
@@ -108,7 +107,7 @@ class Review:
         with self._guard:
             self._open()
         self.tasks.forget("predictions", "fields", "unlike")
-        self.news += 1
+        self.version += 1
         self.begin()
 
     def begin(self) -> None:
@@ -142,9 +141,8 @@ class Review:
             self._offer(name)
 
     def _offer(self, name: str) -> None:
-        with self._guard:
-            self.catalogue = self.catalogue.with_class(name)
-            self.labels.classes = self.catalogue.classes
+        self.catalogue = self.catalogue.with_class(name)
+        self.labels.classes = self.catalogue.classes
 
     def predicted(self) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities and calls of all fields, as far as they are known; read-only."""

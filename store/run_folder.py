@@ -124,6 +124,11 @@ class RunFolder:
         options = noted_options(name, config.get("extract", {}))
         return command_line(name, data=shown(str(noted[0]), 300) if noted else data, run=self.root, **options)
 
+    @property
+    def own_classes(self) -> bool:
+        """Whether `fit` took every label as the name of a class of the lab's own, as config.json notes it."""
+        return bool(read_config(self.config).get("fit", {}).get("own_classes"))
+
     def noted_table(self, option: str) -> Path | None:
         """The table that the run was fitted with, as config.json notes it; None if the fit was given none.
 

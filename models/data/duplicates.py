@@ -146,6 +146,21 @@ def hamming(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.bitwise_count(np.bitwise_xor(a, b)).astype(np.int64)
 
 
+def bits_apart(views: np.ndarray, hashes: np.ndarray) -> np.ndarray:
+    """Fewest bits by which any view of a field differs from a hash.
+
+    Parameters
+    ----------
+    views : ndarray of uint64, shape (n_views, ..., 4)
+    hashes : ndarray of uint64, shape (..., 4)
+
+    Returns
+    -------
+    ndarray of int64, shape (...)
+    """
+    return hamming(views, hashes).sum(-1).min(0)
+
+
 def turned(hashes: np.ndarray) -> np.ndarray:
     """Hashes of the field mirrored and turned by right angles.
 
@@ -194,5 +209,4 @@ def near_identical(*tables: pd.DataFrame) -> np.ndarray:
     views = turned(hashes)
     pairs = duplicate_pairs(hashes, HASH_BITS_APART, views)
     first, second = pairs.T
-    apart = np.array([hamming(view[first], hashes[second]).sum(-1) for view in views]).min(0)
-    return pairs[apart <= most_apart(hashes[first], hashes[second])]
+    return pairs[bits_apart(views[:, first], hashes[second]) <= most_apart(hashes[first], hashes[second])]

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy.spatial.distance import cdist
 
-from models.data.duplicates import hamming, most_apart
+from models.data.duplicates import bits_apart, most_apart
 from models.explanation.feature_groups import block_names
 from models.first_level.standard import ROUNDING
 from models.row_sums import row_sums
@@ -133,7 +133,7 @@ def near_identical_to(views: np.ndarray, hashes: np.ndarray) -> np.ndarray:
         The field's hashes, mirrored and turned (`models.data.duplicates.turned`).
     hashes : ndarray of uint64, shape (n_training_fields, 4)
     """
-    return hamming(views[:, None], hashes).sum(2).min(0) <= most_apart(views[0], hashes)
+    return bits_apart(views[:, None], hashes) <= most_apart(views[0], hashes)
 
 
 def add_identical(near: np.ndarray, identical: np.ndarray, distances: np.ndarray) -> np.ndarray:

@@ -3,7 +3,6 @@ import { complain, post } from "./api.js";
 import { counted, el, percent } from "./dom.js";
 import { change, standing } from "./labels.js";
 
-const LONGEST_NOTE = 1000;
 const KEYS = "1234567890abcdefghijklmnopqrstuvwxyz";
 export const keyOf = (number) => KEYS[number] || "";
 export const classOf = (key, names) => names[KEYS.indexOf(key)];
@@ -28,9 +27,9 @@ export function markUnusable(fields) {
   const mark = !usable.every((field) => standing(field).unusable);
   change(usable.map((field) => ({ id: field.id, action: mark ? "unusable" : "usable" })));
 }
-export function writeNote(fields) {
+export function writeNote(fields, longest) {
   const text = prompt("Note (empty removes it):", fields[0]?.note || "");
-  if (text?.length > LONGEST_NOTE) complain(`A note has at most ${LONGEST_NOTE} characters, this one has ${text.length}. The note is as it was.`);
+  if (text?.length > longest) complain(`A note has at most ${longest} characters, this one has ${text.length}. The note is as it was.`);
   else if (text !== null) change(fields.filter((field) => field.split === "train").map((field) => ({ id: field.id, action: "note", value: text })));
 }
 // Keys that work wherever fields are selected; true if the key was one of them.
@@ -42,7 +41,7 @@ export function labelKey(event, fields, run) {
   if (name) toggle(fields, name);
   else if (event.key === ".") accept(fields);
   else if (event.key === "Delete") markUnusable(fields);
-  else if (event.key === ",") writeNote(fields);
+  else if (event.key === ",") writeNote(fields, run.longest_note);
   else return false;
   return true;
 }
@@ -79,7 +78,7 @@ export function panel(fields, run, open) {
       one && open && el("button", { type: "button", on: { click: () => open(one) } }, "Open ", el("kbd", {}, "Enter")),
       el("button", { type: "button", disabled: !fields.some(mayAccept), on: { click: () => accept(fields) } }, "Label as called ", el("kbd", {}, ".")),
       el("button", { type: "button", disabled: test, on: { click: () => markUnusable(fields) } }, bad ? "Usable again " : "Unusable ", el("kbd", {}, "Del")),
-      el("button", { type: "button", disabled: test, on: { click: () => writeNote(fields) } }, "Note ", el("kbd", {}, ","))),
+      el("button", { type: "button", disabled: test, on: { click: () => writeNote(fields, run.longest_note) } }, "Note ", el("kbd", {}, ","))),
     one && one.note && el("p", {}, `Note: ${one.note}`),
     one && one.doubts.filter(([name, labelled]) => one.labels.includes(name) === labelled).map(([name, labelled, q]) => `${labelled ? "Perhaps wrong" : "Perhaps missing"}: ${name} (probability ${percent(q)})`)
       .reduce((list, words) => { list.append(el("p", { class: "warn" }, words)); return list; }, el("div")),

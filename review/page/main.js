@@ -52,7 +52,7 @@ async function watch() {
     working.hidden = !words.length;
     if (busy.length) pause = 1000;
     run.counts = now.counts;
-    if (now.news !== run.news) { await facts(); open(); }
+    if (now.version !== run.version) { await facts(); open(); }
     else if (now.rows.length) view?.changed(now);
     if (lost) complain("");
     lost = false;

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.explanation.readable import ALL_READABLE, READABLE
-from report.galleries import draw
+from report.field_picture import draw
 from report.leading_cells import LeadingReason, cells_that_show, extreme_cells, leading_reasons
 from report.report_data import PICTURE_SIDE
 from store.channels import PROTEIN

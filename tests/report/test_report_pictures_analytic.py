@@ -10,7 +10,8 @@ from features.extraction.field_level import field_hashes
 from features.reading.field_reading import read_field_pixels
 from features.reading.fields import find_fields
 from features.reading.source import FieldSource
-from report.galleries import PictureSettings, draw, take_picture
+from report.field_picture import draw
+from report.galleries import PictureSettings, take_picture
 from report.report_data import PICTURE_SIDE
 
 

@@ -46,6 +46,13 @@ def page(fitted):
         yield address
 
 
+def visit_fields(tab, address: str) -> None:
+    """Wait for the gallery of 24 fields and for the focus, which keys need."""
+    tab.visit(address + "#fields")
+    tab.until(f"{CARDS} === 24")
+    tab.until("document.activeElement.className.includes('card')")
+
+
 def rows(made) -> list[dict[str, str]]:
     path = made.data / "corrections.csv"
     return list(csv.DictReader(path.open())) if path.is_file() else []
@@ -63,9 +70,7 @@ def test_ten_first_labels_by_keyboard_and_undo(tab, tmp_path):
     """Without any label or fit: arrows and class keys alone."""
     made = make_review(tmp_path, labelled=False)
     with page_of(made) as (address, _):
-        tab.visit(address + "#fields")
-        tab.until(f"{CARDS} === 24")
-        tab.until("document.activeElement.className.includes('card')")
+        visit_fields(tab, address)
         for k in range(10):
             tab.press("1" if k % 2 else "3")
             tab.press("ArrowRight")
@@ -122,9 +127,7 @@ def test_several_fields_at_once_and_label_next_without_a_fit(tab, tmp_path):
 
 
 def test_a_field_opens_with_its_channels_calls_reasons_and_history(tab, page):
-    tab.visit(page + "#fields")
-    tab.until(f"{CARDS} === 24")
-    tab.until("document.activeElement.className.includes('card')")
+    visit_fields(tab, page)
     tab.press("Enter")
     tab.until("location.hash === '#field=train-000'")
     tab.until("document.querySelectorAll('.channel').length === 4")
@@ -424,9 +427,7 @@ def test_a_refit_from_the_page_shows_scores_before_and_after(tab, tmp_path):
     made = make_review(tmp_path)
     fit_quickly(made)
     with page_of(made) as (address, _):
-        tab.visit(address + "#fields")
-        tab.until(f"{CARDS} === 24")
-        tab.until("document.activeElement.className.includes('card')")
+        visit_fields(tab, address)
         for _ in range(4):
             tab.press("1")
             tab.press("ArrowRight")
@@ -455,9 +456,7 @@ def test_a_server_killed_while_it_saves_loses_nothing(tab, tmp_path):
     made = make_review(tmp_path, images=False)
     with page_of(made) as (address, process):
         port = address.split(":")[2].split("/")[0]
-        tab.visit(address + "#fields")
-        tab.until(f"{CARDS} === 24")
-        tab.until("document.activeElement.className.includes('card')")
+        visit_fields(tab, address)
         killer = threading.Timer(0.25, process.send_signal, [signal.SIGKILL])
         killer.start()
         for _ in range(20):
@@ -496,9 +495,7 @@ def test_a_change_that_is_refused_takes_no_other_with_it_and_the_reason_stays(ta
 def test_a_key_pressed_twice_while_the_server_is_away_takes_the_label_back(tab, tmp_path):
     made = make_review(tmp_path, images=False)
     with page_of(made) as (address, process):
-        tab.visit(address + "#fields")
-        tab.until(f"{CARDS} === 24")
-        tab.until("document.activeElement.className.includes('card')")
+        visit_fields(tab, address)
         process.send_signal(signal.SIGKILL)
         process.wait(20)
         tab.press("4")
@@ -513,17 +510,12 @@ def test_two_tabs_see_each_others_labels_and_lose_none(tmp_path):
     made = make_review(tmp_path, images=False)
     card = "document.querySelectorAll('.grid .card')[{}].textContent.includes('{}')"
 
-    def visit(tab, address: str) -> None:
-        tab.visit(address + "#fields")
-        tab.until(f"{CARDS} === 24")
-        tab.until("document.activeElement.className.includes('card')")
-
     with browser() as tab:
         with page_of(made) as (address, process):
             port = address.split(":")[2].split("/")[0]
-            visit(tab, address)
+            visit_fields(tab, address)
             first, second = tab.tab, tab.open_tab()
-            visit(tab, address)
+            visit_fields(tab, address)
             tab.turn_to(first)
             tab.press("2")
             on_disk(made, 1)
@@ -550,7 +542,7 @@ def test_two_tabs_see_each_others_labels_and_lose_none(tmp_path):
             tab.close_tab()
         tab.turn_to(last)
         with page_of(made, "--port", port) as (address, _):
-            visit(tab, address)
+            visit_fields(tab, address)
             saved = sorted((row["Id"][-1], row["Value"]) for row in on_disk(made, 5)[2:])
             assert saved == [("0", "Nuclear bodies"), ("0", "Nuclear speckles"), ("1", "Endoplasmic reticulum")]
             tab.until(f"{SAVED} === 'saved'")

@@ -267,8 +267,8 @@ def test_a_class_that_another_page_added_is_offered_and_no_set_removes_it_before
     first.labels.save([{"entry": "e1", "id": "train-000", "action": "add", "value": "Flagellum"}], "me")
     second.labels.save([{"entry": "e2", "id": "train-000", "action": "set", "value": "Cytosol"}], "you")
     assert second.labels.standing()["train-000"].classes == {"Cytosol", "Flagellum"}
-    before = answers.run_facts(second)["news"]
-    assert answers.status(second, 0)["news"] == before + 1 == answers.status(second, 0)["news"]
+    before = answers.run_facts(second)["version"]
+    assert answers.status(second, 0)["version"] == before + 1 == answers.status(second, 0)["version"]
     assert answers.run_facts(second)["classes"][-1] == "Flagellum"
     assert set(answers.one_field(second, 0)["labels"]) == {"Cytosol", "Flagellum"}
 
@@ -287,10 +287,10 @@ def test_a_fit_that_another_command_made_is_opened_and_a_refit_is_compared_with_
     made = make_review(tmp_path, images=False)
     fit_quickly(made)
     review = opened(made)
-    before, news = review.catalogue.probabilities, answers.status(review, 0)["news"]
+    before, version = review.catalogue.probabilities, answers.status(review, 0)["version"]
     job = Job(made.run, made.data, workers=1, quiet=True)
     pipeline.fit(job, n_folds=4, members=("linear",))
-    assert answers.status(review, 0)["news"] == news + 1 == answers.status(review, 0)["news"]
+    assert answers.status(review, 0)["version"] == version + 1 == answers.status(review, 0)["version"]
     assert (review.catalogue.probabilities[:24] != before[:24]).any()
     np.testing.assert_array_equal(review.catalogue.probabilities[:24], load(made.run).probabilities)
     pipeline.fit(job, n_folds=3, members=("linear",))
