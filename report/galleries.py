@@ -18,7 +18,7 @@ from features.reading.field_reading import FieldPixels, read_field_pixels
 from features.reading.mask_files import with_masks
 from features.reading.source import FieldSource
 from features.reading.splits import TRAIN, find_splits, scaled
-from models.data.duplicates import hashes_of
+from models.data.duplicates import hamming, hashes_of
 from models.fitted import Fitted
 from models.trust.label_errors import Example, examples
 from report.field_picture import draw
@@ -32,6 +32,7 @@ EXAMPLES = 3
 """At most this many hits, missed fields and false calls of each organelle are shown."""
 
 _NAMED = 3  # fields in a warning
+_ROUNDED_BITS = 3  # of 256
 
 _log = logging.getLogger(__name__)
 
@@ -129,8 +130,7 @@ def _taken(
     workers: int, quiet: bool,
 ) -> dict[tuple[str, frozenset[int]], bytes]:  # fmt: skip
     """The pictures of fields with some cells marked; a warning counts the fields whose images are gone or replaced."""
-    table, known = read_hashes(folder.matrix(TRAIN)), set(source.ids)
-    measured = dict(zip(table[METADATA_ID], hashes_of(table), strict=True))
+    measured, known = measured_hashes(folder, TRAIN), set(source.ids)
     here = sorted((one for one in wanted if one[0] in known), key=lambda one: (one[0], sorted(one[1])))
     tasks = [
         (n, source.part([field]), field, settings, cells, measured[field]) for n, (field, cells) in enumerate(here)
@@ -200,7 +200,7 @@ def take_picture(
             cells = np.zeros(field.pixels.shape[1:], np.int32)
     except FieldError:
         return field_id, None
-    if hashes is not None and (field_hashes(field.pixels) != hashes).any():
+    if hashes is not None and not same_images(field_hashes(field.pixels), hashes):
         return field_id, None
     return field_id, draw(field.pixels, cells, shown_pixel_size(field), marked)
 
@@ -209,6 +209,20 @@ def shown_pixel_size(field: FieldPixels) -> float | None:
     """The size of the pixels as they were measured, µm; None if it is not known."""
     size = field.facts.pixel_size
     return size * field.stored_shape[0] / field.pixels.shape[1] if size else None
+
+
+def measured_hashes(folder: RunFolder, split: str) -> dict[str, np.ndarray]:
+    """The perceptual hashes of each field of a split when it was measured: uint64, shape (4,)."""
+    table = read_hashes(folder.matrix(split))
+    return dict(zip(table[METADATA_ID], hashes_of(table), strict=True))
+
+
+def same_images(found: np.ndarray, measured: np.ndarray) -> bool:
+    """Whether two sets of perceptual hashes, uint64, shape (4,), are of the same images.
+
+    A few bits may differ: those of coefficients so close to 0 that another machine rounds them to the other sign.
+    """
+    return int(hamming(found, measured).sum()) <= _ROUNDED_BITS
 
 
 def _recorded(folder: RunFolder) -> Recorded:

@@ -53,7 +53,8 @@ def label_counts(labels: LabelTable) -> dict[str, Any]:
 def status(review: Review, since: int) -> dict[str, Any]:
     """How far the background work is, how many labels there are, and what `changed_since` gives."""
     review.notice()
-    return {"tasks": review.tasks.shown(), "pictures": review.tasks.state("pictures").result or "",
+    without = review.tasks.state("pictures").result or review.pictures.replaced
+    return {"tasks": review.tasks.shown(), "pictures": without,
             "version": review.version, **changed_since(review, since)}  # fmt: skip
 
 

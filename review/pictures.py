@@ -9,13 +9,22 @@ from typing import Any
 import cv2
 import numpy as np
 
+from engine.counted import counted
 from engine.errors import FieldError, HpaError
 from engine.ids import shown
 from features.extraction.batches import read_cells
+from features.extraction.field_level import field_hashes
 from features.reading.field_reading import read_field_pixels
 from features.reading.source import FieldSource
 from report.drawing import brightened, draw_scale_bar, edges, in_colour
-from report.galleries import PictureSettings, find_pictured, picture_settings, shown_pixel_size
+from report.galleries import (
+    PictureSettings,
+    find_pictured,
+    measured_hashes,
+    picture_settings,
+    same_images,
+    shown_pixel_size,
+)
 from store.channels import PROTEIN
 from store.run_folder import RunFolder
 
@@ -24,6 +33,7 @@ VIEWS = ("colour", "protein")
 _KEPT = 96 * 2**20  # bytes of pixels in memory
 _QUALITY = 84
 _LETTERS = 0.4  # size of the scale bar's
+_NAMED = 3  # fields in a sentence
 
 
 class Kept:
@@ -53,7 +63,7 @@ class Pictures:
     """The images of a data folder, or those that a csv lists which the user names.
 
     Nothing else is read: a field is looked up by its id among the files that were listed, and a file that is a link to
-    somewhere else is refused.
+    somewhere else is refused. So are other images than those that were measured: cells and calls are not theirs.
     """
 
     def __init__(self, folder: RunFolder, data: Path, masks: Path | None, images: Path | None = None) -> None:
@@ -61,6 +71,8 @@ class Pictures:
         self._folder, self._masks, self._images = folder, masks, images
         self._kept = Kept(_KEPT)
         self._pixel_size: dict[str, float | None] = {}
+        self._hashes: dict[str, dict[str, np.ndarray]] = {}
+        self._replaced: dict[str, None] = {}
         self._guard = threading.Lock()
         self._listed: tuple[dict[str, FieldSource], PictureSettings, str] | None = None
 
@@ -69,7 +81,10 @@ class Pictures:
             if self._listed is None:
                 settings = picture_settings(self._folder, self._masks)
                 try:
-                    self._listed = (find_pictured(self._folder, self.data, self._masks, self._images), settings, "")
+                    sources = find_pictured(self._folder, self.data, self._masks, self._images)
+                    measured = [split for split in sources if self._folder.matrix(split).is_file()]
+                    self._hashes = {split: measured_hashes(self._folder, split) for split in measured}
+                    self._listed = (sources, settings, "")
                 except HpaError as error:
                     self._listed = ({}, settings, str(error))
             return self._listed
@@ -80,16 +95,30 @@ class Pictures:
         return self._list()[2]
 
     @property
+    def replaced(self) -> str:
+        """Which fields asked for so far have other images than those that were measured, in a sentence, or ""."""
+        fields = list(self._replaced)
+        named = ", ".join(map(shown, fields[:_NAMED])) + (", ..." if len(fields) > _NAMED else "")
+        return self._refused(counted(len(fields), "field"), f" ({named})") if fields else ""
+
+    def _refused(self, fields: str, where: str) -> str:
+        return (
+            f"the images of {fields}{where} are not those that were measured, so cells, calls and reasons are not "
+            f"theirs. Put the measured images back, or run {self._folder.command('extract', self.data)} and fit again."
+        )
+
+    @property
     def outlined(self) -> bool:
         """Whether cells can be outlined as they were measured."""
         return self._list()[1].outlined
 
-    def _source(self, field: str) -> FieldSource:
+    def _source(self, field: str) -> tuple[FieldSource, np.ndarray | None]:
+        """Where the images of a field are, and its hashes when it was measured."""
         sources = self._list()[0]
-        for source in sources.values():
+        for split, source in sources.items():
             if field in source.files:
                 self._refuse_links(source, field)
-                return source
+                return source, self._hashes.get(split, {}).get(field)
         raise FieldError(f"{self.data} holds no images of field {shown(field)}. Name their folder with --data.", field)
 
     def _refuse_links(self, source: FieldSource, field: str) -> None:
@@ -99,12 +128,20 @@ class Pictures:
             if member.source.is_dir() and not path.resolve().is_relative_to(root):
                 raise FieldError(f"{shown(str(path), 300)} is a link out of {root}, and is not opened.", field)
 
+    def _refuse_others(self, field: str, pixels: np.ndarray, hashes: np.ndarray | None) -> None:
+        if hashes is None or same_images(field_hashes(pixels), hashes):
+            self._replaced.pop(field, None)
+            return
+        self._replaced[field] = None
+        raise FieldError(self._refused(f"field {shown(field)}", f" in {self.data}"), field)
+
     def pixels(self, field: str) -> np.ndarray:
         """The channels of a field, uint8 or uint16, shape (4, H, W); raises FieldError."""
-        source = self._source(field)
+        source, hashes = self._source(field)
 
         def read() -> np.ndarray:
             found = read_field_pixels(source, field)
+            self._refuse_others(field, found.pixels, hashes)
             self._pixel_size[field] = shown_pixel_size(found)
             return found.pixels
 
@@ -117,10 +154,16 @@ class Pictures:
 
     def cells(self, field: str) -> np.ndarray:
         """The cells of a field as they were measured, int32, shape (H, W); all 0 if that is not possible."""
-        source, settings = self._source(field), self._list()[1]
-        if not settings.outlined:
+        source, hashes = self._source(field)
+        if not self.outlined:
             return np.zeros(self.pixels(field).shape[1:], np.int32)
-        return self._kept.get(("cells", field), lambda: read_cells(source, field)[1].cells)
+
+        def read() -> np.ndarray:
+            found, outlined = read_cells(source, field)
+            self._refuse_others(field, found.pixels, hashes)
+            return outlined.cells
+
+        return self._kept.get(("cells", field), read)
 
     def field(self, field: str, view: str, outlined: bool, side: int = THUMBNAIL) -> bytes:
         """A whole field as JPEG, at most `side` px wide or high."""

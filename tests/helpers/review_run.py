@@ -14,6 +14,8 @@ import numpy as np
 import tifffile
 from random_run import make_run
 
+from features.extraction.field_level import field_hashes
+
 ROOT = Path(__file__).resolve().parents[2]
 SIDE = 96
 CLASSES = {"Nucleoplasm": 0, "Cytosol": 25, "Nucleoli": 2}
@@ -29,18 +31,20 @@ class Made:
 
 def make_review(root: Path, n: int = 24, labelled: bool = True, images: bool = True) -> Made:
     """Fields train-000 to train-n and two test fields; Nucleoplasm for every second, Cytosol for every third."""
-    rng = np.random.default_rng(7)
-    made = Made(root / "data", root / "run")
-    make_run(made.run, rng, {"train": n, "test": 2})
-    made.data.mkdir()
+    made, fields = Made(root / "data", root / "run"), {"train": n, "test": 2}
+    made.data.mkdir(parents=True)
+    hashes = {}
+    if images:
+        rng = np.random.default_rng(8)
+        for split, count in fields.items():
+            (made.data / split).mkdir()
+            for k in range(count):
+                field = f"{split}-{k:03d}"
+                hashes[field] = field_hashes(write_images(made.data / split, field, rng))
+    make_run(made.run, np.random.default_rng(7), fields, hashes=hashes)
     if labelled:
         rows = [f"train-{k:03d},{' '.join(map(str, numbers(k)))}" for k in range(n)]
         (made.data / "train.csv").write_text("\n".join(["Id,Target", *rows]) + "\n")
-    if images:
-        for split, count in (("train", n), ("test", 2)):
-            (made.data / split).mkdir()
-            for k in range(count):
-                write_images(made.data / split, f"{split}-{k:03d}", rng)
     return made
 
 
@@ -49,13 +53,17 @@ def numbers(k: int) -> list[int]:
     return [number for number, every in ((0, 2), (25, 3), (2, 5)) if k % every == 0] or [2]
 
 
-def write_images(folder: Path, field: str, rng: np.random.Generator) -> None:
-    """Two round cells in four channels."""
+def write_images(folder: Path, field: str, rng: np.random.Generator) -> np.ndarray:
+    """Two round cells; all but nuclei on a dim background that differs between fields: uint8, (4, SIDE, SIDE)."""
+    channels = []
     for colour, radius in (("red", 22), ("green", 18), ("blue", 10), ("yellow", 20)):
-        image = rng.integers(0, 12, (SIDE, SIDE)).astype(np.uint8)
+        dim = cv2.resize(rng.uniform(0, 60 * (colour != "blue"), (8, 8)), (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+        image = (dim + rng.integers(0, 12, (SIDE, SIDE))).astype(np.uint8)
         for centre in ((28, 30), (66, 64)):
             cv2.circle(image, centre, radius, 190, -1)
         cv2.imwrite(str(folder / f"{field}_{colour}.png"), image)
+        channels.append(image)
+    return np.stack(channels)
 
 
 def state_pixel_size(folder: Path, field: str, size: float) -> None:

@@ -5,13 +5,13 @@ import json
 import cv2
 import numpy as np
 import pytest
-from review_run import SIDE, state_pixel_size, write_images
+from review_run import SIDE, make_review, state_pixel_size, write_images
 
-from engine.errors import InputError
+from engine.errors import FieldError, InputError
 from features.extraction.recorded import UNRECORDED, acquisition_record
 from report.galleries import find_pictured
 from review.pictures import Pictures
-from store.run_folder import RunFolder
+from store.run_folder import RunFolder, open_run
 
 SIZE = 0.325  # µm
 
@@ -49,6 +49,35 @@ def test_a_picture_of_a_cell_is_the_same_whatever_was_drawn_before(pictures, mon
     before = pictures.cell("plain", 1, 48, 48, SIDE, "colour", False)
     assert pictures.cell("plain", 1, 48, 48, SIDE, "colour", True) != before
     assert pictures.cell("plain", 1, 48, 48, SIDE, "colour", False) == before
+
+
+def test_images_that_were_replaced_are_not_shown_until_they_are_back(tmp_path):
+    made = make_review(tmp_path, n=2)
+    images = sorted((made.data / "train").glob("train-001_*.png"))
+    measured = [path.read_bytes() for path in images]
+    pictures = Pictures(open_run(made.run), made.data, None)
+    assert pictures.cells("train-001").max() == 2, "kept before the images are replaced"
+    for path in images:
+        path.write_bytes(path.with_name(path.name.replace("001", "000")).read_bytes())
+    for shown in (lambda: pictures.plane("train-001", 1), lambda: pictures.field("train-001", "colour", True)):
+        with pytest.raises(FieldError, match=r"of field train-001 in .* are not those that were measured.*extract"):
+            shown()
+    assert pictures.replaced.startswith("the images of 1 field (train-001) are not those that were measured")
+    assert pictures.plane("train-000", 1).startswith(b"\x89PNG")
+    for path, content in zip(images, measured, strict=True):
+        path.write_bytes(content)
+    assert pictures.plane("train-001", 1).startswith(b"\x89PNG")
+    assert pictures.replaced == ""
+
+
+def test_cells_are_not_found_in_images_that_were_replaced_after_their_pixels_were_read(tmp_path):
+    made = make_review(tmp_path, n=2)
+    pictures = Pictures(open_run(made.run), made.data, None)
+    assert pictures.plane("train-001", 1).startswith(b"\x89PNG")
+    for path in (made.data / "train").glob("train-001_*.png"):
+        path.write_bytes(path.with_name(path.name.replace("001", "000")).read_bytes())
+    with pytest.raises(FieldError, match="not those that were measured"):
+        pictures.numbers("train-001")
 
 
 def test_images_that_a_csv_listed_are_pictured_when_it_is_named_again_and_never_by_the_path_in_the_run(tmp_path):
