@@ -111,6 +111,15 @@ def test_a_field_whose_images_were_replaced_has_no_picture(tmp_path):
         assert take_picture(source, "f1", settings, hashes=measured ^ np.uint64(1)) == ("f1", None)
 
 
+def test_bits_that_another_machine_rounds_otherwise_make_no_other_images(tmp_path):
+    good_field(tmp_path)
+    source = find_fields(tmp_path)
+    measured = field_hashes(read_field_pixels(source, "f1").pixels)
+    for bits, shown in ((0b111, True), (0b1111, False)):
+        hashes = measured ^ np.array([0, bits, 0, 0], np.uint64)
+        assert (take_picture(source, "f1", PictureSettings(), hashes=hashes)[1] is not None) == shown
+
+
 def test_a_real_field_has_one(shared_data):
     source = find_fields(shared_data / "hpa-sample" / "train")
     field_id, jpeg = take_picture(source, source.ids[0], PictureSettings())
