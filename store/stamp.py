@@ -121,16 +121,22 @@ def _is_left_out(path: Path, names: Iterable[str]) -> bool:
 
 
 def _imported(path: Path) -> list[Path]:
-    """The project's files that one imports: the modules, and the packages that they lie in."""
+    """The project's files that one imports."""
+    return [file for name in _imports(path.read_bytes()) for file in _named(name)]
+
+
+@cache
+def _imports(source: bytes) -> frozenset[str]:
+    """The modules that a source imports, and the packages that they lie in."""
     names: set[str] = set()
-    for node in _statements(ast.parse(path.read_bytes())):
+    for node in _statements(ast.parse(source)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    packages = {".".join(parts[:k]) for parts in (name.split(".") for name in names) for k in range(1, len(parts) + 1)}
-    return [file for name in packages for file in _named(name)]
+    parts = [name.split(".") for name in names]
+    return frozenset(".".join(one[:k]) for one in parts for k in range(1, len(one) + 1))
 
 
 def _statements(node: ast.AST) -> Iterator[ast.AST]:

@@ -20,6 +20,15 @@ _KERNEL = re.compile(r"^KERNEL (\w+)\(([^)]*)\)", re.MULTILINE)
 _DYNAMIC = re.compile(r"extern __shared__ ([\w ]+?)\s+(\w+)\[\];")
 
 
+def pixels_of(source: str) -> tuple[str, ...]:
+    """The types of pixels for which a source is another program; the first one if it reads none."""
+    return tuple(PIXELS) if "Pixel" in (FOLDER / f"{source}.cu").read_text() else tuple(PIXELS)[:1]
+
+
+SOURCES = sorted(path.stem for path in FOLDER.glob("*.cu"))
+PROGRAMS = [(source, pixel) for source in SOURCES for pixel in pixels_of(source)]
+
+
 class HostProgram:
     """A source compiled for the CPU, with the face of `_cuda.Program`.
 
@@ -55,7 +64,8 @@ def _passed(argument: object) -> ctypes._SimpleCData:
 
 def _compiled(source: str, pixel: str) -> Path:
     """The shared library of a source, kept between runs under the hash of all that it is made of."""
-    code = _translated(source)
+    code, kinds = _translated(source), pixels_of(source)
+    pixel = pixel if pixel in kinds else kinds[0]
     parts = [code, SHIM.read_text(), (FOLDER / "common.cuh").read_text(), pixel, *_FLAGS]
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
     folder = Path(tempfile.gettempdir()) / "hpa-boost-cuda-on-cpu"

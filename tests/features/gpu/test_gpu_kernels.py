@@ -15,11 +15,8 @@ from twins import on
 
 from features.kernels.gpu import _cuda
 
-SOURCES = sorted(path.stem for path in _cuda.FOLDER.glob("*.cu"))
 
-
-@pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize("pixel", list(_cuda.PIXELS))
+@pytest.mark.parametrize(("source", "pixel"), cuda_on_cpu.PROGRAMS)
 def test_source_compiles_for_a_gpu(source, pixel, tmp_path):
     compiler = shutil.which("nvcc")
     if compiler is None:

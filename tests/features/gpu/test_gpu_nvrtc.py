@@ -6,11 +6,11 @@ import sys
 from ctypes.util import find_library
 from pathlib import Path
 
+import cuda_on_cpu
 import pytest
 
 from features.kernels.gpu import _cuda
 
-SOURCES = sorted(path.stem for path in _cuda.FOLDER.glob("*.cu"))
 OF_HEADERS = r"\b(INFINITY|NAN|M_PI|(U?INT|U?LLONG|U?SHRT|U?CHAR|DBL|FLT)_(MAX|MIN)|u?int\d+_t|std::)\b"
 
 
@@ -37,8 +37,7 @@ def compile_log(library: ctypes.CDLL, source: str, pixel: str) -> str:
     return log.value.decode() or "refused" if refused else ""
 
 
-@pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize("pixel", list(_cuda.PIXELS))
+@pytest.mark.parametrize(("source", "pixel"), cuda_on_cpu.PROGRAMS)
 def test_source_compiles_at_run_time(source, pixel):
     library = nvrtc()
     if library is None:
@@ -46,7 +45,7 @@ def test_source_compiles_at_run_time(source, pixel):
     assert compile_log(library, source, pixel) == ""
 
 
-@pytest.mark.parametrize("source", ["common.cuh", *(f"{source}.cu" for source in SOURCES)])
+@pytest.mark.parametrize("source", ["common.cuh", *(f"{source}.cu" for source in cuda_on_cpu.SOURCES)])
 def test_source_uses_no_word_of_a_header(source):
     code = re.sub(r"//.*", "", (_cuda.FOLDER / source).read_text())
     assert re.search(OF_HEADERS, code) is None
