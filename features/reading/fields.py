@@ -1,5 +1,6 @@
 """Fields in folders and zips: by default four files a field, `<Id>_{red,green,blue,yellow}.png`, as Kaggle has them."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import takewhile
@@ -22,6 +23,7 @@ from features.reading.scene import Facts
 from features.reading.source import ChannelTable, FieldSource, ImageFile
 
 _NOT_IN_IDS = ("images",)  # folders that microscopes make inside each plate's
+_IN_A_PLATE = re.compile(r"TimePoint_\d+|ZStep_\d+", re.IGNORECASE)  # others, which are in ids
 
 
 def find_fields(*sources: Path, options: ReadingOptions = FOUR_COLOURS) -> FieldSource:
@@ -58,6 +60,21 @@ def find_fields(*sources: Path, options: ReadingOptions = FOUR_COLOURS) -> Field
     if not whole.files:
         raise _nothing([one.path for one in found], whole, options)
     return replace(whole, files=dict(sorted(whole.files.items())))
+
+
+def images_beside(data: Path, read: Iterable[str], options: ReadingOptions) -> tuple[Unused, ...]:
+    """Images in a data folder whose names are those of fields, but which lie beside the folders that are read.
+
+    Not where each file is a field: then any image would be one, masks too.
+    """
+    if options.kind == "files":
+        return ()
+    inside = sorted(path for path in data.iterdir() if not path.name.startswith(".") and path.name not in read)
+    members = [Member(data, path.name) for path in inside if path.is_file()]
+    members += [one for path in inside if path.is_dir() and not path.is_symlink() for one in list_files(path).members]
+    read_there = " and ".join(f"{name}/" for name in read)
+    reason = f"lies beside {read_there}: where there is a train or a test, nothing else is read"
+    return tuple(Unused(located(file.member), reason) for file, _ in _named(members, options)[0])
 
 
 def _nothing(paths: list[Path], found: FieldSource, options: ReadingOptions) -> InputError:
@@ -166,7 +183,7 @@ def _composites(named: Iterable[ImageFile]) -> set[ImageFile]:
 
 
 def _told_apart(named: list[Named]) -> list[Named]:
-    """The files, with their subfolders in front of the ids if a channel of an id is in several subfolders."""
+    """The files, with their subfolders in front of ids and plates if a channel of an id is in several subfolders."""
     folders: dict[tuple[str, str, int, int], str] = {}
     for file, _ in named:
         folder = file.member.name.rpartition("/")[0]
@@ -182,9 +199,17 @@ def _told_apart(named: list[Named]) -> list[Named]:
         prefix = "_".join(inner)
         apart.append((
             replace(file, field_id="_".join(filter(None, (prefix, file.field_id)))),
-            replace(place, plate=place.plate or (prefix if place.well else "")),
+            replace(place, plate=_plate_in(inner, place)),
         ))  # fmt: skip
     return apart
+
+
+def _plate_in(folders: list[str], place: Place) -> str:
+    """A plate with the folders that tell it apart from others of its name; those folders where it has none."""
+    if not place.plate:
+        return "_".join(folders) if place.well else ""
+    others = [name for name in folders if name != place.plate and not _IN_A_PLATE.fullmatch(name)]
+    return "_".join([*others, place.plate])
 
 
 def _gathered(source: Path, named: list[Named], side_files: list[SideFile], options: ReadingOptions) -> FieldSource:

@@ -82,7 +82,8 @@ def to_scale(plane: np.ndarray, facts: Facts, scale: Scale) -> np.ndarray:
     Raises
     ------
     UnreadableImageError
-        If the level is unknown, a pixel lies above it, or the file states a pixel size and others none, or the reverse.
+        If the level is unknown, a pixel lies above it, the file states another level than that of files which state
+        none, or a pixel size where others state none, or the reverse.
     """
     if not scale.bits:
         return plane
@@ -92,6 +93,11 @@ def to_scale(plane: np.ndarray, facts: Facts, scale: Scale) -> np.ndarray:
         raise UnreadableImageError(
             "has 16-bit values and does not state how many of the bits are used. Give the highest value that a pixel "
             "can have with --max-level (4095 of a 12-bit camera, 65535 of 16 bits)."
+        )
+    if scale.level not in (None, level) and plane.dtype != np.uint8:
+        raise UnreadableImageError(
+            f"states that a pixel has at most {level:,} and other images state nothing, of which {scale.level:,} was "
+            "taken. Give the highest value for all with --max-level."
         )
     top = 2**scale.bits - 1
     if (level, scale.offset, plane.dtype.itemsize * 8) == (top, 0, scale.bits):

@@ -6,7 +6,7 @@ from pathlib import Path
 from engine.command_line import command_line
 from engine.errors import InputError
 from features.reading.archive import JOIN_PARTS
-from features.reading.fields import find_fields
+from features.reading.fields import find_fields, images_beside
 from features.reading.options import FOUR_COLOURS, ReadingOptions
 from features.reading.scale import Scale
 from features.reading.source import FieldSource
@@ -32,23 +32,25 @@ def find_splits(data: Path, options: ReadingOptions = FOUR_COLOURS) -> dict[str,
     for split in SPLITS:
         if places := [path for path in (data / split, data / f"{split}.zip") if path.exists()]:
             found[split] = find_fields(*places, options=options)
-    if not found and (options.layout or not options.is_hpa):
+    if found:
+        first = next(iter(found))
+        beside = images_beside(data, tuple(found), options)
+        return found | {first: replace(found[first], unused=found[first].unused + beside)}
+    if options.layout or not options.is_hpa:
         return {TRAIN: find_fields(data, options=options)}
-    if not found:
-        if parts := sorted(part for split in SPLITS for part in data.glob(f"{split}.zip.0*")):
-            raise InputError(f"{parts[0]} {JOIN_PARTS.format(name=parts[0].stem)}")
-        if not data.is_dir():
-            raise InputError(
-                f"{data} is {'no folder' if data.exists() else 'missing'} (expected a folder with train/ or train.zip, "
-                f"test/ or test.zip). Check the path, name another folder with --data DIR, or run "
-                f"{command_line('simulate', 'data')}."
-            )
+    if parts := sorted(part for split in SPLITS for part in data.glob(f"{split}.zip.0*")):
+        raise InputError(f"{parts[0]} {JOIN_PARTS.format(name=parts[0].stem)}")
+    if not data.is_dir():
         raise InputError(
-            f"{data} holds no images (looked for train/, train.zip, test/, test.zip). Put Kaggle's files there, name "
-            f"another folder with --data DIR, ask {command_line('inspect', data)} how to read other images, or run "
+            f"{data} is {'no folder' if data.exists() else 'missing'} (expected a folder with train/ or train.zip, "
+            f"test/ or test.zip). Check the path, name another folder with --data DIR, or run "
             f"{command_line('simulate', 'data')}."
         )
-    return found
+    raise InputError(
+        f"{data} holds no images (looked for train/, train.zip, test/, test.zip). Put Kaggle's files there, name "
+        f"another folder with --data DIR, ask {command_line('inspect', data)} how to read other images, or run "
+        f"{command_line('simulate', 'data')}."
+    )
 
 
 def scaled(sources: dict[str, FieldSource], scale: Scale) -> dict[str, FieldSource]:

@@ -114,9 +114,19 @@ def matching(wanted: str, tokens: Sequence[str], names: Mapping[str, str]) -> li
         lambda token: token.lower() == low,
         lambda token: names.get(token, "").lower() == low,
         lambda token: number is not None and _number(token) == number,
-        lambda token: number is None and (low in token.lower() or low in names.get(token, "").lower()),
+        lambda token: number is None and any(_holds(text.lower(), low) for text in (token, names.get(token, ""))),
     )
     return next((matches for test in tests if (matches := [token for token in tokens if test(token)])), [])
+
+
+def _holds(name: str, part: str) -> bool:
+    """Whether a name has a part at the start or end of a word, e.g. "gfp" in "EGFP"; two letters must be a word.
+
+    So "er" is in "Calnexin ER", but neither in "mCherry" nor in "filter".
+    """
+    before, after = r"(?<![^\W_])", r"(?![^\W_])"
+    at_word = rf"{before}{re.escape(part)}|{re.escape(part)}{after}"
+    return re.search(at_word if len(part) > 2 else rf"{before}{re.escape(part)}{after}", name) is not None
 
 
 def _number(token: str) -> int | None:

@@ -71,6 +71,11 @@ class _Sample:
         return [plane for plane in self.planes if plane.pixels.itemsize > 1 and plane.facts.level is None]
 
     @property
+    def stated_levels(self) -> set[int]:
+        """The highest values that 16-bit planes state."""
+        return {level for plane in self.planes if plane.pixels.itemsize > 1 and (level := plane.facts.level)}
+
+    @property
     def unsized(self) -> bool:
         """Whether no plane states a pixel size."""
         return bool(self.planes) and not any(plane.facts.pixel_size for plane in self.planes)
@@ -98,7 +103,7 @@ def survey(sources: Iterable[FieldSource], options: ReadingOptions, brightest: B
     Raises
     ------
     InputError
-        If some files state a pixel size and others none.
+        If some files state a pixel size and others none, or so the highest value of a pixel.
     """
     sample = _sample(sources)
     offset = _offset(sample, options)
@@ -201,24 +206,40 @@ def _level(sample: _Sample, options: ReadingOptions, brightest: Brightest, offse
         return options.max_level, "--max-level"
     if not sample.unstated:
         return None, ""
-    return _derived(brightest(), offset)
+    return _derived(sample, brightest(), offset)
 
 
-def _derived(found: int, offset: int) -> tuple[int, str]:
+def _derived(sample: _Sample, found: int, offset: int) -> tuple[int, str]:
     level = _full_level(found - offset)
+    if others := sorted(sample.stated_levels - {level}):
+        raise InputError(
+            f"some 16-bit images state their highest value ({others[0]:,}) and others none (their brightest pixel is "
+            f"{found:,}). Give it for all with --max-level."
+        )
     return level, f"the 16-bit files state none; derived from the brightest pixel of all, {found:,}; see --max-level"
 
 
 def _level_like(
     sample: _Sample, options: ReadingOptions, brightest: Brightest, offset: int, run: Acquisition
 ) -> tuple[int | None, str]:
-    """Unstated bits of new fields are those of the run's fields, if these did not state them either and it fits."""
-    if options.max_level is not None or not sample.unstated:
+    """Unstated bits of new fields are those of the run's fields, if these did not state them either.
+
+    Raises
+    ------
+    InputError
+        If a pixel of the new fields lies above them.
+    """
+    of_run = run.scale.level
+    if options.max_level is not None or not sample.unstated or of_run is None:
         return _level(sample, options, brightest, offset)
-    found, of_run = brightest(), run.scale.level
-    if of_run is not None and found - offset <= of_run:
-        return of_run, "the 16-bit files state none; that of the run; see --max-level"
-    return _derived(found, offset)
+    if (found := brightest()) - offset > of_run:
+        raise InputError(
+            f"the new images do not state the highest value that a pixel can have, and one has {found:,}, above the "
+            f"run's {of_run:,}. If their camera is the run's, the run's value was taken too low: extract and fit the "
+            f"run again with --max-level {_full_level(found - offset)}. If it is another camera, give its highest "
+            "value here with --max-level."
+        )
+    return of_run, "the 16-bit files state none; that of the run; see --max-level"
 
 
 def _max_level_like(sample: _Sample, options: ReadingOptions, run: Acquisition) -> int | None:

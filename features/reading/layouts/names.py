@@ -134,9 +134,12 @@ def _parsed(match: re.Match[str] | None, path: str) -> FileName | None:
 
 def _rest(match: re.Match[str], path: str) -> str:
     """The file's name without the channel, where the expression names nothing else."""
-    name = stem(path)
-    channel = next((text for key, text in match.groupdict().items() if _GROUPS.get(key.lower()) == "Channel"), None)
-    return name.replace(channel, "", 1).strip("-_. ") if channel else name
+    name, above = stem(path), len(match.string) - len(PurePosixPath(match.string).name)
+    key = next((key for key, text in match.groupdict().items() if text and _GROUPS[key.lower()] == "Channel"), None)
+    if key is None or match.start(key) < above:
+        return name
+    start, end = (place - above for place in match.span(key))
+    return (name[:start] + name[end:]).strip("-_. ")
 
 
 def _well(said: Mapping[str, str]) -> str:

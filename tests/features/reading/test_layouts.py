@@ -19,7 +19,7 @@ from features.reading.layouts.table import LAYOUTS
 from features.reading.mask_files import with_masks
 from features.reading.options import ReadingOptions
 from features.reading.probing import stated_name
-from features.reading.stains import parse_stains
+from features.reading.stains import matching, parse_stains
 
 NAMES = {
     "metaxpress": ("TimePoint_1/9987_B02_s1_w2.TIF", ("9987_B02_s1", "2", "9987", "B02", "1", -1, 1)),
@@ -61,6 +61,20 @@ def test_a_pattern_as_in_cellprofiler():
     parse = parser_of("", r"^(?P<Plate>.*)_(?P<WellRow>[A-H])(?P<WellColumn>\d+)_(?P<Wavelength>w\d)")
     said = parse("x/y/P_B3_w2.tif")
     assert (said.field_id, said.channel, said.place.well) == ("P_B03", "w2", "B03")
+
+
+def test_an_id_is_the_name_without_what_the_pattern_matched_as_the_channel():
+    for pattern in (r"_(?P<Channel>\d)\.tif$", r"/[^/]+_(?P<Channel>\d)\.tif$"):
+        assert parser_of("", pattern)("above1/img1_1.tif").field_id == "img1"
+    assert parser_of("", r"(?P<Channel>\w+)/[^/]+$")("1/img1_1.tif").field_id == "img1_1"
+
+
+@pytest.mark.parametrize(("wanted", "name", "fits"), [
+    ("ER", "mCherry", False), ("ER", "Fluor 594 filter", False), ("MT", "MTOC", False), ("ER", "Calnexin-ER", True),
+    ("er", "anti_ER", True), ("GFP", "EGFP", True), ("alexa", "Alexa488", True), ("herr", "mCherry", False),
+])  # fmt: skip
+def test_a_part_of_a_name_is_a_stain_only_at_a_word(wanted, name, fits):
+    assert matching(wanted, ("1",), {"1": name}) == ["1"] * fits
 
 
 @pytest.mark.parametrize("text", ["nucleus=1", "nucleus=1,protein=2,nucleus=3", "nucleus=1,protein", "x=1,protein=2"])

@@ -3,6 +3,7 @@
 import os
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -93,6 +94,37 @@ def test_a_name_in_two_subfolders_is_two_fields(tmp_path, png):
     source = find_fields(tmp_path)
     assert source.ids == ("plate1_A01", "plate1_A02", "plate2_A01", "plate2_A02")
     read_field(source, "plate2_A01")
+
+
+def test_folders_of_images_beside_a_folder_called_test_are_not_passed_over_in_silence(tmp_path, png):
+    put(tmp_path / "test", png, "A01")
+    put(tmp_path / "plate1", png, "B01")
+    (tmp_path / "plate1/masks").mkdir()
+    (tmp_path / "plate1/masks/B01.png").write_bytes(png)
+    (tmp_path / "C01_green.png").write_bytes(png)
+    found = find_splits(tmp_path)["test"]
+    assert found.ids == ("A01",)
+    assert {Path(one.path).name for one in found.unused} == {
+        *(f"B01_{colour}.png" for colour in COLOURS),
+        "C01_green.png",
+    }
+    assert {one.reason for one in found.unused} == {
+        "lies beside test/: where there is a train or a test, nothing else is read"
+    }
+
+
+def test_plates_of_one_name_in_several_folders_are_told_apart_as_their_fields_are(tmp_path, png):
+    for above in ("rep1/P1/TimePoint_1", "rep2/P1/TimePoint_1", "rep2/P2"):
+        (tmp_path / above).mkdir(parents=True)
+        for wave in (1, 2):
+            (tmp_path / above / f"{above[5:7]}_A01_s1_w{wave}.png").write_bytes(png)
+    source = find_fields(tmp_path, options=ReadingOptions("metaxpress", stains="nucleus=1,protein=2"))
+    plates = {field: place.plate for field, place in source.places.items()}
+    assert plates == {
+        "rep1_P1_TimePoint_1_P1_A01_s1": "rep1_P1",
+        "rep2_P1_TimePoint_1_P1_A01_s1": "rep2_P1",
+        "rep2_P2_P2_A01_s1": "rep2_P2",
+    }
 
 
 def test_subfolders_leave_ids_alone_where_these_are_unique(tmp_path, png):

@@ -95,6 +95,34 @@ def test_unstated_bits_of_new_fields_are_those_of_the_run(planes, tmp_path):
     assert like(dim, run).max() == round(510 * 65535 / 4095)
 
 
+def test_new_fields_brighter_than_those_of_the_run_are_not_put_on_another_scale(planes, tmp_path):
+    """One hot pixel would else make all new fields a quarter as bright."""
+    run = surveyed(stored(tmp_path / "run", planes, lambda plane: plane.astype(np.uint16) * 4))
+    assert run.scale.level == 1023
+    planes["red"][0, 0] = 200
+    hot = stored(tmp_path / "new", planes, lambda plane: np.where(plane == 200, 2000, plane.astype(np.uint16) * 4))
+    with pytest.raises(InputError, match=r"one has 2,000, above the run's 1,023.*the run again with --max-level 4095"):
+        like(hot, run)
+    assert like(hot, run, max_level=4095).max() == round(2000 * 65535 / 4095)
+
+
+def test_stated_and_unstated_bits_are_not_mixed(planes, tmp_path, monkeypatch):
+    stated = {"ome": True, "metadata": {"SignificantBits": 12}}
+    source = stored(tmp_path / "all", planes, lambda plane: plane.astype(np.uint16) * 4)
+    for colour, plane in planes.items():
+        tifffile.imwrite(tmp_path / "all" / f"f2_{colour}.tif", plane.astype(np.uint16) * 4, **stated)
+    source = find_fields(tmp_path / "all")
+    with pytest.raises(InputError, match=r"state their highest value \(4,095\) and others none.*1,020.*--max-level"):
+        surveyed(source)
+    monkeypatch.setattr("features.reading.survey.SAMPLED", 1)
+    found = replace(source, scale=surveyed(source).scale)
+    assert read_field(found, "f1").max() == round(1020 * 65535 / 1023)
+    with pytest.raises(FieldError, match=r"at most 4,095 and other images state nothing, of which 1,023 was taken"):
+        read_field(found, "f2")
+    same = surveyed(source, ReadingOptions(max_level=4095))
+    assert read_field(replace(source, scale=same.scale), "f2").max() == round(1020 * 65535 / 4095)
+
+
 def test_stated_bits_need_no_look_at_all_files(planes, tmp_path):
     options = {"ome": True, "metadata": {"SignificantBits": 12, "PhysicalSizeX": 0.25, "PhysicalSizeY": 0.25}}
     source = stored(tmp_path / "new", planes, lambda plane: plane.astype(np.uint16) * 16, **options)
