@@ -9,6 +9,7 @@ import numpy as np
 
 from commands.job import Job
 from engine.errors import InputError, UsageError
+from engine.ids import names_alike, shown
 from models.data.plate_normalisation import LEAST_FIELDS, FieldScales, plate_scales
 from models.data.training_set import TrainingSet
 from models.fitted import Fitted, PlatesOfFit
@@ -59,14 +60,22 @@ def plates_of_fit(places: Places, normalise_by: str, controls: Sequence[str]) ->
     if not normalise_by:
         return None
     names = places.of(normalise_by)
-    used = np.isin(places.of("well"), list(controls)) if controls else np.ones(len(names), bool)
-    if controls and not used.any():
-        wells = sorted(set(places.of("well")))
+    for one, other in names_alike(names):
+        _log.warning(
+            "%s %s and %s differ only in upper and lower case, and are normalised as two. If they are one, write them "
+            "alike in %s.",
+            places.find(normalise_by), shown(one), shown(other), places.source,
+        )  # fmt: skip
+    if not controls:
+        return PlatesOfFit(names, np.ones(len(names), bool))
+    of_field = places.of("well")
+    wells = sorted(set(of_field))
+    if absent := [well for well in controls if well not in wells]:
         raise UsageError(
-            f"--controls: no training field is in a well {' or '.join(controls)}; those of {places.source} are "
+            f"--controls: no training field is in a well {' or '.join(absent)}; those of {places.source} are "
             f"{', '.join(wells[:_SHOWN])}{' ...' if len(wells) > _SHOWN else ''}. Name some of these, or leave it out."
         )
-    return PlatesOfFit(names, used)
+    return PlatesOfFit(names, np.isin(of_field, list(controls)))
 
 
 def left_out(places: Places, options: PlateOptions) -> LeftOut | None:

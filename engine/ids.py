@@ -1,7 +1,7 @@
 """Valid field ids: rejected are those that a spreadsheet would run or that read like a path."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 LONGEST = 200  # characters
@@ -78,3 +78,10 @@ def inert(cell: object) -> object:
     """A csv cell that no spreadsheet runs: text that starts like a formula gets a leading apostrophe."""
     runs = isinstance(cell, str) and cell.startswith((*_RUN_BY_SPREADSHEETS, "\t", "\r"))
     return f"'{cell}" if runs else cell
+
+
+def names_alike(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of names that differ only in upper and lower case, with the first of its kind in front."""
+    first: dict[str, str] = {}
+    pairs = [(first.setdefault(name.casefold(), name), name) for name in dict.fromkeys(names)]
+    return [(one, other) for one, other in pairs if one != other]

@@ -101,6 +101,8 @@ def as_pixels(image: np.ndarray) -> np.ndarray:
 def decode_labels(data: bytes) -> np.ndarray:
     """Decode a label image: integers of any width, shape (H, W), of a palette its numbers; raises as `decode` does."""
     check_start(data)
+    if data.startswith(_JPEG):
+        raise UnreadableImageError("is a JPEG, which does not keep numbers exactly. Save the labels as PNG or TIFF.")
     if data.startswith(TIFF):
         labels, _ = decode_tiff(data)
     elif data.startswith(_PNG) and data[25:26] == bytes([_PALETTE]):

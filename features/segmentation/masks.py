@@ -15,6 +15,8 @@ from features.segmentation.segment import Segmentation, grow_cells, nuclei_alone
 
 _LARGEST_ID = 2**31 - 1
 _WITHOUT_NUMBERS = (255, 65535)
+_MOST_CLASSES = 3
+_OF_LIKE_SIZE = 0.1  # of the largest piece
 
 
 def read_masks(source: FieldSource, field_id: str, field: FieldPixels) -> Segmentation:
@@ -38,7 +40,8 @@ def read_masks(source: FieldSource, field_id: str, field: FieldPixels) -> Segmen
     Raises
     ------
     FieldError
-        Of stage "segment", if there is no mask, or one is double, unreadable, not integer, of another size, or empty.
+        Of stage "segment", if there is no mask, or one is double, unreadable, not integer, of another size, empty, or
+        of classes of pixels; or if the nuclei cover more than the cells.
     """
     masks = (source.masks or {}).get(field_id, ())
     if not masks:
@@ -48,11 +51,12 @@ def read_masks(source: FieldSource, field_id: str, field: FieldPixels) -> Segmen
     cells, nuclei = found[CELLS], found[NUCLEI]
     kind = NUCLEI if cells is None else CELLS
     if (outlined := found[kind]) is None or not outlined.any():
-        path = next(located(mask.member) for mask in masks if mask.kind == kind)
+        path = _path(masks, kind)
         raise _unusable(
             field_id, path, f"the mask of {kind} in {path} is empty. Outline its {kind}, or remove the field."
         )
     absent = source.options.chosen_stains.absent
+    _refuse_unlikely(field_id, masks, found)
     if nuclei is not None and _is_binary(nuclei):
         nuclei = _numbered_pieces(nuclei)
     if nuclei is None:
@@ -64,6 +68,40 @@ def read_masks(source: FieldSource, field_id: str, field: FieldPixels) -> Segmen
         cells = _divided(cells > 0, nuclei, field.pixels, absent)
     ids, cells, nuclei = pair_nuclei(cells, nuclei)
     return Segmentation(cells, nuclei, ids)
+
+
+def _path(masks: tuple[Mask, ...], kind: str) -> str:
+    return next(located(mask.member) for mask in masks if mask.kind == kind)
+
+
+def _refuse_unlikely(field_id: str, masks: tuple[Mask, ...], found: dict[str, np.ndarray | None]) -> None:
+    """Raise FieldError for classes of pixels instead of cells, and for nuclei that cover more than the cells."""
+    for kind, labels in found.items():
+        if labels is not None and (number := _class_in(labels)):
+            path = _path(masks, kind)
+            raise _unusable(
+                field_id, path, f"in the mask of {kind} in {path} the number {number} lies in several places, like a "
+                "class of pixels (expected 0 for background and a number for each cell). Number the pieces, or save 0 "
+                "and 255."
+            )  # fmt: skip
+    cells, nuclei = found[CELLS], found[NUCLEI]
+    if cells is not None and nuclei is not None and np.count_nonzero(nuclei) > np.count_nonzero(cells):
+        path = _path(masks, NUCLEI)
+        raise _unusable(
+            field_id, path, f"the nuclei in {path} cover more than the cells in {_path(masks, CELLS)}. Check that the "
+            "masks have each other's names."
+        )  # fmt: skip
+
+
+def _class_in(labels: np.ndarray) -> int:
+    """The first of at most three numbers that lies in three pieces or more of like size, as classes do; 0 if none."""
+    if not 1 < labels.max() <= _MOST_CLASSES:
+        return 0
+    for number in range(1, _MOST_CLASSES + 1):
+        sizes = np.sort(np.bincount(_numbered_pieces(labels == number).ravel())[1:])
+        if len(sizes) > 2 and sizes[-3] >= _OF_LIKE_SIZE * sizes[-1]:
+            return number
+    return 0
 
 
 def _divided(mask: np.ndarray, nuclei: np.ndarray, pixels: np.ndarray, absent: tuple) -> np.ndarray:

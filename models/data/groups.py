@@ -1,5 +1,6 @@
 """Reads which fields belong together: those of one antibody, plate or cell are not independent, so share a fold."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,9 @@ import numpy as np
 from engine.counted import counted
 from engine.csv_table import read_csv_table
 from engine.errors import InputError
-from engine.ids import no_match
+from engine.ids import names_alike, no_match, shown
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,14 @@ def read_groups(path: Path, ids: Sequence[str]) -> Groups:
             f"{path}: none of the {counted(len(ids), 'field')} is named in it{example}. Give the table that belongs to "
             "these fields, or leave it out."
         )
-    return groups_of_names(ids, [group_of.get(field) or None for field in ids])
+    names = [group_of.get(field) or None for field in ids]
+    if alike := names_alike(name for name in names if name):
+        _log.warning(
+            "%s: %s differ only in upper and lower case, and count as two groups: %s. If they are one, write them "
+            "alike: else a group's fields lie in the training and in the scored part.",
+            path, counted(len(alike), "pair of names", "pairs of names"), " and ".join(map(shown, alike[0])),
+        )  # fmt: skip
+    return groups_of_names(ids, names)
 
 
 def groups_from_ids(ids: Sequence[str]) -> Groups:

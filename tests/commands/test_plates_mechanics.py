@@ -9,7 +9,7 @@ from random_run import make_run
 
 import cli
 from commands.job import Job
-from commands.plates import new_scales
+from commands.plates import new_scales, plates_of_fit
 from engine.errors import InputError, UsageError
 from models.saved_fit import load, read_fitted_fields
 from store.matrix import read_fields
@@ -90,8 +90,16 @@ def test_controls_need_wells_and_a_column(plated, capsys):
     assert "--normalise-by" in capsys.readouterr().err
     assert cli.main(["fit", *plated.options, "--normalise-by", "plate", "--controls", "Z99"]) == 2
     assert "no training field is in a well Z99" in capsys.readouterr().err
+    assert cli.main(["fit", *plated.options, "--normalise-by", "plate", "--controls", "A00,Z99,a01"]) == 2
+    assert "no training field is in a well Z99 or a01; those of" in capsys.readouterr().err
     assert cli.main(["fit", *plated.options, "--normalise-by", "line"]) == 2
     assert "no column 'line'" in capsys.readouterr().err
+
+
+def test_plates_that_differ_only_in_case_are_two_and_said(caplog):
+    found = plates_of_fit(Places("fields.csv", {"Plate": ("P1", "p1", "P2", "P1")}), "plate", ())
+    assert found.names.tolist() == ["P1", "p1", "P2", "P1"]
+    assert "Plate P1 and p1 differ only in upper and lower case, and are normalised as two." in caplog.text
 
 
 def test_one_guessed_group_is_said_to_be_a_guess(plated, tmp_path, capsys):

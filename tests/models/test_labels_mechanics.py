@@ -68,6 +68,12 @@ def test_groups_of_a_table(tmp_path):
     assert groups.named.tolist() == [True, False, True, True, False]
 
 
+def test_groups_that_differ_only_in_case_are_two_and_said(tmp_path, caplog):
+    path = written(tmp_path, "Id,Group\na,Ab1\nb,ab1\nc,Ab1\nd,Ab2\n", "groups.csv")
+    assert read_groups(path, ["a", "b", "c", "d"]).numbers.tolist() == [0, 1, 0, 2]
+    assert "1 pair of names differ only in upper and lower case, and count as two groups: Ab1 and ab1." in caplog.text
+
+
 def test_a_group_named_like_a_field_is_not_that_field(tmp_path):
     groups = read_groups(written(tmp_path, "Id,Group\na,x\n", "groups.csv"), ["a", "x"]).numbers
     assert groups[0] != groups[1]

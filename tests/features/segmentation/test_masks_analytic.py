@@ -205,6 +205,44 @@ def test_one_cell_in_two_pieces_among_others_stays_one(tmp_path, labels):
     assert (found.cells[30:34, 40:45] == 1).all()
 
 
+def classes(background: int, cell: int) -> np.ndarray:
+    """Three cells of one number."""
+    image = np.full(SHAPE, background, np.uint8)
+    for left in (3, 18, 33):
+        image[5:15, left : left + 10] = cell
+    return image
+
+
+@pytest.mark.parametrize(("background", "nucleus"), [(1, 2), (0, 1)], ids=["ilastik", "cells and nuclei in one"])
+def test_classes_of_pixels_are_no_cells(tmp_path, background, nucleus):
+    image = classes(background, 2)
+    image[8:12, 5:9] = image[8:12, 20:24] = image[8:12, 35:39] = nucleus
+    write(tmp_path, (image, classes(0, 255)))
+    with pytest.raises(FieldError, match=r"mask of cells in .*f1_cells.png the number [12] lies in several places"):
+        read_masked(tmp_path, SHAPE)
+
+
+def test_three_cells_with_specks_are_cells(tmp_path, labels):
+    cells = np.select([labels[0] == 7, labels[0] == 300, labels[0] == 12], [1, 2, 3]).astype(np.uint8)
+    cells[38, 20], cells[38, 30] = 1, 1
+    write(tmp_path, (cells, labels[1]))
+    assert read_masked(tmp_path, SHAPE).n == 3
+
+
+def test_nuclei_larger_than_their_cells_are_refused(tmp_path, labels):
+    write(tmp_path, labels[::-1])
+    with pytest.raises(FieldError, match=r"nuclei in .*f1_nuclei.png cover more than the cells in .*f1_cells.png"):
+        read_masked(tmp_path, SHAPE)
+
+
+def test_a_jpeg_is_no_mask(tmp_path, labels):
+    write(tmp_path, labels)
+    jpeg = cv2.imencode(".jpg", (labels[0] > 0).astype(np.uint8) * 255)[1].tobytes()
+    (tmp_path / "f1_cells.png").write_bytes(jpeg)
+    with pytest.raises(FieldError, match=r"f1_cells.png is a JPEG, which does not keep numbers exactly"):
+        read_masked(tmp_path, SHAPE)
+
+
 def test_masks_of_images_that_are_brought_to_a_pixel_size(tmp_path, labels):
     write(tmp_path, labels)
     found = read_masked(tmp_path, SHAPE, np.zeros((4, 80, 100), np.uint8), stored=SHAPE)
