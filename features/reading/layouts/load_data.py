@@ -1,7 +1,7 @@
 """The csv of CellProfiler's LoadData: one row a field, with a file for each channel and where on the plate it is."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
@@ -11,6 +11,7 @@ from features.reading.layouts.names import FileName, Place, stem
 
 _NAME, _PATH, _URL, _METADATA = "filename_", "pathname_", "url_", "metadata_"
 _LONGEST_HEAD = 1_000_000  # characters
+_FOLDERS_KEPT = 2  # of a path that is not there: plate1/images is told apart from plate2/images
 
 
 @dataclass(frozen=True)
@@ -20,14 +21,20 @@ class Listed:
     Attributes
     ----------
     name : FileName
+    stated : Path
+        As the csv has it, with slashes of this system.
     path : Path
-        As the csv has it if it is there, else beside the csv or in the images' folder.
+        The same if it is there, else a file of this name beside the csv or in the images' folder.
     found : bool
+    by_name : bool
+        Found elsewhere than the csv says.
     """
 
     name: FileName
+    stated: Path
     path: Path
     found: bool
+    by_name: bool
 
 
 def read_load_data(table: Path, folder: Path) -> list[Listed]:
@@ -44,7 +51,7 @@ def read_load_data(table: Path, folder: Path) -> list[Listed]:
     Raises
     ------
     InputError
-        If it cannot be read, or has no such columns.
+        If it cannot be read, has no such columns, or one file is all that is found of two.
     """
     if not table.is_file():
         raise InputError(f"{table} is {'no file' if table.exists() else 'missing'}. Check the path after --images.")
@@ -55,21 +62,21 @@ def read_load_data(table: Path, folder: Path) -> list[Listed]:
         raise InputError(
             f"{table} cannot be read ({error}). Give the csv that CellProfiler's LoadData reads."
         ) from error
-    channels = {
-        key: key[len(start) :] for key in (rows[0] if rows else {}) for start in (_NAME, _URL) if key.startswith(start)
-    }
+    channels = _channels(rows[0] if rows else {})
     if not channels:
         raise InputError(
             f"{table} has no column FileName_<Channel> (expected one for each channel, as in FileName_DNA). "
             "Give the csv that CellProfiler's LoadData reads."
         )
     ids = _ids(rows, channels)
-    return [
+    listed = [
         _listed(row, field_id, key, channel, table.parent, folder)
         for row, field_id in zip(rows, ids, strict=True)
         for key, channel in channels.items()
         if row.get(key)
     ]
+    _refuse_shared(table, listed)
+    return listed
 
 
 def lists_images_of(folder: Path, members: Sequence[str]) -> tuple[Path, list[Listed]] | None:
@@ -109,6 +116,13 @@ def _plain(column: str) -> str:
     return start + name[len(start) :]
 
 
+def _channels(columns: Collection[str]) -> dict[str, str]:
+    """The columns that name files, each with its channel; a URL only where there is no FileName."""
+    named = {key: key[len(_NAME) :] for key in columns if key.startswith(_NAME)}
+    urls = {key: key[len(_URL) :] for key in columns if key.startswith(_URL)}
+    return named | {key: channel for key, channel in urls.items() if channel not in named.values()}
+
+
 def _metadata(row: Mapping[str, str], *names: str) -> str:
     low = {key.lower(): text for key, text in row.items()}
     return next((low[key] for name in names if low.get(key := _METADATA + name)), "")
@@ -123,23 +137,36 @@ def _ids(rows: list[dict[str, str]], channels: Mapping[str, str]) -> list[str]:
     given = [_metadata(row, "id") for row in rows]
     places = ["_".join(filter(None, (p.plate, p.well, p.site and f"s{p.site}"))) for p in map(_place, rows)]
     first = next(iter(channels))
-    names = [stem(_file(row.get(first, ""))) for row in rows]
+    names = [stem(_path(row.get(first, "")).name) for row in rows]
     for ids in (given, places):
         if all(ids) and len(set(ids)) == len(ids):
             return ids
     return names
 
 
-def _file(text: str) -> str:
-    """The last part of a path or URL, of any system."""
-    return PureWindowsPath(text.partition("?")[0]).name
+def _path(text: str) -> PureWindowsPath:
+    """A path or URL, of any system."""
+    return PureWindowsPath(text.partition("?")[0] if "://" in text else text)
 
 
 def _listed(row: dict[str, str], field_id: str, key: str, channel: str, beside: Path, folder: Path) -> Listed:
-    text = row[key]
-    stated = Path(row.get(_PATH + channel, "")) / text
-    relative = Path(row.get(_PATH + channel, "")).name
-    tries = (stated, beside / stated, folder / stated, folder / relative / _file(text), folder / _file(text),
-             beside / _file(text))  # fmt: skip
-    found = next((path for path in tries if "://" not in text[:10] or path.name == _file(text) if path.is_file()), None)
-    return Listed(FileName(shown(field_id), channel, _place(row)), found or stated, found is not None)
+    stated = Path((PureWindowsPath(row.get(_PATH + channel, "")) / _path(row[key])).as_posix())
+    as_said = (stated, beside / stated, folder / stated)
+    ends = [stated.parts[-n:] for n in range(_FOLDERS_KEPT + 1, 0, -1)]
+    elsewhere = (base.joinpath(*end) for end in ends for base in (folder, beside) if len(end) < len(stated.parts))
+    found = next((path for path in (*as_said, *elsewhere) if path.is_file()), None)
+    name = FileName(shown(field_id), channel, _place(row))
+    return Listed(name, stated, found or stated, found is not None, found is not None and found not in as_said)
+
+
+def _refuse_shared(table: Path, listed: Sequence[Listed]) -> None:
+    """Raise InputError if one file is all that is found of two: their fields would have the same pixels."""
+    owners: dict[Path, Listed] = {}
+    for one in listed:
+        owner = owners.setdefault(one.path.absolute(), one)
+        if owner.stated != one.stated and (owner.by_name or one.by_name):
+            raise InputError(
+                f"{table} lists {shown(str(owner.stated), 300)} and {shown(str(one.stated), 300)}, of which only "
+                f"{shown(str(one.path), 300)} is found (expected a file each). Correct the paths in the csv, or put "
+                "the images into folders as they are there."
+            )

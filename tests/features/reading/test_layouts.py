@@ -361,6 +361,45 @@ def test_the_csv_of_cellprofiler(tmp_path, planes):
         read_field(source, "P1_A02_s1")
 
 
+LISTED = "nucleus=DNA,protein=GFP"
+
+
+def list_images(folder, text, planes=(), names=()):
+    """Images of these names, and what a csv of CellProfiler's lists in this folder."""
+    for name, plane in zip(names, planes):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        tifffile.imwrite(folder / name, plane)
+    (folder / "load.csv").write_text(text)
+    return find_fields(folder, options=ReadingOptions(images=folder / "load.csv", stains=LISTED))
+
+
+@pytest.mark.parametrize("second", ["/old/P2/Images", r"D:\old\P2\Images", ""])
+def test_a_csv_that_lists_two_files_of_which_one_is_there_is_refused(tmp_path, planes, second):
+    """Both fields were read from it."""
+    text = "FileName_DNA,PathName_DNA,FileName_GFP,PathName_GFP,Metadata_Plate,Metadata_Well\n"
+    text += f"d.tif,/old/P1/Images,g.tif,/old/P1/Images,P1,A01\nd.tif,{second},g.tif,{second},P2,A01\n"
+    with pytest.raises(InputError, match=r"lists /old/P1/Images/d.tif and .*d.tif, of which only .*/d.tif is found"):
+        list_images(tmp_path, text, planes, ("d.tif", "g.tif"))
+    assert list_images(tmp_path, text.replace(f",{second},", ",/old/P1/Images,")).ids == ("P1_A01", "P2_A01")
+
+
+@pytest.mark.parametrize("old", ["/old/{}/Images", r"D:\old\{}\Images"])
+def test_files_of_plates_that_were_moved_are_found_by_their_last_folders(tmp_path, planes, old):
+    """Paths of Windows were not taken apart."""
+    text = "FileName_DNA,PathName_DNA,FileName_GFP,Metadata_Plate\n"
+    text += "".join(rf"d.tif,{old.format(plate)},{plate}\Images\g.tif,{plate}" + "\n" for plate in ("P1", "P2"))
+    names = [f"{plate}/Images/{letter}.tif" for plate in ("P1", "P2") for letter in "dg"]
+    source = list_images(tmp_path, text, planes, names)
+    np.testing.assert_array_equal(read_field(source, "P1")[1:3], planes[1::-1])
+    np.testing.assert_array_equal(read_field(source, "P2")[1:3], planes[3:1:-1])
+
+
+def test_a_file_that_a_csv_lists_by_path_and_by_url_is_one(tmp_path, planes):
+    text = "FileName_DNA,URL_DNA,FileName_GFP\nd.tif,file:///old/d.tif,g.tif\n"
+    source = list_images(tmp_path, text, planes, ("d.tif", "g.tif"))
+    np.testing.assert_array_equal(read_field(source, "d")[1:3], planes[1::-1])
+
+
 def test_inspect_prints_a_command_that_reads_the_folder(tmp_path, planes):
     for well in ("A01", "A02"):
         for k, name in enumerate(("DAPI", "GFP", "RFP")):
