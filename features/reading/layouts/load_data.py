@@ -1,16 +1,18 @@
 """The csv of CellProfiler's LoadData: one row a field, with a file for each channel and where on the plate it is."""
 
-import csv
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
+from engine.csv_table import read_rows
 from engine.errors import InputError
 from engine.ids import shown
 from features.reading.layouts.names import FileName, Place, stem
 
 _NAME, _PATH, _URL, _METADATA = "filename_", "pathname_", "url_", "metadata_"
 _LONGEST_HEAD = 1_000_000  # characters
+_OTHER_MARKS = {";": "semicolons", "\t": "tabs"}
+_FORM = "expected the csv that CellProfiler's LoadData reads"
 _FOLDERS_KEPT = 2  # of a path that is not there: plate1/images is told apart from plate2/images
 
 
@@ -51,17 +53,12 @@ def read_load_data(table: Path, folder: Path) -> list[Listed]:
     Raises
     ------
     InputError
-        If it cannot be read, has no such columns, or one file is all that is found of two.
+        If it cannot be read, has no such columns, a row has too few or too many cells, or one file is all that is
+        found of two.
     """
     if not table.is_file():
         raise InputError(f"{table} is {'no file' if table.exists() else 'missing'}. Check the path after --images.")
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            rows = [{_plain(key): text or "" for key, text in row.items() if key} for row in csv.DictReader(file)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f"{table} cannot be read ({error}). Give the csv that CellProfiler's LoadData reads."
-        ) from error
+    rows = _rows(table)
     channels = _channels(rows[0] if rows else {})
     if not channels:
         raise InputError(
@@ -77,6 +74,19 @@ def read_load_data(table: Path, folder: Path) -> list[Listed]:
     ]
     _refuse_shared(table, listed)
     return listed
+
+
+def _rows(table: Path) -> list[dict[str, str]]:
+    """The cells of each row, by column."""
+    try:
+        rows = read_rows(table, _FORM)
+    except OSError as error:
+        raise InputError(f"{table} cannot be read ({error.strerror}); {_FORM}. Check its permissions.") from error
+    header = rows[0][1] if rows else []
+    if len(header) == 1 and (mark := next((one for one in _OTHER_MARKS if one in header[0]), "")):
+        raise InputError(f"{table} is separated by {_OTHER_MARKS[mark]}; {_FORM}. Separate the columns by commas.")
+    columns = [_plain(name) for name in header]
+    return [dict(zip(columns, map(str.strip, cells), strict=True)) for _, cells in rows[1:]]
 
 
 def lists_images_of(folder: Path, members: Sequence[str]) -> tuple[Path, list[Listed]] | None:

@@ -394,6 +394,22 @@ def test_files_of_plates_that_were_moved_are_found_by_their_last_folders(tmp_pat
     np.testing.assert_array_equal(read_field(source, "P2")[1:3], planes[3:1:-1])
 
 
+@pytest.mark.parametrize(("cells", "found"), [("d.tif,g.tif,,P1", 4), ("d.tif,g.tif", 2)])
+def test_a_row_with_another_number_of_cells_is_refused(tmp_path, cells, found):
+    """Its cells were taken for those of other columns."""
+    text = f"FileName_DNA,FileName_GFP,Metadata_Plate\nd.tif,g.tif,P1\n{cells}\n"
+    with pytest.raises(InputError, match=rf"load.csv, line 3: found {found} cells, expected 3 as in the first line"):
+        list_images(tmp_path, text)
+
+
+@pytest.mark.parametrize(("mark", "name"), [(";", "semicolons"), ("\t", "tabs")])
+def test_a_csv_that_is_not_separated_by_commas_is_refused(tmp_path, mark, name):
+    """All columns were taken for one channel."""
+    text = "FileName_DNA,FileName_GFP,Metadata_Plate\nd.tif,g.tif,P1\n".replace(",", mark)
+    with pytest.raises(InputError, match=rf"is separated by {name}; .*Separate the columns by commas"):
+        list_images(tmp_path, text)
+
+
 def test_a_file_that_a_csv_lists_by_path_and_by_url_is_one(tmp_path, planes):
     text = "FileName_DNA,URL_DNA,FileName_GFP\nd.tif,file:///old/d.tif,g.tif\n"
     source = list_images(tmp_path, text, planes, ("d.tif", "g.tif"))
