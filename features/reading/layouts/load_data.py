@@ -7,7 +7,7 @@ from pathlib import Path, PureWindowsPath
 from engine.csv_table import read_rows
 from engine.errors import InputError
 from engine.ids import shown
-from features.reading.layouts.names import FileName, Place, stem
+from features.reading.layouts.names import FileName, Place, plain_well, stem
 
 _NAME, _PATH, _URL, _METADATA = "filename_", "pathname_", "url_", "metadata_"
 _LONGEST_HEAD = 1_000_000  # characters
@@ -139,7 +139,8 @@ def _metadata(row: Mapping[str, str], *names: str) -> str:
 
 
 def _place(row: Mapping[str, str]) -> Place:
-    return Place(_metadata(row, "plate"), _metadata(row, "well", "wellid"), _metadata(row, "site", "field", "fieldid"))
+    well = plain_well(_metadata(row, "well", "wellid"))
+    return Place(_metadata(row, "plate"), well, _metadata(row, "site", "field", "fieldid"))
 
 
 def _ids(rows: list[dict[str, str]], channels: Mapping[str, str]) -> list[str]:

@@ -410,6 +410,12 @@ def test_a_csv_that_is_not_separated_by_commas_is_refused(tmp_path, mark, name):
         list_images(tmp_path, text)
 
 
+def test_wells_of_a_csv_are_called_as_those_of_file_names(tmp_path):
+    source = list_images(tmp_path, "FileName_DNA,FileName_GFP,Metadata_Well\nd.tif,g.tif,a1\ne.tif,h.tif,B02\n")
+    assert source.ids == ("A01", "B02")
+    assert source.places["A01"].well == "A01"
+
+
 def test_a_file_that_a_csv_lists_by_path_and_by_url_is_one(tmp_path, planes):
     text = "FileName_DNA,URL_DNA,FileName_GFP\nd.tif,file:///old/d.tif,g.tif\n"
     source = list_images(tmp_path, text, planes, ("d.tif", "g.tif"))
