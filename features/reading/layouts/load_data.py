@@ -1,5 +1,6 @@
 """The csv of CellProfiler's LoadData: one row a field, with a file for each channel and where on the plate it is."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
@@ -9,7 +10,9 @@ from engine.errors import InputError
 from engine.ids import shown
 from features.reading.layouts.names import FileName, Place, plain_well, stem
 
-_NAME, _PATH, _URL, _METADATA = "filename_", "pathname_", "url_", "metadata_"
+_NAME, _PATH, _URL, _METADATA, _FRAME, _SERIES = "filename_", "pathname_", "url_", "metadata_", "frame_", "series_"
+_Z, _T = ("z", "zplane", "plane", "planeid"), ("t", "timepoint", "timepointid")
+_WHOLE = re.compile(r"[A-Za-z]*(\d+)(?:\.0+)?")  # z03, or 3.0 as pandas writes it beside empty cells
 _LONGEST_HEAD = 1_000_000  # characters
 _OTHER_MARKS = {";": "semicolons", "\t": "tabs"}
 _FORM = "expected the csv that CellProfiler's LoadData reads"
@@ -46,15 +49,15 @@ def read_load_data(table: Path, folder: Path) -> list[Listed]:
     ----------
     table : Path
         Its columns are [Image_]FileName_<Channel>, [Image_]PathName_<Channel>, URL_<Channel>, and Metadata_Plate,
-        Metadata_Well, Metadata_Site or others. A FileName may also hold a whole path or URL.
+        Metadata_Well, Metadata_Site, Metadata_Z, Metadata_T or others. A FileName may also hold a whole path or URL.
     folder : Path
         Where files are looked for that are not where the csv says.
 
     Raises
     ------
     InputError
-        If it cannot be read, has no such columns, a row has too few or too many cells, or one file is all that is
-        found of two.
+        If it cannot be read, has no such columns, a row has too few or too many cells, it chooses a frame inside a
+        file, planes of a place have no whole numbers, or one file is all that is found of two.
     """
     if not table.is_file():
         raise InputError(f"{table} is {'no file' if table.exists() else 'missing'}. Check the path after --images.")
@@ -65,7 +68,9 @@ def read_load_data(table: Path, folder: Path) -> list[Listed]:
             f"{table} has no column FileName_<Channel> (expected one for each channel, as in FileName_DNA). "
             "Give the csv that CellProfiler's LoadData reads."
         )
-    ids = _ids(rows, channels)
+    ids = _ids(table, rows, channels)
+    for row, field_id in zip(rows, ids, strict=True):
+        _refuse_frames(table, row, field_id, channels)
     listed = [
         _listed(row, field_id, key, channel, table.parent, folder)
         for row, field_id in zip(rows, ids, strict=True)
@@ -119,10 +124,12 @@ def _names_files(table: Path) -> bool:
 
 
 def _plain(column: str) -> str:
-    """A column in lower case without "Image_"; the name of the channel keeps its case."""
+    """A column in lower case without "Image_"; the name of a channel keeps its case."""
     name = column.strip()
     name = name[len("Image_") :] if name.lower().startswith("image_") else name
-    start = next((one for one in (_NAME, _PATH, _URL, _METADATA) if name.lower().startswith(one)), "")
+    if name.lower().startswith(_METADATA):
+        return name.lower()
+    start = next((one for one in (_NAME, _PATH, _URL, _FRAME, _SERIES) if name.lower().startswith(one)), "")
     return start + name[len(start) :]
 
 
@@ -134,8 +141,13 @@ def _channels(columns: Collection[str]) -> dict[str, str]:
 
 
 def _metadata(row: Mapping[str, str], *names: str) -> str:
-    low = {key.lower(): text for key, text in row.items()}
-    return next((low[key] for name in names if low.get(key := _METADATA + name)), "")
+    return next((text for name in names if (text := row.get(_METADATA + name))), "")
+
+
+def _number(row: Mapping[str, str], names: Sequence[str]) -> int:
+    """Of a plane or time point; -1 where the csv states no whole number."""
+    whole = _WHOLE.fullmatch(_metadata(row, *names))
+    return int(whole[1]) if whole else -1
 
 
 def _place(row: Mapping[str, str]) -> Place:
@@ -143,16 +155,45 @@ def _place(row: Mapping[str, str]) -> Place:
     return Place(_metadata(row, "plate"), well, _metadata(row, "site", "field", "fieldid"))
 
 
-def _ids(rows: list[dict[str, str]], channels: Mapping[str, str]) -> list[str]:
-    """The ids of the rows: Metadata_Id, else plate, well and site, else the name of the first file."""
+def _ids(table: Path, rows: list[dict[str, str]], channels: Mapping[str, str]) -> list[str]:
+    """The ids of the rows: Metadata_Id, else plate, well and site, else the name of the first file.
+
+    Rows of one id are planes or time points of one field.
+    """
     given = [_metadata(row, "id") for row in rows]
     places = ["_".join(filter(None, (p.plate, p.well, p.site and f"s{p.site}"))) for p in map(_place, rows)]
-    first = next(iter(channels))
-    names = [stem(_path(row.get(first, "")).name) for row in rows]
+    numbers = [(_number(row, _Z), _number(row, _T)) for row in rows]
     for ids in (given, places):
-        if all(ids) and len(set(ids)) == len(ids):
+        n_planes = len(set(zip(ids, numbers, strict=True)))
+        if all(ids) and (n_planes == len(ids) or n_planes > len(set(ids))):
             return ids
-    return names
+    if all(places):
+        _refuse_unnumbered(table, rows)
+    first = next(iter(channels))
+    return [stem(_path(row.get(first, "")).name) for row in rows]
+
+
+def _refuse_unnumbered(table: Path, rows: list[dict[str, str]]) -> None:
+    """Raise InputError if a plane or time point is stated otherwise than by a whole number, e.g. as a height."""
+    for names in (_Z, _T):
+        odd = next((text for row in rows if (text := _metadata(row, *names)) and _number(row, names) < 0), "")
+        if odd:
+            raise InputError(
+                f"{table}: Metadata_{names[0].upper()} or the like is {shown(odd)} where several rows are of one place "
+                "(expected whole numbers). Number the planes and time points from 1, or rename the column."
+            )
+
+
+def _refuse_frames(table: Path, row: Mapping[str, str], field_id: str, channels: Mapping[str, str]) -> None:
+    """Raise InputError if the csv chooses another image inside a file than the first: it would not be the one read."""
+    for start in (_FRAME, _SERIES):
+        for channel in channels.values():
+            if (text := row.get(start + channel, "")).strip("0."):
+                raise InputError(
+                    f"{table}: {start.capitalize()}{shown(channel)} of field {shown(field_id)} is {shown(text)} "
+                    "(expected 0 or none), and frames inside a file are not chosen by a csv. Save each frame as a file "
+                    "of its own, or leave --images out: each file is then a field of several channels."
+                )
 
 
 def _path(text: str) -> PureWindowsPath:
@@ -166,7 +207,7 @@ def _listed(row: dict[str, str], field_id: str, key: str, channel: str, beside: 
     ends = [stated.parts[-n:] for n in range(_FOLDERS_KEPT + 1, 0, -1)]
     elsewhere = (base.joinpath(*end) for end in ends for base in (folder, beside) if len(end) < len(stated.parts))
     found = next((path for path in (*as_said, *elsewhere) if path.is_file()), None)
-    name = FileName(shown(field_id), channel, _place(row))
+    name = FileName(shown(field_id), channel, _place(row), _number(row, _Z), _number(row, _T))
     return Listed(name, stated, found or stated, found is not None, found is not None and found not in as_said)
 
 

@@ -416,6 +416,38 @@ def test_wells_of_a_csv_are_called_as_those_of_file_names(tmp_path):
     assert source.places["A01"].well == "A01"
 
 
+@pytest.mark.parametrize(("column", "option", "what"), [("Z", "z", "plane"), ("Timepoint", "t", "time point")])
+def test_planes_of_one_place_in_a_csv_are_a_stack(tmp_path, planes, column, option, what):
+    """Each was a field of its own, named after its file."""
+    names = ("d1.tif", "g1.tif", "d2.tif", "g2.tif")
+    text = f"FileName_DNA,FileName_GFP,Metadata_Well,Metadata_{column}\nd2.tif,g2.tif,A01,2.0\nd1.tif,g1.tif,A01,1\n"
+    source = list_images(tmp_path, text, planes, names)
+    assert source.ids == ("A01",)
+    with pytest.raises(FieldError, match=rf"field A01: has 2 {what}s \(expected one\). Say which with --{option} max"):
+        read_field(source, "A01")
+    for which, protein in (("1", planes[1]), ("2", planes[3]), ("max", np.maximum(planes[1], planes[3]))):
+        chosen = replace(source, options=replace(source.options, **{option: which}))
+        np.testing.assert_array_equal(read_field(chosen, "A01")[1], protein)
+    found = pipeline.inspect(pipeline.Job(quiet=True), tmp_path)
+    assert f"--images {tmp_path / 'load.csv'}" in found.next_command
+    assert f"--{option} " in found.next_command
+
+
+def test_planes_of_a_csv_that_are_called_by_heights_are_refused(tmp_path):
+    text = "FileName_DNA,FileName_GFP,Metadata_Well,Metadata_Z\nd.tif,g.tif,A01,-0.5\ne.tif,h.tif,A01,0.5\n"
+    with pytest.raises(InputError, match=r"Metadata_Z or the like is -0.5 where several rows .*from 1, or rename"):
+        list_images(tmp_path, text)
+    assert list_images(tmp_path, text.replace("h.tif,A01", "h.tif,A02")).ids == ("A01", "A02")
+
+
+def test_a_csv_that_chooses_a_frame_inside_a_file_is_refused(tmp_path):
+    """The first was read instead."""
+    text = "FileName_DNA,Frame_DNA,Image_FileName_GFP,Image_Frame_GFP,Metadata_Well\ns.tif,0,s.tif,1,A01\n"
+    with pytest.raises(InputError, match=r"Frame_GFP of field A01 is 1 .*Save each frame as a file of its own"):
+        list_images(tmp_path, text)
+    assert list_images(tmp_path, text.replace("s.tif,1", "t.tif,0")).ids == ("A01",)
+
+
 def test_a_file_that_a_csv_lists_by_path_and_by_url_is_one(tmp_path, planes):
     text = "FileName_DNA,URL_DNA,FileName_GFP\nd.tif,file:///old/d.tif,g.tif\n"
     source = list_images(tmp_path, text, planes, ("d.tif", "g.tif"))
