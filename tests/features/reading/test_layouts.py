@@ -448,6 +448,14 @@ def test_a_csv_that_chooses_a_frame_inside_a_file_is_refused(tmp_path):
     assert list_images(tmp_path, text.replace("s.tif,1", "t.tif,0")).ids == ("A01",)
 
 
+def test_two_files_of_a_name_are_said_with_their_folders(tmp_path, planes):
+    text = "FileName_DNA,FileName_GFP,Metadata_Well\nP1/d.tif,P1/g.tif,A01\nP2/d.tif,P2/g.tif,A01\n"
+    names = ("P1/d.tif", "P1/g.tif", "P2/d.tif", "P2/g.tif")
+    source = list_images(tmp_path, text, planes, names)
+    with pytest.raises(FieldError, match=r"has 2 files \(\S+/P1/\w\.tif and \S+/P2/\w\.tif; expected one\)"):
+        read_field(source, source.ids[0])
+
+
 def test_a_file_that_a_csv_lists_by_path_and_by_url_is_one(tmp_path, planes):
     text = "FileName_DNA,URL_DNA,FileName_GFP\nd.tif,file:///old/d.tif,g.tif\n"
     source = list_images(tmp_path, text, planes, ("d.tif", "g.tif"))
