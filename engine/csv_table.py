@@ -47,7 +47,7 @@ def read_csv_table(path: Path, columns: tuple[str, ...], form: str) -> CsvTable:
         If the file is missing or not a UTF-8 csv file, a column is missing, a row has too few or too many cells, or an
         id is invalid or appears twice.
     """
-    rows = _all_rows(path, form)
+    rows = read_rows(path, form)
     header = [name.strip() for name in rows[0][1]] if rows else []
     places = [_place(path, header, name, form) for name in columns]
     rows = rows[1:]
@@ -59,11 +59,12 @@ def read_csv_table(path: Path, columns: tuple[str, ...], form: str) -> CsvTable:
 
 def read_header(path: Path, form: str) -> list[str]:
     """The names of a table's columns; raises as `read_csv_table` does."""
-    rows = _all_rows(path, form)
+    rows = read_rows(path, form)
     return [name.strip() for name in rows[0][1]] if rows else []
 
 
-def _all_rows(path: Path, form: str) -> list[tuple[int, list[str]]]:
+def read_rows(path: Path, form: str) -> list[tuple[int, list[str]]]:
+    """All rows that are not empty, the header first, each with the line on which it ends; raises as above."""
     if not path.is_file():
         raise InputError(f"{path} does not exist. Name the folder that holds it with --data DIR; {form}.")
     if path.stat().st_size > LARGEST:

@@ -156,8 +156,9 @@ def _listed_in_csv(
 ) -> tuple[list[Named], list[Unused]]:
     listed = read_load_data(table, folder)
     named = [
-        (ImageFile(one.name.field_id, one.name.channel, Member(one.path.parent, one.path.name)), one.name.place)
+        (ImageFile(said.field_id, said.channel, Member(one.path.parent, one.path.name), said.z, said.t), said.place)
         for one in listed
+        for said in [one.name]
     ]
     used = {table.absolute(), *(one.path.absolute() for one in listed)}
     others = [m for m in members if m.name not in TABLES and (folder / m.name).absolute() not in used]

@@ -109,11 +109,11 @@ def inspect_images(folder: Path) -> Inspection:
 def _inspect_listed(folder: Path, found: Inspection, table: Path, listed: Sequence[Listed]) -> Inspection:
     """Images that a csv of CellProfiler's lists, with its names of the channels."""
     tokens = tuple(sorted({one.name.channel for one in listed}))
-    found = replace(found, layout="csv", example=table.name, channels=tokens, names={})
-    stains = guess_stains(tokens, {})
-    if stains is None:
-        return replace(found, problem=_too_few(found))
-    return _read_some(folder, replace(found, options=ReadingOptions(images=table, stains=stains.text())))
+    found = replace(
+        found, layout="csv", example=table.name, channels=tokens, names={},
+        n_z=len({one.name.z for one in listed}), n_t=len({one.name.t for one in listed}),
+    )  # fmt: skip
+    return _with_stains(folder, found, table)
 
 
 def _too_few(found: Inspection) -> str:
@@ -173,14 +173,14 @@ def _inspect_containers(folder: Path, found: Inspection, images: Sequence[Member
     return _with_stains(folder, found)
 
 
-def _with_stains(folder: Path, found: Inspection) -> Inspection:
-    """With a proposal for stains and stack, and some fields read by it."""
+def _with_stains(folder: Path, found: Inspection, table: Path | None = None) -> Inspection:
+    """With a proposal for stains and stack, and some fields read by it; `table` is a csv that lists the images."""
     stains = guess_stains(found.channels, found.names or {})
     if stains is None:
         return replace(found, problem=_too_few(found))
     options = ReadingOptions(
-        "" if found.layout == "files" else found.layout, stains=stains.text(), z="max" if found.n_z > 1 else "",
-        t="1" if found.n_t > 1 else "",
+        "" if table or found.layout == "files" else found.layout, images=table, stains=stains.text(),
+        z="max" if found.n_z > 1 else "", t="1" if found.n_t > 1 else "",
     )  # fmt: skip
     return _read_some(folder, replace(found, options=options))
 

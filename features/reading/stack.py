@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from engine.errors import FieldError
 from engine.ids import shown
-from features.reading.archive import located
+from features.reading.archive import Member, located
 from features.reading.options import ReadingOptions
 from features.reading.source import ImageFile
 from store.channels import Channel
@@ -34,7 +34,7 @@ def planes_of_stack(
     found = _chosen(found, lambda file: file.z, options.z, "--z", "plane", field_id)
     for channel, files in found.items():
         if len({(file.t, file.z) for file in files} if "max" in (options.t, options.z) else {0}) != len(files):
-            names = " and ".join(shown(file.member.name) for file in files[:3])
+            names = " and ".join(_told_apart([file.member for file in files[:3]]))
             others = ", or let --pattern name what tells them apart, as (?P<Plate>…)" if options.pattern else ""
             raise FieldError(
                 f"field {field_id}: {_of(channel)}has {len(files)} files ({names}; expected one). Remove all but one"
@@ -79,6 +79,12 @@ def _chosen(
                 path=located(files[0].member),
             )
     return found
+
+
+def _told_apart(members: Sequence[Member]) -> list[str]:
+    """The names of files, with their folders where two are equal."""
+    names = [shown(member.name) for member in members]
+    return names if len(set(names)) == len(names) else [located(member) for member in members]
 
 
 def _of(channel: Channel | None) -> str:

@@ -1,16 +1,22 @@
 """The csv of CellProfiler's LoadData: one row a field, with a file for each channel and where on the plate it is."""
 
-import csv
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
+from engine.csv_table import read_rows
 from engine.errors import InputError
 from engine.ids import shown
-from features.reading.layouts.names import FileName, Place, stem
+from features.reading.layouts.names import FileName, Place, plain_well, stem
 
-_NAME, _PATH, _URL, _METADATA = "filename_", "pathname_", "url_", "metadata_"
+_NAME, _PATH, _URL, _METADATA, _FRAME, _SERIES = "filename_", "pathname_", "url_", "metadata_", "frame_", "series_"
+_Z, _T = ("z", "zplane", "plane", "planeid"), ("t", "timepoint", "timepointid")
+_WHOLE = re.compile(r"[A-Za-z]*(\d+)(?:\.0+)?")  # z03, or 3.0 as pandas writes it beside empty cells
 _LONGEST_HEAD = 1_000_000  # characters
+_OTHER_MARKS = {";": "semicolons", "\t": "tabs"}
+_FORM = "expected the csv that CellProfiler's LoadData reads"
+_FOLDERS_KEPT = 2  # of a path that is not there: plate1/images is told apart from plate2/images
 
 
 @dataclass(frozen=True)
@@ -20,14 +26,20 @@ class Listed:
     Attributes
     ----------
     name : FileName
+    stated : Path
+        As the csv has it, with slashes of this system.
     path : Path
-        As the csv has it if it is there, else beside the csv or in the images' folder.
+        The same if it is there, else a file of this name beside the csv or in the images' folder.
     found : bool
+    by_name : bool
+        Found elsewhere than the csv says.
     """
 
     name: FileName
+    stated: Path
     path: Path
     found: bool
+    by_name: bool
 
 
 def read_load_data(table: Path, folder: Path) -> list[Listed]:
@@ -37,39 +49,49 @@ def read_load_data(table: Path, folder: Path) -> list[Listed]:
     ----------
     table : Path
         Its columns are [Image_]FileName_<Channel>, [Image_]PathName_<Channel>, URL_<Channel>, and Metadata_Plate,
-        Metadata_Well, Metadata_Site or others. A FileName may also hold a whole path or URL.
+        Metadata_Well, Metadata_Site, Metadata_Z, Metadata_T or others. A FileName may also hold a whole path or URL.
     folder : Path
         Where files are looked for that are not where the csv says.
 
     Raises
     ------
     InputError
-        If it cannot be read, or has no such columns.
+        If it cannot be read, has no such columns, a row has too few or too many cells, it chooses a frame inside a
+        file, planes of a place have no whole numbers, or one file is all that is found of two.
     """
     if not table.is_file():
         raise InputError(f"{table} is {'no file' if table.exists() else 'missing'}. Check the path after --images.")
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            rows = [{_plain(key): text or "" for key, text in row.items() if key} for row in csv.DictReader(file)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f"{table} cannot be read ({error}). Give the csv that CellProfiler's LoadData reads."
-        ) from error
-    channels = {
-        key: key[len(start) :] for key in (rows[0] if rows else {}) for start in (_NAME, _URL) if key.startswith(start)
-    }
+    rows = _rows(table)
+    channels = _channels(rows[0] if rows else {})
     if not channels:
         raise InputError(
             f"{table} has no column FileName_<Channel> (expected one for each channel, as in FileName_DNA). "
             "Give the csv that CellProfiler's LoadData reads."
         )
-    ids = _ids(rows, channels)
-    return [
+    ids = _ids(table, rows, channels)
+    for row, field_id in zip(rows, ids, strict=True):
+        _refuse_frames(table, row, field_id, channels)
+    listed = [
         _listed(row, field_id, key, channel, table.parent, folder)
         for row, field_id in zip(rows, ids, strict=True)
         for key, channel in channels.items()
         if row.get(key)
     ]
+    _refuse_shared(table, listed)
+    return listed
+
+
+def _rows(table: Path) -> list[dict[str, str]]:
+    """The cells of each row, by column."""
+    try:
+        rows = read_rows(table, _FORM)
+    except OSError as error:
+        raise InputError(f"{table} cannot be read ({error.strerror}); {_FORM}. Check its permissions.") from error
+    header = rows[0][1] if rows else []
+    if len(header) == 1 and (mark := next((one for one in _OTHER_MARKS if one in header[0]), "")):
+        raise InputError(f"{table} is separated by {_OTHER_MARKS[mark]}; {_FORM}. Separate the columns by commas.")
+    columns = [_plain(name) for name in header]
+    return [dict(zip(columns, map(str.strip, cells), strict=True)) for _, cells in rows[1:]]
 
 
 def lists_images_of(folder: Path, members: Sequence[str]) -> tuple[Path, list[Listed]] | None:
@@ -102,44 +124,101 @@ def _names_files(table: Path) -> bool:
 
 
 def _plain(column: str) -> str:
-    """A column in lower case without "Image_"; the name of the channel keeps its case."""
+    """A column in lower case without "Image_"; the name of a channel keeps its case."""
     name = column.strip()
     name = name[len("Image_") :] if name.lower().startswith("image_") else name
-    start = next((one for one in (_NAME, _PATH, _URL, _METADATA) if name.lower().startswith(one)), "")
+    if name.lower().startswith(_METADATA):
+        return name.lower()
+    start = next((one for one in (_NAME, _PATH, _URL, _FRAME, _SERIES) if name.lower().startswith(one)), "")
     return start + name[len(start) :]
 
 
+def _channels(columns: Collection[str]) -> dict[str, str]:
+    """The columns that name files, each with its channel; a URL only where there is no FileName."""
+    named = {key: key[len(_NAME) :] for key in columns if key.startswith(_NAME)}
+    urls = {key: key[len(_URL) :] for key in columns if key.startswith(_URL)}
+    return named | {key: channel for key, channel in urls.items() if channel not in named.values()}
+
+
 def _metadata(row: Mapping[str, str], *names: str) -> str:
-    low = {key.lower(): text for key, text in row.items()}
-    return next((low[key] for name in names if low.get(key := _METADATA + name)), "")
+    return next((text for name in names if (text := row.get(_METADATA + name))), "")
+
+
+def _number(row: Mapping[str, str], names: Sequence[str]) -> int:
+    """Of a plane or time point; -1 where the csv states no whole number."""
+    whole = _WHOLE.fullmatch(_metadata(row, *names))
+    return int(whole[1]) if whole else -1
 
 
 def _place(row: Mapping[str, str]) -> Place:
-    return Place(_metadata(row, "plate"), _metadata(row, "well", "wellid"), _metadata(row, "site", "field", "fieldid"))
+    well = plain_well(_metadata(row, "well", "wellid"))
+    return Place(_metadata(row, "plate"), well, _metadata(row, "site", "field", "fieldid"))
 
 
-def _ids(rows: list[dict[str, str]], channels: Mapping[str, str]) -> list[str]:
-    """The ids of the rows: Metadata_Id, else plate, well and site, else the name of the first file."""
+def _ids(table: Path, rows: list[dict[str, str]], channels: Mapping[str, str]) -> list[str]:
+    """The ids of the rows: Metadata_Id, else plate, well and site, else the name of the first file.
+
+    Rows of one id are planes or time points of one field.
+    """
     given = [_metadata(row, "id") for row in rows]
     places = ["_".join(filter(None, (p.plate, p.well, p.site and f"s{p.site}"))) for p in map(_place, rows)]
-    first = next(iter(channels))
-    names = [stem(_file(row.get(first, ""))) for row in rows]
+    numbers = [(_number(row, _Z), _number(row, _T)) for row in rows]
     for ids in (given, places):
-        if all(ids) and len(set(ids)) == len(ids):
+        n_planes = len(set(zip(ids, numbers, strict=True)))
+        if all(ids) and (n_planes == len(ids) or n_planes > len(set(ids))):
             return ids
-    return names
+    if all(places):
+        _refuse_unnumbered(table, rows)
+    first = next(iter(channels))
+    return [stem(_path(row.get(first, "")).name) for row in rows]
 
 
-def _file(text: str) -> str:
-    """The last part of a path or URL, of any system."""
-    return PureWindowsPath(text.partition("?")[0]).name
+def _refuse_unnumbered(table: Path, rows: list[dict[str, str]]) -> None:
+    """Raise InputError if a plane or time point is stated otherwise than by a whole number, e.g. as a height."""
+    for names in (_Z, _T):
+        odd = next((text for row in rows if (text := _metadata(row, *names)) and _number(row, names) < 0), "")
+        if odd:
+            raise InputError(
+                f"{table}: Metadata_{names[0].upper()} or the like is {shown(odd)} where several rows are of one place "
+                "(expected whole numbers). Number the planes and time points from 1, or rename the column."
+            )
+
+
+def _refuse_frames(table: Path, row: Mapping[str, str], field_id: str, channels: Mapping[str, str]) -> None:
+    """Raise InputError if the csv chooses another image inside a file than the first: it would not be the one read."""
+    for start in (_FRAME, _SERIES):
+        for channel in channels.values():
+            if (text := row.get(start + channel, "")).strip("0."):
+                raise InputError(
+                    f"{table}: {start.capitalize()}{shown(channel)} of field {shown(field_id)} is {shown(text)} "
+                    "(expected 0 or none), and frames inside a file are not chosen by a csv. Save each frame as a file "
+                    "of its own, or leave --images out: each file is then a field of several channels."
+                )
+
+
+def _path(text: str) -> PureWindowsPath:
+    """A path or URL, of any system."""
+    return PureWindowsPath(text.partition("?")[0] if "://" in text else text)
 
 
 def _listed(row: dict[str, str], field_id: str, key: str, channel: str, beside: Path, folder: Path) -> Listed:
-    text = row[key]
-    stated = Path(row.get(_PATH + channel, "")) / text
-    relative = Path(row.get(_PATH + channel, "")).name
-    tries = (stated, beside / stated, folder / stated, folder / relative / _file(text), folder / _file(text),
-             beside / _file(text))  # fmt: skip
-    found = next((path for path in tries if "://" not in text[:10] or path.name == _file(text) if path.is_file()), None)
-    return Listed(FileName(shown(field_id), channel, _place(row)), found or stated, found is not None)
+    stated = Path((PureWindowsPath(row.get(_PATH + channel, "")) / _path(row[key])).as_posix())
+    as_said = (stated, beside / stated, folder / stated)
+    ends = [stated.parts[-n:] for n in range(_FOLDERS_KEPT + 1, 0, -1)]
+    elsewhere = (base.joinpath(*end) for end in ends for base in (folder, beside) if len(end) < len(stated.parts))
+    found = next((path for path in (*as_said, *elsewhere) if path.is_file()), None)
+    name = FileName(shown(field_id), channel, _place(row), _number(row, _Z), _number(row, _T))
+    return Listed(name, stated, found or stated, found is not None, found is not None and found not in as_said)
+
+
+def _refuse_shared(table: Path, listed: Sequence[Listed]) -> None:
+    """Raise InputError if one file is all that is found of two: their fields would have the same pixels."""
+    owners: dict[Path, Listed] = {}
+    for one in listed:
+        owner = owners.setdefault(one.path.absolute(), one)
+        if owner.stated != one.stated and (owner.by_name or one.by_name):
+            raise InputError(
+                f"{table} lists {shown(str(owner.stated), 300)} and {shown(str(one.stated), 300)}, of which only "
+                f"{shown(str(one.path), 300)} is found (expected a file each). Correct the paths in the csv, or put "
+                "the images into folders as they are there."
+            )

@@ -145,15 +145,20 @@ def _rest(match: re.Match[str], path: str) -> str:
 def _well(said: Mapping[str, str]) -> str:
     """A well such as B02, from its name or from row and column."""
     if "Well" in said:
-        letters = said["Well"].rstrip("0123456789")
-        digits = said["Well"][len(letters) :]
-        plain = 1 <= len(letters) <= 2 and letters.isalpha() and 1 <= len(digits) <= 2
-        return f"{letters.upper()}{int(digits):02d}" if plain else said["Well"]
+        return plain_well(said["Well"])
     if "Row" not in said or "Column" not in said:
         return ""
     row = said["Row"]
     letters = row.upper() if row.isalpha() else _letters(int(row)) if row.isdigit() and int(row) else row
     return f"{letters}{int(said['Column']):02d}" if said["Column"].isdigit() else f"{letters}{said['Column']}"
+
+
+def plain_well(text: str) -> str:
+    """A well as B02, from b2 as well; other names as they are."""
+    letters = text.rstrip("0123456789")
+    digits = text[len(letters) :]
+    plain = 1 <= len(letters) <= 2 and letters.isalpha() and 1 <= len(digits) <= 2
+    return f"{letters.upper()}{int(digits):02d}" if plain else text
 
 
 def _letters(row: int) -> str:

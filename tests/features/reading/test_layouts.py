@@ -375,6 +375,107 @@ def test_the_csv_of_cellprofiler(tmp_path, planes):
         read_field(source, "P1_A02_s1")
 
 
+LISTED = "nucleus=DNA,protein=GFP"
+
+
+def list_images(folder, text, planes=(), names=()):
+    """Images of these names, and what a csv of CellProfiler's lists in this folder."""
+    for name, plane in zip(names, planes):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        tifffile.imwrite(folder / name, plane)
+    (folder / "load.csv").write_text(text)
+    return find_fields(folder, options=ReadingOptions(images=folder / "load.csv", stains=LISTED))
+
+
+@pytest.mark.parametrize("second", ["/old/P2/Images", r"D:\old\P2\Images", ""])
+def test_a_csv_that_lists_two_files_of_which_one_is_there_is_refused(tmp_path, planes, second):
+    """Both fields were read from it."""
+    text = "FileName_DNA,PathName_DNA,FileName_GFP,PathName_GFP,Metadata_Plate,Metadata_Well\n"
+    text += f"d.tif,/old/P1/Images,g.tif,/old/P1/Images,P1,A01\nd.tif,{second},g.tif,{second},P2,A01\n"
+    with pytest.raises(InputError, match=r"lists /old/P1/Images/d.tif and .*d.tif, of which only .*/d.tif is found"):
+        list_images(tmp_path, text, planes, ("d.tif", "g.tif"))
+    assert list_images(tmp_path, text.replace(f",{second},", ",/old/P1/Images,")).ids == ("P1_A01", "P2_A01")
+
+
+@pytest.mark.parametrize("old", ["/old/{}/Images", r"D:\old\{}\Images"])
+def test_files_of_plates_that_were_moved_are_found_by_their_last_folders(tmp_path, planes, old):
+    """Paths of Windows were not taken apart."""
+    text = "FileName_DNA,PathName_DNA,FileName_GFP,Metadata_Plate\n"
+    text += "".join(rf"d.tif,{old.format(plate)},{plate}\Images\g.tif,{plate}" + "\n" for plate in ("P1", "P2"))
+    names = [f"{plate}/Images/{letter}.tif" for plate in ("P1", "P2") for letter in "dg"]
+    source = list_images(tmp_path, text, planes, names)
+    np.testing.assert_array_equal(read_field(source, "P1")[1:3], planes[1::-1])
+    np.testing.assert_array_equal(read_field(source, "P2")[1:3], planes[3:1:-1])
+
+
+@pytest.mark.parametrize(("cells", "found"), [("d.tif,g.tif,,P1", 4), ("d.tif,g.tif", 2)])
+def test_a_row_with_another_number_of_cells_is_refused(tmp_path, cells, found):
+    """Its cells were taken for those of other columns."""
+    text = f"FileName_DNA,FileName_GFP,Metadata_Plate\nd.tif,g.tif,P1\n{cells}\n"
+    with pytest.raises(InputError, match=rf"load.csv, line 3: found {found} cells, expected 3 as in the first line"):
+        list_images(tmp_path, text)
+
+
+@pytest.mark.parametrize(("mark", "name"), [(";", "semicolons"), ("\t", "tabs")])
+def test_a_csv_that_is_not_separated_by_commas_is_refused(tmp_path, mark, name):
+    """All columns were taken for one channel."""
+    text = "FileName_DNA,FileName_GFP,Metadata_Plate\nd.tif,g.tif,P1\n".replace(",", mark)
+    with pytest.raises(InputError, match=rf"is separated by {name}; .*Separate the columns by commas"):
+        list_images(tmp_path, text)
+
+
+def test_wells_of_a_csv_are_called_as_those_of_file_names(tmp_path):
+    source = list_images(tmp_path, "FileName_DNA,FileName_GFP,Metadata_Well\nd.tif,g.tif,a1\ne.tif,h.tif,B02\n")
+    assert source.ids == ("A01", "B02")
+    assert source.places["A01"].well == "A01"
+
+
+@pytest.mark.parametrize(("column", "option", "what"), [("Z", "z", "plane"), ("Timepoint", "t", "time point")])
+def test_planes_of_one_place_in_a_csv_are_a_stack(tmp_path, planes, column, option, what):
+    """Each was a field of its own, named after its file."""
+    names = ("d1.tif", "g1.tif", "d2.tif", "g2.tif")
+    text = f"FileName_DNA,FileName_GFP,Metadata_Well,Metadata_{column}\nd2.tif,g2.tif,A01,2.0\nd1.tif,g1.tif,A01,1\n"
+    source = list_images(tmp_path, text, planes, names)
+    assert source.ids == ("A01",)
+    with pytest.raises(FieldError, match=rf"field A01: has 2 {what}s \(expected one\). Say which with --{option} max"):
+        read_field(source, "A01")
+    for which, protein in (("1", planes[1]), ("2", planes[3]), ("max", np.maximum(planes[1], planes[3]))):
+        chosen = replace(source, options=replace(source.options, **{option: which}))
+        np.testing.assert_array_equal(read_field(chosen, "A01")[1], protein)
+    found = pipeline.inspect(pipeline.Job(quiet=True), tmp_path)
+    assert f"--images {tmp_path / 'load.csv'}" in found.next_command
+    assert f"--{option} " in found.next_command
+
+
+def test_planes_of_a_csv_that_are_called_by_heights_are_refused(tmp_path):
+    text = "FileName_DNA,FileName_GFP,Metadata_Well,Metadata_Z\nd.tif,g.tif,A01,-0.5\ne.tif,h.tif,A01,0.5\n"
+    with pytest.raises(InputError, match=r"Metadata_Z or the like is -0.5 where several rows .*from 1, or rename"):
+        list_images(tmp_path, text)
+    assert list_images(tmp_path, text.replace("h.tif,A01", "h.tif,A02")).ids == ("A01", "A02")
+
+
+def test_a_csv_that_chooses_a_frame_inside_a_file_is_refused(tmp_path):
+    """The first was read instead."""
+    text = "FileName_DNA,Frame_DNA,Image_FileName_GFP,Image_Frame_GFP,Metadata_Well\ns.tif,0,s.tif,1,A01\n"
+    with pytest.raises(InputError, match=r"Frame_GFP of field A01 is 1 .*Save each frame as a file of its own"):
+        list_images(tmp_path, text)
+    assert list_images(tmp_path, text.replace("s.tif,1", "t.tif,0")).ids == ("A01",)
+
+
+def test_two_files_of_a_name_are_said_with_their_folders(tmp_path, planes):
+    text = "FileName_DNA,FileName_GFP,Metadata_Well\nP1/d.tif,P1/g.tif,A01\nP2/d.tif,P2/g.tif,A01\n"
+    names = ("P1/d.tif", "P1/g.tif", "P2/d.tif", "P2/g.tif")
+    source = list_images(tmp_path, text, planes, names)
+    with pytest.raises(FieldError, match=r"has 2 files \(\S+/P1/\w\.tif and \S+/P2/\w\.tif; expected one\)"):
+        read_field(source, source.ids[0])
+
+
+def test_a_file_that_a_csv_lists_by_path_and_by_url_is_one(tmp_path, planes):
+    text = "FileName_DNA,URL_DNA,FileName_GFP\nd.tif,file:///old/d.tif,g.tif\n"
+    source = list_images(tmp_path, text, planes, ("d.tif", "g.tif"))
+    np.testing.assert_array_equal(read_field(source, "d")[1:3], planes[1::-1])
+
+
 def test_inspect_prints_a_command_that_reads_the_folder(tmp_path, planes):
     for well in ("A01", "A02"):
         for k, name in enumerate(("DAPI", "GFP", "RFP")):
