@@ -1,12 +1,21 @@
-"""Valid field ids: rejected are those that a spreadsheet would run or that read like a path."""
+"""Field ids: which are valid, ids and names that are written in two ways, and how text of users is shown."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 LONGEST = 200  # characters
 _RUN_BY_SPREADSHEETS = ("=", "+", "-", "@")
 _SHOWN = 80  # characters of an id or file name in a sentence
+_WRITTEN_OTHERWISE: tuple[tuple[Callable[[str], str], str], ...] = (
+    (lambda text: text.lstrip("0"), "the leading zeros were lost, as in a spreadsheet that takes ids for numbers"),
+    (
+        lambda text: unicodedata.normalize("NFC", text),
+        "the same letters are made of other characters (é of one or two)",
+    ),
+    (str.casefold, "they differ only in upper and lower case"),
+)
+"""What may tell two ids of one field apart, and how to say it."""
 
 
 def why_no_id(text: str) -> str | None:
@@ -47,7 +56,7 @@ def why_unsafe(text: str, longest: int) -> str | None:
 
 
 def no_match(listed: str, measured: Sequence[str], table: Path) -> str:
-    """An id of a table beside one of the measured fields, and what to do where only leading zeros differ.
+    """An id of a table beside one of the measured fields, and what to do where they are one id, written otherwise.
 
     Parameters
     ----------
@@ -57,13 +66,14 @@ def no_match(listed: str, measured: Sequence[str], table: Path) -> str:
         The ids of the fields, at least one.
     table : Path
     """
-    same = [field for field in measured if field != listed and field.lstrip("0") == listed.lstrip("0")]
-    if not same:
-        return f"{table.name} has for example {shown(listed)}, the images {measured[0]}"
-    return (
-        f"{table.name} has {shown(listed)}, the images {same[0]}: the leading zeros were lost, as in a spreadsheet "
-        f"that takes ids for numbers. Write the ids of {table.name} as the images are named, in a column of text"
-    )
+    for plain, why in _WRITTEN_OTHERWISE:
+        same = next((field for field in measured if field != listed and plain(field) == plain(listed)), None)
+        if same is not None:
+            return (
+                f"{table.name} has {shown(listed)}, the images {shown(same)}: {why}. Write the ids of {table.name} as "
+                "the images are named, in a column of text"
+            )
+    return f"{table.name} has for example {shown(listed)}, the images {shown(measured[0])}"
 
 
 def shown(text: str, longest: int = _SHOWN) -> str:

@@ -123,7 +123,10 @@ def _of_table(path: Path, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
     cells = read_csv_table(path, ("Id", *names), _FORM).cells
     row = {field: i for i, field in enumerate(cells["Id"])}
     if ids and row and set(row).isdisjoint(ids):
-        raise InputError(f"{path} names none of the {len(ids)} fields ({no_match(next(iter(row)), ids, path)}).")
+        example = no_match(next(iter(row)), ids, path)
+        raise InputError(
+            f"{path} names none of the {len(ids)} fields ({example}). Give the table that belongs to these fields."
+        )
     return {called[name]: tuple(cells[name][row[field]] if field in row else "" for field in ids) for name in names}
 
 

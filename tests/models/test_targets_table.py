@@ -1,9 +1,12 @@
 """What the labels of train.csv are taken for: Kaggle's numbers of two years, the HPA's names, a lab's own."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from engine.errors import InputError
+from engine.ids import no_match
 from models.data.labels import read_labels
 from models.data.targets import class_counts
 from store.classes import HPA_2021, ORGANELLES, Classes, folder_name, why_no_class
@@ -112,6 +115,15 @@ def test_ids_that_lost_their_zeros_are_shown_beside_those_of_the_images(tmp_path
         read_labels(tmp_path / "train.csv").of(["0007", "12"])
     with pytest.raises(InputError, match=r"train\.csv has for example 7, the images f1"):
         read_labels(tmp_path / "train.csv").of(["f1", "12"])
+
+
+@pytest.mark.parametrize(("listed", "measured", "why"), [
+    ("Field_a", "field_a", "they differ only in upper and lower case"),
+    ("z\u00e9ta", "ze\u0301ta", "the same letters are made of other characters"),
+])  # fmt: skip
+def test_ids_that_are_written_otherwise_are_named_together(listed, measured, why):
+    said = no_match(listed, ["other", measured], Path("data/train.csv"))
+    assert said.startswith(f"train.csv has {listed}, the images {measured}: {why}")
 
 
 @pytest.mark.parametrize("name", ["a/b", "../x", "nul\\x", 'q"uote', "漢字", "a" * 100, "dot.", "CON", "é"])
