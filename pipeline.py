@@ -98,7 +98,8 @@ def fit(
         fitted = fitting.train(job, prepared, workers, earlier)
         quality = data_quality.write_data_quality(job.folder, fitted, training)
         noted = {"data": str(job.data), "groups": training.groups_from, "own_classes": training.own_classes}
-        job.folder.note("fit", fitted.settings.of_result() | noted | fitting.noted_tables(options))
+        choices = fitting.noted_choices(job.folder, options, like_before=earlier is not None)
+        job.folder.note("fit", fitted.settings.of_result() | noted | choices)
     return fit_outcome(job, training, fitted, quality)
 
 

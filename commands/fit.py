@@ -23,7 +23,8 @@ from models.fitted import Fitted, PlatesOfFit
 from models.other_folds import LeftOut
 from models.settings import FitSettings
 from models.settings_file import read_settings_file, settings_text
-from store.run_folder import RunFolder, table_note
+from store.noted_options import FIT_OPTIONS
+from store.run_folder import RunFolder, read_config, table_note
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,12 @@ class FitOptions:
     own_classes: bool = False
     plates: PlateOptions = NO_PLATES
 
+    def typed(self) -> dict[str, object]:
+        """The options that were given, of those that config.json notes as typed."""
+        file, members = self.file.absolute() if self.file else "", ",".join(self.members)
+        typed = (self.n_folds, members, self.rounds, str(file), self.plates.leave_out, not self.covariates)
+        return {name: value for name, value in zip(FIT_OPTIONS, typed, strict=True) if value}
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -82,10 +89,16 @@ def remembered(folder: RunFolder, options: FitOptions) -> FitOptions:
     return replace(options, groups=groups, plates=replace(options.plates, table=table))
 
 
-def noted_tables(options: FitOptions) -> dict[str, dict[str, str | int] | None]:
-    """The tables of groups and fields for config.json, as `RunFolder.noted_table` reads them; None if not given."""
+def noted_choices(folder: RunFolder, options: FitOptions, like_before: bool) -> dict[str, object]:
+    """What config.json notes of the options: the tables of groups and fields, and what was typed.
+
+    The tables are as `RunFolder.noted_table` reads them, None if not given. With the settings of the earlier fit, the
+    options that it was given hold on.
+    """
     given = {"groups_table": options.groups, "fields_table": options.plates.table}
-    return {name: table_note(path) if path else None for name, path in given.items()}
+    tables = {name: table_note(path) if path else None for name, path in given.items()}
+    before = read_config(folder.config).get("fit", {}).get("options", {}) if like_before else None
+    return {**tables, "options": options.typed() if before is None else before}
 
 
 def prepare(job: Job, options: FitOptions, earlier: Fitted | None = None) -> Prepared:

@@ -1,5 +1,6 @@
 """fit --like-before: new fields join the folds of their groups, and the tables of the earlier fit are used again."""
 
+import shlex
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -7,12 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from random_run import make_run
+from suggested import parsed
 
 import cli
+from commands.changed_labels import warn_of_changed_labels
 from commands.job import Job
 from commands.plates import new_scales
 from commands.submit import read_test_fields
+from engine.command_line import program
 from engine.errors import InputError
+from models.fit_file import fit_again
 from models.saved_fit import load
 from store.matrix import read_fields
 from store.places import Places, read_places
@@ -39,6 +44,53 @@ def fit(lab, *options):
     chosen = () if "--like-before" in options else ("--folds", "3", "--members", "linear")
     assert cli.main(["fit", *shared, *chosen, *options]) == 0
     return load(lab.run.root)
+
+
+def test_the_suggested_fit_repeats_the_options_that_the_fit_was_given(lab):
+    """Pasted without them, it trained another model."""
+    groups, plates, settings = (lab.folder / name for name in ("my groups.csv", "by_plate.csv", "fit.toml"))
+    lab.groups.to_csv(groups, index=False)
+    lab.plates.assign(Well=[f"A{k % 2:02d}" for k in range(len(lab.plates))]).to_csv(plates, index=False)
+    settings.write_text("random_folds = 0\n")
+    shared = {"data": str(lab.folder), "run": str(lab.run.root)}
+    usual = shared | {"folds": 3, "members": "linear"}
+    fit(lab)
+    assert parsed(lab.run.command("fit")) == ("fit", usual)
+    given = {
+        "groups": str(groups), "fields": str(plates), "normalise_by": "Plate", "controls": "A00,A01", "rounds": 7,
+        "settings": str(settings), "leave_out": "well", "seed": 2, "own_classes": True, "no_covariates": True,
+    }  # fmt: skip
+    words = [(f"--{name.replace('_', '-')}", *(() if one is True else (str(one),))) for name, one in given.items()]
+    first = fit(lab, *(word for option in words for word in option))
+    assert parsed(lab.run.command("fit")) == ("fit", usual | given)
+    fit(lab, "--like-before")
+    assert parsed(lab.run.command("fit")) == ("fit", usual | given), "the earlier fit's settings hold on"
+    name, *pasted = shlex.split(lab.run.command("fit"))[len(program()) :]
+    assert cli.main([name, *pasted, "--quiet", "--workers", "1"]) == 0
+    assert load(lab.run.root).stamp == first.stamp
+
+
+def test_labels_that_changed_are_learnt_with_the_options_of_the_fit(lab, caplog):
+    """Without --own-classes, classes named 1 and 2 would be Kaggle's numbers."""
+    lab.labels["Target"] = lab.labels["Target"].map({"x": "1", "y": "2"})
+    lab.labels.to_csv(lab.folder / "train.csv", index=False)
+    fitted = fit(lab, "--own-classes")
+    lab.labels.assign(Target=lab.labels["Target"].iloc[::-1].to_numpy()).to_csv(lab.folder / "train.csv", index=False)
+    assert warn_of_changed_labels(lab.run, fitted, lab.folder) == N
+    command = caplog.messages[-1].partition(": run ")[2].removesuffix(" to learn them")
+    usual = {"data": str(lab.folder), "run": str(lab.run.root), "folds": 3, "members": "linear"}
+    assert parsed(command) == ("fit", usual | {"own_classes": True})
+    assert fit_again(lab.run.fit) == f"Run {command} again."
+
+
+def test_a_fit_that_notes_no_options_is_suggested_without(lab):
+    """Runs of earlier versions, and what a stranger may have written."""
+    lab.run.note("fit", {"data": "d", "n_folds": 3, "seed": 0, "normalise_by": "", "controls": []})
+    plain = {"data": "d", "run": str(lab.run.root)}
+    assert parsed(lab.run.command("fit"))[1] == plain
+    odd = {"options": ["x"], "controls": 7, "groups_table": "g", "fields_table": {"path": []}}
+    lab.run.note("fit", odd | {"data": "d"})
+    assert parsed(lab.run.command("fit"))[1] == plain
 
 
 def test_a_new_field_is_in_the_fold_of_its_antibody(lab):
