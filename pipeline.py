@@ -69,7 +69,7 @@ def extract(
     with job.at_work(job.data, job.path(masks), work.network) as workers:
         before = measured_before(folder, work.sources)
         work, acquisition = extraction.decide_scale(work, folder, workers, job.quiet)
-        remember_settings(folder, work.settings, acquisition)
+        remember_settings(folder, work.settings, acquisition, job.data)
         shards = extraction.plan(work, folder)
         extraction.measure(work, shards, workers, job.quiet)
         n_columns = pool(folder, work.settings, shards, workers, job.quiet)
@@ -97,9 +97,8 @@ def fit(
     with job.at_work() as workers:
         fitted = fitting.train(job, prepared, workers, earlier)
         quality = data_quality.write_data_quality(job.folder, fitted, training)
-        noted = {"data": str(job.data), "groups": training.groups_from, "own_classes": training.own_classes}
         choices = fitting.noted_choices(job.folder, options, like_before=earlier is not None)
-        job.folder.note("fit", fitted.settings.of_result() | noted | choices)
+        job.folder.note("fit", fitted.settings.of_result() | fitting.noted_of_training(job, training) | choices)
     return fit_outcome(job, training, fitted, quality)
 
 

@@ -89,6 +89,11 @@ def remembered(folder: RunFolder, options: FitOptions) -> FitOptions:
     return replace(options, groups=groups, plates=replace(options.plates, table=table))
 
 
+def noted_of_training(job: Job, training: TrainingSet) -> dict[str, object]:
+    """What config.json notes of the training set."""
+    return {"data": str(job.data), "groups": training.groups_from, "own_classes": training.own_classes}
+
+
 def noted_choices(folder: RunFolder, options: FitOptions, like_before: bool) -> dict[str, object]:
     """What config.json notes of the options: the tables of groups and fields, and what was typed.
 
@@ -177,7 +182,9 @@ def train(job: Job, prepared: Prepared, workers: int, earlier: Fitted | None = N
         matrix.ids, matrix.values, matrix.columns, training.labels, training.groups, replace(settings, workers=workers),
         job.folder.root, job.quiet,
         check=partial(refuse_nothing_to_learn, training),
-        clear=partial(clear_earlier_fit, job.folder, matrix.columns),
+        clear=partial(
+            clear_earlier_fit, job.folder, matrix.columns, data=job.data, noted=noted_of_training(job, training)
+        ),
         named=grouped,
         simulated=(job.data / "simulated.json").is_file(),
         fold=folds_like(training, earlier),

@@ -111,14 +111,14 @@ class RunFolder:
         return any(one in (path, *path.parents) for one in own)
 
     def command(self, name: str, data: Path = DATA) -> str:
-        """A command on this run as it is typed, with the data folder noted in config.json, or else `data`.
+        """A command on this run as it is typed, with its data folder: `data` if a user named one, else that noted.
 
         The options that `extract` and `fit` were given are repeated where they matter. What is noted is made printable:
         the run may come from a stranger.
         """
         config = self._readable_config()
         noted = [config[one]["data"] for one in (name, "fit", "extract") if "data" in config.get(one, {})]
-        return self.command_on(name, Path(shown(str(noted[0]), 300)) if noted else data)
+        return self.command_on(name, Path(shown(str(noted[0]), 300)) if noted and data == DATA else data)
 
     def command_on(self, name: str, data: Path) -> str:
         """As `command`, with exactly this data folder."""

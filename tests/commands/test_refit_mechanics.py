@@ -1,6 +1,7 @@
 """fit --like-before: new fields join the folds of their groups, and the tables of the earlier fit are used again."""
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ from suggested import parsed
 
 import cli
 from commands.changed_labels import warn_of_changed_labels
+from commands.earlier_fit import clear_earlier_fit
 from commands.job import Job
 from commands.plates import new_scales
 from commands.submit import read_test_fields
@@ -81,6 +83,17 @@ def test_labels_that_changed_are_learnt_with_the_options_of_the_fit(lab, caplog)
     usual = {"data": str(lab.folder), "run": str(lab.run.root), "folds": 3, "members": "linear"}
     assert parsed(command) == ("fit", usual | {"own_classes": True})
     assert fit_again(lab.run.fit) == f"Run {command} again."
+
+
+def test_other_groups_and_own_classes_are_named_first_and_commands_name_the_data_given(lab, caplog):
+    fit(lab)
+    lab.run.report.touch()
+    other = replace(load(lab.run.root).settings, seed=1, rounds=2, n_resamples=3, random_folds=0, held_out=0)
+    clear_earlier_fit(lab.run, pd.DataFrame(), other, Path("new"), {"groups": "groups.csv", "own_classes": True})
+    first, second = caplog.messages[-2:]
+    named = "groups: ids and near-identical fields -> groups.csv; own_classes: False -> True; "
+    assert first.startswith(f"settings differ from the earlier fit ({named}")
+    assert "report --data new --run" in second
 
 
 def test_a_fit_that_notes_no_options_is_suggested_without(lab):
