@@ -1,6 +1,7 @@
 """fit --like-before: new fields join the folds of their groups, and the tables of the earlier fit are used again."""
 
 import shlex
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from random_run import make_run
 from suggested import parsed
 
 import cli
+import pipeline
 from commands.changed_labels import warn_of_changed_labels
 from commands.earlier_fit import clear_earlier_fit
 from commands.job import Job
@@ -23,6 +25,7 @@ from models.fit_file import fit_again
 from models.saved_fit import load
 from store.matrix import read_fields
 from store.places import Places, read_places
+from store.run_folder import read_config
 
 N = 48
 IDS = [f"train-{k:03d}" for k in range(N)]
@@ -168,3 +171,32 @@ def test_a_strangers_run_opens_no_file_of_the_users(lab, path, monkeypatch):
         lab.run.noted_table("fields")
     assert len(str(raised.value)) < 800
     assert "mine" not in str(raised.value)
+
+
+def test_submit_and_export_refuse_a_fit_on_values_that_were_measured_again(lab):
+    """Else a submission would be of models that learnt other values, and an export would hold both side by side."""
+    pytest.importorskip("anndata")
+    lab.labels.assign(Target=lab.labels["Target"].map({"x": "0", "y": "25"})).to_csv(
+        lab.folder / "train.csv", index=False
+    )
+    fit(lab)
+    job, fields = Job(lab.run.root, lab.folder, quiet=True), {"level": "fields", "split": "both"}
+    pipeline.submit(job)
+    pipeline.export(job, lab.folder / "before.h5ad", **fields)
+    shutil.rmtree(lab.run.features)
+    make_run(lab.run.root, np.random.default_rng(5), {"train": N, "test": len(TEST)})
+    for command in (lambda: pipeline.submit(job), lambda: pipeline.export(job, lab.folder / "after.h5ad", **fields)):
+        with pytest.raises(InputError, match=r"fitted on other values of these 48 fields.* --folds 3 .* again\."):
+            command()
+    assert not (lab.folder / "after.h5ad").exists()
+    pipeline.export(job, lab.folder / "after.csv", **fields)
+
+
+def test_submit_refuses_a_data_folder_that_is_not_there_and_needs_no_sample(lab):
+    lab.labels.assign(Target=["0", "25"] * (N // 2)).to_csv(lab.folder / "train.csv", index=False)
+    fit(lab)
+    for data, found in ((lab.folder / "nowhere", "missing"), (lab.folder / "train.csv", "no folder")):
+        with pytest.raises(InputError, match=rf"{data.name} is {found} \(expected the data folder"):
+            pipeline.submit(Job(lab.run.root, data, quiet=True))
+    assert "submit" not in read_config(lab.run.config)
+    assert "sample_submission.csv is missing" in "".join(pipeline.submit(Job(lab.run.root, lab.folder)).lines)
