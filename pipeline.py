@@ -93,7 +93,7 @@ def fit(
     prepared = fitting.prepare(job, options, earlier)
     training = prepared.training
     if show:
-        return fitting.show_settings(job, training, prepared.settings)
+        return fitting.show_settings(job, training, prepared.settings, options)
     with job.at_work() as workers:
         fitted = fitting.train(job, prepared, workers, earlier)
         quality = data_quality.write_data_quality(job.folder, fitted, training)

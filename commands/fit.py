@@ -23,7 +23,7 @@ from models.fitted import Fitted, PlatesOfFit
 from models.other_folds import LeftOut
 from models.settings import FitSettings
 from models.settings_file import read_settings_file, settings_text
-from store.noted_options import FIT_OPTIONS
+from store.noted_options import FIT_OPTIONS, noted_options
 from store.run_folder import RunFolder, read_config, table_note
 
 
@@ -162,13 +162,16 @@ def _refuse_one_guessed_group(job: Job, training: TrainingSet, n_folds: int) -> 
     )
 
 
-def show_settings(job: Job, training: TrainingSet, settings: FitSettings) -> Outcome:
-    """All settings that a fit of this run would use."""
+def show_settings(job: Job, training: TrainingSet, settings: FitSettings, options: FitOptions) -> Outcome:
+    """All settings that a fit of this run would use, and the fit with the options that a settings file cannot hold."""
     matrix = training.matrix
     design = make_design(matrix.values, matrix.columns, training.labels, training.groups, settings)
     whole = settings_for(design.training, settings)
     text = settings_text(whole, int(design.in_folds.sum()), len(matrix.columns))
-    command = command_line("fit", data=job.data, run=job.run, settings="fit.toml")
+    others = replace(options, n_folds=None, rounds=None, members=())
+    noted = settings.of_result() | noted_of_training(job, training) | noted_choices(job.folder, others, False)
+    named = noted_options("fit", {"fit": noted}) | {"settings": "fit.toml"}
+    command = command_line("fit", data=job.data, run=job.run, **named)
     return Outcome(tuple(text.split("\n")), command, {"settings": whole.of_result()})
 
 

@@ -56,7 +56,7 @@ def _of_fit(fit: Mapping[str, Any]) -> dict[str, object]:
         **({name: typed.get(name) for name in FIT_OPTIONS} if isinstance(typed, dict) else {}),
         "own_classes": fit.get("own_classes") is True,
         "normalise_by": fit.get("normalise_by"),
-        "controls": ",".join(map(str, controls)) if isinstance(controls, list) else None,
+        "controls": ",".join(map(str, controls)) if isinstance(controls, list | tuple) else None,
         "seed": fit.get("seed") or None,
     }
 

@@ -75,6 +75,19 @@ def test_the_suggested_fit_repeats_the_options_that_the_fit_was_given(lab):
     assert load(lab.run.root).stamp == first.stamp
 
 
+def test_shown_settings_are_fitted_with_the_options_that_their_file_cannot_hold(lab, capsys):
+    lab.labels.to_csv(lab.folder / "train.csv", index=False)
+    groups = lab.folder / "by_antibody.csv"
+    lab.groups.to_csv(groups, index=False)
+    shared = ("--data", str(lab.folder), "--run", str(lab.run.root), "--groups", str(groups), "--own-classes")
+    assert cli.main(["fit", *shared, "--folds", "3", "--seed", "4", "--no-covariates", "--show-settings"]) == 0
+    suggested = capsys.readouterr().out.splitlines()[-1].removeprefix("Next: ")
+    assert parsed(suggested)[1] == {
+        "data": str(lab.folder), "run": str(lab.run.root), "groups": str(groups), "own_classes": True, "seed": 4,
+        "no_covariates": True, "settings": "fit.toml",
+    }  # fmt: skip
+
+
 def test_labels_that_changed_are_learnt_with_the_options_of_the_fit(lab, caplog):
     """Without --own-classes, classes named 1 and 2 would be Kaggle's numbers."""
     lab.labels["Target"] = lab.labels["Target"].map({"x": "1", "y": "2"})
