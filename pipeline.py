@@ -33,7 +33,7 @@ from engine.outcome import Outcome
 from features.extraction.settings import NetworkFile, noted_settings
 from features.reading.inspection import inspect_images
 from features.reading.options import FOUR_COLOURS, ReadingOptions
-from models.saved_fit import finished_fit
+from models.saved_fit import finished_fit, refuse_other_values
 from models.trust.prior_shift import shift
 from report.overlays import draw_all
 from store.flat_table import flat_table
@@ -69,7 +69,7 @@ def extract(
     with job.at_work(job.data, job.path(masks), work.network) as workers:
         before = measured_before(folder, work.sources)
         work, acquisition = extraction.decide_scale(work, folder, workers, job.quiet)
-        remember_settings(folder, work.settings, acquisition)
+        remember_settings(folder, work.settings, acquisition, job.data)
         shards = extraction.plan(work, folder)
         extraction.measure(work, shards, workers, job.quiet)
         n_columns = pool(folder, work.settings, shards, workers, job.quiet)
@@ -93,12 +93,12 @@ def fit(
     prepared = fitting.prepare(job, options, earlier)
     training = prepared.training
     if show:
-        return fitting.show_settings(job, training, prepared.settings)
+        return fitting.show_settings(job, training, prepared.settings, options)
     with job.at_work() as workers:
         fitted = fitting.train(job, prepared, workers, earlier)
         quality = data_quality.write_data_quality(job.folder, fitted, training)
-        noted = {"data": str(job.data), "groups": training.groups_from, "own_classes": training.own_classes}
-        job.folder.note("fit", fitted.settings.of_result() | noted | fitting.noted_tables(options))
+        choices = fitting.noted_choices(job.folder, options, like_before=earlier is not None)
+        job.folder.note("fit", fitted.settings.of_result() | fitting.noted_of_training(job, training) | choices)
     return fit_outcome(job, training, fitted, quality)
 
 
@@ -139,6 +139,8 @@ def submit(job: Job, *, prior_shift: str = "none") -> Outcome:
     """Predict the test fields and write them in Kaggle's order."""
     fitted = finished_fit(job.folder, job.data)
     submission.refuse_other_classes(job.folder, fitted.classes)
+    submission.refuse_missing_folder(job.data)
+    refuse_other_values(job.folder, fitted)
     warn_of_changed_labels(job.folder, fitted, job.data)
     ids, values = submission.read_test_fields(job, fitted)
     known = (fitted.prior, fitted.trainable, fitted.settings.per_field)
@@ -171,6 +173,7 @@ def export(job: Job, file: Path, *, level: str, split: str) -> Outcome:
     writer = exporting.writer_of(file)
     exporting.refuse_files_of_runs(file)
     table = flat_table(job.folder, level, split)
+    exporting.refuse_fields_of_another_fit(table, writer)
     exporting.write_table(file, table, writer, job.quiet)
     return exporting.outcome(file, table)
 

@@ -3,7 +3,6 @@
 import logging
 from pathlib import Path
 
-from engine.command_line import command_line
 from engine.counted import counted
 from engine.errors import InputError
 from models.data.corrected_labels import CORRECTED, TRAIN, read_corrected_labels
@@ -31,6 +30,6 @@ def warn_of_changed_labels(folder: RunFolder, fitted: Fitted, data: Path) -> int
     if n:
         _log.warning(
             "labels of %s have changed since the fit: run %s to learn them", counted(n, "field"),
-            command_line("fit", data=data, run=folder.root),
+            folder.command_on("fit", data),
         )  # fmt: skip
     return n

@@ -1,7 +1,9 @@
 """What an earlier `extract` left in the run folder: its settings, and its fields, some of which may be gone by now."""
 
 import logging
+from pathlib import Path
 
+from engine.command_line import DATA
 from engine.errors import InputError
 from engine.files import read_json, write_json
 from features.extraction.recorded import acquisition_record, settings_path
@@ -14,8 +16,10 @@ from store.shards import measured_ids
 _log = logging.getLogger(__name__)
 
 
-def remember_settings(folder: RunFolder, settings: ExtractSettings, acquisition: Acquisition) -> None:
-    """Write the settings beside the shards; if they differ from the earlier run's, log how.
+def remember_settings(
+    folder: RunFolder, settings: ExtractSettings, acquisition: Acquisition, data: Path = DATA
+) -> None:
+    """Write the settings beside the shards; if they differ from the earlier run's, log how, and how to fit on `data`.
 
     Matrices, fit, and the tables made from them are then removed first, so that a run that is interrupted never mixes
     two settings. What people look at or hand in (report, submission, predictions) stays until it is made again.
@@ -26,7 +30,7 @@ def remember_settings(folder: RunFolder, settings: ExtractSettings, acquisition:
     before = before if isinstance(before, dict) else {}
     changed = [f"{key}: {before.get(key)} -> {now}" for key, now in today.items() if before.get(key) != now]
     if changed:
-        refit = f"; then run {folder.command('fit')} again" if folder.fit.fit_file.is_file() else ""
+        refit = f"; then run {folder.command_on('fit', data)} again" if folder.fit.fit_file.is_file() else ""
         _log.warning("settings differ from the earlier run (%s): measuring again%s", "; ".join(changed), refit)
         folder.fit.clear()
         for stale in (*map(folder.matrix, SPLITS), folder.duplicates, folder.label_errors, folder.importance):

@@ -3,11 +3,14 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from engine.command_line import DATA, command_line
 from engine.errors import InputError
 from engine.ids import shown
 from models.data.duplicates import join
@@ -17,27 +20,56 @@ from models.fitted import Fitted
 from models.folds import NEW
 from models.saved_fit import load
 from models.settings import FitSettings
-from store.run_folder import RunFolder
+from store.prediction import PredictionFiles
+from store.run_folder import RunFolder, read_config
 
-_SHOWN, _LONGEST = 4, 60  # settings in a message, characters of a value
+_SHOWN, _LONGEST, _LONGEST_PATH = 4, 60, 300  # settings in a message, characters of a value and of a path
 
 _log = logging.getLogger(__name__)
 
 
-def clear_earlier_fit(folder: RunFolder, columns: pd.DataFrame, settings: FitSettings) -> None:
+def clear_earlier_fit(
+    folder: RunFolder, columns: pd.DataFrame, settings: FitSettings, data: Path = DATA,
+    noted: Mapping[str, Any] = MappingProxyType({}),
+) -> None:  # fmt: skip
     """Log why the earlier fit is outdated, and remove the tables made from it.
 
-    The report and the submission are kept, and named in a warning.
+    The report, the submission and predictions of new fields are kept, and named in a warning.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    columns : DataFrame
+        Those of the matrix to fit on.
+    settings : FitSettings
+    data : Path
+        The data folder to fit on.
+    noted : mapping
+        What config.json will note of the fit beside its settings.
     """
     if folder.fit.fit_file.is_file():
-        _log.warning("%s: fitting again", _why_again(folder, settings, columns))
-    made = {"report": [folder.report], "submit": [folder.submission, folder.predictions]}
+        _log.warning("%s: fitting again", _why_again(folder, settings, columns, noted))
+    made = {
+        folder.command("report", data): [folder.report],
+        folder.command("submit", data): [folder.submission, folder.predictions],
+        _predict_again(folder): [PredictionFiles(folder.predicted).predictions],
+    }
     for command, paths in made.items():
-        names = " and ".join(path.name for path in paths if path.is_file())
+        names = " and ".join(path.relative_to(folder.root).as_posix() for path in paths if path.is_file())
         if names:
-            _log.warning("still of an earlier fit: %s; run %s again", names, folder.command(command))
+            _log.warning("still of an earlier fit: %s; run %s again", names, command)
     for stale in (folder.duplicates, folder.label_errors):
         stale.unlink(missing_ok=True)
+
+
+def _predict_again(folder: RunFolder) -> str:
+    """The command that predicts the same images as before."""
+    try:
+        noted = read_config(RunFolder(folder.predicted).config).get("predict", {})
+    except InputError:
+        noted = {}
+    named = {name: shown(str(noted[name]), _LONGEST_PATH) for name in ("images", "masks") if noted.get(name)}
+    return command_line("predict", named.get("images", "FOLDER"), run=folder.root, masks=named.get("masks"))
 
 
 def _differences(before: Mapping[str, Any], today: Mapping[str, Any], of: str = "") -> list[str]:
@@ -52,13 +84,17 @@ def _differences(before: Mapping[str, Any], today: Mapping[str, Any], of: str = 
     return found
 
 
-def _why_again(folder: RunFolder, settings: FitSettings, columns: pd.DataFrame) -> str:
+def _why_again(folder: RunFolder, settings: FitSettings, columns: pd.DataFrame, noted: Mapping[str, Any]) -> str:
+    """What differs from the earlier fit; the options that decide what is learnt come first."""
     try:
-        earlier = read_fit_file(folder.fit)
+        earlier, of_earlier = read_fit_file(folder.fit), read_config(folder.config).get("fit", {})
     except InputError:
         return "the earlier fit cannot be read"
-    before = earlier.settings.of_result() | {"features": len(earlier.columns)}
-    today = settings.of_result() | {"features": len(columns)}
+    known = [name for name in ("groups", "own_classes") if name in noted and name in of_earlier]
+    before = {name: of_earlier[name] for name in known} | earlier.settings.of_result()
+    now = {name: noted[name] for name in known} | settings.of_result()
+    before["features"], now["features"] = len(earlier.columns), len(columns)
+    today = {name: now[name] for name in (*known, "normalise_by", "controls")} | now
     if changed := _differences(before, today):
         more = f"; {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
         return f"settings differ from the earlier fit ({'; '.join(changed[:_SHOWN])}{more})"

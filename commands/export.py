@@ -18,6 +18,7 @@ from engine.errors import InputError, UsageError
 from engine.files import whole
 from engine.outcome import Outcome
 from engine.running.progress import progress
+from models.saved_fit import load, refuse_other_values
 from store.flat_table import FlatTable
 from store.prediction import PredictionFiles
 from store.run_folder import RunFolder
@@ -88,6 +89,13 @@ def refuse_files_of_runs(path: Path) -> None:
     for root in path.resolve().parents:
         if RunFolder(root).config.is_file() and _belongs(path.resolve(), root):
             raise UsageError(f"{path} lies among the own files of the run in {root}. Name another file.")
+
+
+def refuse_fields_of_another_fit(table: FlatTable, writer: Writer) -> None:
+    """Raise InputError if the file would hold out-of-fold probabilities beside values that they were not made from."""
+    folder = table.folder
+    if writer is write_h5ad and class_keys(table) and folder.fit.fit_file.is_file():
+        refuse_other_values(folder, load(folder.root))
 
 
 def _belongs(path: Path, root: Path) -> bool:

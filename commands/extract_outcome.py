@@ -71,6 +71,6 @@ def extract_outcome(
             f"how they are named: {command_line('inspect', job.data)} finds it"
         )
     facts = {"features": str(folder.features), "fields": n_fields, "failed": len(failures), "cells": n_cells}
-    command = command_line("fit", data=job.data, run=job.run) if measured.n_cells.get("train") else ""
+    command = folder.command_on("fit", job.data) if measured.n_cells.get("train") else ""
     failure = failure_of(failures, n_fields, folder.failures)
     return Outcome(tuple(lines), command, facts, len(failures), failure, len(failures) == n_fields)

@@ -23,7 +23,8 @@ from models.fitted import Fitted, PlatesOfFit
 from models.other_folds import LeftOut
 from models.settings import FitSettings
 from models.settings_file import read_settings_file, settings_text
-from store.run_folder import RunFolder, table_note
+from store.noted_options import FIT_OPTIONS, noted_options
+from store.run_folder import RunFolder, read_config, table_note
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,12 @@ class FitOptions:
     own_classes: bool = False
     plates: PlateOptions = NO_PLATES
 
+    def typed(self) -> dict[str, object]:
+        """The options that were given, of those that config.json notes as typed."""
+        file, members = self.file.absolute() if self.file else "", ",".join(self.members)
+        typed = (self.n_folds, members, self.rounds, str(file), self.plates.leave_out, not self.covariates)
+        return {name: value for name, value in zip(FIT_OPTIONS, typed, strict=True) if value}
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -82,10 +89,21 @@ def remembered(folder: RunFolder, options: FitOptions) -> FitOptions:
     return replace(options, groups=groups, plates=replace(options.plates, table=table))
 
 
-def noted_tables(options: FitOptions) -> dict[str, dict[str, str | int] | None]:
-    """The tables of groups and fields for config.json, as `RunFolder.noted_table` reads them; None if not given."""
+def noted_of_training(job: Job, training: TrainingSet) -> dict[str, object]:
+    """What config.json notes of the training set."""
+    return {"data": str(job.data), "groups": training.groups_from, "own_classes": training.own_classes}
+
+
+def noted_choices(folder: RunFolder, options: FitOptions, like_before: bool) -> dict[str, object]:
+    """What config.json notes of the options: the tables of groups and fields, and what was typed.
+
+    The tables are as `RunFolder.noted_table` reads them, None if not given. With the settings of the earlier fit, the
+    options that it was given hold on.
+    """
     given = {"groups_table": options.groups, "fields_table": options.plates.table}
-    return {name: table_note(path) if path else None for name, path in given.items()}
+    tables = {name: table_note(path) if path else None for name, path in given.items()}
+    before = read_config(folder.config).get("fit", {}).get("options", {}) if like_before else None
+    return {**tables, "options": options.typed() if before is None else before}
 
 
 def prepare(job: Job, options: FitOptions, earlier: Fitted | None = None) -> Prepared:
@@ -144,13 +162,16 @@ def _refuse_one_guessed_group(job: Job, training: TrainingSet, n_folds: int) -> 
     )
 
 
-def show_settings(job: Job, training: TrainingSet, settings: FitSettings) -> Outcome:
-    """All settings that a fit of this run would use."""
+def show_settings(job: Job, training: TrainingSet, settings: FitSettings, options: FitOptions) -> Outcome:
+    """All settings that a fit of this run would use, and the fit with the options that a settings file cannot hold."""
     matrix = training.matrix
     design = make_design(matrix.values, matrix.columns, training.labels, training.groups, settings)
     whole = settings_for(design.training, settings)
     text = settings_text(whole, int(design.in_folds.sum()), len(matrix.columns))
-    command = command_line("fit", data=job.data, run=job.run, settings="fit.toml")
+    others = replace(options, n_folds=None, rounds=None, members=())
+    noted = settings.of_result() | noted_of_training(job, training) | noted_choices(job.folder, others, False)
+    named = noted_options("fit", {"fit": noted}) | {"settings": "fit.toml"}
+    command = command_line("fit", data=job.data, run=job.run, **named)
     return Outcome(tuple(text.split("\n")), command, {"settings": whole.of_result()})
 
 
@@ -164,7 +185,9 @@ def train(job: Job, prepared: Prepared, workers: int, earlier: Fitted | None = N
         matrix.ids, matrix.values, matrix.columns, training.labels, training.groups, replace(settings, workers=workers),
         job.folder.root, job.quiet,
         check=partial(refuse_nothing_to_learn, training),
-        clear=partial(clear_earlier_fit, job.folder, matrix.columns),
+        clear=partial(
+            clear_earlier_fit, job.folder, matrix.columns, data=job.data, noted=noted_of_training(job, training)
+        ),
         named=grouped,
         simulated=(job.data / "simulated.json").is_file(),
         fold=folds_like(training, earlier),

@@ -137,6 +137,15 @@ def refuse_other_classes(folder: RunFolder, classes: Classes) -> None:
         )
 
 
+def refuse_missing_folder(data: Path) -> None:
+    """Raise InputError unless the data folder is there; it needs no sample_submission.csv."""
+    if not data.is_dir():
+        raise InputError(
+            f"{data} is {'no folder' if data.exists() else 'missing'} (expected the data folder, where {SAMPLE} is "
+            "looked for). Check the path, or name another folder with --data DIR."
+        )
+
+
 def read_test_fields(job: Job, fitted: Fitted) -> tuple[tuple[str, ...], np.ndarray]:
     """Ids of the test fields, and their values in the columns of the fit, float32 (n, n_columns)."""
     test = read_fields(job.folder, "test", job.data)

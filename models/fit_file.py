@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from engine.command_line import command_line
 from engine.errors import InputError
 from engine.files import read_json
 from engine.ids import shown
@@ -17,6 +16,7 @@ from models.second_level.second_level import SecondLevel
 from models.second_level.standardisation import FoldStandardisation
 from models.settings import FitSettings, check_member
 from store.fit_folder import FitFolder
+from store.run_folder import RunFolder
 
 _MOST_FOLDS, _MOST_COLUMNS = 100, 1_000_000
 
@@ -37,8 +37,8 @@ class FitFile:
 
 
 def fit_again(folder: FitFolder) -> str:
-    """What to do about a damaged or outdated fit: the command, with the fit's own folder."""
-    return f"Run {command_line('fit', run=folder.root)} again."
+    """What to do about a damaged or outdated fit: the command, with the fit's own folder, data and options."""
+    return f"Run {RunFolder(folder.root).command('fit')} again."
 
 
 def read_fit_file(folder: FitFolder) -> FitFile:
@@ -53,7 +53,7 @@ def read_fit_file(folder: FitFolder) -> FitFile:
     if not path.is_file():
         if (folder.root / path.name).is_file():
             raise InputError(f"{folder.root} holds only the models of a fit. Name the folder that it lies in.")
-        command = command_line("fit", run=folder.root)
+        command = RunFolder(folder.root).command("fit")
         raise InputError(f"no finished fit in {folder.root} (models/fit.json is missing). Run: {command}")
     content = read_json(path, fit_again(folder))
     try:

@@ -130,6 +130,11 @@ def finished_fit(folder: RunFolder, data: Path = DATA) -> Fitted:
     return load(folder.root)
 
 
+def refuse_other_values(folder: RunFolder, fitted: Fitted) -> None:
+    """Raise InputError if training fields were measured again, or removed, after the fit."""
+    read_fitted_fields(folder, fitted)
+
+
 def read_fitted_fields(folder: RunFolder, fitted: Fitted) -> FieldMatrix:
     """The training fields of a run as they were fitted on, with all columns that were extracted."""
     matrix = read_fields(folder, "train")

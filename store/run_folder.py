@@ -111,18 +111,24 @@ class RunFolder:
         return any(one in (path, *path.parents) for one in own)
 
     def command(self, name: str, data: Path = DATA) -> str:
-        """A command on this run as it is typed, with the data folder noted in config.json, or else `data`.
+        """A command on this run as it is typed, with its data folder: `data` if a user named one, else that noted.
 
-        The options that `extract` was given are repeated where they matter. What is noted is made printable: the run
-        may come from a stranger.
+        The options that `extract` and `fit` were given are repeated where they matter. What is noted is made printable:
+        the run may come from a stranger.
         """
-        try:
-            config = read_config(self.config)
-        except InputError:  # an unreadable config.json names no folder
-            config = {}
+        config = self._readable_config()
         noted = [config[one]["data"] for one in (name, "fit", "extract") if "data" in config.get(one, {})]
-        options = noted_options(name, config.get("extract", {}))
-        return command_line(name, data=shown(str(noted[0]), 300) if noted else data, run=self.root, **options)
+        return self.command_on(name, Path(shown(str(noted[0]), 300)) if noted and data == DATA else data)
+
+    def command_on(self, name: str, data: Path) -> str:
+        """As `command`, with exactly this data folder."""
+        return command_line(name, data=data, run=self.root, **noted_options(name, self._readable_config()))
+
+    def _readable_config(self) -> dict[str, dict[str, Any]]:
+        try:
+            return read_config(self.config)
+        except InputError:  # an unreadable config.json names no folder and no options
+            return {}
 
     @property
     def own_classes(self) -> bool:

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.command_line import command_line
 from engine.errors import InputError
+from store.run_folder import RunFolder
 
-REMEDY = f"It is not as fit wrote it: run {command_line('fit')} again."
 LARGEST = 2**28  # bytes of a model
 
 
@@ -32,9 +31,14 @@ def read_model(path: Path) -> str:
         raise unusable(path, f"has a byte that is not ASCII (at {error.start})") from error
 
 
+def remedy(path: Path) -> str:
+    """What to do about a damaged model, which lies in RUN/models/CLASS."""
+    return f"It is not as fit wrote it: run {RunFolder(path.parents[2]).command('fit')} again."
+
+
 def unusable(path: Path, reason: str) -> InputError:
     """The error for a damaged model."""
-    return InputError(f"model {path} {reason}. {REMEDY}")
+    return InputError(f"model {path} {reason}. {remedy(path)}")
 
 
 def whole_numbers(text: list[str]) -> np.ndarray:

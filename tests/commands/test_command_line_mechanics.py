@@ -62,7 +62,8 @@ def test_a_command_on_a_run_names_it_and_the_data_it_was_made_from(tmp_path):
     for noted, said in (("demo/data", "demo/data"), ("a; rm b", "'a; rm b'"), ("a\nb", "'a\\nb'")):
         write_json(folder.config, {"extract": {"data": "other"}, "fit": {"data": noted}})
         assert f"--data {said} --run" in folder.command("report")
-    assert parsed(folder.command("extract", Path("my data")))[1]["data"] == "other"
+    assert parsed(folder.command("extract"))[1]["data"] == "other"
+    assert parsed(folder.command("extract", Path("my data")))[1]["data"] == "my data", "what a user names counts"
     folder.config.write_text("no JSON")
     assert parsed(folder.command("fit"))[1] == {"run": str(folder.root)}
 

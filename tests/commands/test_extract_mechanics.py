@@ -22,6 +22,7 @@ from engine.files import read_json, write_json
 from features import columns
 from simulate import simulate
 from store.matrix import read_hashes
+from store.run_folder import RunFolder
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -264,6 +265,7 @@ def test_other_settings_are_named(data, tmp_path, caplog):
     colours = "microtubules=red,protein=green,nucleus=blue"
     assert f"(stains: {colours},er=yellow -> {colours}): measuring again" in caplog.messages[-1]
     write_json(tmp_path / "run/models/fit.json", {})
+    RunFolder(tmp_path / "run").note("fit", {"data": "of the earlier fit"})
     extract(data, tmp_path / "run")
     refit = f"then run python cli.py fit --data {data} --run {tmp_path / 'run'} again"
     assert caplog.messages[-1].endswith(f"(stains: {colours} -> {colours},er=yellow): measuring again; {refit}")

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from field_ids import field_ids
+from suggested import parsed
 
 from commands.earlier_fit import clear_earlier_fit
 from engine.errors import InputError
@@ -21,6 +22,7 @@ from models.saved_fit import load
 from models.settings import FitSettings
 from store.classes import ORGANELLES
 from store.matrix import FieldMatrix
+from store.prediction import PredictionFiles
 from store.run_folder import RunFolder
 
 
@@ -255,6 +257,15 @@ def test_a_changed_setting_is_told_and_the_earlier_tables_go(rng, tmp_path, capl
     said = again(9, **many).partition("\n")[0]
     assert said.count(" -> ") == 4
     assert "; 1 more): fitting again" in said
+    predicted = PredictionFiles(folder.predicted).predictions
+    predicted.parent.mkdir()
+    predicted.touch()
+    RunFolder(folder.predicted).note("predict", {"images": "new fields", "masks": "m"})
+    said = again(9, **many, normalise_by="Plate", controls=("A01",)).splitlines()
+    assert said[0].startswith("settings differ from the earlier fit (normalise_by:  -> Plate; controls: () -> ('A01',)")
+    name, typed = parsed(said[-1].partition("; run ")[2].removesuffix(" again"))
+    assert said[-1].startswith("still of an earlier fit: predicted/predictions.csv; run ")
+    assert (name, typed) == ("predict", {"images": "new fields", "run": str(folder.root), "masks": "m"})
     folder.fit.fit_file.write_text("{}")
     assert "the earlier fit cannot be read: fitting again" in again()
 

@@ -163,8 +163,9 @@ def test_a_model_that_was_changed_is_noticed_though_its_form_is_right(made, run)
     content["weight"][0] += 1
     path.write_text(json.dumps(content))
     linear.load(path, len(content["weight"]))
-    with pytest.raises(InputError, match="has changed since it was fitted"):
+    with pytest.raises(InputError, match="has changed since it was fitted") as caught:
         pipeline.submit(pipeline.Job(run, made[0], quiet=True))
+    assert str(caught.value).endswith(f"run python cli.py fit --data {made[0]} --run {run} again.")
 
 
 @pytest.mark.parametrize("twice", ['{"version":[3,2,0],', '{"learner":{},'])
