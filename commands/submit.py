@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from commands.job import Job
 from commands.plates import new_scales
-from engine.command_line import command_line
+from engine.command_line import DATA, command_line
 from engine.counted import counted
 from engine.csv_table import read_csv_table
 from engine.errors import InputError
@@ -138,8 +138,8 @@ def refuse_other_classes(folder: RunFolder, classes: Classes) -> None:
 
 
 def refuse_missing_folder(data: Path) -> None:
-    """Raise InputError unless the data folder is there; it needs no sample_submission.csv."""
-    if not data.is_dir():
+    """Raise InputError if the named data folder is not there; it needs no sample_submission.csv."""
+    if data != DATA and not data.is_dir():
         raise InputError(
             f"{data} is {'no folder' if data.exists() else 'missing'} (expected the data folder, where {SAMPLE} is "
             "looked for). Check the path, or name another folder with --data DIR."
