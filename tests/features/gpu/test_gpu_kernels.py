@@ -16,8 +16,10 @@ from twins import on
 from features.kernels.gpu import _cuda
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("source", "pixel"), cuda_on_cpu.PROGRAMS)
 def test_source_compiles_for_a_gpu(source, pixel, tmp_path):
+    """With the warnings of nvcc; the usual suite compiles all by NVRTC, as CuPy does."""
     compiler = shutil.which("nvcc")
     if compiler is None:
         pytest.skip("needs nvcc, the CUDA compiler")
