@@ -57,9 +57,12 @@ class FitOptions:
 
     def typed(self) -> dict[str, object]:
         """The options that were given, of those that config.json notes as typed."""
-        file, members = self.file.absolute() if self.file else "", ",".join(self.members)
-        typed = (self.n_folds, members, self.rounds, str(file), self.plates.leave_out, not self.covariates)
-        return {name: value for name, value in zip(FIT_OPTIONS, typed, strict=True) if value}
+        typed = {
+            "folds": self.n_folds, "members": ",".join(self.members), "rounds": self.rounds,
+            "settings": str(self.file.absolute()) if self.file else "", "leave_out": self.plates.leave_out,
+            "no_covariates": not self.covariates,
+        }  # fmt: skip
+        return {name: typed[name] for name in FIT_OPTIONS if typed[name]}
 
 
 @dataclass(frozen=True)

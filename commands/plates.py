@@ -125,7 +125,7 @@ def new_scales(job: Job, fitted: Fitted, places: Places, ids: Sequence[str], val
     plates, training = places.of(by), fitted.rows_of(read_fields(job.folder, "train"))
     scales = {name: scale for name, scale in known.scales(training.named(fitted.columns)).items() if name in plates}
     if scales:
-        _log.info("on the scale of the run's %s of this name: %s", by, ", ".join(sorted(scales)))
+        _log.info("normalised as the run's %s of the same name: %s", by, ", ".join(sorted(scales)))
     others = ~np.isin(plates, list(scales))
     controls = fitted.settings.controls
     used = np.isin(places.of("well"), controls) if controls and others.any() else np.ones(len(plates), bool)

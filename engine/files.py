@@ -70,7 +70,7 @@ def write_json(path: Path, content: Any) -> None:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")  # a path need not be UTF-8
 
 
-def read_json(path: Path, remedy: str = "Remove it, and run the command that wrote it again.") -> Any:
+def read_json(path: Path, remedy: object = "Remove it, and run the command that wrote it again.") -> Any:
     """Read a JSON file.
 
     Raises

@@ -91,7 +91,7 @@ def inert(cell: object) -> object:
 
 
 def names_alike(names: Iterable[str]) -> list[tuple[str, str]]:
-    """Pairs of names that differ only in upper and lower case, with the first of its kind in front."""
+    """Pairs of names that differ only in upper and lower case, the one seen first in front."""
     first: dict[str, str] = {}
     pairs = [(first.setdefault(name.casefold(), name), name) for name in dict.fromkeys(names)]
     return [(one, other) for one, other in pairs if one != other]

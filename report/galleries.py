@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.counted import counted
+from engine.counted import counted, first_named
 from engine.errors import FieldError, HpaError, InputError
 from engine.running.parallel import run_tasks
 from engine.running.progress import progress
@@ -31,7 +31,6 @@ from store.schema import METADATA_ID
 EXAMPLES = 3
 """At most this many hits, missed fields and false calls of each organelle are shown."""
 
-_NAMED = 3  # fields in a warning
 _ROUNDED_BITS = 3  # of 256
 
 _log = logging.getLogger(__name__)
@@ -141,10 +140,9 @@ def _taken(
             taken |= {here[number]: jpeg} if jpeg else {}
             bar.advance()
     if without := sorted({field for field, _ in here} - {field for field, _ in taken}):
-        named = ", ".join(without[:_NAMED]) + (", ..." if len(without) > _NAMED else "")
         _log.warning(
             "no pictures of %s: images that cannot be read, or are not those that were measured (%s)",
-            counted(len(without), "field"), named,
+            counted(len(without), "field"), first_named(without),
         )  # fmt: skip
     return taken
 

@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from engine.counted import counted
+from engine.counted import counted, first_named
 from engine.errors import FieldError, HpaError
 from engine.ids import shown
 from features.extraction.batches import read_cells
@@ -33,7 +33,6 @@ VIEWS = ("colour", "protein")
 _KEPT = 96 * 2**20  # bytes of pixels in memory
 _QUALITY = 84
 _LETTERS = 0.4  # size of the scale bar's
-_NAMED = 3  # fields in a sentence
 
 
 class Kept:
@@ -98,7 +97,7 @@ class Pictures:
     def replaced(self) -> str:
         """Which fields asked for so far have other images than those that were measured, in a sentence, or ""."""
         fields = list(self._replaced)
-        named = ", ".join(map(shown, fields[:_NAMED])) + (", ..." if len(fields) > _NAMED else "")
+        named = first_named([shown(field) for field in fields])
         return self._refused(counted(len(fields), "field"), f" ({named})") if fields else ""
 
     def _refused(self, fields: str, where: str) -> str:

@@ -175,7 +175,7 @@ def check_ids(path: Path, ids: list[str], remedy: str = AGAIN) -> None:
         raise _unusable(path, "an id comes twice", remedy)
 
 
-def read_array(path: Path, dtype: type, shape: tuple[int | None, ...], remedy: str = AGAIN) -> np.ndarray:
+def read_array(path: Path, dtype: type, shape: tuple[int | None, ...], remedy: object = AGAIN) -> np.ndarray:
     """Read a .npy file of this type and shape (None: any length); raises InputError if it is missing or another."""
     if not path.is_file():
         raise InputError(f"{path} is missing. {remedy}")
@@ -190,5 +190,5 @@ def read_array(path: Path, dtype: type, shape: tuple[int | None, ...], remedy: s
     return np.array(array)
 
 
-def _unusable(path: Path, reason: str, remedy: str) -> InputError:
+def _unusable(path: Path, reason: str, remedy: object) -> InputError:
     return InputError(f"{path} cannot be used: {reason}. {remedy}")

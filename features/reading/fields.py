@@ -14,7 +14,7 @@ from features.reading.archive import Member, Unused, list_files, located
 from features.reading.channel_tables import channel_tables
 from features.reading.file_names import COLOURS, TABLES, hpa_name, is_image, may_be_composite, why_not_named
 from features.reading.layouts.load_data import read_load_data
-from features.reading.layouts.names import NOWHERE, Place, parser_of
+from features.reading.layouts.names import NOWHERE, FileName, Place, parser_of
 from features.reading.layouts.side_files import SideFile, is_side_file, read_side_files, side_file_of
 from features.reading.mask_names import is_named_mask
 from features.reading.options import FOUR_COLOURS, ReadingOptions
@@ -145,21 +145,21 @@ def _named(members: Iterable[Member], options: ReadingOptions) -> tuple[list[Nam
         wanted = is_image(member.name) and (options.is_hpa or not is_named_mask(member.name))
         said = parse(member.name) if wanted else None
         if said is not None:
-            named.append((ImageFile(said.field_id, said.channel, member, said.z, said.t), said.place))
+            named.append(_image_of(said, member))
         else:
             unused.append(Unused(located(member), why_not_named(member.name, options)))
     return named, unused
+
+
+def _image_of(said: FileName, member: Member) -> Named:
+    return ImageFile(said.field_id, said.channel, member, said.z, said.t), said.place
 
 
 def _listed_in_csv(
     folder: Path, table: Path, members: list[Member], options: ReadingOptions
 ) -> tuple[list[Named], list[Unused]]:
     listed = read_load_data(table, folder)
-    named = [
-        (ImageFile(said.field_id, said.channel, Member(one.path.parent, one.path.name), said.z, said.t), said.place)
-        for one in listed
-        for said in [one.name]
-    ]
+    named = [_image_of(one.name, Member(one.path.parent, one.path.name)) for one in listed]
     used = {table.absolute(), *(one.path.absolute() for one in listed)}
     others = [m for m in members if m.name not in TABLES and (folder / m.name).absolute() not in used]
     unlisted = f"is not listed in {table.name}"

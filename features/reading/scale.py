@@ -82,8 +82,8 @@ def to_scale(plane: np.ndarray, facts: Facts, scale: Scale) -> np.ndarray:
     Raises
     ------
     UnreadableImageError
-        If the level is unknown, a pixel lies above it, the file states another level than that of files which state
-        none, or a pixel size where others state none, or the reverse.
+        If the level is unknown or a pixel lies above it; if the file states another level than the one taken for files
+        without; if it states a pixel size and others none, or the reverse.
     """
     if not scale.bits:
         return plane
@@ -96,8 +96,8 @@ def to_scale(plane: np.ndarray, facts: Facts, scale: Scale) -> np.ndarray:
         )
     if scale.level not in (None, level) and plane.dtype != np.uint8:
         raise UnreadableImageError(
-            f"states that a pixel has at most {level:,} and other images state nothing, of which {scale.level:,} was "
-            "taken. Give the highest value for all with --max-level."
+            f"states that a pixel has at most {level:,}; other images state no highest value and are read with "
+            f"{scale.level:,}. Give the highest value for all with --max-level."
         )
     top = 2**scale.bits - 1
     if (level, scale.offset, plane.dtype.itemsize * 8) == (top, 0, scale.bits):

@@ -103,7 +103,7 @@ def survey(sources: Iterable[FieldSource], options: ReadingOptions, brightest: B
     Raises
     ------
     InputError
-        If some files state a pixel size and others none, or so the highest value of a pixel.
+        If some files state a pixel size or the highest value of a pixel, and others none.
     """
     sample = _sample(sources)
     offset = _offset(sample, options)

@@ -88,8 +88,8 @@ def _refuse_unlikely(field_id: str, masks: tuple[Mask, ...], found: dict[str, np
     if cells is not None and nuclei is not None and np.count_nonzero(nuclei) > np.count_nonzero(cells):
         path = _path(masks, NUCLEI)
         raise _unusable(
-            field_id, path, f"the nuclei in {path} cover more than the cells in {_path(masks, CELLS)}. Check that the "
-            "masks have each other's names."
+            field_id, path, f"the nuclei in {path} cover more than the cells in {_path(masks, CELLS)}. Check whether "
+            "the two masks are swapped."
         )  # fmt: skip
 
 

@@ -58,7 +58,7 @@ def read_groups(path: Path, ids: Sequence[str]) -> Groups:
     if alike := names_alike(name for name in names if name):
         _log.warning(
             "%s: %s differ only in upper and lower case, and count as two groups: %s. If they are one, write them "
-            "alike: else a group's fields lie in the training and in the scored part.",
+            "alike: otherwise fields of one group are in training and validation folds.",
             path, counted(len(alike), "pair of names", "pairs of names"), " and ".join(map(shown, alike[0])),
         )  # fmt: skip
     return groups_of_names(ids, names)

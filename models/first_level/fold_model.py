@@ -11,7 +11,7 @@ import numpy as np
 from engine.files import content_hash, read_json
 from engine.running.arrays import taken
 from models.first_level.members import COLUMN_SETS, column_sets_of, member
-from models.first_level.tree_checks import remedy, unusable
+from models.first_level.tree_checks import Remedy, unusable
 from store.classes import folder_name
 from store.stamp import array_hash, stamp_of
 
@@ -136,7 +136,7 @@ def load_models(fold_models: Sequence[FoldModel], n_columns: int) -> list[Traine
 
 def _read_note(fold_model: FoldModel, n_columns: int) -> dict[str, Any]:
     """The note of a model, its columns checked."""
-    note = read_json(fold_model.note, remedy(fold_model.note))
+    note = read_json(fold_model.note, Remedy(fold_model.note))
     if not isinstance(note, dict) or not {"model", "columns", "shared"} <= set(note):
         raise unusable(fold_model.model, "has no note as fit writes it")
     columns = note["columns"]

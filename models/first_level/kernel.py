@@ -17,7 +17,7 @@ from scipy.linalg import eigh, solve_triangular
 
 from engine.files import write_array
 from models.first_level.standard import clipped, moments, standardised
-from models.first_level.tree_checks import read_model, remedy, unusable
+from models.first_level.tree_checks import Remedy, read_model, unusable
 from models.row_sums import row_sums
 from store.untrusted_input import read_array
 
@@ -215,7 +215,7 @@ def save_shared(prepared: Prepared, path: Path) -> None:
 
 def load_shared(path: Path, n_columns: int) -> np.ndarray:
     """Read what `save_shared` wrote; raises InputError if it is damaged."""
-    table = read_array(path, np.float32, (None, n_columns), remedy(path))
+    table = read_array(path, np.float32, (None, n_columns), Remedy(path))
     if len(table) < 3 or not np.isfinite(table).all() or (table[1] < 0).any():
         raise unusable(path, "holds a number that is not finite, or a scale that is not positive")
     return table

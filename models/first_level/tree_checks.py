@@ -3,6 +3,7 @@
 The libraries trust their files; a manipulated one could make them read beyond the values or loop for ever.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,14 +32,19 @@ def read_model(path: Path) -> str:
         raise unusable(path, f"has a byte that is not ASCII (at {error.start})") from error
 
 
-def remedy(path: Path) -> str:
-    """What to do about a damaged model, which lies in RUN/models/CLASS."""
-    return f"It is not as fit wrote it: run {RunFolder(path.parents[2]).command('fit')} again."
+@dataclass(frozen=True)
+class Remedy:
+    """What to do about a damaged model, which lies in RUN/models/CLASS; the run's notes are read only to say it."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return f"It is not as fit wrote it: run {RunFolder(self.path.parents[2]).command('fit')} again."
 
 
 def unusable(path: Path, reason: str) -> InputError:
     """The error for a damaged model."""
-    return InputError(f"model {path} {reason}. {remedy(path)}")
+    return InputError(f"model {path} {reason}. {Remedy(path)}")
 
 
 def whole_numbers(text: list[str]) -> np.ndarray:

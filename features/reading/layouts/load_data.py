@@ -57,7 +57,7 @@ def read_load_data(table: Path, folder: Path) -> list[Listed]:
     ------
     InputError
         If it cannot be read, has no such columns, a row has too few or too many cells, it chooses a frame inside a
-        file, planes of a place have no whole numbers, or one file is all that is found of two.
+        file, planes of a place have no whole numbers, or two paths of the csv lead to the same file.
     """
     if not table.is_file():
         raise InputError(f"{table} is {'no file' if table.exists() else 'missing'}. Check the path after --images.")
@@ -212,7 +212,7 @@ def _listed(row: dict[str, str], field_id: str, key: str, channel: str, beside: 
 
 
 def _refuse_shared(table: Path, listed: Sequence[Listed]) -> None:
-    """Raise InputError if one file is all that is found of two: their fields would have the same pixels."""
+    """Raise InputError if two different paths lead to one file: their fields would have the same pixels."""
     owners: dict[Path, Listed] = {}
     for one in listed:
         owner = owners.setdefault(one.path.absolute(), one)

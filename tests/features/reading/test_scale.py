@@ -117,7 +117,7 @@ def test_stated_and_unstated_bits_are_not_mixed(planes, tmp_path, monkeypatch):
     monkeypatch.setattr("features.reading.survey.SAMPLED", 1)
     found = replace(source, scale=surveyed(source).scale)
     assert read_field(found, "f1").max() == round(1020 * 65535 / 1023)
-    with pytest.raises(FieldError, match=r"at most 4,095 and other images state nothing, of which 1,023 was taken"):
+    with pytest.raises(FieldError, match=r"at most 4,095; other images state no highest value and are read with 1,023"):
         read_field(found, "f2")
     same = surveyed(source, ReadingOptions(max_level=4095))
     assert read_field(replace(source, scale=same.scale), "f2").max() == round(1020 * 65535 / 4095)
